@@ -1,0 +1,67 @@
+/** Every code that a {@link PoolError} can carry; `docs/errors.md` has a paragraph for each. */
+export const ErrorCode = {
+  configInvalid: 'KCP_CONFIG_INVALID',
+  brokerUnreachable: 'KCP_BROKER_UNREACHABLE',
+  brokerTooOld: 'KCP_BROKER_TOO_OLD',
+  brokerRefused: 'KCP_BROKER_REFUSED',
+  topicMissing: 'KCP_TOPIC_MISSING',
+  sessionTimeoutRefused: 'KCP_SESSION_TIMEOUT_REFUSED',
+  protocolRefused: 'KCP_PROTOCOL_REFUSED',
+  instanceFenced: 'KCP_INSTANCE_FENCED',
+  handlerNotFound: 'KCP_HANDLER_NOT_FOUND',
+  handlerThrewOnImport: 'KCP_HANDLER_THREW_ON_IMPORT',
+  handlerNotAFunction: 'KCP_HANDLER_NOT_A_FUNCTION',
+  moduleNotUsable: 'KCP_MODULE_NOT_USABLE',
+  codecMissing: 'KCP_CODEC_MISSING',
+  batchUndecodable: 'KCP_BATCH_UNDECODABLE',
+  batchTooLarge: 'KCP_BATCH_TOO_LARGE',
+  handlerExhausted: 'KCP_HANDLER_EXHAUSTED',
+  handlerHung: 'KCP_HANDLER_HUNG',
+  threadCrashed: 'KCP_THREAD_CRASHED',
+  threadExited: 'KCP_THREAD_EXITED',
+  threadOutOfMemory: 'KCP_THREAD_OUT_OF_MEMORY',
+  threadLost: 'KCP_THREAD_LOST',
+  threadGone: 'KCP_THREAD_GONE',
+  startTimedOut: 'KCP_START_TIMED_OUT',
+  poolEscalated: 'KCP_POOL_ESCALATED',
+  poolStopped: 'KCP_POOL_STOPPED',
+  kafkajsMismatch: 'KCP_KAFKAJS_MISMATCH',
+  internal: 'KCP_INTERNAL',
+} as const
+
+export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode]
+
+/** Where it happened, as far as that is known. */
+export interface ErrorContext {
+  readonly slot?: number
+  readonly groupId?: string
+  readonly topic?: string
+  readonly partition?: number
+  readonly offset?: string
+}
+
+/**
+ * The one error class of this package. Branch on `code`, never on the text. The message says what happened, to whom,
+ * and what to do.
+ */
+export class PoolError extends Error {
+  override readonly name = 'PoolError'
+  readonly code: ErrorCode
+  readonly slot?: number
+  readonly groupId?: string
+  readonly topic?: string
+  readonly partition?: number
+  readonly offset?: string
+
+  constructor(code: ErrorCode, message: string, context: ErrorContext & { readonly cause?: unknown } = {}) {
+    const { cause, ...where } = context
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    Object.assign(this, where)
+  }
+}
+
+/** Throw it from a handler to say: trying again is of no use. The retries are skipped. */
+export class NonRetriableError extends Error {
+  override readonly name = 'NonRetriableError'
+}

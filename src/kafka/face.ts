@@ -1,0 +1,197 @@
+/*
+ * The typed face of this folder: what the rest of the project knows of a Kafka connection. `connection.ts` implements
+ * it on kafkajs; tests put fakes in its place.
+ */
+
+/** A broker's answer was an error code, or the request never got an answer. */
+export class KafkaError extends Error {
+  override readonly name = 'KafkaError'
+  /** Kafka's name of the code (`REBALANCE_IN_PROGRESS`), or `CONNECTION` / `REQUEST_TIMED_OUT` / `CLOSED` without an answer. */
+  readonly type: string
+  /** Kafka's number of the code; -1 without an answer. */
+  readonly code: number
+  /** True when the same request may succeed later (as in Kafka's own table), and for every connection error. */
+  readonly retriable: boolean
+  /** With `MEMBER_ID_REQUIRED`: the id to join with. */
+  readonly memberId?: string
+
+  constructor(
+    type: string,
+    code: number,
+    retriable: boolean,
+    message: string,
+    more: { memberId?: string; cause?: unknown } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause })
+    this.type = type
+    this.code = code
+    this.retriable = retriable
+    if (more.memberId !== undefined) this.memberId = more.memberId
+  }
+
+  /** True when no answer came: refused, closed, timed out. */
+  get unanswered(): boolean {
+    return this.code === -1
+  }
+}
+
+export interface PartitionMetadata {
+  readonly partition: number
+  /** Node id of the leader; -1 while there is none. */
+  readonly leader: number
+}
+
+export interface TopicMetadata {
+  readonly topic: string
+  /** Kafka's error name (`UNKNOWN_TOPIC_OR_PARTITION`, `TOPIC_AUTHORIZATION_FAILED`, …) or null. */
+  readonly error: string | null
+  /** Sorted by partition. */
+  readonly partitions: readonly PartitionMetadata[]
+}
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface TopicPartitionOffset extends TopicPartition {
+  readonly offset: bigint
+}
+
+export interface Membership {
+  readonly groupId: string
+  readonly generation: number
+  readonly memberId: string
+  readonly instanceId: string | null
+}
+
+export interface JoinRequest {
+  readonly groupId: string
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  /** In order of preference. */
+  readonly protocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+}
+
+export interface JoinResult {
+  readonly generation: number
+  readonly protocol: string
+  readonly leaderId: string
+  readonly memberId: string
+  /** Filled for the leader only. */
+  readonly members: readonly {
+    readonly memberId: string
+    readonly instanceId: string | null
+    readonly metadata: Buffer
+  }[]
+}
+
+/** One connection to a cluster under one client id. Every request rejects with a {@link KafkaError}. */
+export interface Connection {
+  readonly clientId: string
+  /**
+   * Connects to any of the configured brokers, trying all of them again and again for
+   * `connectionTimeout × retries`; then rejects with `KCP_BROKER_UNREACHABLE` naming every address and reason.
+   */
+  connect(): Promise<void>
+  /** Closes every socket at once; pending and later requests reject with type `CLOSED`. Idempotent. */
+  close(): void
+  /** True when the broker speaks the versions that carry a `group.instance.id` (JoinGroup v5, OffsetCommit v7, …). */
+  readonly supportsStaticMembership: boolean
+  /** Fresh metadata from a broker, never from a cache, in the order asked for. Topics are never auto-created. */
+  topics(names: readonly string[]): Promise<TopicMetadata[]>
+  /** Node id of the group's coordinator. */
+  findCoordinator(groupId: string): Promise<number>
+  joinGroup(node: number, request: JoinRequest): Promise<JoinResult>
+  /** @returns the member's assignment, as the leader wrote it; empty when it got none */
+  syncGroup(
+    node: number,
+    member: Membership,
+    assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[],
+  ): Promise<Buffer>
+  heartbeat(node: number, member: Membership): Promise<void>
+  leaveGroup(node: number, member: Omit<Membership, 'generation'>): Promise<void>
+  /** Resolves with the partitions that were refused and why (the request itself may succeed for the others). */
+  commitOffsets(
+    node: number,
+    member: Membership,
+    offsets: readonly TopicPartitionOffset[],
+  ): Promise<readonly (TopicPartition & { readonly error: KafkaError })[]>
+  /** Committed offsets; -1n where the group has none. */
+  committedOffsets(
+    node: number,
+    groupId: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<readonly TopicPartitionOffset[]>
+  /** Start (`earliest`) or end (`latest`) offset of each partition, asked of its leader. */
+  listOffsets(
+    partitions: readonly TopicPartition[],
+    at: 'earliest' | 'latest',
+    isolation: { readonly readUncommitted: boolean },
+  ): Promise<readonly TopicPartitionOffset[]>
+  /** A broker's own configuration values, by name (used to say which session timeouts it allows). */
+  brokerConfig(node: number, names: readonly string[]): Promise<Readonly<Record<string, string>>>
+  /** One Fetch to one node. A partition that cannot be decoded fails alone. */
+  fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]>
+}
+
+export interface FetchRequest {
+  readonly maxWaitMs: number
+  readonly minBytes: number
+  readonly maxBytes: number
+  readonly readUncommitted: boolean
+  readonly rackId: string | null
+  readonly partitions: readonly {
+    readonly topic: string
+    readonly partition: number
+    readonly offset: number
+    readonly maxBytes: number
+  }[]
+}
+
+export interface FetchedPartition extends TopicPartition {
+  /** Kafka's error name, or null. */
+  readonly error: string | null
+  readonly highWatermark: number
+  readonly logStartOffset: number
+  /** Node to fetch from instead (KIP-392), or -1. */
+  readonly preferredReadReplica: number
+  /** What was read, or null when nothing new came. */
+  readonly batch: MessageBatch | null
+  /** Why the records at the fetch offset cannot be decoded (`KCP_CODEC_MISSING`, `KCP_BATCH_TOO_LARGE`, `KCP_BATCH_UNDECODABLE`). */
+  readonly undecodable: Error | null
+}
+
+/** Messages of one partition, in order. Aborted and control records are left out already. */
+export interface MessageBatch {
+  readonly messages: readonly Message[]
+  /** `offsets[i]` is the offset of `messages[i]`, as a number. */
+  readonly offsets: readonly number[]
+  /** Where to fetch next: after the last record that was read, shown or not. */
+  readonly nextOffset: number
+  /** Memory that the batch keeps alive, in bytes. */
+  readonly bytes: number
+}
+
+/**
+ * A message as a handler gets it. The fields are KafkaJS's, plus `topic` and `partition`. They are decoded when they
+ * are read, so spreading the object copies nothing; use `toJSON()` for a plain copy. Buffers stay valid for as long as
+ * you hold them (they keep the fetched bytes around them alive: copy what you keep for long).
+ */
+export interface Message {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: string
+  /** Milliseconds since the epoch, as a string. */
+  readonly timestamp: string
+  readonly attributes: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  /** A name that came more than once has an array of its values, in order. The object has no prototype. */
+  readonly headers: Readonly<Record<string, Buffer | null | readonly (Buffer | null)[]>>
+  toJSON(): PlainMessage
+}
+
+export type PlainMessage = Omit<Message, 'toJSON'>

@@ -1,0 +1,237 @@
+import { monotonicMs, ticksBetween, toTicks } from '../util/clock.js'
+
+/*
+ * The ledger is what two threads share about one incarnation of a slot. This file is its whole layout; nobody else does
+ * index arithmetic.
+ *
+ *   main thread                                   worker thread
+ *   control, lease        ──── Ledger ────►        read before every message
+ *   read at any time      ◄─── Ledger ─────        counters, handlers in flight
+ *   revoked flags         ──── Page ──────►        read when the control word says so
+ *   commits, lag          ◄─── Page ──────         offset to commit, position, high watermark
+ *
+ * A Ledger belongs to one incarnation and dies with it, so a thread that would not die can never write into the memory
+ * of its successor. A Page holds the partitions that one assignment added; a partition that is kept over a rebalance
+ * stays on its page.
+ */
+
+/** Bits of the control word. Zero means: run. */
+export const Control = {
+  /** A rebalance with an eager protocol is under way: start no message until told otherwise. */
+  pause: 1,
+  /** The slot stops: start no message any more; `context.cancelled` becomes true. */
+  stop: 2,
+  /** A partition of some page was revoked: look at the pages' flags, then clear this bit. */
+  revoked: 4,
+} as const
+
+const CONTROL = 0
+const LEASE_END = 1
+const FINISHED = 2
+const FAILED = 3
+const RETRIED = 4
+const HEADER_WORDS = 8
+
+const FLIGHT_PARTITION = 0
+const FLIGHT_STARTED = 1
+const FLIGHT_ATTEMPT = 2
+const FLIGHT_WORDS = 4
+
+/** A handler call that has begun and not yet come back. */
+export interface Flight {
+  /** The partition's id, as main gave it in the assignment. */
+  readonly partitionId: number
+  readonly offset: bigint
+  /** 1 for the first try. */
+  readonly attempt: number
+  readonly runningMs: number
+}
+
+/** Numbers of messages since the incarnation began; each wraps at 2³², so take differences with `counterDelta`. */
+export interface Counters {
+  readonly finished: number
+  readonly failed: number
+  readonly retried: number
+}
+
+export const counterDelta = (before: number, after: number): number => (after - before) >>> 0
+
+/** Shared memory of one incarnation: control word, lease, counters, handlers in flight. */
+export class Ledger {
+  readonly buffer: SharedArrayBuffer
+  readonly lanes: number
+  readonly #words: Int32Array
+  readonly #offsets: BigInt64Array
+
+  private constructor(buffer: SharedArrayBuffer, lanes: number) {
+    this.buffer = buffer
+    this.lanes = lanes
+    const int32Bytes = (HEADER_WORDS + lanes * FLIGHT_WORDS) * 4
+    this.#words = new Int32Array(buffer, 0, int32Bytes / 4)
+    this.#offsets = new BigInt64Array(buffer, int32Bytes, lanes)
+  }
+
+  /** @param lanes how many handlers may be in flight at once (the slot's `concurrency`) */
+  static create(lanes: number): Ledger {
+    const bytes = (HEADER_WORDS + lanes * FLIGHT_WORDS) * 4 + lanes * 8
+    return new Ledger(new SharedArrayBuffer(bytes), lanes)
+  }
+
+  static from(buffer: SharedArrayBuffer): Ledger {
+    return new Ledger(buffer, (buffer.byteLength - HEADER_WORDS * 4) / (FLIGHT_WORDS * 4 + 8))
+  }
+
+  get control(): number {
+    return Atomics.load(this.#words, CONTROL)
+  }
+
+  raise(bits: number): void {
+    Atomics.or(this.#words, CONTROL, bits)
+  }
+
+  clear(bits: number): void {
+    Atomics.and(this.#words, CONTROL, ~bits)
+  }
+
+  /** Main: no message may start after this moment (monotonic ms). */
+  extendLease(untilMs: number): void {
+    Atomics.store(this.#words, LEASE_END, toTicks(untilMs))
+  }
+
+  /** How long the lease still runs, in ms; zero or less when it is over. */
+  leaseLeftMs(nowMs: number): number {
+    return ticksBetween(toTicks(nowMs), Atomics.load(this.#words, LEASE_END))
+  }
+
+  /** Thread: a handler begins. The partition is written last, so a reader never sees a half-written flight. */
+  begin(lane: number, partitionId: number, offset: number, attempt: number, nowMs: number): void {
+    const at = HEADER_WORDS + lane * FLIGHT_WORDS
+    Atomics.store(this.#offsets, lane, BigInt(offset))
+    Atomics.store(this.#words, at + FLIGHT_STARTED, toTicks(nowMs))
+    Atomics.store(this.#words, at + FLIGHT_ATTEMPT, attempt)
+    Atomics.store(this.#words, at + FLIGHT_PARTITION, partitionId + 1)
+  }
+
+  /** Thread: the handler of this lane came back. Call it after the page holds the new offset to commit. */
+  end(lane: number): void {
+    Atomics.store(this.#words, HEADER_WORDS + lane * FLIGHT_WORDS + FLIGHT_PARTITION, 0)
+  }
+
+  /** When the handler of this lane began (ms before `nowMs`), or `undefined` when none runs there. */
+  runningMs(lane: number, nowMs: number): number | undefined {
+    const at = HEADER_WORDS + lane * FLIGHT_WORDS
+    if (Atomics.load(this.#words, at + FLIGHT_PARTITION) === 0) return undefined
+    return ticksBetween(Atomics.load(this.#words, at + FLIGHT_STARTED), toTicks(nowMs))
+  }
+
+  /** Everything in flight now. */
+  flights(nowMs: number = monotonicMs()): Flight[] {
+    const flights: Flight[] = []
+    for (let lane = 0; lane < this.lanes; lane++) {
+      const at = HEADER_WORDS + lane * FLIGHT_WORDS
+      const partition = Atomics.load(this.#words, at + FLIGHT_PARTITION)
+      if (partition === 0) continue
+      flights.push({
+        partitionId: partition - 1,
+        offset: Atomics.load(this.#offsets, lane),
+        attempt: Atomics.load(this.#words, at + FLIGHT_ATTEMPT),
+        runningMs: ticksBetween(Atomics.load(this.#words, at + FLIGHT_STARTED), toTicks(nowMs)),
+      })
+    }
+    return flights
+  }
+
+  /** Thread: one more message finished (handled, or passed over for good). */
+  countFinished(): void {
+    Atomics.add(this.#words, FINISHED, 1)
+  }
+
+  /** Thread: a message is exhausted: every attempt failed. */
+  countFailed(): void {
+    Atomics.add(this.#words, FAILED, 1)
+  }
+
+  /** Thread: a failed attempt will be tried again. */
+  countRetried(): void {
+    Atomics.add(this.#words, RETRIED, 1)
+  }
+
+  get counters(): Counters {
+    return {
+      finished: Atomics.load(this.#words, FINISHED) >>> 0,
+      failed: Atomics.load(this.#words, FAILED) >>> 0,
+      retried: Atomics.load(this.#words, RETRIED) >>> 0,
+    }
+  }
+}
+
+const TO_COMMIT = 0
+const POSITION = 1
+const HIGH_WATERMARK = 2
+const PAGE_OFFSETS = 3
+
+/** Shared memory of the partitions that one assignment added. A partition's place on it is its `index`. */
+export class Page {
+  readonly buffer: SharedArrayBuffer
+  readonly size: number
+  readonly #offsets: BigInt64Array
+  readonly #revoked: Int32Array
+
+  private constructor(buffer: SharedArrayBuffer, size: number) {
+    this.buffer = buffer
+    this.size = size
+    this.#offsets = new BigInt64Array(buffer, 0, size * PAGE_OFFSETS)
+    this.#revoked = new Int32Array(buffer, size * PAGE_OFFSETS * 8, size)
+  }
+
+  /** @param startOffsets for each partition, by index, the offset of the first message that is not finished */
+  static create(startOffsets: readonly bigint[]): Page {
+    const size = startOffsets.length
+    const page = new Page(new SharedArrayBuffer(size * (PAGE_OFFSETS * 8 + 4)), size)
+    startOffsets.forEach((offset, index) => {
+      page.#offsets[index * PAGE_OFFSETS + TO_COMMIT] = offset
+      page.#offsets[index * PAGE_OFFSETS + POSITION] = offset
+      page.#offsets[index * PAGE_OFFSETS + HIGH_WATERMARK] = -1n
+    })
+    return page
+  }
+
+  static from(buffer: SharedArrayBuffer): Page {
+    return new Page(buffer, buffer.byteLength / (PAGE_OFFSETS * 8 + 4))
+  }
+
+  /** The lowest offset that is not finished: what may be committed. */
+  toCommit(index: number): bigint {
+    return Atomics.load(this.#offsets, index * PAGE_OFFSETS + TO_COMMIT)
+  }
+
+  /** Thread: everything below `offset` is finished. */
+  finish(index: number, offset: number): void {
+    Atomics.store(this.#offsets, index * PAGE_OFFSETS + TO_COMMIT, BigInt(offset))
+  }
+
+  /** The next offset to fetch. */
+  position(index: number): bigint {
+    return Atomics.load(this.#offsets, index * PAGE_OFFSETS + POSITION)
+  }
+
+  /** The partition's high watermark when it was last fetched; -1 before the first fetch. */
+  highWatermark(index: number): bigint {
+    return Atomics.load(this.#offsets, index * PAGE_OFFSETS + HIGH_WATERMARK)
+  }
+
+  /** Thread: a fetch answered. */
+  fetched(index: number, position: number, highWatermark: number): void {
+    Atomics.store(this.#offsets, index * PAGE_OFFSETS + POSITION, BigInt(position))
+    Atomics.store(this.#offsets, index * PAGE_OFFSETS + HIGH_WATERMARK, BigInt(highWatermark))
+  }
+
+  /** Main: the partition is no longer the slot's; what is in flight on it will not count. Then raise `Control.revoked`. */
+  revoke(index: number): void {
+    Atomics.store(this.#revoked, index, 1)
+  }
+
+  isRevoked(index: number): boolean {
+    return Atomics.load(this.#revoked, index) === 1
+  }
+}

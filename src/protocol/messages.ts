@@ -1,0 +1,83 @@
+import type { SlotConfig } from '../config/resolved.js'
+import type { ErrorData } from './error-data.js'
+
+/*
+ * What the main thread and a worker thread say to each other, over one MessagePort per incarnation (so a message of an
+ * older incarnation has no way to arrive). What must reach a thread whose event loop is blocked by a handler goes
+ * through the ledger instead.
+ */
+
+/** The task with which a thread begins to fill a slot (the argument of Piscina's `run`). */
+export interface SlotTask {
+  readonly slot: number
+  readonly incarnation: number
+  /** `client.id` of the thread's connection, made for this incarnation. */
+  readonly clientId: string
+  readonly config: SlotConfig
+  /** Pino level name below which the thread need not send log lines. */
+  readonly logLevel: string
+  /** {@link Ledger} of this incarnation. */
+  readonly ledger: SharedArrayBuffer
+  readonly port: import('node:worker_threads').MessagePort
+}
+
+/** What Piscina's `run` resolves with when a thread was asked to stop and did. */
+export const STOPPED = 'stopped'
+
+export interface AssignedPartition {
+  /** Number of the partition within the slot: unique over all incarnations and assignments. */
+  readonly id: number
+  readonly topic: string
+  readonly partition: number
+  /** Place on the page that came with it. */
+  readonly index: number
+  /** First offset to handle. */
+  readonly offset: string
+}
+
+export type ToThread =
+  /** Take these partitions up, drop those. Answered by `done`. Partitions named in neither list stay as they are. */
+  | {
+      readonly type: 'assign'
+      readonly requestId: number
+      readonly page: SharedArrayBuffer
+      readonly added: readonly AssignedPartition[]
+      readonly removed: readonly number[]
+    }
+  /** Main raised `Control.pause` or `Control.stop`: answer `done` as soon as no handler is in flight. */
+  | { readonly type: 'quiesce'; readonly requestId: number }
+  /** Main cleared `Control.pause`: go on. */
+  | { readonly type: 'resume' }
+  /** Close the connection and return. */
+  | { readonly type: 'stop' }
+
+/** Effective configuration as the thread runs with it; secrets are replaced by `[hidden]`. */
+export type EffectiveConfig = Readonly<Record<string, unknown>>
+
+export type FromThread =
+  /** The handler is loaded and the connection stands. */
+  | { readonly type: 'ready'; readonly threadId: number; readonly effective: EffectiveConfig }
+  /** Answer to the request of that id. */
+  | { readonly type: 'done'; readonly requestId: number }
+  /** An attempt failed. `retryInMs` is null when it was the last one. */
+  | {
+      readonly type: 'failed'
+      readonly partitionId: number
+      readonly offset: string
+      readonly attempt: number
+      readonly error: ErrorData
+      readonly retryInMs: number | null
+      /** What became of an exhausted message. */
+      readonly outcome: 'retry' | 'paused' | 'skipped'
+    }
+  /** The partition stands still until it is assigned anew: its next batch cannot be read. */
+  | {
+      readonly type: 'partition-paused'
+      readonly partitionId: number
+      readonly offset: string
+      readonly error: ErrorData
+    }
+  /** The offset to fetch was not on the broker any more; the reset policy chose another. */
+  | { readonly type: 'offset-reset'; readonly partitionId: number; readonly from: string; readonly to: string }
+  /** One line of pino JSON from the thread's logger. */
+  | { readonly type: 'log'; readonly line: string }

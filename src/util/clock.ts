@@ -1,0 +1,13 @@
+/**
+ * Milliseconds of the machine's monotonic clock, the same number in every thread of the process.
+ * (`performance.now()` alone counts from the birth of each thread.)
+ */
+const originMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+
+export const monotonicMs = (): number => originMs + performance.now()
+
+/** A monotonic time as Int32, so that it fits one atomic word; differences wrap correctly for 24 days. */
+export const toTicks = (ms: number): number => ms | 0
+
+/** Milliseconds from `since` to `until`, both as ticks; negative when `until` is the earlier one. */
+export const ticksBetween = (since: number, until: number): number => (until - since) | 0

@@ -1,0 +1,82 @@
+import type { Logger } from 'pino'
+import { KafkaCode } from '../kafka/error-codes.js'
+import { KafkaError, type Membership, type TopicPartitionOffset } from '../kafka/face.js'
+import { type Coordinator, coordinatorMoved } from './coordinator.js'
+import type { Holdings } from './holdings.js'
+
+/** Refusals that say something about the membership: the next heartbeat will tell the seat the same, with authority. */
+const ABOUT_MEMBERSHIP: readonly number[] = [
+  KafkaCode.unknownMemberId,
+  KafkaCode.illegalGeneration,
+  KafkaCode.fencedInstanceId,
+  KafkaCode.rebalanceInProgress,
+]
+
+export interface CommitsOptions {
+  readonly holdings: Holdings
+  readonly shared: Coordinator
+  readonly membership: () => Membership
+  /** The coordinator doubts the membership: ask it. */
+  readonly onDoubt: () => void
+  readonly onCommitted: (offsets: readonly TopicPartitionOffset[], generation: number) => void
+  readonly log: Logger
+}
+
+/**
+ * Sends what a slot has finished to the coordinator. One commit at a time; who asks during one gets the next one, so
+ * a commit that was asked for always covers everything finished at the time of asking. A failed commit loses nothing:
+ * the offsets stay in the books and go with the next one.
+ */
+export class Commits {
+  readonly #options: CommitsOptions
+  #running: Promise<void> | null = null
+  #next: Promise<void> | null = null
+
+  constructor(options: CommitsOptions) {
+    this.#options = options
+  }
+
+  /** Commits everything that is finished now. Never rejects. */
+  now(): Promise<void> {
+    if (this.#running === null) {
+      this.#running = this.#commit().finally(() => {
+        this.#running = null
+      })
+      return this.#running
+    }
+    this.#next ??= this.#running.then(() => {
+      this.#next = null
+      return this.now()
+    })
+    return this.#next
+  }
+
+  async #commit(): Promise<void> {
+    const { holdings, shared, membership, log, onCommitted } = this.#options
+    const member = membership()
+    const offsets = holdings.uncommitted()
+    if (member.generation < 0 || offsets.length === 0) return
+    const send = () => shared.ask((connection, node) => connection.commitOffsets(node, member, offsets))
+    try {
+      const refused = await send().catch((error: unknown) => {
+        if (!coordinatorMoved(error)) throw error
+        return send()
+      })
+      const failed = new Set(refused.map(({ topic, partition }) => `${topic}:${partition}`))
+      const stored = offsets.filter(({ topic, partition }) => !failed.has(`${topic}:${partition}`))
+      for (const offset of stored) holdings.markCommitted(offset)
+      if (stored.length > 0) onCommitted(stored, member.generation)
+      const first = refused[0]
+      if (first !== undefined) this.#refused(first.error, refused.length)
+    } catch (error) {
+      this.#refused(error, offsets.length)
+      log.debug({ err: error, ...member }, 'commit failed')
+    }
+  }
+
+  #refused(error: unknown, partitions: number): void {
+    const { onDoubt, log } = this.#options
+    if (error instanceof KafkaError && ABOUT_MEMBERSHIP.includes(error.code)) return onDoubt()
+    log.warn({ err: error, partitions }, 'offsets could not be committed; they go with the next commit')
+  }
+}

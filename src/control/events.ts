@@ -1,0 +1,163 @@
+import type { PoolError } from '../errors.js'
+import type { ErrorData } from '../protocol/error-data.js'
+
+/** Who an event is about: enough to find the connection, the member and the thread on either side. */
+export interface SlotIdentity {
+  readonly slot: number
+  readonly incarnation: number
+  /** `client.id` of the thread's connection. */
+  readonly clientId: string
+  readonly groupId: string
+  readonly memberId: string
+  /** `group.instance.id`, or null for a dynamic member. */
+  readonly instanceId: string | null
+}
+
+/** One topic-partition of an event. */
+export interface EventPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** A message, by its coordinates (events never carry payloads). */
+export interface EventMessage extends EventPartition {
+  readonly offset: string
+  /** 1 for the first try. */
+  readonly attempt: number
+}
+
+/** A handler that was running when its thread died, and for how long. */
+export interface InFlightMessage extends EventMessage {
+  readonly runningMs: number
+}
+
+export interface SlotReady extends SlotIdentity {
+  readonly threadId: number
+  readonly assignment: readonly EventPartition[]
+}
+
+export interface SlotCrashed extends SlotIdentity {
+  readonly error: PoolError
+  /** Suspects: the messages that were being handled. They are handled again. */
+  readonly inFlight: readonly InFlightMessage[]
+  /** Messages that this incarnation had finished. */
+  readonly finished: number
+  /** In how many ms the slot starts anew; null when it is parked instead. */
+  readonly restartInMs: number | null
+}
+
+export interface SlotRecovered extends SlotIdentity {
+  /** From noticing the crash until the replacement had taken up its positions. */
+  readonly afterMs: number
+  readonly by: 'handover' | 'rejoin'
+}
+
+export interface SlotParked {
+  readonly slot: number
+  readonly groupId: string
+  readonly instanceId: string | null
+  readonly error: PoolError
+  /** When the slot is tried again; null when it stays parked until the pool is restarted. */
+  readonly retryInMs: number | null
+}
+
+export interface GroupJoined {
+  readonly slot: number
+  readonly groupId: string
+  /** `client.id` of the seat's connection. */
+  readonly clientId: string
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly generation: number
+  readonly protocol: string
+  readonly leader: boolean
+}
+
+export interface GroupAssigned {
+  readonly slot: number
+  readonly groupId: string
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly generation: number
+  readonly added: readonly EventPartition[]
+  readonly removed: readonly EventPartition[]
+  readonly assignment: readonly EventPartition[]
+}
+
+export interface GroupFenced {
+  readonly slot: number
+  readonly groupId: string
+  readonly memberId: string
+  readonly instanceId: string | null
+  /** 1 for the first time. */
+  readonly tries: number
+  /** When the seat tries to come back; null when it gives up and the slot is parked. */
+  readonly retryInMs: number | null
+}
+
+export interface OffsetsCommitted {
+  readonly slot: number
+  readonly groupId: string
+  readonly generation: number
+  readonly offsets: readonly (EventPartition & { readonly offset: string })[]
+}
+
+export interface MessageFailed extends SlotIdentity, EventMessage {
+  readonly error: ErrorData
+  /** What happens to the message now. */
+  readonly outcome: 'retry' | 'paused' | 'skipped'
+  readonly retryInMs: number | null
+}
+
+export interface PartitionPaused extends SlotIdentity, EventPartition {
+  /** The message, or the start of the batch, at which the partition stands still. */
+  readonly offset: string
+  readonly error: ErrorData
+}
+
+export interface OffsetReset extends SlotIdentity, EventPartition {
+  /** The offset that the broker does not hold any more (or not yet). */
+  readonly from: string
+  readonly to: string
+}
+
+export interface PoolEscalated {
+  readonly error: PoolError
+}
+
+export interface PoolStopped {
+  /** How long the stop took. */
+  readonly afterMs: number
+  /** True when every handler came back before the drain deadline. */
+  readonly drained: boolean
+}
+
+/** Every event of a {@link ConsumerPool}. Payloads are plain frozen data. */
+export interface PoolEvents {
+  /** A thread has taken up its slot's positions and handles messages. */
+  'slot:ready': [SlotReady]
+  /** A slot's thread died or was ended; what was in flight is handled again by its replacement. */
+  'slot:crashed': [SlotCrashed]
+  /** The replacement of a crashed thread has taken up its positions. */
+  'slot:recovered': [SlotRecovered]
+  /** A slot gave its partitions up because it cannot be kept running; the event says why and until when. */
+  'slot:parked': [SlotParked]
+  /** A seat became a member of a generation of its group. */
+  'group:joined': [GroupJoined]
+  /** A seat's assignment is in force: what came, what went, what it has now. */
+  'group:assigned': [GroupAssigned]
+  /** Another member took the seat's `group.instance.id`; the seat has stopped its partitions. */
+  'group:fenced': [GroupFenced]
+  /** The coordinator has stored these offsets (the next message to handle of each partition). */
+  'offsets:committed': [OffsetsCommitted]
+  /** A handler threw or rejected; the event says whether the message is tried again, paused at, or passed over. */
+  'message:failed': [MessageFailed]
+  /** A partition stands still: its next message is exhausted or cannot be read. The others go on. */
+  'partition:paused': [PartitionPaused]
+  /** A position was not on the broker any more and the reset policy chose another: messages may have been missed. */
+  'offset:reset': [OffsetReset]
+  /** The pool cannot heal itself any more: every slot is parked, or too many crashes bore no fruit. */
+  'pool:escalated': [PoolEscalated]
+  /** The pool has stopped: nothing of it is left running. */
+  'pool:stopped': [PoolStopped]
+}

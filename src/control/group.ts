@@ -1,0 +1,61 @@
+import { JoinBarrier } from './join-barrier.js'
+import type { Seat } from './seat.js'
+
+/** When siblings are poked after a seat has sent its JoinGroup: soon, and again in case the first came too early. */
+const POKE_AFTER_MS = [3, 30]
+
+/** The seats that one pool has in one consumer group. */
+export class Group {
+  readonly groupId: string
+  readonly barrier: JoinBarrier
+  readonly #seats = new Set<Seat>()
+  readonly #pokes = new Set<NodeJS.Timeout>()
+  #generation = -1
+  #generations = 0
+
+  /** @param seats how many of them will join when the pool starts */
+  constructor(groupId: string, seats: number) {
+    this.groupId = groupId
+    this.barrier = new JoinBarrier(seats)
+  }
+
+  /** Generations that were formed while the pool was a member, the first one included. */
+  get generations(): number {
+    return this.#generations
+  }
+
+  get generation(): number {
+    return this.#generation
+  }
+
+  get seats(): readonly Seat[] {
+    return [...this.#seats]
+  }
+
+  add(seat: Seat): void {
+    this.#seats.add(seat)
+  }
+
+  noteGeneration(generation: number): void {
+    if (generation === this.#generation) return
+    this.#generation = generation
+    this.#generations += 1
+  }
+
+  /** A seat joins or leaves: its siblings ask the coordinator at once instead of at their next heartbeat. */
+  pokeSiblings(of: Seat): void {
+    for (const delayMs of POKE_AFTER_MS) {
+      const timer = setTimeout(() => {
+        this.#pokes.delete(timer)
+        for (const seat of this.#seats) if (seat !== of) seat.poke()
+      }, delayMs)
+      this.#pokes.add(timer)
+    }
+  }
+
+  close(): void {
+    this.barrier.open()
+    for (const timer of this.#pokes) clearTimeout(timer)
+    this.#pokes.clear()
+  }
+}

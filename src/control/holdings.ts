@@ -1,0 +1,131 @@
+import type { TopicPartition, TopicPartitionOffset } from '../kafka/face.js'
+import type { ErrorData } from '../protocol/error-data.js'
+import { Page } from '../protocol/ledger.js'
+import type { AssignedPartition } from '../protocol/messages.js'
+
+/** Why a partition stands still although it is assigned. */
+export interface PausedAt {
+  readonly offset: string
+  readonly error: ErrorData
+}
+
+/** One partition that a slot has been assigned, with the place where its thread writes how far it is. */
+export interface Holding extends TopicPartition {
+  /** Unique within the slot, over all assignments. */
+  readonly id: number
+  page: Page
+  index: number
+  /** What the group has stored; -1n when that is nothing. */
+  committed: bigint
+  paused: PausedAt | null
+}
+
+/** A partition with the offset to start from, as found when it was assigned. */
+export interface NewHolding extends TopicPartitionOffset {
+  readonly committed: bigint
+}
+
+/** What a thread is told about partitions that it shall take up. */
+export interface Handout {
+  readonly page: SharedArrayBuffer
+  readonly added: readonly AssignedPartition[]
+}
+
+export const partitionKey = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`
+
+/**
+ * The books of one slot: which partitions it holds and how far each is. They outlive the slot's threads; a dead
+ * thread's progress is read from its pages and its replacement gets fresh ones.
+ */
+export class Holdings {
+  readonly #byKey = new Map<string, Holding>()
+  readonly #byId = new Map<number, Holding>()
+  #nextId = 0
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  all(): Holding[] {
+    return [...this.#byKey.values()]
+  }
+
+  /** The partition of that id if it is still held. */
+  byId(id: number): Holding | undefined {
+    return this.#byId.get(id)
+  }
+
+  has(partition: TopicPartition): boolean {
+    return this.#byKey.has(partitionKey(partition))
+  }
+
+  /** Takes partitions into the books. They must not be held yet. */
+  add(partitions: readonly NewHolding[]): Handout {
+    const page = Page.create(partitions.map(({ offset }) => offset))
+    const added = partitions.map(({ topic, partition, committed }, index): Holding => {
+      const holding = { id: this.#nextId++, topic, partition, page, index, committed, paused: null }
+      this.#byKey.set(partitionKey(holding), holding)
+      this.#byId.set(holding.id, holding)
+      return holding
+    })
+    return { page: page.buffer, added: added.map(assigned) }
+  }
+
+  /**
+   * Moves everything to a fresh page for a new incarnation, each partition at the offset that its predecessor had
+   * reached. A predecessor that still writes (it would not die) writes into memory that nobody reads any more.
+   * Partitions that stand still are kept out of the handout.
+   */
+  rehouse(): Handout {
+    const holdings = this.all()
+    const page = Page.create(holdings.map(reached))
+    holdings.forEach((holding, index) => {
+      holding.page = page
+      holding.index = index
+    })
+    return { page: page.buffer, added: holdings.filter(({ paused }) => paused === null).map(assigned) }
+  }
+
+  /** Drops what `keeps` does not want. The pages are flagged, so what is in flight there will not count. */
+  drop(keeps: (partition: TopicPartition) => boolean): Holding[] {
+    const dropped = this.all().filter((holding) => !keeps(holding))
+    for (const holding of dropped) {
+      holding.page.revoke(holding.index)
+      this.#byKey.delete(partitionKey(holding))
+      this.#byId.delete(holding.id)
+    }
+    return dropped
+  }
+
+  /** Finished work that the group does not know of yet. */
+  uncommitted(): TopicPartitionOffset[] {
+    return this.all().flatMap((holding) => {
+      const offset = reached(holding)
+      return offset > holding.committed ? [{ topic: holding.topic, partition: holding.partition, offset }] : []
+    })
+  }
+
+  markCommitted({ topic, partition, offset }: TopicPartitionOffset): void {
+    const holding = this.#byKey.get(partitionKey({ topic, partition }))
+    if (holding !== undefined && offset > holding.committed) holding.committed = offset
+  }
+}
+
+/** The lowest offset of a partition that is not finished. */
+export const reached = (holding: Holding): bigint => holding.page.toCommit(holding.index)
+
+/** Messages that wait in a partition: null until it was fetched for the first time. */
+export const lagOf = (holding: Holding): bigint | null => {
+  const highWatermark = holding.page.highWatermark(holding.index)
+  if (highWatermark < 0n) return null
+  const lag = highWatermark - reached(holding)
+  return lag < 0n ? 0n : lag
+}
+
+const assigned = (holding: Holding): AssignedPartition => ({
+  id: holding.id,
+  topic: holding.topic,
+  partition: holding.partition,
+  index: holding.index,
+  offset: reached(holding).toString(),
+})

@@ -1,0 +1,152 @@
+import type { SlotConfig } from '../config/resolved.js'
+import { Control, counterDelta, type Counters } from '../protocol/ledger.js'
+import type { EffectiveConfig, FromThread } from '../protocol/messages.js'
+import { within } from '../util/within.js'
+import type { Handout } from './holdings.js'
+import type { Thread, ThreadExit } from './thread.js'
+import type { Threads } from './threads.js'
+
+const EMPTY_PAGE = new SharedArrayBuffer(0)
+
+export interface IncarnationsOptions {
+  readonly config: SlotConfig
+  readonly threads: Threads
+  readonly nextClientId: () => string
+  readonly logLevel: string
+  readonly onReady: (thread: Thread) => void
+  readonly onMessage: (message: FromThread) => void
+  readonly onExit: (thread: Thread, exit: ThreadExit) => void
+}
+
+/**
+ * The threads that fill one slot, one after the other. What must outlive a thread (pause, stop, lease, counters) is
+ * kept here and given to the next one; what an earlier one still says or writes reaches nobody.
+ */
+export class Incarnations {
+  readonly #options: IncarnationsOptions
+  #number = 0
+  #thread: Thread | null = null
+  #ready = false
+  #effective: EffectiveConfig | null = null
+  #control = 0
+  #leaseUntilMs = 0
+  /** Sums over the incarnations before this one. */
+  readonly #past = { finished: 0, failed: 0, retried: 0 }
+
+  constructor(options: IncarnationsOptions) {
+    this.#options = options
+  }
+
+  /** Running number of the current incarnation; 0 before the first. */
+  get number(): number {
+    return this.#number
+  }
+
+  get thread(): Thread | null {
+    return this.#thread
+  }
+
+  /** True when the current thread has its handler and its connection. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  /** What the last thread that got ready said about its configuration. */
+  get effective(): EffectiveConfig | null {
+    return this.#effective
+  }
+
+  /** Sums over all incarnations. */
+  get counters(): Counters {
+    const now = this.#thread?.ledger.counters ?? { finished: 0, failed: 0, retried: 0 }
+    return {
+      finished: this.#past.finished + now.finished,
+      failed: this.#past.failed + now.failed,
+      retried: this.#past.retried + now.retried,
+    }
+  }
+
+  /** Fills the slot with a new thread under a fresh client id. */
+  start(): Thread {
+    const { config, threads, nextClientId, logLevel, onReady, onMessage, onExit } = this.#options
+    this.#number += 1
+    this.#ready = false
+    const thread = threads.run({
+      slot: config.slot,
+      incarnation: this.#number,
+      clientId: nextClientId(),
+      config,
+      logLevel,
+      onMessage: (message) => {
+        if (thread === this.#thread) onMessage(message)
+      },
+    })
+    this.#thread = thread
+    thread.ledger.raise(this.#control)
+    thread.ledger.extendLease(this.#leaseUntilMs)
+    thread.ready.then(
+      ({ effective }) => {
+        if (thread !== this.#thread) return
+        this.#ready = true
+        this.#effective = effective
+        onReady(thread)
+      },
+      () => {}, // told by `exited`
+    )
+    thread.exited.then((exit) => {
+      if (thread !== this.#thread) return
+      this.#thread = null
+      this.#ready = false
+      const { finished, failed, retried } = thread.ledger.counters
+      this.#past.finished += counterDelta(0, finished)
+      this.#past.failed += counterDelta(0, failed)
+      this.#past.retried += counterDelta(0, retried)
+      onExit(thread, exit)
+    })
+    return thread
+  }
+
+  raise(bits: number): void {
+    this.#control |= bits
+    this.#thread?.ledger.raise(bits)
+  }
+
+  clear(bits: number): void {
+    this.#control &= ~bits
+    this.#thread?.ledger.clear(bits)
+  }
+
+  extendLease(untilMs: number): void {
+    this.#leaseUntilMs = untilMs
+    this.#thread?.ledger.extendLease(untilMs)
+  }
+
+  /** Tells the thread what it gains and loses. Resolves with whether it has taken it in (false: it died meanwhile). */
+  async hand(added: Handout | null, removedIds: readonly number[]): Promise<boolean> {
+    const thread = this.#thread
+    if (thread === null || !this.#ready) return false
+    if (removedIds.length > 0) thread.ledger.raise(Control.revoked)
+    const request = thread.request({
+      type: 'assign',
+      page: added?.page ?? EMPTY_PAGE,
+      added: added?.added ?? [],
+      removed: removedIds,
+    })
+    return request.then(
+      () => thread === this.#thread,
+      () => false,
+    )
+  }
+
+  /** Waits until no handler is in flight. Raise `Control.pause` or `Control.stop` before. */
+  async quiesce(timeoutMs: number): Promise<boolean> {
+    const thread = this.#thread
+    if (thread === null || !this.#ready) return true
+    return within(thread.request({ type: 'quiesce' }), timeoutMs)
+  }
+
+  resume(): void {
+    this.clear(Control.pause)
+    if (this.#ready) this.#thread?.send({ type: 'resume' })
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Lets the seats of one group that start together get their member ids first and join second. The coordinator ends a
+ * first rebalance only when every member id that it has given out has joined, so a start of n seats is one generation
+ * instead of n.
+ *
+ * @see KIP-394 (member id required)
+ */
+export class JoinBarrier {
+  #missing: number
+  readonly #open: Promise<void>
+  #release: () => void = () => {}
+  readonly #timer: NodeJS.Timeout
+
+  /**
+   * @param seats how many are expected
+   * @param timeoutMs after this the barrier opens whoever has come
+   */
+  constructor(seats: number, timeoutMs = 5_000) {
+    this.#missing = seats
+    this.#open = new Promise((resolve) => {
+      this.#release = resolve
+    })
+    this.#timer = setTimeout(this.#release, timeoutMs)
+    this.#timer.unref()
+    if (seats <= 1) this.open()
+  }
+
+  /** One seat has its member id (or will never need one). Resolves when all have. */
+  arrive(): Promise<void> {
+    this.#missing -= 1
+    if (this.#missing <= 0) this.open()
+    return this.#open
+  }
+
+  open(): void {
+    clearTimeout(this.#timer)
+    this.#release()
+  }
+}

@@ -1,0 +1,309 @@
+import { EventEmitter } from 'node:events'
+import type { Logger } from 'pino'
+import type { ConsumerPoolOptions } from '../config/options.js'
+import { resolveConfig } from '../config/resolve.js'
+import type { KafkaConfig, ResolvedConfig, SlotConfig } from '../config/resolved.js'
+import { ErrorCode, PoolError } from '../errors.js'
+import { ClientIds } from '../identity.js'
+import { createConnection } from '../kafka/connection.js'
+import type { Connection, TopicMetadata } from '../kafka/face.js'
+import { createLogger, relay } from '../telemetry/logger.js'
+import { monotonicMs } from '../util/clock.js'
+import { Coordinator } from './coordinator.js'
+import type { PoolEvents } from './events.js'
+import { Group } from './group.js'
+import { Liveness } from './liveness.js'
+import { RestartLimiter } from './restart-limiter.js'
+import { type Crash, decideEscalation } from './restarts.js'
+import { Slot } from './slot.js'
+import { frozen, type PoolState, type PoolStatus } from './status.js'
+import { Threads } from './threads.js'
+import { checkTopics } from './topic-check.js'
+import { TopicWatch } from './topic-watch.js'
+
+/** How often the pool looks whether messages wait and nothing moves. */
+const STALL_LOOK_MS = 1_000
+/** How long ending the last threads may take when the pool stops. */
+const CLOSE_MS = 500
+/** More threads than this that would not die, and the process had better be restarted. */
+const MAX_LOST_THREADS = 3
+/** Crashes of the whole pool that are remembered. */
+const CRASHES_KEPT = 10_000
+
+const THREAD_ENTRY = new URL('../../workers/consumer.js', import.meta.url)
+
+/**
+ * Consumes Kafka on every core of this machine: one worker thread per slot, each with its own connection, while the
+ * membership in the consumer group lives here on the main thread.
+ *
+ * ```ts
+ * const pool = new ConsumerPool({
+ *   kafka: { brokers: ['127.0.0.1:9092'] },
+ *   consumer: { groupId: 'orders' },
+ *   subscriptions: [{ topics: ['orders'], handler: new URL('./handler.js', import.meta.url) }],
+ * })
+ * await pool.start()
+ * ```
+ *
+ * A pool starts once and stops once.
+ */
+export class ConsumerPool extends EventEmitter<PoolEvents> {
+  readonly #config: ResolvedConfig
+  readonly #log: Logger
+  readonly #ids = new ClientIds()
+  readonly #limiter = new RestartLimiter()
+  readonly #groups = new Map<string, Group>()
+  readonly #shared = new Map<string, Connection>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #slots: readonly Slot[] = []
+  #threads: Threads | null = null
+  #liveness: Liveness | null = null
+  #watch: TopicWatch | null = null
+  #state: PoolState = 'created'
+  #starting: Promise<void> | null = null
+  #stopping: Promise<void> | null = null
+  #crashes: Crash[] = []
+  #generationsAtStart = 0
+  #escalation: PoolError | null = null
+
+  /** @throws {@link PoolError} `KCP_CONFIG_INVALID` that lists every fault of the options */
+  constructor(options: ConsumerPoolOptions) {
+    super()
+    this.#config = resolveConfig(options)
+    this.#log = createLogger(options.logger)
+  }
+
+  /**
+   * Starts the threads, joins the group and resolves when every slot has its assignment. Concurrent callers share one
+   * start.
+   *
+   * @throws {@link PoolError} with one clear reason when that cannot be; the pool has then stopped itself
+   */
+  start(): Promise<void> {
+    if (this.#stopping !== null) {
+      return Promise.reject(new PoolError(ErrorCode.poolStopped, 'this pool was stopped; create a new ConsumerPool'))
+    }
+    this.#starting ??= this.#start().catch(async (error: unknown) => {
+      await this.#stop(0)
+      throw error
+    })
+    return this.#starting
+  }
+
+  /**
+   * Lets the handlers in flight finish (for at most `drainTimeoutMs`), commits what is finished, leaves the group and
+   * ends the threads. Idempotent; concurrent callers share one stop. Never rejects.
+   */
+  stop(): Promise<void> {
+    return this.#stop(this.#config.pool.drainTimeoutMs)
+  }
+
+  /** A plain frozen snapshot of what the pool, its slots and their partitions are doing. */
+  status(): PoolStatus {
+    const now = monotonicMs()
+    const slots = this.#slots.map((slot) => slot.status(now))
+    const sum = (value: (slot: (typeof slots)[number]) => number) => slots.reduce((total, slot) => total + value(slot), 0)
+    const partitions = slots.flatMap((slot) => slot.assignment)
+    const healthy =
+      slots.every((slot) => slot.state === 'running' && !slot.stalled) && partitions.every(({ paused }) => paused === null)
+    return frozen({
+      state: this.#state === 'running' && !healthy ? 'degraded' : this.#state,
+      slots,
+      totals: {
+        finished: sum((slot) => slot.finished),
+        failed: sum((slot) => slot.failed),
+        retried: sum((slot) => slot.retried),
+        restarts: sum((slot) => slot.restarts),
+        inFlight: sum((slot) => slot.inFlight),
+        lag: partitions.reduce((total, { lag }) => total + BigInt(lag ?? 0), 0n).toString(),
+        rebalances: this.#starting === null ? 0 : this.#generations() - this.#generationsAtStart,
+        lostThreads: this.#threads?.lost ?? 0,
+      },
+    })
+  }
+
+  // ── start ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #start(): Promise<void> {
+    this.#state = 'starting'
+    const { slots, pool: settings } = this.#config
+    const threads = new Threads({
+      size: slots.length,
+      resourceLimits: settings.resourceLimits,
+      handlers: [...new Set(slots.map(({ handler }) => handler))],
+      entry: THREAD_ENTRY,
+      terminateTimeoutMs: settings.terminateTimeoutMs,
+      onLost: () => this.#considerEscalation(),
+      log: this.#log,
+    })
+    this.#threads = threads
+    await Promise.all(slots.map(({ kafka }) => this.#sharedConnection(kafka).connect()))
+    const topics = await this.#checkBroker()
+    for (const { consumer } of slots) this.#groupFor(consumer.groupId)
+    this.#slots = slots.map((config) => this.#createSlot(config, threads))
+    this.#liveness = new Liveness({
+      slots: this.#slots,
+      log: this.#log,
+    })
+    this.#every(settings.commitIntervalMs, () => {
+      for (const slot of this.#slots) void slot.commit()
+    })
+    this.#every(STALL_LOOK_MS, () => {
+      for (const slot of this.#slots) slot.watch(monotonicMs())
+    })
+    await Promise.all(this.#slots.map((slot) => slot.start()))
+    this.#generationsAtStart = this.#generations()
+    this.#watch = this.#watchTopics(topics)
+    if (this.#state === 'starting') this.#state = 'running'
+    this.#log.info({ slots: slots.length }, 'pool running')
+  }
+
+  /** What must be so before anything joins: static membership is understood, the topics are there. */
+  async #checkBroker(): Promise<readonly TopicMetadata[]> {
+    for (const { consumer, kafka, slot } of this.#config.slots) {
+      if (consumer.groupInstanceId === null || this.#sharedConnection(kafka).supportsStaticMembership) continue
+      throw new PoolError(
+        ErrorCode.brokerTooOld,
+        `group.instance.id "${consumer.groupInstanceId}" is set, but the broker is too old for static membership. Use Kafka 2.3 or newer, or remove group.instance.id`,
+        { slot, groupId: consumer.groupId },
+      )
+    }
+    return checkTopics(this.#config.slots, (kafka, names) => this.#sharedConnection(kafka).topics(names))
+  }
+
+  #createSlot(config: SlotConfig, threads: Threads): Slot {
+    const { groupId } = config.consumer
+    const sharedConnection = this.#sharedConnection(config.kafka)
+    const nextClientId = () => this.#ids.next(config.kafka.clientId, config.slot)
+    return new Slot({
+      config,
+      settings: this.#config.pool,
+      threads,
+      limiter: this.#limiter,
+      group: this.#groupFor(groupId),
+      sharedConnection,
+      shared: new Coordinator(sharedConnection, groupId),
+      connect: () => createConnection({ clientId: nextClientId(), kafka: config.kafka, log: this.#log }),
+      nextClientId,
+      topics: (names) => sharedConnection.topics(names),
+      log: this.#log,
+      emit: (event, payload) => this.#announce(event, payload),
+      relay: (line) => relay(this.#log, line),
+      onTrouble: (crash) => {
+        if (crash !== null) this.#crashes = [...this.#crashes, crash].slice(-CRASHES_KEPT)
+        this.#considerEscalation()
+      },
+    })
+  }
+
+  #groupFor(groupId: string): Group {
+    const known = this.#groups.get(groupId)
+    if (known !== undefined) return known
+    const group = new Group(groupId, this.#config.slots.filter(({ consumer }) => consumer.groupId === groupId).length)
+    this.#groups.set(groupId, group)
+    return group
+  }
+
+  /** One connection beside the seats' own, for commits and metadata (one for each way to reach a cluster). */
+  #sharedConnection(kafka: KafkaConfig): Connection {
+    const key = JSON.stringify(kafka)
+    const known = this.#shared.get(key)
+    if (known !== undefined) return known
+    const connection = createConnection({ clientId: this.#ids.next(kafka.clientId, 'pool'), kafka, log: this.#log })
+    this.#shared.set(key, connection)
+    return connection
+  }
+
+  #watchTopics(known: readonly TopicMetadata[]): TopicWatch {
+    const { slots } = this.#config
+    const subscribers = (topic: string) => slots.filter(({ topics }) => topics.includes(topic))
+    return new TopicWatch(
+      {
+        topics: [...new Set(slots.flatMap(({ topics }) => topics))],
+        groupsOf: (topic) => subscribers(topic).map(({ consumer }) => this.#groupFor(consumer.groupId)),
+        metadata: async (names) =>
+          (await Promise.all([...this.#shared.values()].map((connection) => connection.topics(names)))).flat(),
+        intervalMs: Math.min(...slots.map(({ consumer }) => consumer.metadataMaxAge)),
+        heartbeatMs: Math.max(...slots.map(({ consumer }) => consumer.heartbeatInterval)),
+        log: this.#log,
+      },
+      known,
+    )
+  }
+
+  // ── stop ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #stop(drainTimeoutMs: number): Promise<void> {
+    this.#stopping ??= this.#drainAndClose(drainTimeoutMs)
+    return this.#stopping
+  }
+
+  async #drainAndClose(drainTimeoutMs: number): Promise<void> {
+    const beganAtMs = monotonicMs()
+    this.#state = 'stopping'
+    this.#watch?.close()
+    this.#limiter.cancel()
+    const drained = await Promise.all(this.#slots.map((slot) => slot.drain(beganAtMs + drainTimeoutMs)))
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#liveness?.close()
+    await Promise.all(this.#slots.map((slot) => slot.leave(this.#leavesOnStop(slot.config))))
+    for (const group of this.#groups.values()) group.close()
+    for (const connection of this.#shared.values()) connection.close()
+    await this.#threads?.close(CLOSE_MS)
+    this.#state = 'stopped'
+    const afterMs = monotonicMs() - beganAtMs
+    this.#log.info({ afterMs: Math.round(afterMs) }, 'pool stopped')
+    this.#announce('pool:stopped', { afterMs, drained: drained.every(Boolean) })
+  }
+
+  /** A static member stays in the group when the process stops: it will be back (KIP-345). */
+  #leavesOnStop({ consumer }: SlotConfig): boolean {
+    const { leaveOnStop } = this.#config.pool
+    return leaveOnStop === 'always' || (leaveOnStop === 'dynamic' && consumer.groupInstanceId === null)
+  }
+
+  // ── trouble ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #considerEscalation(): void {
+    if (this.#escalation !== null || this.#state === 'stopping' || this.#state === 'stopped') return
+    const lost = this.#threads?.lost ?? 0
+    const reason =
+      lost > MAX_LOST_THREADS
+        ? `${lost} threads would not die and were left behind`
+        : decideEscalation({
+            crashes: this.#crashes,
+            parked: this.#slots.filter(({ state }) => state === 'parked').length,
+            size: this.#slots.length,
+            nowMs: monotonicMs(),
+            config: this.#config.pool.restart,
+          })
+    if (reason === null) return
+    this.#escalation = new PoolError(
+      ErrorCode.poolEscalated,
+      `the pool cannot heal itself: ${reason}. Look at the slot:crashed and slot:parked events before this; restart the process when the cause is mended`,
+    )
+    this.#state = 'escalated'
+    this.#log.fatal({ err: this.#escalation }, 'pool escalated')
+    this.#announce('pool:escalated', { error: this.#escalation })
+  }
+
+  // ── small things ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #generations(): number {
+    return [...this.#groups.values()].reduce((sum, { generations }) => sum + generations, 0)
+  }
+
+  #every(ms: number, action: () => void): void {
+    const timer = setInterval(action, ms)
+    this.#timers.add(timer)
+  }
+
+  /** A listener that throws is the listener's problem: the control plane goes on. */
+  #announce<K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]): void {
+    try {
+      ;(this as EventEmitter).emit(event, payload)
+    } catch (error) {
+      this.#log.error({ err: error, event }, 'a listener of the pool threw')
+    }
+  }
+}

@@ -1,0 +1,356 @@
+import type { Logger } from 'pino'
+import type { SlotConfig } from '../config/resolved.js'
+import { PoolError } from '../errors.js'
+import { KafkaCode } from '../kafka/error-codes.js'
+import { type Connection, type JoinResult, KafkaError, type Membership, type TopicMetadata, type TopicPartition } from '../kafka/face.js'
+import { monotonicMs } from '../util/clock.js'
+import { WakeableSleep } from '../util/wakeable-sleep.js'
+import { within } from '../util/within.js'
+import { decodeAssignment, encodeSubscription } from './assignors/subscription.js'
+import { Coordinator } from './coordinator.js'
+import type { Group } from './group.js'
+import { assignForGroup } from './leader.js'
+import { FENCED_FORGOTTEN_MS, FENCED_TRIES, FENCED_WAIT_MS, mayEnter, reactionTo, retryDelayMs, type SeatState } from './membership.js'
+import { refusal } from './refusal.js'
+
+/** How long a seat waits before it asks again for what the broker has refused. */
+const REFUSED_WAIT_MS = 30_000
+/** How long a LeaveGroup may take: leaving is a courtesy, the session timeout does the same later. */
+const LEAVE_TIMEOUT_MS = 1_000
+
+/** What a seat tells its slot. None of these may throw. */
+export interface SeatHost {
+  /** A rebalance begins: bring the thread to stand between two messages (bounded) and commit what is finished. */
+  release(): Promise<void>
+  /** A new generation is in force with this assignment. */
+  assigned(partitions: readonly TopicPartition[], generation: number): void
+  /** The membership is gone: stop every partition at once, commit nothing. */
+  lost(reason: string): void
+  /** No message may start after this moment (monotonic ms) unless it is extended again. */
+  lease(untilMs: number): void
+  joined(membership: Membership, protocol: string, leader: boolean): void
+  fenced(tries: number, retryInMs: number | null): void
+  /** The broker will not have this member until a person changes something. */
+  refused(error: PoolError): void
+}
+
+export interface SeatOptions {
+  readonly config: SlotConfig
+  readonly group: Group
+  readonly host: SeatHost
+  readonly log: Logger
+  /** Opens a connection of the seat's own, under a fresh client id. */
+  readonly connect: () => Connection
+  /** Coordinator over the connection that the pool shares (free while a JoinGroup waits on the seat's own). */
+  readonly shared: Coordinator
+  readonly topics: (names: readonly string[]) => Promise<readonly TopicMetadata[]>
+}
+
+/**
+ * A slot's membership in the consumer group, on the main thread. One loop does everything that changes the membership,
+ * so no two such requests are ever in flight together; everybody else sets a wish and wakes it.
+ *
+ *   unjoined → joining → stable ⇄ rebalancing → leaving → left,  and fenced, lost
+ */
+export class Seat {
+  readonly #options: SeatOptions
+  readonly #sleep = new WakeableSleep()
+  #connection: Connection
+  #coordinator: Coordinator
+  #state: SeatState = 'unjoined'
+  #memberId = ''
+  #generation = -1
+  #leader = false
+  #protocol = ''
+  #mustJoin = true
+  #draining = false
+  #ended = false
+  #nextBeatAtMs = 0
+  #leaseUntilMs = 0
+  #failures = 0
+  #fencedTries = 0
+  #stableSinceMs = 0
+  /** Changes the bytes of the subscription, which makes the coordinator rebalance even for a follower. */
+  #subscriptionSerial = 0
+  #loop: Promise<void> = Promise.resolve()
+
+  constructor(options: SeatOptions) {
+    this.#options = options
+    this.#connection = options.connect()
+    this.#coordinator = new Coordinator(this.#connection, this.groupId)
+  }
+
+  get groupId(): string {
+    return this.#options.config.consumer.groupId
+  }
+
+  get instanceId(): string | null {
+    return this.#options.config.consumer.groupInstanceId
+  }
+
+  get state(): SeatState {
+    return this.#state
+  }
+
+  /** `client.id` of the seat's connection. */
+  get clientId(): string {
+    return this.#connection.clientId
+  }
+
+  get isLeader(): boolean {
+    return this.#leader
+  }
+
+  get protocol(): string {
+    return this.#protocol
+  }
+
+  /** Who the seat is to the coordinator. Generation -1 while it is no member. */
+  get membership(): Membership {
+    return { groupId: this.groupId, generation: this.#generation, memberId: this.#memberId, instanceId: this.instanceId }
+  }
+
+  /** Connects and begins to join. Rejects when no broker can be reached; the rest is told to the host. */
+  async start(): Promise<void> {
+    await this.#connection.connect()
+    if (this.#ended) return
+    this.#options.group.add(this)
+    this.#loop = this.#run()
+  }
+
+  /** Makes the seat ask the coordinator at once. */
+  poke(): void {
+    this.#nextBeatAtMs = 0
+    this.#sleep.wake()
+  }
+
+  /** Joins again although the coordinator has not asked for it, in a way that makes the group rebalance. */
+  rejoin(why: string): void {
+    this.#options.log.info({ groupId: this.groupId, why }, 'rejoining the group')
+    this.#subscriptionSerial += 1
+    this.#mustJoin = true
+    this.#sleep.wake()
+  }
+
+  /** From now on the seat only keeps its membership alive: it follows no rebalance any more. */
+  drain(): void {
+    this.#draining = true
+  }
+
+  /** Gives the membership up for good and closes the connection. `sendLeave` tells the coordinator. Never rejects. */
+  async leave(sendLeave: boolean): Promise<void> {
+    if (this.#ended) return this.#loop
+    this.#ended = true
+    this.#enter('leaving')
+    if (sendLeave) await this.#sendLeave()
+    this.#connection.close()
+    this.#sleep.wake()
+    await this.#loop
+    this.#forgetMembership()
+    this.#enter('left')
+  }
+
+  /** Comes back after `leave`, as a new member with a new client id. */
+  async comeBack(): Promise<void> {
+    await this.#loop
+    this.#enter('unjoined')
+    this.#reconnect()
+    this.#ended = false
+    this.#draining = false
+    this.#fencedTries = 0
+    await this.#connection.connect()
+    if (this.#ended) return
+    this.#loop = this.#run()
+  }
+
+  async #sendLeave(): Promise<void> {
+    if (this.#memberId === '') return
+    const { shared, group, log } = this.#options
+    const member = this.membership
+    const left = shared.ask((connection, node) => connection.leaveGroup(node, member))
+    left.catch((error: unknown) => log.debug({ err: error, ...member }, 'could not leave the group'))
+    group.pokeSiblings(this)
+    await within(left, LEAVE_TIMEOUT_MS)
+  }
+
+  #reconnect(): void {
+    this.#connection.close()
+    this.#connection = this.#options.connect()
+    this.#coordinator = new Coordinator(this.#connection, this.groupId)
+    this.#forgetMembership()
+  }
+
+  #forgetMembership(): void {
+    this.#memberId = ''
+    this.#generation = -1
+    this.#leader = false
+    this.#mustJoin = true
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#ended) {
+      try {
+        if (this.#mustJoin && !this.#draining) await this.#join()
+        else await this.#beat()
+        this.#failures = 0
+      } catch (error) {
+        if (!this.#ended) await this.#recover(error).catch((fault: unknown) => this.#report(fault))
+      }
+    }
+  }
+
+  /** A fault of our own must neither end the loop nor spin in it. */
+  #report(fault: unknown): Promise<void> {
+    this.#options.log.error({ err: fault, ...this.membership }, 'internal fault in the seat')
+    return this.#sleep.for(retryDelayMs(this.#failures++))
+  }
+
+  async #beat(): Promise<void> {
+    await this.#sleep.for(this.#nextBeatAtMs - monotonicMs())
+    if (this.#ended || (this.#mustJoin && !this.#draining)) return
+    const { heartbeatInterval, sessionTimeout } = this.#options.config.consumer
+    const sentAtMs = monotonicMs()
+    this.#nextBeatAtMs = sentAtMs + heartbeatInterval
+    if (this.#generation < 0) return
+    await this.#coordinator.ask((connection, node) => connection.heartbeat(node, this.membership))
+    this.#extendLease(sentAtMs + sessionTimeout)
+  }
+
+  async #join(): Promise<void> {
+    const { config, group, host } = this.#options
+    this.#enter(this.#state === 'stable' || this.#state === 'rebalancing' ? 'rebalancing' : 'joining')
+    if (this.#state === 'rebalancing') await host.release()
+    if (this.#ended) return
+
+    const joined = await this.#sendJoin()
+    this.#memberId = joined.memberId
+    this.#generation = joined.generation
+    this.#leader = joined.leaderId === joined.memberId
+    this.#protocol = joined.protocol
+
+    const assignments = this.#leader ? await assignForGroup(joined, this.#options.topics) : []
+    const syncedAtMs = monotonicMs()
+    const bytes = await this.#coordinator.ask((connection, node) =>
+      connection.syncGroup(node, this.membership, assignments),
+    )
+    if (this.#ended) return
+    this.#mustJoin = false
+    this.#nextBeatAtMs = syncedAtMs + config.consumer.heartbeatInterval
+    this.#extendLease(syncedAtMs + config.consumer.sessionTimeout)
+    this.#stableSinceMs = syncedAtMs
+    this.#enter('stable')
+    group.noteGeneration(this.#generation)
+    host.joined(this.membership, this.#protocol, this.#leader)
+    host.assigned(decodeAssignment(bytes), this.#generation)
+  }
+
+  async #sendJoin(): Promise<JoinResult> {
+    const { group } = this.#options
+    if (this.instanceId !== null) await group.barrier.arrive()
+    const send = () => {
+      group.pokeSiblings(this)
+      return this.#coordinator.ask((connection, node) => connection.joinGroup(node, this.#joinRequest()))
+    }
+    try {
+      return await send()
+    } catch (error) {
+      if (!(error instanceof KafkaError) || error.code !== KafkaCode.memberIdRequired || error.memberId === undefined) throw error
+      this.#memberId = error.memberId
+      await group.barrier.arrive()
+      if (this.#ended) throw error
+      return await send()
+    }
+  }
+
+  #joinRequest() {
+    const { topics, assignors, consumer } = this.#options.config
+    const metadata = encodeSubscription({ topics, userData: this.#userData() })
+    return {
+      groupId: this.groupId,
+      memberId: this.#memberId,
+      instanceId: this.instanceId,
+      sessionTimeoutMs: consumer.sessionTimeout,
+      rebalanceTimeoutMs: consumer.rebalanceTimeout,
+      protocols: assignors.map((name) => ({ name, metadata })),
+    }
+  }
+
+  #userData(): Buffer | null {
+    if (this.#subscriptionSerial === 0) return null
+    const bytes = Buffer.alloc(4)
+    bytes.writeInt32BE(this.#subscriptionSerial)
+    return bytes
+  }
+
+  /** Decides what a failed request means. Everything else goes on in the loop. */
+  async #recover(error: unknown): Promise<void> {
+    const { host, log } = this.#options
+    const reaction = reactionTo(error)
+    log.debug({ err: error, reaction, ...this.membership }, 'the coordinator did not agree')
+    switch (reaction) {
+      case 'rejoin':
+        this.#mustJoin = true
+        return
+      case 'lost':
+      case 'regenerate':
+        this.#lose(error, reaction === 'lost')
+        return
+      case 'fenced':
+        await this.#fencedOut()
+        return
+      case 'refused': {
+        const { config } = this.#options
+        host.refused(await refusal(error, config, this.#coordinator))
+        this.#loseIfLeaseIsOver(error)
+        await this.#sleep.for(REFUSED_WAIT_MS)
+        return
+      }
+      case 'retry':
+        this.#loseIfLeaseIsOver(error)
+        this.#nextBeatAtMs = 0
+        await this.#sleep.for(retryDelayMs(this.#failures++))
+    }
+  }
+
+  #loseIfLeaseIsOver(error: unknown): void {
+    if (this.#generation >= 0 && monotonicMs() > this.#leaseUntilMs) this.#lose(error, false)
+  }
+
+  /** The membership is over. The member id is kept where the coordinator may still know it. */
+  #lose(error: unknown, forgetMemberId: boolean): void {
+    const { host, log } = this.#options
+    const reason = error instanceof Error ? error.message : String(error)
+    if (this.#state !== 'joining') log.warn({ reason, ...this.membership }, 'lost the membership in the group')
+    this.#enter('lost')
+    host.lost(reason)
+    this.#generation = -1
+    this.#leader = false
+    this.#mustJoin = true
+    if (forgetMemberId) this.#memberId = ''
+  }
+
+  async #fencedOut(): Promise<void> {
+    const { host } = this.#options
+    if (this.#state === 'stable' && monotonicMs() - this.#stableSinceMs > FENCED_FORGOTTEN_MS) this.#fencedTries = 0
+    this.#enter('fenced')
+    this.#fencedTries += 1
+    host.lost('fenced: another member uses the same group.instance.id')
+    this.#forgetMembership()
+    const retryInMs = this.#fencedTries > FENCED_TRIES ? null : FENCED_WAIT_MS
+    host.fenced(this.#fencedTries, retryInMs)
+    const until = monotonicMs() + FENCED_WAIT_MS
+    while (!this.#ended && monotonicMs() < until) await this.#sleep.for(until - monotonicMs())
+  }
+
+  #extendLease(untilMs: number): void {
+    this.#leaseUntilMs = untilMs
+    this.#options.host.lease(untilMs)
+  }
+
+  #enter(state: SeatState): void {
+    if (!mayEnter(this.#state, state)) {
+      throw new PoolError('KCP_INTERNAL', `a seat cannot go from ${this.#state} to ${state}`, { groupId: this.groupId })
+    }
+    this.#state = state
+  }
+}

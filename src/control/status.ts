@@ -1,0 +1,91 @@
+import type { EffectiveConfig } from '../protocol/messages.js'
+import type { SeatState } from './membership.js'
+import type { PausedAt } from './holdings.js'
+
+export type PoolState = 'created' | 'starting' | 'running' | 'degraded' | 'escalated' | 'stopping' | 'stopped'
+
+export type SlotState = 'starting' | 'running' | 'restarting' | 'parked' | 'stopping' | 'stopped'
+
+export interface PartitionStatus {
+  readonly topic: string
+  readonly partition: number
+  /** What the group has stored; null when that is nothing. */
+  readonly committed: string | null
+  /** The lowest offset that is not finished. */
+  readonly finishedUpTo: string
+  /** The next offset to fetch. */
+  readonly position: string
+  /** Messages that wait; null until the partition was fetched for the first time. */
+  readonly lag: string | null
+  /** Why the partition stands still, or null. */
+  readonly paused: PausedAt | null
+}
+
+export interface SlotStatus {
+  readonly slot: number
+  readonly subscription: number
+  readonly state: SlotState
+  readonly incarnation: number
+  readonly groupId: string
+  /** `client.id` of the thread's connection, or null while no thread fills the slot. */
+  readonly clientId: string | null
+  readonly threadId: number | null
+  readonly seat: {
+    readonly state: SeatState
+    /** `client.id` of the seat's own connection. */
+    readonly clientId: string
+    readonly memberId: string
+    readonly instanceId: string | null
+    readonly generation: number
+    readonly protocol: string
+    readonly leader: boolean
+  }
+  readonly assignment: readonly PartitionStatus[]
+  /** Messages in flight now. */
+  readonly inFlight: number
+  /** Numbers of messages since the pool started, over all incarnations. */
+  readonly finished: number
+  readonly failed: number
+  readonly retried: number
+  /** How often the slot's thread was replaced. */
+  readonly restarts: number
+  /** The last reason for which the thread was replaced or the slot parked, or null. */
+  readonly lastError: { readonly code: string; readonly message: string } | null
+  /** True when messages wait and nothing has moved for two session timeouts. */
+  readonly stalled: boolean
+  /** The configuration that the thread reported it runs with, secrets masked; null until it has. */
+  readonly config: EffectiveConfig | null
+}
+
+export interface PoolTotals {
+  readonly finished: number
+  readonly failed: number
+  readonly retried: number
+  readonly restarts: number
+  readonly inFlight: number
+  /** Sum of the known lags, as a string. */
+  readonly lag: string
+  /** Generations of its groups that came after the pool's start was complete. */
+  readonly rebalances: number
+  /** Threads that would not die and were left behind. */
+  readonly lostThreads: number
+}
+
+export interface PoolStatus {
+  /**
+   * `running` only when every slot runs, no partition stands still and nothing is stalled; `degraded` when some do
+   * not; `escalated` when the pool cannot heal itself.
+   */
+  readonly state: PoolState
+  readonly slots: readonly SlotStatus[]
+  readonly totals: PoolTotals
+}
+
+/** Freezes a snapshot all the way down. */
+export const frozen = <T>(value: T): T => {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const inner of Object.values(value)) frozen(inner)
+  }
+  return value
+}

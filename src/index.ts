@@ -1,0 +1,26 @@
+export { ErrorCode, NonRetriableError, PoolError, type ErrorContext } from './errors.js'
+export type { ConsumerPoolOptions, SlotOverrides, SubscriptionOptions } from './config/options.js'
+export type {
+  EventMessage,
+  EventPartition,
+  GroupAssigned,
+  GroupFenced,
+  GroupJoined,
+  InFlightMessage,
+  MessageFailed,
+  OffsetReset,
+  OffsetsCommitted,
+  PartitionPaused,
+  PoolEscalated,
+  PoolEvents,
+  PoolStopped,
+  SlotCrashed,
+  SlotIdentity,
+  SlotParked,
+  SlotReady,
+  SlotRecovered,
+} from './control/events.js'
+export { ConsumerPool } from './control/pool.js'
+export type { PartitionStatus, PoolState, PoolStatus, PoolTotals, SlotState, SlotStatus } from './control/status.js'
+export type { Handler, HandlerContext } from './data/handler.js'
+export type { Message, PlainMessage } from './kafka/face.js'

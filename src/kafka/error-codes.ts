@@ -1,0 +1,18 @@
+/** Error codes of the Kafka protocol that somebody here decides by. Source: Kafka's `Errors`. */
+export const KafkaCode = {
+  coordinatorLoadInProgress: 14,
+  coordinatorNotAvailable: 15,
+  notCoordinator: 16,
+  illegalGeneration: 22,
+  inconsistentGroupProtocol: 23,
+  invalidGroupId: 24,
+  unknownMemberId: 25,
+  invalidSessionTimeout: 26,
+  rebalanceInProgress: 27,
+  topicAuthorizationFailed: 29,
+  groupAuthorizationFailed: 30,
+  unsupportedVersion: 35,
+  memberIdRequired: 79,
+  groupMaxSizeReached: 81,
+  fencedInstanceId: 82,
+} as const

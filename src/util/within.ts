@@ -1,0 +1,10 @@
+/** Waits for `promise`, but no longer than `ms`. Resolves with whether it settled in time; never rejects. */
+export const within = (promise: Promise<unknown>, ms: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), Math.max(0, ms))
+    const settled = () => {
+      clearTimeout(timer)
+      resolve(true)
+    }
+    promise.then(settled, settled)
+  })

@@ -1,4 +1,3 @@
-export { ErrorCode, NonRetriableError, PoolError, type ErrorContext } from './errors.js'
 export type { ConsumerPoolOptions, SlotOverrides, SubscriptionOptions } from './config/options.js'
 export type {
   EventMessage,
@@ -23,4 +22,5 @@ export type {
 export { ConsumerPool } from './control/pool.js'
 export type { PartitionStatus, PoolState, PoolStatus, PoolTotals, SlotState, SlotStatus } from './control/status.js'
 export type { Handler, HandlerContext } from './data/handler.js'
+export { ErrorCode, type ErrorContext, NonRetriableError, PoolError } from './errors.js'
 export type { Message, PlainMessage } from './kafka/face.js'

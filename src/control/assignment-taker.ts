@@ -54,7 +54,10 @@ export class AssignmentTaker {
         if (turn !== this.#turn) return null
         const { log, config } = this.#options
         const level = failures < 3 ? 'debug' : 'warn'
-        log[level]({ err: error, groupId: config.consumer.groupId }, 'cannot look up the offsets to start from; trying again')
+        log[level](
+          { err: error, groupId: config.consumer.groupId },
+          'cannot look up the offsets to start from; trying again',
+        )
         await this.#sleep.for(retryDelayMs(failures))
       }
     }

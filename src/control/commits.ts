@@ -76,7 +76,7 @@ export class Commits {
 
   #refused(error: unknown, partitions: number): void {
     const { onDoubt, log } = this.#options
-    if (error instanceof KafkaError && ABOUT_MEMBERSHIP.includes(error.code)) return onDoubt()
-    log.warn({ err: error, partitions }, 'offsets could not be committed; they go with the next commit')
+    if (error instanceof KafkaError && ABOUT_MEMBERSHIP.includes(error.code)) onDoubt()
+    else log.warn({ err: error, partitions }, 'offsets could not be committed; they go with the next commit')
   }
 }

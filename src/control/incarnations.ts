@@ -1,5 +1,5 @@
 import type { SlotConfig } from '../config/resolved.js'
-import { Control, counterDelta, type Counters } from '../protocol/ledger.js'
+import { Control, type Counters, counterDelta } from '../protocol/ledger.js'
 import type { EffectiveConfig, FromThread } from '../protocol/messages.js'
 import { within } from '../util/within.js'
 import type { Handout } from './holdings.js'

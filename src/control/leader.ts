@@ -15,7 +15,10 @@ export const assignForGroup = async (
 ): Promise<{ memberId: string; assignment: Buffer }[]> => {
   const assignor = assignorNamed(joined.protocol)
   if (assignor === undefined) {
-    throw new PoolError('KCP_PROTOCOL_REFUSED', `the group chose the assignor "${joined.protocol}", which was not offered`)
+    throw new PoolError(
+      'KCP_PROTOCOL_REFUSED',
+      `the group chose the assignor "${joined.protocol}", which was not offered`,
+    )
   }
   const members = joined.members.map(({ memberId, instanceId, metadata }) => {
     const { topics: names } = decodeSubscription(metadata)

@@ -24,7 +24,7 @@ import { TopicWatch } from './topic-watch.js'
 /** How often the pool looks whether messages wait and nothing moves. */
 const STALL_LOOK_MS = 1_000
 /** How long ending the last threads may take when the pool stops. */
-const CLOSE_MS = 500
+const CLOSE_MS = 300
 /** More threads than this that would not die, and the process had better be restarted. */
 const MAX_LOST_THREADS = 3
 /** Crashes of the whole pool that are remembered. */
@@ -102,10 +102,12 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   status(): PoolStatus {
     const now = monotonicMs()
     const slots = this.#slots.map((slot) => slot.status(now))
-    const sum = (value: (slot: (typeof slots)[number]) => number) => slots.reduce((total, slot) => total + value(slot), 0)
+    const sum = (value: (slot: (typeof slots)[number]) => number) =>
+      slots.reduce((total, slot) => total + value(slot), 0)
     const partitions = slots.flatMap((slot) => slot.assignment)
     const healthy =
-      slots.every((slot) => slot.state === 'running' && !slot.stalled) && partitions.every(({ paused }) => paused === null)
+      slots.every((slot) => slot.state === 'running' && !slot.stalled) &&
+      partitions.every(({ paused }) => paused === null)
     return frozen({
       state: this.#state === 'running' && !healthy ? 'degraded' : this.#state,
       slots,

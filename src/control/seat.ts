@@ -2,7 +2,14 @@ import type { Logger } from 'pino'
 import type { SlotConfig } from '../config/resolved.js'
 import { PoolError } from '../errors.js'
 import { KafkaCode } from '../kafka/error-codes.js'
-import { type Connection, type JoinResult, KafkaError, type Membership, type TopicMetadata, type TopicPartition } from '../kafka/face.js'
+import {
+  type Connection,
+  type JoinResult,
+  KafkaError,
+  type Membership,
+  type TopicMetadata,
+  type TopicPartition,
+} from '../kafka/face.js'
 import { monotonicMs } from '../util/clock.js'
 import { WakeableSleep } from '../util/wakeable-sleep.js'
 import { within } from '../util/within.js'
@@ -10,13 +17,21 @@ import { decodeAssignment, encodeSubscription } from './assignors/subscription.j
 import { Coordinator } from './coordinator.js'
 import type { Group } from './group.js'
 import { assignForGroup } from './leader.js'
-import { FENCED_FORGOTTEN_MS, FENCED_TRIES, FENCED_WAIT_MS, mayEnter, reactionTo, retryDelayMs, type SeatState } from './membership.js'
+import {
+  FENCED_FORGOTTEN_MS,
+  FENCED_TRIES,
+  FENCED_WAIT_MS,
+  mayEnter,
+  reactionTo,
+  retryDelayMs,
+  type SeatState,
+} from './membership.js'
 import { refusal } from './refusal.js'
 
 /** How long a seat waits before it asks again for what the broker has refused. */
 const REFUSED_WAIT_MS = 30_000
 /** How long a LeaveGroup may take: leaving is a courtesy, the session timeout does the same later. */
-const LEAVE_TIMEOUT_MS = 1_000
+const LEAVE_TIMEOUT_MS = 700
 
 /** What a seat tells its slot. None of these may throw. */
 export interface SeatHost {
@@ -107,7 +122,12 @@ export class Seat {
 
   /** Who the seat is to the coordinator. Generation -1 while it is no member. */
   get membership(): Membership {
-    return { groupId: this.groupId, generation: this.#generation, memberId: this.#memberId, instanceId: this.instanceId }
+    return {
+      groupId: this.groupId,
+      generation: this.#generation,
+      memberId: this.#memberId,
+      instanceId: this.instanceId,
+    }
   }
 
   /** Connects and begins to join. Rejects when no broker can be reached; the rest is told to the host. */
@@ -241,7 +261,18 @@ export class Seat {
     this.#enter('stable')
     group.noteGeneration(this.#generation)
     host.joined(this.membership, this.#protocol, this.#leader)
-    host.assigned(decodeAssignment(bytes), this.#generation)
+    host.assigned(this.#subscribedOnly(decodeAssignment(bytes)), this.#generation)
+  }
+
+  /** A leader that is a KafkaJS consumer hands its own topics to everybody, subscribed or not. */
+  #subscribedOnly(assignment: readonly TopicPartition[]): TopicPartition[] {
+    const { config, log } = this.#options
+    const foreign = assignment.filter(({ topic }) => !config.topics.includes(topic))
+    if (foreign.length > 0) {
+      const message = 'the leader of the group assigned topics that this slot does not subscribe to; nobody handles them'
+      log.error({ ...this.membership, foreign, topics: config.topics }, message)
+    }
+    return assignment.filter(({ topic }) => config.topics.includes(topic))
   }
 
   async #sendJoin(): Promise<JoinResult> {
@@ -254,7 +285,8 @@ export class Seat {
     try {
       return await send()
     } catch (error) {
-      if (!(error instanceof KafkaError) || error.code !== KafkaCode.memberIdRequired || error.memberId === undefined) throw error
+      if (!(error instanceof KafkaError) || error.code !== KafkaCode.memberIdRequired || error.memberId === undefined)
+        throw error
       this.#memberId = error.memberId
       await group.barrier.arrive()
       if (this.#ended) throw error
@@ -264,7 +296,7 @@ export class Seat {
 
   #joinRequest() {
     const { topics, assignors, consumer } = this.#options.config
-    const metadata = encodeSubscription({ topics, userData: this.#userData() })
+    const metadata = encodeSubscription({ topics, userData: this.#userData(), rackId: consumer.rackId })
     return {
       groupId: this.groupId,
       memberId: this.#memberId,

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { PoolSettings, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { Connection, Membership, TopicMetadata, TopicPartition, TopicPartitionOffset } from '../kafka/face.js'
+import type { Connection, Membership, TopicMetadata, TopicPartition } from '../kafka/face.js'
 import { Control } from '../protocol/ledger.js'
 import type { FromThread } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
@@ -10,15 +10,17 @@ import { within } from '../util/within.js'
 import { AssignmentTaker } from './assignment-taker.js'
 import { Commits } from './commits.js'
 import type { Coordinator } from './coordinator.js'
-import type { EventPartition, InFlightMessage, PoolEvents, SlotIdentity } from './events.js'
+import { CrashBook } from './crash-book.js'
+import type { InFlightMessage } from './events.js'
 import type { Group } from './group.js'
 import { type Holding, Holdings, partitionKey, reached } from './holdings.js'
 import { Incarnations } from './incarnations.js'
-import { StallWatch } from './stall-watch.js'
-import { type Crash, decideRestart, isFruitful, rememberCrash } from './restarts.js'
 import type { RestartLimiter } from './restart-limiter.js'
+import type { Crash } from './restarts.js'
 import { Seat, type SeatHost } from './seat.js'
+import { type Emit, SlotReporter } from './slot-reporter.js'
 import { describeSlot } from './slot-status.js'
+import { StallWatch } from './stall-watch.js'
 import type { SlotState, SlotStatus } from './status.js'
 import type { Thread, ThreadExit } from './thread.js'
 import type { Threads } from './threads.js'
@@ -27,19 +29,18 @@ import type { Threads } from './threads.js'
 const RELEASE_WAIT_MS = 3_000
 /** How long a new thread may take to load its handler and connect, before a start counts as failed. */
 const READY_TIMEOUT_MS = 60_000
-/** How long the commits of a rebalance or a stop may hold it up. */
-const COMMIT_WAIT_MS = 1_000
-/** How many of the messages that killed a thread are remembered, to know a repeated killer. */
-const VICTIMS_KEPT = 100
+/** How long a commit may hold up a rebalance or a stop. */
+const COMMIT_WAIT_MS = 700
+/** How long a thread may take to close its connection and return, before it is ended. */
+const GOODBYE_MS = 350
 
+/** A thread that cannot load its handler will not do better next time. */
 const HANDLER_ERRORS: readonly string[] = [
   ErrorCode.handlerNotFound,
   ErrorCode.handlerThrewOnImport,
   ErrorCode.handlerNotAFunction,
   ErrorCode.moduleNotUsable,
 ]
-
-export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]) => void
 
 export interface SlotOptions {
   readonly config: SlotConfig
@@ -58,14 +59,8 @@ export interface SlotOptions {
   readonly emit: Emit
   /** Re-emits a line of a thread's logger. */
   readonly relay: (line: string) => void
-  /** A crash happened or the slot was parked: the pool looks whether it must escalate. */
+  /** A crash happened, or (null) the slot was parked: the pool looks whether it must escalate. */
   readonly onTrouble: (crash: Crash | null) => void
-}
-
-/** A crash from which the slot has not recovered yet. */
-interface Recovery {
-  readonly noticedAtMs: number
-  readonly by: 'handover' | 'rejoin'
 }
 
 /**
@@ -74,63 +69,62 @@ interface Recovery {
  */
 export class Slot implements SeatHost {
   readonly config: SlotConfig
+  readonly seat: Seat
   readonly #options: SlotOptions
   readonly #log: Logger
   readonly #holdings = new Holdings()
   readonly #incarnations: Incarnations
-  readonly #seat: Seat
   readonly #commits: Commits
   readonly #taker: AssignmentTaker
-  readonly #stall: StallWatch
-  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #crashes: CrashBook
+  readonly #report: SlotReporter
+  readonly #stall = new StallWatch()
   readonly #started = deferred<void>()
   #state: SlotState = 'starting'
   #isStarted = false
   /** The assignment of the current generation is in the books. */
   #inForce = false
   #generation = -1
+  /** The last incarnation that took up positions. */
   #settledIncarnation = 0
-  #recovery: Recovery | null = null
-  #crashes: readonly Crash[] = []
-  #victims: TopicPartitionOffset[] = []
-  #readySinceMs: number | null = null
-  #probing = false
+  /** When the crash was noticed from which the slot has not recovered yet. */
+  #crashedAtMs: number | null = null
   #restarts = 0
   #lastError: PoolError | null = null
+  #timer: NodeJS.Timeout | undefined
 
   constructor(options: SlotOptions) {
     this.#options = options
     this.config = options.config
-    const { config, shared, sharedConnection, group, connect, topics, threads, nextClientId } = options
-    this.#log = options.log.child({ slot: config.slot })
-    this.#seat = new Seat({ config, group, host: this, log: this.#log, connect, shared, topics })
-    this.#taker = new AssignmentTaker({ config, holdings: this.#holdings, sharedConnection, shared, log: this.#log })
+    const { config, shared, sharedConnection, group, connect, topics, threads, nextClientId, emit } = options
+    const log = options.log.child({ slot: config.slot })
+    const holdings = this.#holdings
+    this.#log = log
+    this.seat = new Seat({ config, group, host: this, log, connect, shared, topics })
+    this.#taker = new AssignmentTaker({ config, holdings, sharedConnection, shared, log })
+    this.#crashes = new CrashBook(options.settings.restart)
     this.#incarnations = new Incarnations({
       config,
       threads,
       nextClientId,
       logLevel: options.log.level,
-      onReady: (thread) => void this.#equip(thread),
+      onReady: () => void this.#equip(),
       onMessage: (message) => this.#hear(message),
       onExit: (thread, exit) => this.#threadExited(thread, exit),
     })
+    this.#report = new SlotReporter({ config, seat: this.seat, incarnations: this.#incarnations, log, emit })
     this.#commits = new Commits({
-      holdings: this.#holdings,
+      holdings,
       shared,
-      membership: () => this.#seat.membership,
-      onDoubt: () => this.#seat.poke(),
-      onCommitted: (offsets, generation) => this.#committed(offsets, generation),
-      log: this.#log,
+      membership: () => this.seat.membership,
+      onDoubt: () => this.seat.poke(),
+      onCommitted: (offsets, generation) => this.#report.committed(offsets, generation),
+      log,
     })
-    this.#stall = new StallWatch()
   }
 
   get state(): SlotState {
     return this.#state
-  }
-
-  get seat(): Seat {
-    return this.#seat
   }
 
   /** The thread that fills the slot now. */
@@ -142,9 +136,8 @@ export class Slot implements SeatHost {
 
   /** Resolves when the slot has its assignment and its thread has taken up the positions. */
   async start(): Promise<void> {
-    const thread = this.#incarnations.start()
-    this.#expectReady(thread)
-    this.#seat.start().catch((error: unknown) => this.#started.reject(error))
+    this.#expectReady(this.#incarnations.start())
+    this.seat.start().catch((error: unknown) => this.#started.reject(error))
     await this.#started.promise
   }
 
@@ -155,22 +148,18 @@ export class Slot implements SeatHost {
 
   /** Ends the slot's thread, which will be replaced. */
   endThread(why: PoolError): void {
-    void this.#incarnations.thread?.end(why)
+    void this.thread?.end(why)
   }
 
   /** Looks whether messages wait and nothing moves. Call it about once a second. */
   watch(nowMs: number): void {
-    const { maxProcessingMs, retry } = this.config
-    const busy = this.#state !== 'running' || (this.#incarnations.thread?.ledger.flights(nowMs).length ?? 0) > 0
+    const { maxProcessingMs, retry, slot } = this.config
+    const busy = this.#state !== 'running' || (this.thread?.ledger.flights(nowMs).length ?? 0) > 0
     const stalledMs = this.#stall.look(this.#holdings.all(), busy, nowMs)
     if (stalledMs <= maxProcessingMs + retry.maxDelayMs) return
-    this.endThread(
-      new PoolError(
-        ErrorCode.handlerHung,
-        `slot ${this.config.slot}: messages wait and nothing has moved for ${Math.round(stalledMs / 1000)} s; its thread is replaced`,
-        this.#where,
-      ),
-    )
+    const seconds = Math.round(stalledMs / 1000)
+    const message = `slot ${slot}: messages wait and nothing has moved for ${seconds} s; its thread is replaced`
+    this.endThread(new PoolError(ErrorCode.handlerHung, message, this.#where))
   }
 
   /**
@@ -180,9 +169,9 @@ export class Slot implements SeatHost {
    */
   async drain(deadlineMs: number): Promise<boolean> {
     this.#state = 'stopping'
-    for (const timer of this.#timers) clearTimeout(timer)
+    clearTimeout(this.#timer)
     this.#started.reject(new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started'))
-    this.#seat.drain()
+    this.seat.drain()
     this.#incarnations.raise(Control.stop)
     const drained = await this.#incarnations.quiesce(deadlineMs - monotonicMs())
     await within(this.commit(), COMMIT_WAIT_MS)
@@ -192,7 +181,7 @@ export class Slot implements SeatHost {
   /** Second half of a stop: gives the seat up and ends the thread. */
   async leave(sendLeave: boolean): Promise<void> {
     this.#taker.cancel()
-    await Promise.all([this.#seat.leave(sendLeave), this.#incarnations.thread?.stop(COMMIT_WAIT_MS)])
+    await Promise.all([this.seat.leave(sendLeave), this.#sayGoodbye()])
     this.#state = 'stopped'
   }
 
@@ -200,7 +189,7 @@ export class Slot implements SeatHost {
     return describeSlot({
       config: this.config,
       state: this.#state,
-      seat: this.#seat,
+      seat: this.seat,
       incarnations: this.#incarnations,
       holdings: this.#holdings.all(),
       restarts: this.#restarts,
@@ -224,16 +213,16 @@ export class Slot implements SeatHost {
     const removed = this.#holdings.drop((partition) => wanted.has(partitionKey(partition)))
     const missedGenerations = this.#generation >= 0 && generation > this.#generation + 1
     this.#generation = generation
-    this.#drop(removed)
+    this.#tellRemoved(removed)
     if (!missedGenerations) this.#incarnations.resume()
     void this.#take(partitions, removed, missedGenerations)
   }
 
-  lost(_reason: string): void {
+  lost(): void {
     this.#taker.cancel()
     this.#inForce = false
     this.#generation = -1
-    this.#drop(this.#holdings.drop(() => false))
+    this.#tellRemoved(this.#holdings.drop(() => false))
     this.#incarnations.resume()
   }
 
@@ -242,267 +231,177 @@ export class Slot implements SeatHost {
   }
 
   joined(membership: Membership, protocol: string, leader: boolean): void {
-    const { groupId, memberId, instanceId, generation } = membership
-    const clientId = this.#seat.clientId
-    this.#log.info({ groupId, generation, memberId, instanceId, clientId, protocol, leader }, 'joined the group')
-    this.#emit('group:joined', { slot: this.config.slot, groupId, clientId, memberId, instanceId, generation, protocol, leader })
+    this.#report.joined(membership, protocol, leader)
   }
 
   fenced(tries: number, retryInMs: number | null): void {
-    const { groupId, groupInstanceId: instanceId } = this.config.consumer
-    const { memberId } = this.#seat.membership
-    this.#log.error({ groupId, instanceId, tries, retryInMs }, 'fenced: another member uses the same group.instance.id')
-    this.#emit('group:fenced', { slot: this.config.slot, groupId, memberId, instanceId, tries, retryInMs })
+    this.#report.fenced(tries, retryInMs)
     if (retryInMs !== null) return
-    const error = new PoolError(
-      ErrorCode.instanceFenced,
-      `another member of group "${groupId}" keeps taking group.instance.id "${instanceId}". Give every process its own group.instance.id (or stop the other one) and restart the pool`,
-      this.#where,
-    )
-    void this.#park(error, null)
+    const { groupId, groupInstanceId } = this.config.consumer
+    const message = `another member of group "${groupId}" keeps taking group.instance.id "${groupInstanceId}". Give every process its own group.instance.id (or stop the other one) and restart the pool`
+    void this.#park(new PoolError(ErrorCode.instanceFenced, message, this.#where), null)
   }
 
   refused(error: PoolError): void {
-    this.#log.error({ err: error }, 'refused by the broker; trying again in 30 s')
+    this.#log.error({ err: error }, 'refused by the broker; asking again later')
     this.#lastError = error
     this.#started.reject(error)
   }
 
-  // ── assignment ────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── assignment and thread come together ───────────────────────────────────────────────────────────────────────────
 
-  #drop(removed: readonly Holding[]): void {
+  #tellRemoved(removed: readonly Holding[]): void {
     if (removed.length === 0) return
-    void this.#incarnations.hand(
-      null,
-      removed.map(({ id }) => id),
-    )
+    const ids = removed.map(({ id }) => id)
+    void this.#incarnations.hand(null, ids)
   }
 
   async #take(partitions: readonly TopicPartition[], removed: readonly Holding[], suspicious: boolean): Promise<void> {
     const taken = await this.#taker.take(partitions, suspicious)
     if (taken === null) return
     this.#inForce = true
-    this.#drop(taken.overtaken)
+    this.#tellRemoved(taken.overtaken)
     if (suspicious) this.#incarnations.resume()
-    const { groupId, generation, memberId, instanceId } = this.#seat.membership
-    const event = { slot: this.config.slot, groupId, memberId, instanceId, generation }
-    const added = taken.added.map(coordinates)
-    this.#log.info({ ...event, added: added.length, removed: removed.length }, 'assignment in force')
-    this.#emit('group:assigned', { ...event, added, removed: removed.map(coordinates), assignment: this.#assignment() })
+    this.#report.assigned(taken.added, removed, this.#holdings.all())
     if (!this.#incarnations.ready) return
     if (taken.added.length === 0 || (await this.#incarnations.hand(taken.handout, []))) this.#settled()
   }
 
   /** A new thread has its handler and its connection: it takes up everything that the slot holds. */
-  async #equip(thread: Thread): Promise<void> {
-    this.#readySinceMs = monotonicMs()
+  async #equip(): Promise<void> {
+    this.#crashes.ready(monotonicMs())
     if (await this.#incarnations.hand(this.#holdings.rehouse(), [])) this.#settled()
-    else this.#log.debug({ incarnation: thread.incarnation }, 'the thread died before it had taken up its positions')
   }
 
-  /** Assignment and thread have come together. */
   #settled(): void {
-    if (!this.#inForce || this.#state === 'stopping' || this.#state === 'parked') return
+    if (!this.#inForce || (this.#state !== 'starting' && this.#state !== 'restarting' && this.#state !== 'running'))
+      return
     this.#state = 'running'
-    const identity = this.#identity()
     if (this.#settledIncarnation !== this.#incarnations.number) {
       this.#settledIncarnation = this.#incarnations.number
-      const threadId = this.#incarnations.thread?.threadId ?? -1
-      this.#log.info({ ...identity, threadId }, 'slot ready')
-      this.#emit('slot:ready', { ...identity, threadId, assignment: this.#assignment() })
+      this.#report.ready(this.#holdings.all())
     }
-    const recovery = this.#recovery
-    if (recovery !== null) {
-      this.#recovery = null
-      const afterMs = monotonicMs() - recovery.noticedAtMs
-      this.#log.info({ ...identity, afterMs: Math.round(afterMs), by: recovery.by }, 'slot recovered')
-      this.#emit('slot:recovered', { ...identity, afterMs, by: recovery.by })
+    if (this.#crashedAtMs !== null) {
+      this.#report.recovered(monotonicMs() - this.#crashedAtMs, this.#options.settings.recovery)
+      this.#crashedAtMs = null
     }
     this.#isStarted = true
     this.#started.resolve()
+  }
+
+  #hear(message: FromThread): void {
+    if (message.type === 'log') this.#options.relay(message.line)
+    if (message.type === 'log' || message.type === 'ready' || message.type === 'done') return
+    const holding = this.#holdings.byId(message.partitionId)
+    if (holding === undefined) return // revoked meanwhile
+    if (message.type === 'partition-paused' || (message.type === 'failed' && message.outcome === 'paused')) {
+      holding.paused = { offset: message.offset, error: message.error }
+    }
+    this.#report.heard(message, holding)
   }
 
   // ── crashes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #threadExited(thread: Thread, exit: ThreadExit): void {
     if (this.#state === 'stopping' || this.#state === 'stopped' || this.#state === 'parked') return
+    const { slot } = this.config
     const error =
-      exit.error ?? new PoolError(ErrorCode.threadExited, `the thread of slot ${this.config.slot} ended by itself`, this.#where)
+      exit.error ?? new PoolError(ErrorCode.threadExited, `the thread of slot ${slot} ended by itself`, this.#where)
     this.#lastError = error
+    this.#state = 'restarting'
     if (!this.#isStarted && HANDLER_ERRORS.includes(error.code)) {
       this.#started.reject(error)
       return
     }
-    this.#state = 'restarting'
-    const crash = this.#account(thread, exit)
-    const decision = decideRestart({
-      crashes: this.#crashes,
-      wasProbe: this.#probing,
-      config: this.#options.settings.restart,
-      random: Math.random(),
-    })
-    const restartInMs = decision.action === 'restart' ? decision.delayMs : null
     const inFlight = this.#inFlight(thread)
-    const identity = { ...this.#identity(), incarnation: thread.incarnation, clientId: thread.clientId }
-    this.#log.error({ err: error, ...identity, inFlight, restartInMs }, 'slot crashed')
-    const finished = thread.ledger.counters.finished
-    this.#emit('slot:crashed', { ...identity, error, inFlight, finished, restartInMs })
+    const finishedSinceStart = thread.ledger.counters.finished
+    const { crash, decision } = this.#crashes.crashed({ atMs: exit.atMs, finishedSinceStart, inFlight })
+    this.#report.crashed(thread, error, inFlight, decision.action === 'restart' ? decision.delayMs : null)
     this.#options.onTrouble(crash)
     if (decision.action === 'park') void this.#park(error, decision.probeInMs)
     else void this.#restart(decision.delayMs, exit.atMs)
   }
 
-  /** Enters a crash into the history. */
-  #account(thread: Thread, exit: ThreadExit): Crash {
-    const inFlight = this.#inFlight(thread).map(({ topic, partition, offset }) => ({
-      topic,
-      partition,
-      offset: BigInt(offset),
-    }))
-    const fruitful = isFruitful({
-      finishedSinceStart: thread.ledger.counters.finished,
-      inFlight,
-      earlierVictims: this.#victims,
-    })
-    this.#victims = [...this.#victims, ...inFlight].slice(-VICTIMS_KEPT)
-    const healthyMs = this.#readySinceMs === null ? 0 : exit.atMs - this.#readySinceMs
-    this.#readySinceMs = null
-    const crash: Crash = { atMs: exit.atMs, fruitful, healthyMs }
-    this.#crashes = rememberCrash(this.#crashes, crash, this.#options.settings.restart)
-    return crash
-  }
-
   async #restart(delayMs: number, noticedAtMs: number): Promise<void> {
-    const { settings, limiter } = this.#options
-    const by = settings.recovery
-    this.#recovery = { noticedAtMs, by }
+    this.#crashedAtMs = noticedAtMs
     const committed = this.commit()
-    if (by === 'rejoin') {
+    if (this.#options.settings.recovery === 'rejoin') {
       await within(committed, COMMIT_WAIT_MS)
       await this.#giveUpSeat()
       if (this.#state !== 'restarting') return
-      this.#seat.comeBack().catch((error: unknown) => this.#log.error({ err: error }, 'cannot rejoin the group'))
+      this.#comeBack()
     }
     if (delayMs > 0) await this.#pause(delayMs)
-    if (!(await limiter.admit()) || this.#state !== 'restarting') return
-    this.#restarts += 1
-    this.#incarnations.start()
+    if ((await this.#options.limiter.admit()) && this.#state === 'restarting') this.#replaceThread()
   }
 
-  /** The slot cannot be kept running: others take its partitions. */
+  /** The slot cannot be kept running: others take its partitions. It is tried again, unless `probeInMs` is null. */
   async #park(error: PoolError, probeInMs: number | null): Promise<void> {
-    const { groupId, groupInstanceId: instanceId } = this.config.consumer
     this.#state = 'parked'
     this.#lastError = error
-    this.#recovery = null
-    this.#log.error({ err: error, retryInMs: probeInMs }, 'slot parked')
-    this.#emit('slot:parked', { slot: this.config.slot, groupId, instanceId, error, retryInMs: probeInMs })
+    this.#crashedAtMs = null
+    this.#report.parked(error, probeInMs)
     this.#started.reject(error)
     this.#options.onTrouble(null)
     await within(this.commit(), COMMIT_WAIT_MS)
-    await Promise.all([this.#giveUpSeat(), this.#incarnations.thread?.stop(COMMIT_WAIT_MS)])
+    await Promise.all([this.#giveUpSeat(), this.#sayGoodbye()])
     if (probeInMs === null) return
     await this.#pause(probeInMs)
     if (this.#state !== 'parked') return
     this.#log.info('trying the parked slot again')
     this.#state = 'restarting'
-    this.#probing = true
+    this.#crashes.probing()
+    this.#replaceThread()
+    this.#comeBack()
+  }
+
+  #replaceThread(): void {
     this.#restarts += 1
     this.#incarnations.start()
-    this.#seat.comeBack().catch((fault: unknown) => this.#log.error({ err: fault }, 'cannot rejoin the group'))
   }
 
   async #giveUpSeat(): Promise<void> {
-    await this.#seat.leave(true)
-    this.lost('the seat was given up')
+    await this.seat.leave(true)
+    this.lost()
   }
 
-  /** Waits; a stop makes it wait for ever, and whoever waits must look at the state afterwards. */
+  /** Ends the thread, kindly at first. One that will not die is not waited for. */
+  async #sayGoodbye(): Promise<void> {
+    if (this.thread !== null) await within(this.thread.stop(GOODBYE_MS), 2 * GOODBYE_MS)
+  }
+
+  #comeBack(): void {
+    this.seat.comeBack().catch((error: unknown) => this.#log.error({ err: error }, 'cannot rejoin the group'))
+  }
+
+  /** Waits, unless the slot stops: then for ever. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#timers.delete(timer)
-        resolve()
-      }, ms)
-      this.#timers.add(timer)
+      this.#timer = setTimeout(resolve, ms)
     })
   }
 
   #expectReady(thread: Thread): void {
+    const { slot, handler } = this.config
     const timer = setTimeout(() => {
-      const message = `slot ${this.config.slot}: its thread was not ready after ${READY_TIMEOUT_MS / 1000} s. Look whether ${this.config.handler} waits for something while it is imported`
+      const message = `slot ${slot}: its thread was not ready after ${READY_TIMEOUT_MS / 1000} s. Look whether ${handler} waits for something while it is imported`
       this.#started.reject(new PoolError(ErrorCode.startTimedOut, message, this.#where))
     }, READY_TIMEOUT_MS)
     const done = () => clearTimeout(timer)
     thread.ready.then(done, done)
   }
 
-  // ── what the thread says ──────────────────────────────────────────────────────────────────────────────────────────
-
-  #hear(message: FromThread): void {
-    if (message.type === 'log') return this.#options.relay(message.line)
-    if (message.type === 'ready' || message.type === 'done') return
-    const holding = this.#holdings.byId(message.partitionId)
-    if (holding === undefined) return // revoked meanwhile
-    const where = { ...this.#identity(), topic: holding.topic, partition: holding.partition }
-    switch (message.type) {
-      case 'failed': {
-        const { offset, attempt, error, outcome, retryInMs } = message
-        this.#emit('message:failed', { ...where, offset, attempt, error, outcome, retryInMs })
-        if (outcome !== 'paused') return
-        holding.paused = { offset, error }
-        this.#emit('partition:paused', { ...where, offset, error })
-        return
-      }
-      case 'partition-paused': {
-        const { offset, error } = message
-        holding.paused = { offset, error }
-        this.#emit('partition:paused', { ...where, offset, error })
-        return
-      }
-      case 'offset-reset':
-        this.#emit('offset:reset', { ...where, from: message.from, to: message.to })
-    }
-  }
-
-  // ── words for events and errors ───────────────────────────────────────────────────────────────────────────────────
-
   get #where() {
     return { slot: this.config.slot, groupId: this.config.consumer.groupId }
   }
 
-  #identity(): SlotIdentity {
-    const { groupId, memberId, instanceId } = this.#seat.membership
-    const incarnation = this.#incarnations.number
-    const clientId = this.#incarnations.thread?.clientId ?? ''
-    return { slot: this.config.slot, incarnation, clientId, groupId, memberId, instanceId }
-  }
-
-  #assignment(): EventPartition[] {
-    return this.#holdings.all().map(coordinates)
-  }
-
   /** What is being handled now, or was when the thread died. A message whose finish was noted does not count. */
-  #inFlight(thread: Thread | null = this.#incarnations.thread): InFlightMessage[] {
+  #inFlight(thread: Thread | null = this.thread): InFlightMessage[] {
     return (thread?.ledger.flights() ?? []).flatMap(({ partitionId, offset, attempt, runningMs }) => {
       const holding = this.#holdings.byId(partitionId)
       if (holding === undefined || offset < reached(holding)) return []
-      return [{ ...coordinates(holding), offset: offset.toString(), attempt, runningMs }]
+      const { topic, partition } = holding
+      return [{ topic, partition, offset: offset.toString(), attempt, runningMs }]
     })
-  }
-
-  #committed(offsets: readonly TopicPartitionOffset[], generation: number): void {
-    this.#emit('offsets:committed', {
-      slot: this.config.slot,
-      groupId: this.config.consumer.groupId,
-      generation,
-      offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset: offset.toString() })),
-    })
-  }
-
-  get #emit(): Emit {
-    return this.#options.emit
   }
 }
-
-const coordinates = ({ topic, partition }: TopicPartition): EventPartition => ({ topic, partition })

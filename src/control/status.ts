@@ -1,6 +1,6 @@
 import type { EffectiveConfig } from '../protocol/messages.js'
-import type { SeatState } from './membership.js'
 import type { PausedAt } from './holdings.js'
+import type { SeatState } from './membership.js'
 
 export type PoolState = 'created' | 'starting' | 'running' | 'degraded' | 'escalated' | 'stopping' | 'stopped'
 

@@ -12,7 +12,9 @@ export const checkTopics = async (
   metadata: (kafka: KafkaConfig, names: readonly string[]) => Promise<readonly TopicMetadata[]>,
 ): Promise<readonly TopicMetadata[]> => {
   const bySubscription = new Map(slots.map((slot) => [slot.subscription, slot]))
-  const found = (await Promise.all([...bySubscription.values()].map(({ kafka, topics }) => metadata(kafka, topics)))).flat()
+  const found = (
+    await Promise.all([...bySubscription.values()].map(({ kafka, topics }) => metadata(kafka, topics)))
+  ).flat()
   const forbidden = found.filter(({ error }) => error === 'TOPIC_AUTHORIZATION_FAILED').map(({ topic }) => topic)
   if (forbidden.length > 0) {
     const message = `not allowed to read ${quoted(forbidden)}. Give this user the Read and Describe permissions on it`

@@ -59,7 +59,10 @@ export class TopicWatch {
   #rebalance(group: Group, grown: readonly string[]): void {
     const why = `more partitions in ${grown.join(', ')}`
     const leader = group.seats.find((seat) => seat.isLeader)
-    if (leader !== undefined) return leader.rejoin(why)
+    if (leader !== undefined) {
+      leader.rejoin(why)
+      return
+    }
     const { generation } = group
     this.#after(LEADER_HEADSTART_BEATS * this.#options.heartbeatMs, () => {
       if (group.generation === generation) group.seats.find((seat) => seat.state === 'stable')?.rejoin(why)

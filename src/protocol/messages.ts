@@ -7,7 +7,20 @@ import type { ErrorData } from './error-data.js'
  * through the ledger instead.
  */
 
-/** The task with which a thread begins to fill a slot (the argument of Piscina's `run`). */
+/** Piscina's `workerData`: what a thread is told at its birth, before it fills any slot. */
+export interface ThreadData {
+  /** URLs of the handler modules to load at once, so that a spare is warm. */
+  readonly handlers: readonly string[]
+}
+
+/**
+ * The task with which a thread begins to fill a slot (the argument of Piscina's `run`).
+ *
+ * When the thread cannot fill it (`KCP_HANDLER_NOT_FOUND`, `KCP_HANDLER_THREW_ON_IMPORT`, `KCP_HANDLER_NOT_A_FUNCTION`,
+ * `KCP_KAFKAJS_MISMATCH`, `KCP_INTERNAL`), `run` rejects with an {@link ErrorData} record instead of an `Error`, because
+ * cloning an error to another thread loses its `code`. A thread that dies makes `run` reject with an `Error` of Node's or
+ * Piscina's. `fromErrorData(toErrorData(rejection))` gives the right error for both.
+ */
 export interface SlotTask {
   readonly slot: number
   readonly incarnation: number

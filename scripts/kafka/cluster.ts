@@ -1,0 +1,21 @@
+import type { ToolSource } from './tools.js'
+
+/** The processes of one to three nodes, however they are run. Nodes are named by Kafka's `node.id`, from 1. */
+export interface Cluster {
+  /** `host:port` of each node, in the order of their ids. */
+  readonly brokers: readonly string[]
+  readonly version: string
+  readonly tools: ToolSource
+  /** Starts the process of a node that does not run; its data and its addresses are those of the last time. */
+  start(node: number): Promise<void>
+  /** How the node's process ended, or undefined while it runs. */
+  ended(node: number): Promise<string | undefined>
+  signal(node: number, signal: NodeJS.Signals): Promise<void>
+  /** Freezes the process: its connections stay open and nothing answers. */
+  pause(node: number): Promise<void>
+  resume(node: number): Promise<void>
+  /** What the node has logged. */
+  log(node: number): Promise<string>
+  /** Kills everything and removes the data. Idempotent. */
+  close(): Promise<void>
+}

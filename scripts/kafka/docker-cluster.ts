@@ -1,0 +1,134 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { BrokerError } from './broker-error.js'
+import type { Cluster } from './cluster.js'
+import { Keeper } from './keeper.js'
+import type { BrokerSettings } from './options.js'
+import { freePorts } from './ports.js'
+import { type NodeAddresses, serverProperties } from './properties.js'
+import type { ToolSource } from './tools.js'
+
+/*
+ * The image's own entry point builds a configuration of its own from variables; this one takes the file as it is, and
+ * can be run again on the same data.
+ */
+const ENTRY = [
+  'printf "%s" "$SERVER_PROPERTIES" > /tmp/server.properties',
+  '/opt/kafka/bin/kafka-storage.sh format --ignore-formatted -t "$CLUSTER_ID" -c /tmp/server.properties',
+  'exec /opt/kafka/bin/kafka-server-start.sh /tmp/server.properties',
+].join(' && ')
+
+const docker = (args: readonly string[]): Promise<string> =>
+  new Promise((resolve, reject) => {
+    execFile('docker', [...args], { maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
+      if (error === null) resolve(stdout + stderr)
+      else reject(new BrokerError(`docker ${args[0]} failed: ${stderr || error.message}`, { cause: error }))
+    })
+  })
+
+/** Addresses of a node in a container: clients come through a published loopback port, the others by its name. */
+export const containerAddresses = (id: number, container: string, port: number): NodeAddresses => ({
+  id,
+  client: { bind: `:${port}`, advertised: `127.0.0.1:${port}` },
+  internal: { bind: ':19092', advertised: `${container}:19092` },
+  controller: { bind: ':19093', advertised: `${container}:19093` },
+})
+
+/** Arguments of `docker create` for one node. */
+export const createArguments = (
+  container: string,
+  network: string,
+  port: number,
+  image: string,
+  environment: Readonly<Record<string, string>>,
+): string[] => [
+  'create',
+  ...['--name', container, '--network', network, '--publish', `127.0.0.1:${port}:${port}`],
+  ...Object.entries(environment).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+  ...['--entrypoint', '/bin/sh', image, '-c', ENTRY],
+]
+
+/** Nodes that are containers of the official image. */
+export class DockerCluster implements Cluster {
+  readonly brokers: readonly string[]
+  readonly version: string
+  readonly tools: ToolSource
+  readonly #keeper: Keeper
+  readonly #name: string
+
+  private constructor(keeper: Keeper, version: string, name: string, nodes: readonly NodeAddresses[]) {
+    this.#keeper = keeper
+    this.version = version
+    this.#name = name
+    this.brokers = nodes.map(({ client }) => client.advertised)
+    this.tools = { kind: 'docker', container: `${name}-1`, bootstrap: `${name}-1:19092` }
+  }
+
+  /** Pulls the image when it is not there and creates the containers; starts nothing yet. */
+  static async open(settings: BrokerSettings): Promise<DockerCluster> {
+    const name = `kafka-${randomBytes(4).toString('hex')}`
+    const image = `apache/kafka:${settings.version}`
+    const free = await freePorts(settings.nodes)
+    const ports = free.map((port, index) => (settings.port === undefined ? port : settings.port + index))
+    const nodes = ports.map((port, index) => containerAddresses(index + 1, `${name}-${index + 1}`, port))
+    const keeper = await Keeper.start()
+    const cluster = new DockerCluster(keeper, settings.version, name, nodes)
+    try {
+      await docker(['image', 'inspect', image]).catch(() => {
+        settings.log(`Pulling ${image} (once)…`)
+        return docker(['pull', image])
+      })
+      const containers = nodes.map(({ id }) => `${name}-${id}`)
+      keeper.atEnd('docker', ['rm', '--force', '--volumes', ...containers])
+      keeper.atEnd('docker', ['network', 'rm', name])
+      await docker(['network', 'create', name])
+      const clusterId = `K${randomBytes(16).toString('base64url').slice(1)}`
+      for (const [index, node] of nodes.entries()) {
+        const environment = {
+          CLUSTER_ID: clusterId,
+          KAFKA_HEAP_OPTS: '-Xmx512m -XX:+UseSerialGC',
+          SERVER_PROPERTIES: serverProperties(node, nodes, '/tmp/kafka-data', settings),
+        }
+        await docker(createArguments(`${name}-${node.id}`, name, ports[index] ?? 0, image, environment))
+      }
+      return cluster
+    } catch (error) {
+      await cluster.close()
+      throw error
+    }
+  }
+
+  async start(node: number): Promise<void> {
+    await docker(['start', this.#container(node)])
+  }
+
+  async ended(node: number): Promise<string | undefined> {
+    const state = await docker(['inspect', '--format', '{{.State.Status}} {{.State.ExitCode}}', this.#container(node)])
+    const [status, code] = state.trim().split(' ')
+    return status === 'exited' || status === 'dead' || status === 'created' ? `exit code ${code}` : undefined
+  }
+
+  async signal(node: number, signal: NodeJS.Signals): Promise<void> {
+    await docker(['kill', '--signal', signal, this.#container(node)])
+  }
+
+  async pause(node: number): Promise<void> {
+    await docker(['pause', this.#container(node)])
+  }
+
+  async resume(node: number): Promise<void> {
+    await docker(['unpause', this.#container(node)])
+  }
+
+  log(node: number): Promise<string> {
+    return docker(['logs', '--tail', '100', this.#container(node)]).catch(() => '')
+  }
+
+  close(): Promise<void> {
+    return this.#keeper.end()
+  }
+
+  #container(node: number): string {
+    return `${this.#name}-${node}`
+  }
+}

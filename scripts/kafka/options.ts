@@ -1,0 +1,49 @@
+import { BrokerError } from './broker-error.js'
+
+export const DEFAULT_VERSION = '4.1.0'
+
+/** What a caller may ask of `startBroker`. */
+export interface BrokerOptions {
+  /** One node or three, each broker and controller at once. @default 1 */
+  readonly nodes?: 1 | 3
+  /** Kafka's release. @default the environment variable `KAFKA_VERSION`, else `4.1.0` */
+  readonly version?: string
+  /** Port of the first node; the others take the next ones. @default a free one */
+  readonly port?: number
+  /** `group.initial.rebalance.delay.ms`. @default 0 */
+  readonly rebalanceDelayMs?: number
+  /** `group.min.session.timeout.ms`. @default 1000 */
+  readonly minSessionTimeoutMs?: number
+  /** More lines for every node's server.properties; they win over everything else. */
+  readonly properties?: Readonly<Record<string, string | number | boolean>>
+  /** How long the nodes may take to answer. @default 90000 */
+  readonly startTimeoutMs?: number
+  /** Hears of slow steps, such as a download. @default a line on stderr */
+  readonly log?: (line: string) => void
+}
+
+export type BrokerSettings = Required<Omit<BrokerOptions, 'port'>> & { readonly port: number | undefined }
+
+const toStderr = (line: string): void => {
+  process.stderr.write(`${line}\n`)
+}
+
+/** Fills in the defaults. The version becomes part of a path and of a command, so it is checked here. */
+export const brokerSettings = (options: BrokerOptions, env: NodeJS.ProcessEnv): BrokerSettings => {
+  const version = options.version ?? (env.KAFKA_VERSION || DEFAULT_VERSION)
+  if (!/^\d+\.\d+\.\d+$/.test(version)) {
+    throw new BrokerError(`Kafka version: expected three numbers such as ${DEFAULT_VERSION}, got "${version}".`)
+  }
+  const nodes = options.nodes ?? 1
+  if (nodes !== 1 && nodes !== 3) throw new BrokerError(`Kafka nodes: expected 1 or 3, got ${String(nodes)}.`)
+  return {
+    nodes,
+    version,
+    port: options.port,
+    rebalanceDelayMs: options.rebalanceDelayMs ?? 0,
+    minSessionTimeoutMs: options.minSessionTimeoutMs ?? 1000,
+    properties: options.properties ?? {},
+    startTimeoutMs: options.startTimeoutMs ?? 90_000,
+    log: options.log ?? toStderr,
+  }
+}

@@ -1,0 +1,30 @@
+import type { ConsumerPool } from '../control/pool.js'
+import { monotonicMs } from '../util/clock.js'
+import { LiveLine, type Screen } from './live-line.js'
+import type { Paint } from './paint.js'
+import { type Snapshot, statusLine } from './status-line.js'
+
+const REDRAW_MS = 1_000
+
+/** Shows the pool's status in the last line of a terminal, anew every second. */
+export class LiveStatus {
+  readonly #line: LiveLine
+  readonly #timer: NodeJS.Timeout
+
+  constructor(pool: ConsumerPool, screen: Screen, others: readonly Screen[], paint: Paint) {
+    this.#line = new LiveLine(screen, others)
+    let before: Snapshot = { status: pool.status(), atMs: monotonicMs() }
+    const draw = (): void => {
+      const now: Snapshot = { status: pool.status(), atMs: monotonicMs() }
+      this.#line.set(statusLine(before, now, screen.columns, paint))
+      before = now
+    }
+    this.#timer = setInterval(draw, REDRAW_MS)
+    draw()
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    this.#line.close()
+  }
+}

@@ -1,0 +1,108 @@
+import type { Color, Paint } from './paint.js'
+
+/** What pino writes, parsed. */
+type Entry = Readonly<Record<string, unknown>>
+
+const LEVELS: readonly (readonly [from: number, label: string, color: Color])[] = [
+  [60, 'FATAL', 'red'],
+  [50, 'ERROR', 'red'],
+  [40, 'WARN ', 'yellow'],
+  [30, 'INFO ', 'green'],
+  [20, 'DEBUG', 'cyan'],
+  [0, 'TRACE', 'dim'],
+]
+
+/** Shown in a place of their own, or the same on every line. */
+const PLACED = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'slot', 'err'])
+
+/** Long, and only of use beside the broker's own logs: they are in the JSON that a pipe gets. */
+const LONG_WINDED = new Set(['memberId', 'threadId', 'generation', 'protocol', 'leader'])
+
+const DEBUG = 20
+const SLOT_WIDTH = 'slot 00'.length
+const INDENT = '             '
+
+// Log lines may carry what came in a message: it must not steer the terminal.
+const printable = (text: string): string =>
+  text.replace(/[^\P{Cc}\n\t]/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`)
+
+const isRecord = (value: unknown): value is Entry =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** `topic-partition@offset`, as people write it, when the object is about one. */
+const coordinates = ({ topic, partition, offset }: Entry): string | null =>
+  typeof topic === 'string' && typeof partition === 'number'
+    ? `${topic}-${partition}${offset === undefined ? '' : `@${String(offset)}`}`
+    : null
+
+const formatValue = (value: unknown): string => {
+  if (typeof value === 'string') return value !== '' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(formatValue).join(' ')}]`
+  return (isRecord(value) ? coordinates(value) : null) ?? JSON.stringify(value) ?? String(value)
+}
+
+const isEmpty = (value: unknown): boolean =>
+  value === null || value === '' || (Array.isArray(value) && value.length === 0)
+
+/** The fields behind the message, as `name=value`. */
+const fields = (entry: Entry, all: boolean): string => {
+  const where = coordinates(entry)
+  const gathered = new Set(where === null ? [] : ['topic', 'partition', 'offset'])
+  const rest = Object.entries(entry)
+    .filter(([name, value]) => !PLACED.has(name) && !gathered.has(name) && !isEmpty(value))
+    .filter(([name]) => all || !LONG_WINDED.has(name))
+    .map(([name, value]) => `${name}=${formatValue(value)}`)
+  return [...(where === null ? [] : [where]), ...rest].join(' ')
+}
+
+/** Our own errors say all in their message; their stack is ours and tells the user nothing. A cause's does. */
+const stackOf = ({ type, stack }: Entry): string => {
+  if (typeof stack !== 'string') return ''
+  if (type !== 'PoolError') return stack.slice(stack.indexOf('\n') + 1)
+  const cause = stack.indexOf('\ncaused by: ')
+  return cause < 0 ? '' : stack.slice(cause + 1)
+}
+
+const errorLines = (error: unknown): string[] => {
+  if (!isRecord(error)) return []
+  const { type, code, message } = error
+  const name = typeof code === 'string' ? code : String(type ?? 'Error')
+  const text = `${name}: ${typeof message === 'string' ? message : formatValue(error)}\n${stackOf(error)}`
+  return text.split('\n').filter((line) => line.trim() !== '')
+}
+
+const clock = (time: unknown): string => {
+  const date = new Date(typeof time === 'number' || typeof time === 'string' ? time : Number.NaN)
+  if (Number.isNaN(date.getTime())) return '--:--:--.---'
+  const two = (value: number) => String(value).padStart(2, '0')
+  const ms = String(date.getMilliseconds()).padStart(3, '0')
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`
+}
+
+const parse = (line: string): Entry | null => {
+  try {
+    const entry: unknown = JSON.parse(line)
+    return isRecord(entry) ? entry : null
+  } catch {
+    return null
+  }
+}
+
+/**
+ * One line of pino's JSON as a line for people: local time, level, slot, message, and the fields that matter. What an
+ * error has to say stands indented below. A line that is no JSON comes back as it is.
+ */
+export const formatLogLine = (line: string, paint: Paint): string => {
+  const entry = parse(line)
+  if (entry === null) return line
+  const level = typeof entry.level === 'number' ? entry.level : 30
+  const [, label, color] = LEVELS.find(([from]) => level >= from) ?? ([0, 'TRACE', 'dim'] as const)
+  const slot = (entry.slot === undefined ? '' : `slot ${String(entry.slot)}`).padEnd(SLOT_WIDTH)
+  const message = printable(String(entry.msg ?? '')).replaceAll('\n', `\n${INDENT}`)
+  const more = printable(fields(entry, level <= DEBUG))
+  const head = `${paint('dim', clock(entry.time))} ${paint(color, label)} ${paint('cyan', slot)} ${message}`
+  const below = errorLines(entry.err).map(
+    (text, index) => `${INDENT}${paint(index === 0 ? color : 'dim', printable(text))}`,
+  )
+  return `${[more === '' ? head : `${head}  ${paint('dim', more)}`, ...below].join('\n')}\n`
+}

@@ -1,0 +1,90 @@
+import { isPlainObject } from '../config/read-layer.js'
+import { type Fields, overlay } from './overlay.js'
+import { leafSetting, readSetting, type Setting } from './setting.js'
+import { UsageError } from './usage-error.js'
+
+/** The options of `run` as commander hands them over. */
+export interface RunFlags {
+  readonly handler?: string
+  readonly brokers?: readonly string[]
+  readonly topic?: readonly string[]
+  readonly group?: string
+  readonly workers?: number
+  readonly clientId?: string
+  readonly groupInstanceId?: string
+  readonly fromBeginning?: boolean
+  readonly concurrency?: number
+  readonly assignor?: readonly string[]
+  readonly set?: readonly string[]
+  readonly config?: string
+  readonly logLevel?: string
+}
+
+const flagSettings = (flags: RunFlags): Setting[] =>
+  (
+    [
+      ['kafka.brokers', flags.brokers],
+      ['kafka.clientId', flags.clientId],
+      ['consumer.groupId', flags.group],
+      ['consumer.groupInstanceId', flags.groupInstanceId],
+      ['processing.fromBeginning', flags.fromBeginning],
+      ['processing.concurrency', flags.concurrency],
+      ['processing.assignors', flags.assignor],
+    ] as const
+  ).flatMap(([path, value]) => (value === undefined ? [] : [leafSetting(path, value)]))
+
+/** Every subscription gets that many slots, whatever the file says of it. */
+const withWorkers = (options: Fields, workers: number): Fields => {
+  const { subscriptions } = options
+  if (!Array.isArray(subscriptions)) return { ...options, workers }
+  const without = subscriptions.map((item) => {
+    if (!isPlainObject(item)) return item
+    const { workers: _, ...rest } = item
+    return rest
+  })
+  return { ...options, workers, subscriptions: without }
+}
+
+/** Topics and handler of the one subscription there is. */
+const withSubscription = (options: Fields, named: Fields): Fields => {
+  const { subscriptions } = options
+  if (!Array.isArray(subscriptions)) return { ...options, ...named }
+  const [only, ...others] = subscriptions
+  if (others.length > 0 || !isPlainObject(only)) {
+    throw new UsageError(
+      '--topic and --handler stand for one subscription, but the configuration file has several: change them there',
+    )
+  }
+  return { ...options, subscriptions: [{ ...only, ...named }] }
+}
+
+const requireFlags = (options: Fields, settings: readonly Setting[]): void => {
+  const set = new Set(settings.flatMap(({ leaves }) => leaves))
+  const missing = [
+    ...(options.handler === undefined ? ['--handler'] : []),
+    ...(set.has('kafka.brokers') ? [] : ['--brokers']),
+    ...(options.topics === undefined ? ['--topic'] : []),
+    ...(set.has('consumer.groupId') ? [] : ['--group']),
+  ]
+  if (missing.length === 0) return
+  throw new UsageError(
+    `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing, and there is no configuration file`,
+  )
+}
+
+/**
+ * The options of the pool: those of the configuration file, with the command line's laid over them. Whether they make
+ * sense is for the pool to say; here only what cannot be understood as a command is refused.
+ *
+ * @param file what the configuration file holds, or null when there is none
+ * @throws UsageError
+ */
+export const poolOptions = (flags: RunFlags, file: Fields | null): Fields => {
+  const settings = [...flagSettings(flags), ...(flags.set ?? []).map(readSetting)]
+  const { handler, topic: topics, workers } = flags
+  const named = { ...(topics === undefined ? {} : { topics }), ...(handler === undefined ? {} : { handler }) }
+  const subscribed = Object.keys(named).length === 0 ? (file ?? {}) : withSubscription(file ?? {}, named)
+  const options = overlay(workers === undefined ? subscribed : withWorkers(subscribed, workers), settings)
+  if (file === null) requireFlags(options, settings)
+  return options
+}

@@ -1,0 +1,97 @@
+import { createRequire } from 'node:module'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { levels } from 'pino'
+import type { RunFlags } from './pool-options.js'
+import { runCommand } from './run-command.js'
+import { UsageError } from './usage-error.js'
+
+const { version, description } = createRequire(import.meta.url)('kafka-consumer-pool/package.json') as {
+  readonly version: string
+  readonly description: string
+}
+
+/** An option that may be given more than once, each time with one value or several between commas. */
+const list = (value: string, before: readonly string[] | undefined): readonly string[] => {
+  const items = value.split(',').map((item) => item.trim())
+  if (items.includes('')) throw new InvalidArgumentError('Expected one value, or several between commas.')
+  return [...(before ?? []), ...items]
+}
+
+const each = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
+
+const positive = (value: string): number => {
+  const number = Number(value)
+  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('Expected a whole number from 1.')
+  return number
+}
+
+const RUN_HELP = `
+Examples:
+  One thread for each core, each with its own connection and its own membership in the group:
+    $ kafka-consumer-pool run --handler ./handler.js --brokers 127.0.0.1:9092 --topic orders --group orders
+
+  Static members, which keep their partitions over a restart (orders-0, orders-1, …):
+    $ kafka-consumer-pool run --handler ./handler.js --brokers k1:9092,k2:9092 --topic orders --group orders \\
+        --workers 4 --group-instance-id orders --set session.timeout.ms=30000
+
+  Everything in a file, but twice the threads:
+    $ kafka-consumer-pool run --config ./orders.config.js --workers 8
+
+Exit codes:
+  0        stopped by SIGINT or SIGTERM, after what was in flight had finished
+  1        wrong usage, or the pool could not start
+  70       the pool gave up: every slot is parked, or too many crashes bore no fruit
+  130/143  a second SIGINT or SIGTERM ended the process at once
+`
+
+const addRun = (program: Command): void => {
+  const run = program
+    .command('run')
+    .summary('consume topics with a handler')
+    .description(
+      `Consumes topics on every core: each thread runs the handler, a module whose default export is
+a function of (message, context). A configuration file (--config, or found as for any tool: in
+package.json, as .kafka-consumer-poolrc.json, kafka-consumer-pool.config.js, …) holds the same
+object as the options of ConsumerPool; what the command line says wins over it.`,
+    )
+  run
+    .option('--handler <module>', 'module of the handler')
+    .option('--brokers <host:port>', 'brokers to begin with; more than one with commas, or given again', list)
+    .option('--topic <name>', 'topic to consume; more than one with commas, or given again', list)
+    .option('--group <id>', 'consumer group (group.id)')
+    .option('--workers <n>', 'number of threads (default: one for each core)', positive)
+    .option('--client-id <base>', 'base of the client ids (default: kafka-consumer-pool)')
+    .option('--group-instance-id <id>', 'makes the members static: <id>-<slot>, or {slot} where you put it')
+    .option('--from-beginning', 'begin at the first message where the group has no committed offset')
+    .option('--concurrency <n>', 'messages that an asynchronous handler may have in hand at once', positive)
+    .option('--assignor <name>', 'range, roundrobin or RoundRobinAssigner; several in order of preference', list)
+    .option('--set <name=value>', "any other option, by Kafka's name, KafkaJS's or the pool's; may be repeated", each)
+    .option('--config <file>', 'configuration file')
+    .addOption(
+      new Option('--log-level <level>', 'least important log lines to show (default: info)').choices([
+        ...Object.keys(levels.values),
+        'silent',
+      ]),
+    )
+    .addHelpText('after', RUN_HELP)
+    .action(async (flags: RunFlags) => {
+      try {
+        // Everything is closed by now; a thread that would not die must not keep the process.
+        process.exit(await runCommand(flags))
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error
+        run.error(`error: ${error.message}`)
+      }
+    })
+}
+
+/** The command `kafka-consumer-pool`. */
+export const createProgram = (): Command => {
+  const program = new Command('kafka-consumer-pool')
+    .description(description)
+    .version(version)
+    .showHelpAfterError('(kafka-consumer-pool run --help says more)')
+    .configureHelp({ showGlobalOptions: true })
+  addRun(program)
+  return program
+}

@@ -1,0 +1,46 @@
+import type { Logger, LoggerOptions } from 'pino'
+import { loadConfigFile } from '../config/load-file.js'
+import { ConsumerPool } from '../control/pool.js'
+import { PoolError } from '../errors.js'
+import { commandLog } from './command-log.js'
+import { ExitCode } from './exit-code.js'
+import { LiveStatus } from './live-status.js'
+import { paintFor } from './paint.js'
+import { poolOptions, type RunFlags } from './pool-options.js'
+import { runPool } from './run-pool.js'
+import { UsageError } from './usage-error.js'
+
+const explain = (error: unknown): string => {
+  // Our own errors say in one message what happened and what to do; anything else is a fault that needs its stack.
+  if (error instanceof PoolError) return `${error.message} (${error.code})`
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/**
+ * `kafka-consumer-pool run`.
+ *
+ * @returns the exit code of the process
+ * @throws UsageError when the flags make no sense
+ */
+export const runCommand = async (flags: RunFlags): Promise<ExitCode> => {
+  const { stdout, stderr } = process
+  const paint = paintFor(stdout)
+  const isScreen = stdout.isTTY && process.env.TERM !== 'dumb'
+  let live: LiveStatus | undefined
+  try {
+    const file = await loadConfigFile(flags.config)
+    const options = poolOptions(flags, file === null ? null : { ...file.options })
+    const logger = options.logger as Logger | LoggerOptions | undefined
+    const log = commandLog(logger, flags.logLevel, stdout.isTTY ? { write: (text) => stdout.write(text), paint } : null)
+    const pool = new ConsumerPool({ ...options, logger: log })
+    if (isScreen) live = new LiveStatus(pool, stdout, stderr.isTTY ? [stderr] : [], paint)
+    return await runPool(pool, log)
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    live?.close()
+    stderr.write(`kafka-consumer-pool: ${explain(error)}\n`)
+    return ExitCode.failed
+  } finally {
+    live?.close()
+  }
+}

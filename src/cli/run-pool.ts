@@ -1,0 +1,31 @@
+import type { Logger } from 'pino'
+import type { ConsumerPool } from '../control/pool.js'
+import { deferred } from '../util/deferred.js'
+import { ExitCode } from './exit-code.js'
+import { onStopSignals } from './stop-signals.js'
+
+/**
+ * Runs a pool until somebody stops it or it gives up, and stops it in order.
+ *
+ * @returns the exit code of the process
+ * @throws what `pool.start()` rejects with
+ */
+export const runPool = async (pool: ConsumerPool, log: Logger): Promise<ExitCode> => {
+  const verdict = deferred<ExitCode>()
+  pool.once('pool:escalated', () => verdict.resolve(ExitCode.escalated))
+  pool.once('pool:stopped', ({ drained }) => {
+    if (!drained) log.warn('not every handler came back in time: what was in flight is handled again at the next start')
+  })
+  const release = onStopSignals((signal) => {
+    log.info({ signal }, 'stopping: what is in flight may finish. A second signal ends the process at once')
+    verdict.resolve(ExitCode.ok)
+  })
+  try {
+    // Whoever is asked to stop need not wait for the start; that the start then fails is no news.
+    const code = await Promise.race([verdict.promise, pool.start().then(() => verdict.promise)])
+    await pool.stop()
+    return code
+  } finally {
+    release()
+  }
+}

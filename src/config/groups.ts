@@ -1,0 +1,122 @@
+import { duplicates, instanceIdFault, instanceIdFor } from '../identity.js'
+import type { Issues } from './issues.js'
+import type { Layer } from './layer.js'
+import type { SlotConfig } from './resolved.js'
+
+/** A slot with the merged layers that it came from. */
+export interface LayeredSlot {
+  readonly config: SlotConfig
+  readonly layer: Layer
+}
+
+const INSTANCE_ID = 'consumer.groupInstanceId'
+
+const from = ({ layer, config }: LayeredSlot, leaf: string): string =>
+  layer.get(leaf)?.from ?? `subscriptions[${config.subscription}]`
+
+const groupsOf = (slots: readonly LayeredSlot[]): LayeredSlot[][] => {
+  const groups = new Map<string, LayeredSlot[]>()
+  for (const slot of slots) {
+    const { groupId } = slot.config.consumer
+    const group = groups.get(groupId)
+    if (group === undefined) groups.set(groupId, [slot])
+    else group.push(slot)
+  }
+  return [...groups.values()]
+}
+
+/** Slots of one group name may still be strangers, on two clusters. One broker in common makes them acquaintances. */
+const sameCluster = (a: SlotConfig, b: SlotConfig): boolean =>
+  a.kafka.brokers.some((broker) => b.kafka.brokers.includes(broker))
+
+/** An id that was given for this very slot is taken as it is; one that was given for many gets the slot's number. */
+const finalInstanceId = (slot: LayeredSlot, number: number, slotsInGroup: number): string | null => {
+  const id = slot.config.consumer.groupInstanceId
+  if (id === null) return null
+  return instanceIdFor(id, number, slot.layer.get(INSTANCE_ID)?.rank === 'slot' ? 1 : slotsInGroup)
+}
+
+const numbered = (group: readonly LayeredSlot[]): SlotConfig[] =>
+  group.map((slot, number) => {
+    const groupInstanceId = finalInstanceId(slot, number, group.length)
+    return { ...slot.config, consumer: { ...slot.config.consumer, groupInstanceId } }
+  })
+
+const checkInstanceIds = (group: readonly LayeredSlot[], configs: readonly SlotConfig[], issues: Issues): void => {
+  const ids = configs.map((config) => config.consumer.groupInstanceId)
+  const reported = new Set<string>()
+  group.forEach((slot, index) => {
+    const id = ids[index] ?? null
+    const fault = id === null ? undefined : instanceIdFault(id)
+    // One id that was given for many slots is one fault.
+    if (fault !== undefined && !reported.has(from(slot, INSTANCE_ID))) {
+      reported.add(from(slot, INSTANCE_ID))
+      issues.add(
+        from(slot, INSTANCE_ID),
+        `gives slot ${slot.config.slot} a group.instance.id that ${fault}`,
+        INSTANCE_ID,
+      )
+    }
+  })
+  for (const { id, at } of duplicates(ids)) {
+    const [first, second] = at.flatMap((index) => group[index] ?? [])
+    if (first === undefined || second === undefined || !sameCluster(first.config, second.config)) continue
+    issues.add(
+      from(second, INSTANCE_ID),
+      `gives slot ${second.config.slot} the group.instance.id "${id}", which slot ${first.config.slot} of group "${first.config.consumer.groupId}" has already (${from(first, INSTANCE_ID)}). They would fence each other: give each its own`,
+    )
+  }
+}
+
+const checkTopics = (group: readonly LayeredSlot[], issues: Issues): void => {
+  const firstOf = new Map<string, LayeredSlot>()
+  for (const slot of group) {
+    const { subscription, topics, consumer } = slot.config
+    for (const topic of topics) {
+      const first = firstOf.get(topic)
+      if (first === undefined) firstOf.set(topic, slot)
+      else if (first.config.subscription !== subscription && sameCluster(first.config, slot.config)) {
+        issues.add(
+          `subscriptions[${subscription}].topics`,
+          `"${topic}" is in subscriptions[${first.config.subscription}] of the same group "${consumer.groupId}" already, so each message would go to only one of the two handlers. Remove it, or give this subscription a groupId of its own`,
+        )
+      }
+    }
+  }
+}
+
+/** The broker refuses a member that shares no protocol with all others of its group (INCONSISTENT_GROUP_PROTOCOL). */
+const checkAssignors = (group: readonly LayeredSlot[], issues: Issues): void => {
+  const [first, ...others] = group
+  let common: readonly string[] = first?.config.assignors ?? []
+  for (const slot of others) {
+    const shared = common.filter((assignor) => slot.config.assignors.some((own) => own === assignor))
+    if (shared.length === 0 && !issues.isFaulty('processing.assignors')) {
+      issues.add(
+        from(slot, 'processing.assignors'),
+        `no assignor is common to all slots of group "${slot.config.consumer.groupId}", so they cannot be in one group. Give all of them one in common`,
+      )
+      return
+    }
+    common = shared
+  }
+}
+
+/**
+ * What the slots of each group demand of each other, over all subscriptions, and their final instance ids. Slots keep
+ * their order.
+ */
+export const resolveGroups = (slots: readonly LayeredSlot[], issues: Issues): SlotConfig[] => {
+  const resolved: SlotConfig[] = []
+  for (const group of groupsOf(slots)) {
+    const configs = numbered(group)
+    if (!issues.isFaulty(INSTANCE_ID)) checkInstanceIds(group, configs, issues)
+    // With the group's name missing or faulty, strangers would be compared.
+    if (!issues.isFaulty('consumer.groupId') && group[0]?.config.consumer.groupId !== '') {
+      checkTopics(group, issues)
+      checkAssignors(group, issues)
+    }
+    for (const config of configs) resolved[config.slot] = config
+  }
+  return resolved
+}

@@ -1,0 +1,114 @@
+import { types } from 'node:util'
+import { z } from 'zod'
+import { clientIdBaseFault } from '../identity.js'
+import { bytes, count, type FieldsOf, field, milliseconds, text } from './fields.js'
+import type { CodecOptions, KafkaOptions, KafkaRetryOptions, SaslOptions, SslOptions } from './kafka-options.js'
+
+const isAddress = (address: string): boolean => {
+  const port = /^[^\s:/@,]+:(\d{1,5})$/.exec(address)?.[1]
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535
+}
+
+// By what it is, not by its class: a Buffer may come from another realm.
+const binary = z.custom<Uint8Array>(types.isUint8Array)
+const pem = z.union([z.string().min(1), binary, z.array(z.union([z.string().min(1), binary])).min(1)])
+const material = (description: string) =>
+  field(pem.optional(), 'PEM text or a Buffer, or an array of them', `${description} PEM text or a Buffer.`)
+
+const module = (description: string) =>
+  field(
+    z.string().min(1).optional(),
+    'the path, file URL or package name of a module',
+    `${description} A module: \`./path\`, file URL or package name.`,
+  )
+
+/** TLS, as the options of Node's `tls.connect` that can be cloned to a thread. */
+export const sslFields = z.strictObject({
+  enabled: field(z.boolean().optional(), 'true or false', 'Whether the connections use TLS.'),
+  ca: material('Certificates of the authorities to trust, instead of those that Node trusts.'),
+  cert: material('Certificate chain of this client.'),
+  key: material('Private key of this client.'),
+  passphrase: text('Password of `key` or `pfx`.'),
+  pfx: field(
+    z.union([z.string().min(1), binary]).optional(),
+    'the bytes of a PKCS #12 file, as a Buffer',
+    'Private key and certificate chain in one PKCS #12 file, as a Buffer.',
+  ),
+  servername: text('Host name to ask for and to check the certificate against (SNI).'),
+  rejectUnauthorized: field(
+    z.boolean().optional(),
+    'true or false',
+    'Whether a broker whose certificate cannot be verified is refused. Node does so unless this is `false`.',
+  ),
+  minVersion: field(
+    z.enum(['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1']).optional(),
+    'one of "TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1"',
+    'Lowest version of TLS to use.',
+  ),
+  maxVersion: field(
+    z.enum(['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1']).optional(),
+    'one of "TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1"',
+    'Highest version of TLS to use.',
+  ),
+  ciphers: text('Cipher suites, by their OpenSSL names, separated by colons.'),
+  sigalgs: text('Signature algorithms, separated by colons.'),
+  ecdhCurve: text('Curves for the key agreement, separated by colons.'),
+  crl: material('Certificate revocation lists.'),
+} satisfies FieldsOf<SslOptions, 'enabled'>)
+
+/** Authentication, with KafkaJS's names. */
+export const saslFields = z.strictObject({
+  enabled: field(z.boolean().optional(), 'true or false', 'Whether the connections authenticate with SASL.'),
+  mechanism: field(
+    z.enum(['plain', 'scram-sha-256', 'scram-sha-512', 'aws', 'oauthbearer']).optional(),
+    'one of "plain", "scram-sha-256", "scram-sha-512", "aws", "oauthbearer"',
+    'How to authenticate: `plain`, `scram-sha-256`, `scram-sha-512`, `aws` or `oauthbearer`. Upper case is as good.',
+  ),
+  username: text('For `plain` and `scram-*`.'),
+  password: text('For `plain` and `scram-*`.'),
+  authorizationIdentity: text('For `aws`.'),
+  accessKeyId: text('For `aws`.'),
+  secretAccessKey: text('For `aws`.'),
+  sessionToken: text('For `aws`, with temporary credentials.'),
+  oauthBearerProvider: module('For `oauthbearer`: exports the function that resolves with `{ value: token }`.'),
+} satisfies FieldsOf<SaslOptions, 'enabled'>)
+
+/** The connection to the cluster. */
+export const kafkaFields = z.strictObject({
+  brokers: field(
+    z.array(z.string().refine(isAddress)).min(1).optional(),
+    'a list of at least one address like "host:9092"',
+    'Addresses (`host:port`) from which the cluster is discovered.',
+    'required',
+  ),
+  clientId: field(
+    z
+      .string()
+      .refine((base) => clientIdBaseFault(base) === undefined)
+      .default('kafka-consumer-pool'),
+    '1 to 214 characters of A-Z a-z 0-9 . _ -',
+    'Base of every `client.id`. Each connection gets its own, made when it is activated: `<base>-<slot>-<time>-<random>`.',
+  ),
+  ssl: sslFields,
+  sasl: saslFields,
+  connectionTimeout: milliseconds(1_000, 'How long to wait for a connection to one broker.'),
+  authenticationTimeout: milliseconds(10_000, 'How long the authentication of a connection may take.'),
+  reauthenticationThreshold: milliseconds(
+    10_000,
+    'How long before the end of a SASL session (KIP-368) the connection authenticates anew.',
+    { min: 0 },
+  ),
+  requestTimeout: milliseconds(30_000, 'How long to wait for the answer to a request.'),
+  retry: z.strictObject({
+    retries: count(5, 'How often a connection or request that failed is tried again before it counts as failed.', {
+      min: 0,
+    }),
+    initialRetryTime: milliseconds(300, 'How long to wait before the first retry; doubles with each.'),
+    maxRetryTime: milliseconds(30_000, 'Longest wait between two retries.'),
+  } satisfies FieldsOf<KafkaRetryOptions>),
+  codecs: z.strictObject({
+    snappy: module('Decompresses snappy, for instance `kafkajs-snappy`.'),
+    lz4: module('Decompresses LZ4, for instance `kafkajs-lz4`.'),
+    zstd: module('Decompresses Zstandard, for instance `@kafkajs/zstd`.'),
+  } satisfies FieldsOf<CodecOptions>),
+} satisfies FieldsOf<KafkaOptions>)

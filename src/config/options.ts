@@ -1,0 +1,135 @@
+import type { Logger, LoggerOptions } from 'pino'
+import type { ConsumerOptions, KafkaOptions } from './kafka-options.js'
+import type { AssignorName } from './resolved.js'
+
+/** What happens to a message whose handler fails. */
+export interface RetryOptions {
+  /** How often a message is tried in all. @default 5 */
+  attempts?: number | undefined
+  /** Milliseconds before the second attempt; doubles with each, with jitter. Only that partition waits. @default 200 */
+  initialDelayMs?: number | undefined
+  /** Longest wait between two attempts, in milliseconds. @default 30_000 */
+  maxDelayMs?: number | undefined
+}
+
+/** How messages are processed. Each option may be set for the pool, for a subscription and for a slot. */
+export interface ProcessingOptions {
+  /** Milliseconds that a handler may take for one message before its thread is ended and replaced. @default 300_000 */
+  maxProcessingMs?: number | undefined
+  /**
+   * Where to begin when the group has no committed offset, or the offset is gone: at the start of the partition
+   * (`true`) or at its end.
+   *
+   * @default false
+   */
+  fromBeginning?: boolean | undefined
+  /**
+   * How the group shares its partitions, in order of preference. `range` and `roundrobin` are Java's;
+   * `RoundRobinAssigner` is KafkaJS's.
+   *
+   * @default ['roundrobin']
+   */
+  assignors?: readonly AssignorName[] | undefined
+  /** How many messages an asynchronous handler may have in hand at once, each of another partition. @default 1 */
+  concurrency?: number | undefined
+  /** How often and when a failed message is tried again. */
+  retry?: RetryOptions | undefined
+  /** Whether an exhausted message stops its partition (`pause`) or is logged and passed over (`skip`). @default 'pause' */
+  onExhausted?: 'pause' | 'skip' | undefined
+}
+
+/** The last layer: what one slot has different from its subscription. */
+export interface SlotOverrides extends ProcessingOptions {
+  kafka?: KafkaOptions | undefined
+  consumer?: ConsumerOptions | undefined
+}
+
+/** Topics, the handler of their messages, and what differs from the shared options. */
+export interface SubscriptionOptions extends SlotOverrides {
+  /** Names of the topics. Subscriptions of one group share no topic. */
+  topics: readonly string[]
+  /**
+   * Module of the handler, which every thread imports: a file URL or a path (from the working directory).
+   *
+   * @example new URL('./handler.js', import.meta.url)
+   */
+  handler: URL | string
+  /** Number of slots of this subscription. @default `workers` of the pool */
+  workers?: number | undefined
+}
+
+/** When a slot whose thread crashed is started again. A crash bore fruit if its thread had finished a message. */
+export interface RestartOptions {
+  /** Milliseconds before the second restart after fruitless crashes; doubles with each. @default 1_000 */
+  delayMs?: number | undefined
+  /** Longest wait before a restart, in milliseconds. @default 60_000 */
+  maxDelayMs?: number | undefined
+  /** Milliseconds without a crash after which the earlier ones are forgotten. @default 120_000 */
+  healthyAfterMs?: number | undefined
+  /** After how many fruitless crashes within `windowMs` the slot is parked. @default 8 */
+  maxRestarts?: number | undefined
+  /** After how many of all slots together the pool escalates. @default 3 for each slot, at least 10 */
+  maxPoolRestarts?: number | undefined
+  /** The time over which they are counted, in milliseconds. @default 300_000 */
+  windowMs?: number | undefined
+  /** Milliseconds after which a parked slot is tried again. @default 60_000 */
+  probeMs?: number | undefined
+}
+
+/** Memory of each thread, with Node's names. */
+export interface ResourceLimitOptions {
+  /** Heap in MB. A thread that needs more is ended and replaced. @default three quarters of the memory, shared by the slots, from 64 to 2048 */
+  maxOldGenerationSizeMb?: number | undefined
+  /** Heap for young objects in MB. */
+  maxYoungGenerationSizeMb?: number | undefined
+  /** Memory for generated code in MB. */
+  codeRangeSizeMb?: number | undefined
+  /** Stack in MB. */
+  stackSizeMb?: number | undefined
+}
+
+/** Options of the pool as a whole. */
+export interface PoolOptions {
+  /** Milliseconds between two commits of finished offsets. @default 1_000 */
+  commitIntervalMs?: number | undefined
+  /** Milliseconds that `stop()` waits for the messages in hand before their threads are ended. @default 30_000 */
+  drainTimeoutMs?: number | undefined
+  /** Milliseconds that an ended thread may take to die before its slot goes on without it. @default 10_000 */
+  terminateTimeoutMs?: number | undefined
+  /**
+   * How a slot goes on after a crash: with the same membership, unnoticed by the group (`handover`), or as a new
+   * member, whose client id the broker shows at once (`rejoin`).
+   *
+   * @default 'handover'
+   */
+  recovery?: 'handover' | 'rejoin' | undefined
+  /** Which members leave the group at stop, instead of being missed after the session timeout. @default 'dynamic' */
+  leaveOnStop?: 'dynamic' | 'always' | 'never' | undefined
+  /** When slots that crashed are started again, and when the pool gives up. */
+  restart?: RestartOptions | undefined
+  /** Memory of each thread. */
+  resourceLimits?: ResourceLimitOptions | undefined
+}
+
+/**
+ * Options of a pool. Values are laid over each other, the more specific winning, name by name: defaults, these shared
+ * options, the subscription's, then what `perSlot` returns. `undefined` never erases what another layer set.
+ */
+export interface ConsumerPoolOptions extends PoolOptions, ProcessingOptions {
+  /** The connection to the cluster, for all subscriptions. */
+  kafka?: KafkaOptions | undefined
+  /** The member of the group and its fetches, for all subscriptions. */
+  consumer?: ConsumerOptions | undefined
+  /** Number of slots of each subscription that does not say otherwise. @default os.availableParallelism() */
+  workers?: number | undefined
+  /** What to consume. Subscriptions may share a group, with different topics. */
+  subscriptions?: readonly SubscriptionOptions[] | undefined
+  /** With `handler`, short for one subscription. */
+  topics?: readonly string[] | undefined
+  /** With `topics`, short for one subscription. */
+  handler?: URL | string | undefined
+  /** Called once for each slot, numbered from 0 through all subscriptions, for what that slot has different. */
+  perSlot?: ((slot: number) => SlotOverrides | undefined) | undefined
+  /** A pino logger, or options for one. */
+  logger?: Logger | LoggerOptions | undefined
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { choice, count, type FieldsOf, field, milliseconds } from './fields.js'
+import type { PoolOptions, ResourceLimitOptions, RestartOptions } from './options.js'
+
+/** Options of the pool as a whole. */
+export const poolFields = z.strictObject({
+  commitIntervalMs: milliseconds(1_000, 'How often finished offsets are committed.'),
+  drainTimeoutMs: milliseconds(
+    30_000,
+    'How long `stop()` waits for the messages in hand before their threads are ended.',
+    { min: 0 },
+  ),
+  terminateTimeoutMs: milliseconds(
+    10_000,
+    'How long a thread that was ended may take to die before it counts as lost and its slot goes on without it.',
+  ),
+  recovery: choice(
+    ['handover', 'rejoin'],
+    'How a slot goes on after a crash: with the same membership, unnoticed by the group (`handover`), or as a new member, whose client id the broker shows at once (`rejoin`).',
+  ),
+  leaveOnStop: choice(
+    ['dynamic', 'always', 'never'],
+    'Which members leave the group when the pool stops, instead of being missed after the session timeout: `dynamic` ones only, because a static one will be back; `always` all; `never` any.',
+  ),
+  restart: z.strictObject({
+    delayMs: milliseconds(
+      1_000,
+      'Wait before the second restart after crashes that bore no fruit (no message finished); doubles with each, ± 20 %. The first is immediate.',
+    ),
+    maxDelayMs: milliseconds(60_000, 'Longest wait before a restart.'),
+    healthyAfterMs: milliseconds(120_000, 'After how long without a crash the earlier ones are forgotten.'),
+    maxRestarts: count(8, 'After how many fruitless crashes within `windowMs` the slot is parked.'),
+    maxPoolRestarts: field(
+      z.int().min(1).max(1_000_000).optional(),
+      'a whole number from 1 to 1000000',
+      'After how many fruitless crashes within `windowMs`, of all slots together, the pool gives up (`pool:escalated`).',
+      '3 for each slot, at least 10',
+    ),
+    windowMs: milliseconds(300_000, 'The time over which those crashes are counted.'),
+    probeMs: milliseconds(60_000, 'How often a parked slot is tried again.'),
+  } satisfies FieldsOf<RestartOptions>),
+  resourceLimits: z.strictObject({
+    maxOldGenerationSizeMb: field(
+      z.number().positive().max(1_048_576).optional(),
+      'a number above 0',
+      "Heap of each thread in MB, Node's `maxOldGenerationSizeMb`. A thread that needs more is ended and replaced.",
+      "three quarters of the machine's (or container's) memory, shared by the slots, from 64 to 2048",
+    ),
+    maxYoungGenerationSizeMb: field(
+      z.number().positive().max(1_048_576).optional(),
+      'a number above 0',
+      'Heap for young objects of each thread in MB.',
+      "Node's",
+    ),
+    codeRangeSizeMb: field(
+      z.number().positive().max(1_048_576).optional(),
+      'a number above 0',
+      'Memory for generated code of each thread in MB.',
+      "Node's",
+    ),
+    stackSizeMb: field(
+      z.number().positive().max(1_048_576).optional(),
+      'a number above 0',
+      'Stack of each thread in MB.',
+      "Node's",
+    ),
+  } satisfies FieldsOf<ResourceLimitOptions>),
+} satisfies FieldsOf<PoolOptions>)

@@ -1,0 +1,104 @@
+import { availableParallelism, totalmem } from 'node:os'
+import { deepFreeze } from './deep-freeze.js'
+import { type LayeredSlot, resolveGroups } from './groups.js'
+import { Issues, shown } from './issues.js'
+import { defaultLayer, type Layer, mergeLayers } from './layer.js'
+import { namesAt } from './leaves.js'
+import { checkNames, type Fields, layerNames, readLayer } from './option-layer.js'
+import { poolFields } from './pool-fields.js'
+import { isPlainObject } from './read-layer.js'
+import { readSubscriptions, readWorkers, subscriptionNames } from './read-subscriptions.js'
+import { parseSection, resolveSlot } from './resolve-slot.js'
+import type { PoolSettings, ResolvedConfig } from './resolved.js'
+import { checkPoolRules } from './rules.js'
+
+/** What the machine offers; tests say it themselves. */
+export interface MachineDefaults {
+  /** Slots of a subscription that does not say how many. @default os.availableParallelism() */
+  readonly parallelism?: number
+  /** Memory that the threads may share, in bytes. @default what the container allows, else what the machine has */
+  readonly memoryBytes?: number
+}
+
+const poolNames: readonly string[] = [...subscriptionNames, 'subscriptions', 'perSlot', 'logger', ...namesAt('pool')]
+
+const availableMemory = (): number => {
+  // Node says 0, or a number beyond all memory, where nothing limits the process.
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+}
+
+const checkPoolOptions = (options: Fields, issues: Issues): void => {
+  checkNames(options, poolNames, '', issues)
+  const { perSlot, logger } = options
+  if (perSlot !== undefined && typeof perSlot !== 'function') {
+    issues.add('perSlot', `expected a function of the slot's number, got ${shown(perSlot)}`)
+  }
+  if (logger !== undefined && (typeof logger !== 'object' || logger === null)) {
+    issues.add('logger', `expected a pino logger or pino's options, got ${shown(logger)}`)
+  }
+}
+
+const readOverrides = (perSlot: unknown, slot: number, issues: Issues): Layer => {
+  if (typeof perSlot !== 'function') return new Map()
+  const path = `perSlot(${slot})`
+  let overrides: unknown
+  try {
+    overrides = perSlot(slot)
+  } catch (error) {
+    issues.add(path, `threw ${shown(error instanceof Error ? error.message : error)}`)
+  }
+  if (overrides === undefined) return new Map()
+  if (!isPlainObject(overrides)) {
+    issues.add(path, `expected an object of overrides, or undefined, got ${shown(overrides)}`)
+    return new Map()
+  }
+  checkNames(overrides, layerNames, path, issues)
+  return readLayer(overrides, path, 'slot', issues)
+}
+
+const resolvePool = (layer: Layer, slots: number, memoryBytes: number, issues: Issues): PoolSettings => {
+  checkPoolRules(layer, issues)
+  const { restart, resourceLimits, ...settings } = parseSection(poolFields, layer, 'pool')
+  const heapMb = Math.floor((0.75 * memoryBytes) / 2 ** 20 / Math.max(slots, 1))
+  return {
+    ...settings,
+    restart: { ...restart, maxPoolRestarts: restart.maxPoolRestarts ?? Math.max(10, 3 * slots) },
+    resourceLimits: {
+      maxOldGenerationSizeMb: Math.min(Math.max(heapMb, 64), 2_048),
+      ...(resourceLimits as PoolSettings['resourceLimits']),
+    },
+  }
+}
+
+/**
+ * Lays the layers of the options over each other, `defaults < shared < subscription < per slot`, and checks them. The
+ * result is complete, frozen, plain data; the options are not touched.
+ *
+ * @param options `ConsumerPoolOptions`, as far as one knows
+ * @throws PoolError KCP_CONFIG_INVALID with every fault at once, each with its path and remedy (`ConfigError`)
+ */
+export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): ResolvedConfig => {
+  const { parallelism = availableParallelism(), memoryBytes = availableMemory() } = machine
+  const issues = new Issues()
+  if (!isPlainObject(options)) {
+    issues.add('', `expected an object of options, got ${shown(options)}`)
+    throw issues.toError()
+  }
+  checkPoolOptions(options, issues)
+  const shared = mergeLayers(defaultLayer, readLayer(options, '', 'shared', issues))
+  const workers = readWorkers(options.workers, 'workers', issues) ?? parallelism
+  const slots: LayeredSlot[] = []
+  readSubscriptions(options, issues).forEach(({ topics, handler, workers: own, layer }, subscription) => {
+    const inner = mergeLayers(shared, layer)
+    for (let left = own ?? workers; left > 0; left--) {
+      const slot = slots.length
+      const merged = mergeLayers(inner, readOverrides(options.perSlot, slot, issues))
+      slots.push({ layer: merged, config: resolveSlot(merged, { slot, subscription, topics, handler }, issues) })
+    }
+  })
+  const resolved = resolveGroups(slots, issues)
+  const pool = resolvePool(shared, slots.length, memoryBytes, issues)
+  if (issues.any) throw issues.toError()
+  return deepFreeze({ pool, slots: resolved })
+}

@@ -1,0 +1,47 @@
+import { nearestName } from '../util/nearest-name.js'
+import { namesAt } from './leaves.js'
+import { dottedNames, dottedProperty } from './property-names.js'
+import { refusal } from './refused-names.js'
+
+/** Where the names of each section stand. */
+const PLACES = {
+  kafka: 'in kafka',
+  consumer: 'in consumer',
+  processing: 'beside topics and handler (or at the top, for all subscriptions)',
+  pool: 'at the top, for the whole pool',
+} as const
+
+const OWN_PLACES: ReadonlyMap<string, string> = new Map([
+  ...['topics', 'handler', 'workers'].map((name) => [name, 'in a subscription (or at the top)'] as const),
+  ...['subscriptions', 'perSlot', 'logger'].map((name) => [name, 'at the top'] as const),
+])
+
+/** Where a name belongs that is an option, though not of the object at hand. */
+const homeOf = (name: string): string | undefined => {
+  const property = dottedProperty(name)
+  if (property !== undefined) return property.leaves[0]?.startsWith('kafka.') ? PLACES.kafka : PLACES.consumer
+  const section = (Object.keys(PLACES) as (keyof typeof PLACES)[]).find((each) => namesAt(each).includes(name))
+  return section === undefined ? OWN_PLACES.get(name) : PLACES[section]
+}
+
+const explain = (name: string, prefix: string, known: readonly string[]): string => {
+  const reason = refusal(name, prefix)
+  if (reason !== undefined) return `cannot be honoured: ${reason}`
+  const home = homeOf(name)
+  if (home !== undefined) return `does not belong here but ${home}`
+  const near = nearestName(name, known)
+  return near === undefined ? 'unknown name. docs/configuration.md lists all' : `unknown name. Did you mean "${near}"?`
+}
+
+/** What to say of a name that is none of the names beside `kafka` and `consumer`, which are given. */
+export const unknownOption = (name: string, known: readonly string[]): string => explain(name, '', known)
+
+/**
+ * What to say of a name that is no option of the object at `prefix` (`kafka`, `kafka.ssl`, …): why it cannot be one,
+ * where it does belong, or what was probably meant.
+ */
+export const unknownName = (name: string, prefix: string): string => {
+  const own = namesAt(prefix).filter((known) => known !== 'enabled')
+  const dotted = prefix === 'kafka' || prefix === 'consumer' ? dottedNames : []
+  return explain(name, prefix, [...own, ...dotted])
+}

@@ -1,0 +1,126 @@
+import type { Logger } from 'pino'
+import type { SlotConfig } from '../config/resolved.js'
+import type { PoolError } from '../errors.js'
+import type { Membership, TopicPartition, TopicPartitionOffset } from '../kafka/face.js'
+import type { FromThread } from '../protocol/messages.js'
+import type { EventPartition, InFlightMessage, PoolEvents, SlotIdentity } from './events.js'
+import type { Holding } from './holdings.js'
+import type { Incarnations } from './incarnations.js'
+import type { Seat } from './seat.js'
+import type { Thread } from './thread.js'
+
+export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]) => void
+
+export interface SlotReporterOptions {
+  readonly config: SlotConfig
+  readonly seat: Seat
+  readonly incarnations: Incarnations
+  readonly log: Logger
+  readonly emit: Emit
+}
+
+/** Says what happens to a slot, as log lines and as events, always with the ids by which a broker knows it. */
+export class SlotReporter {
+  readonly #options: SlotReporterOptions
+  readonly #log: Logger
+  readonly #emit: Emit
+
+  constructor(options: SlotReporterOptions) {
+    this.#options = options
+    this.#log = options.log
+    this.#emit = options.emit
+  }
+
+  joined(membership: Membership, protocol: string, leader: boolean): void {
+    const event = { ...this.#slot, ...membership, clientId: this.#options.seat.clientId, protocol, leader }
+    this.#log.info(event, 'joined the group')
+    this.#emit('group:joined', event)
+  }
+
+  assigned(added: readonly TopicPartition[], removed: readonly TopicPartition[], all: readonly TopicPartition[]): void {
+    const event = { ...this.#slot, ...this.#options.seat.membership }
+    this.#log.info(
+      { ...event, added: added.length, removed: removed.length, assigned: all.length },
+      'assignment in force',
+    )
+    this.#emit('group:assigned', {
+      ...event,
+      added: added.map(coordinates),
+      removed: removed.map(coordinates),
+      assignment: all.map(coordinates),
+    })
+  }
+
+  fenced(tries: number, retryInMs: number | null): void {
+    const { groupId, memberId, instanceId } = this.#options.seat.membership
+    const event = { ...this.#slot, groupId, memberId, instanceId, tries, retryInMs }
+    this.#log.error(event, 'fenced: another member uses the same group.instance.id')
+    this.#emit('group:fenced', event)
+  }
+
+  ready(all: readonly TopicPartition[]): void {
+    const event = { ...this.#identity(), threadId: this.#options.incarnations.thread?.threadId ?? -1 }
+    this.#log.info({ ...event, assigned: all.length }, 'slot ready')
+    this.#emit('slot:ready', { ...event, assignment: all.map(coordinates) })
+  }
+
+  recovered(afterMs: number, by: 'handover' | 'rejoin'): void {
+    const event = { ...this.#identity(), afterMs, by }
+    this.#log.info({ ...event, afterMs: Math.round(afterMs) }, 'slot recovered')
+    this.#emit('slot:recovered', event)
+  }
+
+  crashed(thread: Thread, error: PoolError, inFlight: readonly InFlightMessage[], restartInMs: number | null): void {
+    const { finished } = thread.ledger.counters
+    const event = { ...this.#identity(thread), error, inFlight, finished, restartInMs }
+    const { error: _, ...rest } = event
+    this.#log.error({ err: error, ...rest }, 'slot crashed')
+    this.#emit('slot:crashed', event)
+  }
+
+  parked(error: PoolError, retryInMs: number | null): void {
+    const { groupId, groupInstanceId: instanceId } = this.#options.config.consumer
+    const event = { ...this.#slot, groupId, instanceId, retryInMs }
+    this.#log.error({ err: error, ...event }, 'slot parked: others take its partitions')
+    this.#emit('slot:parked', { ...event, error })
+  }
+
+  committed(offsets: readonly TopicPartitionOffset[], generation: number): void {
+    this.#emit('offsets:committed', {
+      ...this.#slot,
+      groupId: this.#options.config.consumer.groupId,
+      generation,
+      offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset: offset.toString() })),
+    })
+  }
+
+  /** What a thread said about a partition that the slot still holds. */
+  heard(message: Extract<FromThread, { partitionId: number }>, holding: Holding): void {
+    const where = { ...this.#identity(), ...coordinates(holding) }
+    switch (message.type) {
+      case 'failed': {
+        const { offset, attempt, error, outcome, retryInMs } = message
+        this.#emit('message:failed', { ...where, offset, attempt, error, outcome, retryInMs })
+        if (outcome === 'paused') this.#emit('partition:paused', { ...where, offset, error })
+        return
+      }
+      case 'partition-paused':
+        this.#emit('partition:paused', { ...where, offset: message.offset, error: message.error })
+        return
+      case 'offset-reset':
+        this.#emit('offset:reset', { ...where, from: message.from, to: message.to })
+    }
+  }
+
+  get #slot(): { readonly slot: number } {
+    return { slot: this.#options.config.slot }
+  }
+
+  #identity(thread: Thread | null = this.#options.incarnations.thread): SlotIdentity {
+    const { groupId, memberId, instanceId } = this.#options.seat.membership
+    const incarnation = thread?.incarnation ?? this.#options.incarnations.number
+    return { ...this.#slot, incarnation, clientId: thread?.clientId ?? '', groupId, memberId, instanceId }
+  }
+}
+
+const coordinates = ({ topic, partition }: TopicPartition): EventPartition => ({ topic, partition })

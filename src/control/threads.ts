@@ -1,0 +1,266 @@
+import { MessageChannel, type Worker } from 'node:worker_threads'
+import type { Logger } from 'pino'
+import { Piscina, queueOptionsSymbol } from 'piscina'
+import type { PoolSettings } from '../config/resolved.js'
+import { ErrorCode, PoolError } from '../errors.js'
+import { Ledger } from '../protocol/ledger.js'
+import type { SlotTask } from '../protocol/messages.js'
+import { within } from '../util/within.js'
+import { SpareBackoff } from './spare-backoff.js'
+import { Thread, type ThreadReport } from './thread.js'
+import { type DeathSign, spareError, threadError } from './thread-error.js'
+
+export interface ThreadsOptions {
+  /** How many slots are to be filled at once. */
+  readonly size: number
+  /** How many booted threads wait for a slot to need them. @default 1 */
+  readonly spares?: number
+  readonly resourceLimits: PoolSettings['resourceLimits']
+  /** URLs of the handler modules; a thread finds them in `workerData.handlers` and loads them while it boots. */
+  readonly handlers: readonly string[]
+  /** Module whose default export takes a {@link SlotTask}. */
+  readonly entry: URL
+  /** How long a thread may take to die before it counts as lost. */
+  readonly terminateTimeoutMs: number
+  /** A thread would not die. `lost` counts it already. */
+  readonly onLost: (thread: Thread) => void
+  readonly log: Logger
+}
+
+export interface RunOptions extends Omit<SlotTask, 'port' | 'ledger'> {
+  readonly onMessage: (report: ThreadReport) => void
+}
+
+/** A task of {@link Threads} that waits for a thread, or runs. */
+interface Run {
+  readonly thread: Thread
+  /** Gives the task to Piscina, for `worker` alone. */
+  readonly begin: (worker: Worker) => void
+}
+
+/** What the load balancer finds in a task: the one worker that may take it; none at all when null. */
+interface Destination {
+  readonly worker: Worker | null
+}
+
+/**
+ * The threads of the pool. Piscina owns them (boots them, carries tasks to them, kills them); when one is booted and
+ * which incarnation gets which is decided here.
+ *
+ * Piscina is never left to replace threads by itself (`minThreads: 0`), for it does both too much and too little: a
+ * thread that dies idle right after its boot is replaced for ever and at once, and after a single death before the boot
+ * was complete none is replaced any more. Here an incarnation that needs a thread always gets one booted (how often is
+ * the restart policy's business); only the spares wait after they have died for nothing.
+ */
+export class Threads {
+  readonly #options: ThreadsOptions
+  readonly #piscina: Piscina
+  readonly #total: number
+  readonly #live = new Set<Thread>()
+  readonly #waiting: Run[] = []
+  /** Workers whose exit is watched. */
+  readonly #known = new WeakSet<Worker>()
+  readonly #booted = new WeakSet<Worker>()
+  readonly #occupied = new Set<Worker>()
+  readonly #lost = new Set<Thread>()
+  readonly #backoff = new SpareBackoff(() => this.#fill())
+  #lostTotal = 0
+  #closing: Promise<void> | null = null
+
+  constructor(options: ThreadsOptions) {
+    this.#options = options
+    this.#total = options.size + (options.spares ?? 1)
+    this.#piscina = new Piscina({
+      filename: options.entry.href,
+      workerData: { handlers: options.handlers },
+      resourceLimits: { ...options.resourceLimits },
+      minThreads: 0,
+      maxThreads: this.#total,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      concurrentTasksPerWorker: 1,
+      // With Atomics an idle thread blocks its own event loop, and with it whatever the handler module does meanwhile.
+      atomics: 'disabled',
+      recordTiming: false,
+      loadBalancer: (task, workers) => {
+        const { worker } = task[queueOptionsSymbol] as Destination
+        return workers.find(({ id }) => id === worker?.threadId) ?? null
+      },
+    })
+    this.#piscina.on('workerCreate', ({ id }: { id: number }) => this.#onBooted(id))
+    // The death of an idle thread; its `exit` event tells the same.
+    this.#piscina.on('error', () => {})
+    this.#fill()
+  }
+
+  /** How many threads that would not die are still alive. */
+  get lost(): number {
+    return this.#lost.size
+  }
+
+  /** How many threads would not die in time, those included that died later. */
+  get lostTotal(): number {
+    return this.#lostTotal
+  }
+
+  /** How many threads are booted and wait for a slot. */
+  get warm(): number {
+    return this.#free.filter((worker) => this.#booted.has(worker)).length
+  }
+
+  /**
+   * Begins an incarnation: on a spare at once, or else on the next thread that has booted.
+   *
+   * @throws {@link PoolError} `KCP_POOL_STOPPED` after `close`
+   */
+  run({ onMessage, ...task }: RunOptions): Thread {
+    if (this.#closing !== null) {
+      throw new PoolError(ErrorCode.poolStopped, `slot ${task.slot}: the pool is closed`, { slot: task.slot })
+    }
+    const { port1, port2 } = new MessageChannel()
+    const ledger = Ledger.create(task.config.concurrency)
+    const running = new AbortController()
+    const thread = new Thread({
+      ...task,
+      ledger,
+      port: port1,
+      terminateTimeoutMs: this.#options.terminateTimeoutMs,
+      onMessage,
+      abort: () => {
+        if (!this.#withdraw(run)) running.abort()
+      },
+    })
+    const run: Run = {
+      thread,
+      begin: (worker) => {
+        const slotTask: SlotTask = { ...task, ledger: ledger.buffer, port: port2 }
+        thread.board(worker)
+        this.#piscina
+          .run(
+            { ...slotTask, [queueOptionsSymbol]: { worker } satisfies Destination },
+            { signal: running.signal, transferList: [port2] },
+          )
+          .then(
+            (value) => thread.returned(value),
+            (reason: unknown) => thread.rejected(reason),
+          )
+      },
+    }
+    this.#follow(thread)
+    this.#waiting.push(run)
+    this.#place()
+    return thread
+  }
+
+  /** Ends every thread. Idempotent. Takes no longer than `timeoutMs`, whatever the threads do. */
+  close(timeoutMs: number): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs)
+    return this.#closing
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    this.#backoff.close()
+    const why = new PoolError(ErrorCode.poolStopped, 'the pool was stopped')
+    const ended = Promise.all([...this.#live].map((thread) => thread.end(why)))
+    // Piscina waits without a bound for each thread to exit.
+    await within(Promise.all([ended, this.#piscina.destroy()]), timeoutMs)
+  }
+
+  #follow(thread: Thread): void {
+    this.#live.add(thread)
+    void thread.exited.then(({ reason }) => {
+      this.#live.delete(thread)
+      if (reason === 'lost') {
+        this.#lost.add(thread)
+        this.#lostTotal += 1
+        this.#options.onLost(thread)
+      }
+    })
+    void thread.freed.then(() => this.#lost.delete(thread))
+  }
+
+  /** Gives booted threads to those who wait, then sees that enough threads are there. */
+  #place(): void {
+    if (this.#closing !== null) return
+    for (const worker of this.#piscina.threads) {
+      if (!this.#booted.has(worker) || this.#occupied.has(worker)) continue
+      const run = this.#waiting.shift()
+      if (run === undefined) break
+      this.#occupied.add(worker)
+      void run.thread.freed.then(() => {
+        this.#occupied.delete(worker)
+        this.#place()
+      })
+      run.begin(worker)
+    }
+    this.#fill()
+  }
+
+  #fill(): void {
+    if (this.#closing !== null) return
+    const room = this.#total - this.#piscina.threads.length
+    const missing = this.#backoff.resting ? Math.min(room, this.#waiting.length - this.#free.length) : room
+    for (let n = 0; n < missing; n++) this.#boot()
+  }
+
+  /** Threads without a task, booted or not. */
+  get #free(): Worker[] {
+    return this.#piscina.threads.filter((worker) => !this.#occupied.has(worker))
+  }
+
+  /** Piscina adds a thread for a task that no thread takes; so it is asked with one that none may take, which is withdrawn. */
+  #boot(): void {
+    const request = new AbortController()
+    this.#piscina
+      .run({ [queueOptionsSymbol]: { worker: null } satisfies Destination }, { signal: request.signal })
+      .catch(() => {})
+    request.abort()
+    for (const worker of this.#piscina.threads) if (!this.#known.has(worker)) this.#know(worker)
+  }
+
+  #know(worker: Worker): void {
+    this.#known.add(worker)
+    let sign: DeathSign | null = null
+    worker.once('error', (thrown) => {
+      sign = { type: 'threw', thrown }
+    })
+    worker.once('exit', (exitCode) => {
+      if (!this.#occupied.delete(worker))
+        this.#onIdleDeath(sign ?? { type: 'exited', exitCode }, this.#booted.has(worker))
+      this.#place()
+    })
+  }
+
+  #onBooted(threadId: number): void {
+    const worker = this.#piscina.threads.find((candidate) => candidate.threadId === threadId)
+    if (worker === undefined) return
+    this.#booted.add(worker)
+    // Piscina gives tasks only to threads that it has entered as ready, which it does after this event.
+    queueMicrotask(() => this.#place())
+  }
+
+  /** @returns whether the run was still waiting for a thread */
+  #withdraw(run: Run): boolean {
+    const place = this.#waiting.indexOf(run)
+    if (place === -1) return false
+    this.#waiting.splice(place, 1)
+    void run.thread.exited.then(({ reason }) => {
+      // It was given up because no boot came to its end. The next incarnation shall not wait for the same one.
+      const hung = reason === 'ended' ? this.#free.find((worker) => !this.#booted.has(worker)) : undefined
+      if (hung === undefined) return
+      this.#occupied.add(hung) // by its own death
+      void hung.terminate()
+    })
+    return true
+  }
+
+  /** A thread died that had no task. Somebody may have been waiting for it. */
+  #onIdleDeath(sign: DeathSign, booted: boolean): void {
+    if (this.#closing !== null) return
+    const retryInMs = this.#backoff.rest()
+    const err = spareError(sign, booted)
+    this.#options.log.error({ err, retryInMs }, 'a spare thread died; the slots that run are not affected')
+    if (this.#waiting.length <= this.#free.length) return
+    const thread = this.#waiting.shift()?.thread
+    thread?.fail(threadError(thread, sign))
+  }
+}

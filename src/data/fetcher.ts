@@ -1,0 +1,138 @@
+import type { FetchedPartition } from '../kafka/face.js'
+import { toErrorData } from '../protocol/error-data.js'
+import { groupBy } from '../util/group-by.js'
+import type { FetchContext } from './fetch-context.js'
+import { judgeFetchError } from './fetch-verdict.js'
+import { LeaderFinder } from './leader-finder.js'
+import { NodeLoop, type NodeLoopEvents, type RequestedPartition } from './node-loop.js'
+import { OffsetReset } from './offset-reset.js'
+import type { Partition } from './partition.js'
+
+/** Keeps the buffers of all partitions filled: one {@link NodeLoop} for each broker node that leads one of them. */
+export class Fetcher implements NodeLoopEvents {
+  readonly #context: FetchContext
+  readonly #loops = new Map<number, NodeLoop>()
+  readonly #leaders: LeaderFinder
+  readonly #reset: OffsetReset
+  #closed = false
+
+  constructor(context: FetchContext) {
+    this.#context = context
+    this.#leaders = new LeaderFinder(context, (partition) => this.#route(partition))
+    this.#reset = new OffsetReset(context, {
+      done: (partition) => this.#wentOn(partition),
+      failed: (partition, reason) => this.#leaders.lost([partition], reason),
+    })
+  }
+
+  start(): void {
+    this.#leaders.run().catch(this.#context.onFault)
+  }
+
+  /** Partitions were added. */
+  take(): void {
+    this.#leaders.wake()
+  }
+
+  /** Some of what was buffered of this partition has been handled. */
+  hasRoom({ node }: Partition): void {
+    if (node !== null) this.#loops.get(node)?.wake()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#leaders.close()
+    for (const loop of this.#loops.values()) loop.close()
+  }
+
+  answered(node: number, requested: readonly RequestedPartition[], answer: readonly FetchedPartition[]): boolean {
+    const answers = new Map(answer.map((fetched) => [`${fetched.topic}-${fetched.partition}`, fetched]))
+    const denied: Partition[] = []
+    let brought = false
+    for (const request of requested) {
+      const { partition, offset } = request
+      const fetched = answers.get(partition.key)
+      // Dropped, paused, or moved to another offset while the request was under way.
+      if (fetched === undefined || partition.fetching.halted || partition.fetching.offset !== offset) continue
+      if (fetched.error === null) brought = this.#store(node, request, fetched) || brought
+      else if (this.#refused(partition, fetched.error) === 'denied') denied.push(partition)
+    }
+    for (const [topic, partitions] of groupBy(denied, ({ topic }) => topic)) this.#leaders.denied(topic, partitions)
+    return brought
+  }
+
+  failed(node: number, requested: readonly RequestedPartition[], error: unknown): void {
+    const partitions = requested.map(({ partition }) => partition).filter(({ dropped }) => !dropped)
+    this.#leaders.lost(partitions, `node ${node}: ${toErrorData(error).message}`)
+  }
+
+  #route({ node }: Partition): void {
+    if (node === null || this.#closed) return
+    const running = this.#loops.get(node)
+    if (running !== undefined) {
+      running.wake()
+      return
+    }
+    const loop = new NodeLoop(node, this.#context, this)
+    this.#loops.set(node, loop)
+    // It begins after this step, in which leaders of further partitions may be found: the first Fetch asks for them all.
+    // It decides to end and leaves the map in one step, so that no partition is ever routed to a loop that has ended.
+    Promise.resolve()
+      .then(() => loop.run(() => this.#loops.delete(node)))
+      .catch(this.#context.onFault)
+  }
+
+  #store(node: number, { partition, maxBytes }: RequestedPartition, fetched: FetchedPartition): boolean {
+    const { fetching } = partition
+    const { batch, undecodable, highWatermark, preferredReadReplica } = fetched
+    const { consumer, now } = this.#context
+    const brought = batch !== null && batch.nextOffset > fetching.offset
+    fetching.failures = 0
+    if (brought) {
+      partition.buffer.push(batch)
+      fetching.offset = batch.nextOffset
+      fetching.expansion = Math.max(1, batch.bytes / maxBytes)
+    }
+    partition.publishPosition(highWatermark)
+    if (brought) this.#context.onFetched(partition)
+    if (undecodable !== null) this.#halt(partition, undecodable)
+    if (preferredReadReplica >= 0 && preferredReadReplica !== node && consumer.rackId !== null) {
+      fetching.replica = preferredReadReplica
+      fetching.replicaUntilMs = now() + consumer.metadataMaxAge
+      this.#route(partition)
+    } else if (fetching.replica !== null && now() >= fetching.replicaUntilMs) {
+      // Ask the leader once more which replica is the best one now.
+      fetching.replica = null
+      this.#route(partition)
+    }
+    return brought
+  }
+
+  #refused(partition: Partition, error: string): 'denied' | 'handled' {
+    const verdict = judgeFetchError(error, partition.fetching.replica !== null)
+    if (verdict === 'denied') return verdict
+    if (verdict === 'reset-offset') {
+      partition.fetching.failures++
+      this.#reset.begin(partition)
+    } else this.#leaders.lost([partition], error, verdict === 'look-up-loudly')
+    return 'handled'
+  }
+
+  /** After an offset reset. The first one is followed at once; when the new offset is not there either, with pauses. */
+  #wentOn(partition: Partition): void {
+    if (partition.fetching.failures <= 1) this.#route(partition)
+    else this.#leaders.lost([partition], 'OFFSET_OUT_OF_RANGE after an offset reset')
+  }
+
+  #halt(partition: Partition, undecodable: Error): void {
+    const { id, topic, fetching } = partition
+    const offset = String(fetching.offset)
+    const error = toErrorData(undecodable)
+    fetching.halted = true
+    this.#context.post({ type: 'partition-paused', partitionId: id, offset, error })
+    this.#context.log.error(
+      { topic, partition: partition.partition, offset, err: undecodable },
+      `${partition.key} stands still at offset ${offset}: ${error.message} The other partitions go on.`,
+    )
+  }
+}

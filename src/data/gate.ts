@@ -1,0 +1,84 @@
+import type { Logger } from 'pino'
+import { Control, type Ledger } from '../protocol/ledger.js'
+import type { Partition } from './partition.js'
+import type { Partitions } from './partitions.js'
+
+export interface GateOptions {
+  readonly ledger: Ledger
+  readonly partitions: Partitions
+  readonly log: Logger
+  readonly now: () => number
+  /** The lease was extended after it had run out. */
+  readonly onReopen: () => void
+}
+
+const LEASE_POLL_MS = 50
+
+/**
+ * Decides before each message whether it may begin, from shared memory alone: main's word holds within one message even
+ * while the event loop gets no turn.
+ */
+export class Gate {
+  readonly #options: GateOptions
+  #leaseTimer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(options: GateOptions) {
+    this.#options = options
+  }
+
+  /** False while nothing may begin, whatever the partition. */
+  get open(): boolean {
+    return !this.#closed && this.#leaseTimer === undefined && !this.#halted
+  }
+
+  /** Main wants the slot to stop. */
+  get stopping(): boolean {
+    return this.#closed || (this.#options.ledger.control & Control.stop) !== 0
+  }
+
+  /** Whether the next message of this partition may begin now. */
+  mayBegin(partition: Partition, nowMs: number): boolean {
+    if (this.#closed) return false
+    if (this.#options.ledger.control !== 0 && (this.#halted || !this.counts(partition))) return false
+    if (this.#options.ledger.leaseLeftMs(nowMs) > 0) return true
+    this.#awaitLease()
+    return false
+  }
+
+  /** Whether what happens to this partition still counts, that is, whether it is still ours. */
+  counts(partition: Partition): boolean {
+    const { ledger, partitions } = this.#options
+    if ((ledger.control & Control.revoked) !== 0) {
+      // The bit first, the flags after it: a flag that main raises in between brings the bit up again.
+      ledger.clear(Control.revoked)
+      partitions.dropRevoked()
+    }
+    return !partition.dropped
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#leaseTimer)
+  }
+
+  get #halted(): boolean {
+    return (this.#options.ledger.control & (Control.pause | Control.stop)) !== 0
+  }
+
+  #awaitLease(): void {
+    if (this.#leaseTimer !== undefined) return
+    const { log, ledger, now, onReopen } = this.#options
+    log.warn('No message begins: the membership may have expired, since the seat got no heartbeat through in time')
+    const look = () => {
+      if (ledger.leaseLeftMs(now()) <= 0) {
+        this.#leaseTimer = setTimeout(look, LEASE_POLL_MS)
+        return
+      }
+      this.#leaseTimer = undefined
+      log.info('The membership is confirmed again: going on')
+      onReopen()
+    }
+    this.#leaseTimer = setTimeout(look, LEASE_POLL_MS)
+  }
+}

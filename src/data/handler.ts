@@ -1,0 +1,56 @@
+import type { Logger } from 'pino'
+import type { Message } from '../kafka/face.js'
+
+/**
+ * What the user writes: the default export (or an export named `handler`) of the handler module. It runs in a worker
+ * thread, one message at a time per partition and in the partition's order.
+ *
+ * When it returns, or the promise that it returned is fulfilled, the message is finished and its offset will be
+ * committed. When it throws or rejects, the message is tried again as `retry` says; throw a `NonRetriableError` to skip
+ * the remaining attempts. It may use the CPU for as long as `maxProcessingMs` allows without harm to the membership in
+ * the group. Delivery is at least once: after a crash the message that was in flight comes again.
+ *
+ * @example
+ * ```ts
+ * export default (async (message, context) => {
+ *   context.log.info({ bytes: message.value?.length }, 'got one')
+ * }) satisfies Handler
+ * ```
+ */
+export type Handler = (message: Message, context: HandlerContext) => unknown | Promise<unknown>
+
+/** What a handler is told beside the message. It belongs to one call. */
+export interface HandlerContext {
+  /** Number of the slot, from 0. */
+  readonly slot: number
+  /** How many threads have filled this slot up to now, this one included. */
+  readonly incarnation: number
+  /** `client.id` of this thread's connection. */
+  readonly clientId: string
+  /** 1 for the first try. A new thread begins at 1 again. */
+  readonly attempt: number
+  /** Logger whose lines carry slot, incarnation, topic, partition and offset. Made when first asked for. */
+  readonly log: Logger
+  /**
+   * Aborts when going on is of no use: the partition was revoked, the slot stops, or the handler has run for longer
+   * than `maxProcessingMs`. The reason is an {@link AbortError}. Made when first asked for; needs the event loop, so a
+   * synchronous loop polls `cancelled` instead.
+   */
+  readonly signal: AbortSignal
+  /** The same as a plain question. It reads shared memory, so its answer changes even while the handler blocks the thread. */
+  readonly cancelled: boolean
+}
+
+/** Why a handler should give up. */
+export type AbortCode = 'REVOKED' | 'STOPPING' | 'DEADLINE'
+
+/** Reason of `context.signal`. */
+export class AbortError extends Error {
+  override readonly name = 'AbortError'
+  readonly code: AbortCode
+
+  constructor(code: AbortCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}

@@ -1,0 +1,123 @@
+import type { TopicMetadata } from '../kafka/face.js'
+import { groupBy } from '../util/group-by.js'
+import { backoffMs } from './backoff.js'
+import type { FetchContext } from './fetch-context.js'
+import type { Partition } from './partition.js'
+import { WakeUp } from './wake-up.js'
+
+const BACKOFF = { initialDelayMs: 50, maxDelayMs: 2_000 }
+const BETWEEN_LOOKUPS_MS = 50
+/** ACLs do not change by themselves, and each try costs a line in somebody's log. */
+const DENIED_DELAY_MS = 30_000
+const LOUD_AT = 3
+const LOUD_AGAIN_EVERY = 30
+
+/**
+ * Finds out which node leads each partition whose leader is not known, with one metadata request for all of them.
+ * A partition that fails again and again waits longer and longer, so a dead broker causes no storm.
+ */
+export class LeaderFinder {
+  readonly #context: FetchContext
+  readonly #onFound: (partition: Partition) => void
+  readonly #wakeUp = new WakeUp()
+  #closed = false
+
+  constructor(context: FetchContext, onFound: (partition: Partition) => void) {
+    this.#context = context
+    this.#onFound = onFound
+  }
+
+  async run(): Promise<void> {
+    const { partitions, now } = this.#context
+    let notBeforeMs = 0
+    while (!this.#closed) {
+      const unknown = [...partitions].filter(({ fetching }) => fetching.leader === null && !fetching.halted)
+      if (unknown.length === 0) {
+        await this.#wakeUp.wait()
+        continue
+      }
+      const dueMs = Math.max(notBeforeMs, Math.min(...unknown.map(({ fetching }) => fetching.dueMs)))
+      if (dueMs > now()) {
+        await this.#wakeUp.wait(dueMs - now())
+        continue
+      }
+      await this.#lookUp(unknown.filter(({ fetching }) => fetching.dueMs <= dueMs))
+      notBeforeMs = now() + BETWEEN_LOOKUPS_MS
+    }
+  }
+
+  /** There are partitions that nobody has looked up yet. */
+  wake(): void {
+    this.#wakeUp.wake()
+  }
+
+  /** These could not be fetched: look their leaders up again after a pause that grows with the failures in a row. */
+  lost(partitions: readonly Partition[], reason: string, loud = false): void {
+    const nowMs = this.#context.now()
+    // The same jitter for all of them, so that one request can look them all up.
+    const random = Math.random()
+    let worst = 0
+    for (const { fetching } of partitions) {
+      fetching.leader = null
+      fetching.replica = null
+      fetching.failures++
+      fetching.dueMs = nowMs + backoffMs(fetching.failures, BACKOFF, random)
+      worst = Math.max(worst, fetching.failures)
+    }
+    const level = loud || worst === LOUD_AT || worst % LOUD_AGAIN_EVERY === 0 ? 'warn' : 'debug'
+    this.#context.log[level](
+      { partitions: partitions.slice(0, 10).map(({ key }) => key), failures: worst, reason },
+      `Cannot fetch ${partitions.length} partition(s): ${reason}; looking up their leaders again`,
+    )
+    this.#wakeUp.wake()
+  }
+
+  /** The cluster does not let us read this topic. */
+  denied(topic: string, partitions: readonly Partition[]): void {
+    for (const { fetching } of partitions) {
+      fetching.leader = null
+      fetching.replica = null
+      fetching.dueMs = this.#context.now() + DENIED_DELAY_MS
+    }
+    this.#context.log.error(
+      { topic, partitions: partitions.map(({ partition }) => partition) },
+      `Not allowed to read topic ${topic}: give this client the READ and DESCRIBE permissions; ` +
+        `trying again every ${DENIED_DELAY_MS / 1000} s`,
+    )
+    this.#wakeUp.wake()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#wakeUp.wake()
+  }
+
+  async #lookUp(unknown: readonly Partition[]): Promise<void> {
+    const byTopic = groupBy(unknown, ({ topic }) => topic)
+    let found: readonly TopicMetadata[]
+    try {
+      found = await this.#context.connection.topics([...byTopic.keys()])
+    } catch (error) {
+      if (!this.#closed) this.lost(unknown, `no metadata (${(error as Error).message})`)
+      return
+    }
+    for (const metadata of found) this.#apply(metadata, byTopic.get(metadata.topic) ?? [])
+  }
+
+  #apply(metadata: TopicMetadata, looked: readonly Partition[]): void {
+    const unknown = looked.filter(({ dropped }) => !dropped)
+    if (metadata.error === 'TOPIC_AUTHORIZATION_FAILED') {
+      this.denied(metadata.topic, unknown)
+      return
+    }
+    const leaders = new Map(metadata.partitions.map(({ partition, leader }) => [partition, leader]))
+    const leaderless = unknown.filter((partition) => {
+      const leader = leaders.get(partition.partition) ?? -1
+      if (leader === -1) return true
+      partition.fetching.leader = leader
+      this.#onFound(partition)
+      return false
+    })
+    if (leaderless.length > 0) this.lost(leaderless, metadata.error ?? 'LEADER_NOT_AVAILABLE')
+  }
+}

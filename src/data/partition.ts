@@ -1,0 +1,104 @@
+import type { Page } from '../protocol/ledger.js'
+import type { AssignedPartition } from '../protocol/messages.js'
+import { BatchBuffer } from './batch-buffer.js'
+
+/**
+ * Where a partition stands with the dispatcher.
+ *
+ * ```
+ *   idle ⇄ queued → running → idle | waiting (a retry is due later) | paused (exhausted; until it is assigned anew)
+ *                  waiting → idle
+ * ```
+ */
+export type Handling = 'idle' | 'queued' | 'running' | 'waiting' | 'paused'
+
+/** Where a partition stands with the fetcher. */
+export interface Fetching {
+  /** The next offset to fetch. */
+  offset: number
+  /** Node id of the leader; null while it has to be looked up. */
+  leader: number | null
+  /** Follower to read from instead (KIP-392). */
+  replica: number | null
+  replicaUntilMs: number
+  /** Failures in a row; an answer without an error sets it back. */
+  failures: number
+  /** Not to be tried before this moment. */
+  dueMs: number
+  /** An offset reset is under way. */
+  resetting: boolean
+  /** Not fetched any more: a batch that cannot be read, or an exhausted message. */
+  halted: boolean
+  /** Bytes in memory for each byte asked for, as last seen (compressed batches grow); 1 or more. */
+  expansion: number
+}
+
+/** One partition during one assignment: what is fetched, what is handled, and its place in shared memory. */
+export class Partition {
+  readonly id: number
+  readonly topic: string
+  readonly partition: number
+  /** `orders-3`, as Kafka writes it. */
+  readonly key: string
+  readonly buffer = new BatchBuffer()
+  readonly fetching: Fetching
+  handling: Handling = 'idle'
+  /** Which try of the next message comes now; 1 is the first. */
+  attempt = 1
+  retryTimer: NodeJS.Timeout | undefined
+  /** An asynchronous handler has not come back yet. */
+  inFlight = false
+  /** It is not ours any more; nothing that happens to it counts. */
+  dropped = false
+  readonly #page: Page
+  readonly #index: number
+
+  constructor({ id, topic, partition, index, offset }: AssignedPartition, page: Page) {
+    this.id = id
+    this.topic = topic
+    this.partition = partition
+    this.key = `${topic}-${partition}`
+    this.#page = page
+    this.#index = index
+    this.fetching = {
+      offset: Number(offset),
+      leader: null,
+      replica: null,
+      replicaUntilMs: 0,
+      failures: 0,
+      dueMs: 0,
+      resetting: false,
+      halted: false,
+      expansion: 1,
+    }
+  }
+
+  /** Node to fetch from; null while the leader is unknown. */
+  get node(): number | null {
+    return this.fetching.leader === null ? null : (this.fetching.replica ?? this.fetching.leader)
+  }
+
+  /** True as soon as main says so, even before this thread has looked. */
+  get revoked(): boolean {
+    return this.dropped || this.#page.isRevoked(this.#index)
+  }
+
+  /** Everything below `offset` is finished. */
+  finish(offset: number): void {
+    this.#page.finish(this.#index, offset)
+  }
+
+  /** An exhausted message: the partition stands still before it, and holds no memory. */
+  pauseAt(offset: number): void {
+    this.handling = 'paused'
+    this.fetching.halted = true
+    this.fetching.offset = offset
+    this.buffer.clear()
+    this.publishPosition()
+  }
+
+  /** Publishes the next offset to fetch and, if it is known, the high watermark. */
+  publishPosition(highWatermark = Number(this.#page.highWatermark(this.#index))): void {
+    this.#page.fetched(this.#index, this.fetching.offset, highWatermark)
+  }
+}

@@ -1,0 +1,39 @@
+import type { RetryConfig } from '../config/resolved.js'
+import { NonRetriableError } from '../errors.js'
+import { backoffMs } from './backoff.js'
+
+/** What becomes of a message whose attempt failed. */
+export type FailureVerdict =
+  | { readonly outcome: 'retry'; readonly delayMs: number }
+  | { readonly outcome: 'paused' | 'skipped' }
+
+export interface FailurePolicy {
+  readonly retry: RetryConfig
+  readonly onExhausted: 'pause' | 'skip'
+}
+
+/** By name too: the handler may have the class from another copy of this package. */
+const isNonRetriable = (thrown: unknown): boolean => {
+  if (thrown instanceof NonRetriableError) return true
+  try {
+    return (thrown as { name?: unknown } | null | undefined)?.name === 'NonRetriableError'
+  } catch {
+    return false
+  }
+}
+
+/**
+ * @param attempt the one that failed; 1 is the first
+ * @param random between 0 and 1, for the jitter
+ */
+export const judgeFailure = (
+  attempt: number,
+  thrown: unknown,
+  policy: FailurePolicy,
+  random: number,
+): FailureVerdict => {
+  if (attempt < policy.retry.attempts && !isNonRetriable(thrown)) {
+    return { outcome: 'retry', delayMs: backoffMs(attempt, policy.retry, random) }
+  }
+  return { outcome: policy.onExhausted === 'skip' ? 'skipped' : 'paused' }
+}

@@ -1,0 +1,179 @@
+import { threadId } from 'node:worker_threads'
+import type { Logger } from 'pino'
+import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
+import { PoolError } from '../errors.js'
+import type { Connection } from '../kafka/face.js'
+import { Ledger, Page } from '../protocol/ledger.js'
+import { type EffectiveConfig, type FromThread, type SlotTask, STOPPED, type ToThread } from '../protocol/messages.js'
+import { createThreadLogger } from '../telemetry/thread-logger.js'
+import { monotonicMs } from '../util/clock.js'
+import { connectForEver } from './connect.js'
+import type { ContextFacts } from './context.js'
+import { Dispatcher } from './dispatcher.js'
+import { Failures } from './failures.js'
+import { Fetcher } from './fetcher.js'
+import { Gate } from './gate.js'
+import type { Handler } from './handler.js'
+import { Partitions } from './partitions.js'
+import { Turns } from './turns.js'
+import { WakeUp } from './wake-up.js'
+
+/** What the runtime needs from outside; fakes in tests. */
+export interface RuntimePorts {
+  readonly loadHandler: (url: string) => Promise<Handler>
+  readonly createConnection: (options: {
+    clientId: string
+    kafka: KafkaConfig
+    readUncommitted: boolean
+    log: Logger
+  }) => Connection | Promise<Connection>
+  /** The configuration as it may be shown. */
+  readonly effectiveConfig: (config: SlotConfig, clientId: string) => EffectiveConfig
+}
+
+/** The parts that exist once the connection stands. */
+interface Work {
+  readonly dispatcher: Dispatcher
+  readonly fetcher: Fetcher
+}
+
+/** One incarnation of a slot, seen from inside its thread: from the task that main gives it until it returns. */
+export class Runtime {
+  readonly #task: SlotTask
+  readonly #ports: RuntimePorts
+  readonly #ledger: Ledger
+  readonly #log: Logger
+  readonly #partitions = new Partitions()
+  readonly #connecting = new WakeUp()
+  readonly #ending: Promise<typeof STOPPED>
+  #end: (result: typeof STOPPED) => void = () => {}
+  #fault: (fault: unknown) => void = () => {}
+  #ended = false
+  #connection: Connection | undefined
+  #work: Work | undefined
+
+  constructor(task: SlotTask, ports: RuntimePorts) {
+    this.#task = task
+    this.#ports = ports
+    this.#ledger = Ledger.from(task.ledger)
+    this.#log = createThreadLogger({ ...task, post: this.#post })
+    this.#ending = new Promise((resolve, reject) => {
+      this.#end = resolve
+      this.#fault = reject
+    })
+    // Whoever awaits it gets the rejection; a fault after the end has nobody to go to and was logged.
+    this.#ending.catch(() => {})
+  }
+
+  /**
+   * Fills the slot until main says `stop` or closes its end of the port.
+   *
+   * @throws {PoolError} when the handler cannot be loaded, or `KCP_INTERNAL` for a fault of our own
+   */
+  async run(): Promise<typeof STOPPED> {
+    const { port } = this.#task
+    port.on('message', (message: ToThread) => this.#guard(() => this.#receive(message)))
+    port.on('close', this.#stop)
+    try {
+      return await Promise.race([this.#ending, this.#start().then(() => this.#ending)])
+    } finally {
+      this.#ended = true
+      this.#work?.fetcher.close()
+      this.#connection?.close()
+      await this.#work?.dispatcher.close()
+      port.close()
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { config, clientId } = this.#task
+    const handler = await this.#ports.loadHandler(config.handler)
+    const connection = await this.#ports.createConnection({
+      clientId,
+      kafka: config.kafka,
+      readUncommitted: config.consumer.readUncommitted,
+      log: this.#log,
+    })
+    if (this.#ended) return
+    this.#connection = connection
+    const options = { log: this.#log, wakeUp: this.#connecting, stopped: () => this.#ended }
+    if (!(await connectForEver(connection, options))) return
+    this.#work = this.#assemble(handler, connection)
+    this.#work.fetcher.start()
+    this.#post({ type: 'ready', threadId, effective: this.#ports.effectiveConfig(config, clientId) })
+  }
+
+  #assemble(handler: Handler, connection: Connection): Work {
+    const { slot, incarnation, clientId, config } = this.#task
+    const partitions = this.#partitions
+    const common = { ledger: this.#ledger, log: this.#log, now: monotonicMs, post: this.#post }
+    const onFault = this.#reportFault
+    const facts: ContextFacts = { ...common, slot, incarnation, clientId, maxProcessingMs: config.maxProcessingMs }
+    const gate = new Gate({ ...common, partitions, onReopen: () => dispatcher.scheduleAll() })
+    const turns = new Turns({
+      handler,
+      facts,
+      gate,
+      failures: new Failures({ ...common, policy: config }),
+      onRoom: (partition) => fetcher.hasRoom(partition),
+      onRetry: (partition) => dispatcher.schedule(partition),
+    })
+    const dispatcher: Dispatcher = new Dispatcher({ concurrency: config.concurrency, partitions, gate, turns, onFault })
+    const fetcher: Fetcher = new Fetcher({
+      ...common,
+      connection,
+      partitions,
+      consumer: config.consumer,
+      fromBeginning: config.fromBeginning,
+      onFetched: (partition) => dispatcher.schedule(partition),
+      onFault,
+    })
+    return { dispatcher, fetcher }
+  }
+
+  async #receive(message: ToThread): Promise<void> {
+    switch (message.type) {
+      case 'assign':
+        this.#partitions.drop(message.removed)
+        this.#partitions.add(message.added, Page.from(message.page))
+        this.#work?.fetcher.take()
+        this.#done(message.requestId)
+        break
+      case 'quiesce':
+        await this.#work?.dispatcher.quiesce()
+        this.#done(message.requestId)
+        break
+      case 'resume':
+        this.#work?.dispatcher.scheduleAll()
+        break
+      case 'stop':
+        this.#stop()
+        break
+    }
+  }
+
+  #done(requestId: number): void {
+    this.#post({ type: 'done', requestId })
+  }
+
+  readonly #post = (message: FromThread): void => this.#task.port.postMessage(message)
+
+  readonly #stop = (): void => {
+    this.#ended = true
+    this.#connecting.wake()
+    this.#end(STOPPED)
+  }
+
+  async #guard(step: () => Promise<void>): Promise<void> {
+    try {
+      await step()
+    } catch (fault) {
+      this.#reportFault(fault)
+    }
+  }
+
+  readonly #reportFault = (fault: unknown): void => {
+    this.#log.error({ err: fault }, 'Fault in the data plane: the thread gives the slot back. Please report this')
+    this.#fault(new PoolError('KCP_INTERNAL', 'Fault in the data plane; please report this', { cause: fault }))
+  }
+}

@@ -1,0 +1,162 @@
+import type { BufferedBatch } from './batch-buffer.js'
+import { type ContextFacts, MessageContext } from './context.js'
+import type { Failures } from './failures.js'
+import type { Gate } from './gate.js'
+import type { Handler } from './handler.js'
+import type { Partition } from './partition.js'
+
+export interface TurnsOptions {
+  readonly handler: Handler
+  readonly facts: ContextFacts
+  readonly gate: Gate
+  readonly failures: Failures
+  /** A batch was finished, so the buffer has more room. */
+  readonly onRoom: (partition: Partition) => void
+  /** The pause before the next attempt is over. */
+  readonly onRetry: (partition: Partition) => void
+}
+
+/** A handler call that returned a promise. */
+interface PendingCall {
+  readonly result: PromiseLike<unknown>
+  readonly context: MessageContext
+  readonly batch: BufferedBatch
+  readonly offset: number
+}
+
+/** How long messages are handled before the event loop gets a turn. */
+const SLICE_MS = 10
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  value !== null &&
+  (typeof value === 'object' || typeof value === 'function') &&
+  typeof (value as { then?: unknown }).then === 'function'
+
+/**
+ * Calls the handler. A *turn* gives it the next messages of one partition, one at a time and in order, until the buffer
+ * is empty, the time slice is over, or something forbids the next message. While the handler returns no promise this is
+ * a bare loop that talks to the outside by atomics only.
+ */
+export class Turns {
+  readonly #options: TurnsOptions
+  readonly #whenQuiet: (() => void)[] = []
+  #sliceEndMs = Number.NEGATIVE_INFINITY
+  #inFlight = 0
+
+  constructor(options: TurnsOptions) {
+    this.#options = options
+  }
+
+  async take(partition: Partition, lane: number): Promise<void> {
+    const { now } = this.#options.facts
+    if (now() >= this.#sliceEndMs) {
+      await new Promise((resolve) => setImmediate(resolve))
+      this.#sliceEndMs = now() + SLICE_MS
+    }
+    partition.handling = 'running'
+    for (let call = this.#burst(partition, lane); call !== null; call = this.#burst(partition, lane)) {
+      await this.#settle(call, partition, lane)
+      if (partition.handling !== 'running') return
+    }
+    if (partition.handling === 'running') partition.handling = 'idle'
+  }
+
+  /** Resolves when no handler is in flight. */
+  async quiet(): Promise<void> {
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenQuiet.push(resolve))
+  }
+
+  /** Returns null when the turn is over, or the call that has to be waited for. */
+  #burst(partition: Partition, lane: number): PendingCall | null {
+    const { handler, facts, gate } = this.#options
+    const { ledger } = facts
+    const { buffer } = partition
+    for (let batch = buffer.head; batch !== undefined; batch = buffer.head) {
+      const message = batch.messages[buffer.cursor]
+      const offset = batch.offsets[buffer.cursor]
+      if (message === undefined || offset === undefined) {
+        if (!gate.counts(partition)) return null
+        this.#finishBatch(partition, batch)
+        continue
+      }
+      const nowMs = facts.now()
+      if (nowMs >= this.#sliceEndMs || !gate.mayBegin(partition, nowMs)) return null
+      const context = new MessageContext(facts, partition, offset, partition.attempt, nowMs)
+      ledger.begin(lane, partition.id, offset, partition.attempt, nowMs)
+      let failure: { readonly thrown: unknown } | null = null
+      try {
+        const result = handler(message, context)
+        if (result !== undefined && isThenable(result)) {
+          partition.inFlight = true
+          this.#inFlight++
+          return { result, context, batch, offset }
+        }
+      } catch (thrown) {
+        failure = { thrown }
+      }
+      context.end()
+      if (gate.counts(partition)) {
+        if (failure === null) this.#finish(partition, batch, offset)
+        else this.#fail(partition, batch, offset, failure.thrown)
+      }
+      ledger.end(lane)
+      if (partition.handling !== 'running') return null
+    }
+    return null
+  }
+
+  async #settle({ result, context, batch, offset }: PendingCall, partition: Partition, lane: number): Promise<void> {
+    const { facts, gate } = this.#options
+    let failure: { readonly thrown: unknown } | null = null
+    try {
+      await result
+    } catch (thrown) {
+      failure = { thrown }
+    }
+    context.end()
+    partition.inFlight = false
+    if (!gate.counts(partition)) {
+      facts.log.debug({ partition: partition.key, offset }, 'Result dropped: the partition was revoked meanwhile')
+    } else if (failure === null) this.#finish(partition, batch, offset)
+    else this.#fail(partition, batch, offset, failure.thrown)
+    facts.ledger.end(lane)
+    this.#inFlight--
+    if (this.#inFlight === 0) for (const resolve of this.#whenQuiet.splice(0)) resolve()
+  }
+
+  #finish(partition: Partition, batch: BufferedBatch, offset: number): void {
+    const { buffer } = partition
+    partition.attempt = 1
+    buffer.cursor++
+    if (buffer.cursor === batch.messages.length) this.#finishBatch(partition, batch)
+    else partition.finish(offset + 1)
+    this.#options.facts.ledger.countFinished()
+  }
+
+  /** Also passes over the records behind the last message that are not shown. */
+  #finishBatch(partition: Partition, batch: BufferedBatch): void {
+    partition.finish(batch.nextOffset)
+    partition.buffer.shift()
+    this.#options.onRoom(partition)
+  }
+
+  #fail(partition: Partition, batch: BufferedBatch, offset: number, thrown: unknown): void {
+    const { gate, failures, facts, onRetry } = this.#options
+    if (gate.stopping) {
+      // It may have given up because of context.signal: that exhausts nothing. Whoever gets the partition begins anew.
+      facts.log.debug({ partition: partition.key, offset, err: thrown }, 'Failure dropped: the slot is stopping')
+      partition.handling = 'idle'
+      return
+    }
+    const verdict = failures.judge(partition, offset, thrown)
+    if (verdict.outcome === 'retry') {
+      partition.attempt++
+      partition.handling = 'waiting'
+      partition.retryTimer = setTimeout(() => {
+        partition.handling = 'idle'
+        onRetry(partition)
+      }, verdict.delayMs)
+    } else if (verdict.outcome === 'skipped') this.#finish(partition, batch, offset)
+    else partition.pauseAt(offset)
+  }
+}

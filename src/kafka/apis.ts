@@ -1,0 +1,165 @@
+/*
+ * The requests that are sent, as kafkajs's encoders want them and its decoders give them back. A decoded answer keeps
+ * the broker's error codes; nothing has been thrown yet.
+ */
+
+interface Throttled {
+  /** Milliseconds to keep quiet (KIP-219); kafkajs does it. */
+  readonly clientSideThrottleTime?: number
+}
+
+interface Coded {
+  readonly errorCode: number
+}
+
+interface Topics<P> {
+  readonly topic: string
+  readonly partitions: readonly P[]
+}
+
+export interface Apis {
+  readonly ApiVersions: {
+    readonly ask: undefined
+    readonly answer: Coded & {
+      readonly apiVersions: readonly { apiKey: number; minVersion: number; maxVersion: number }[]
+    }
+  }
+  readonly Metadata: {
+    readonly ask: { readonly topics: readonly string[]; readonly allowAutoTopicCreation: boolean }
+    readonly answer: Throttled & {
+      readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[]
+      readonly topicMetadata: readonly {
+        readonly topicErrorCode: number
+        readonly topic: string
+        readonly partitionMetadata: readonly {
+          readonly partitionErrorCode: number
+          readonly partitionId: number
+          readonly leader: number
+        }[]
+      }[]
+    }
+  }
+  /** FindCoordinator, under kafkajs's name. */
+  readonly GroupCoordinator: {
+    readonly ask: { readonly groupId: string }
+    readonly answer: Throttled &
+      Coded & {
+        readonly errorMessage?: string | null
+        readonly coordinator: { readonly nodeId: number; readonly host: string; readonly port: number }
+      }
+  }
+  readonly JoinGroup: {
+    readonly ask: {
+      readonly groupId: string
+      readonly sessionTimeout: number
+      readonly rebalanceTimeout: number
+      readonly memberId: string
+      readonly groupInstanceId: string | null
+      readonly protocolType: string
+      readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+    }
+    readonly answer: Throttled &
+      Coded & {
+        readonly generationId: number
+        readonly groupProtocol: string | null
+        readonly leaderId: string
+        readonly memberId: string
+        readonly members: readonly {
+          readonly memberId: string
+          readonly groupInstanceId?: string | null
+          readonly memberMetadata: Buffer | null
+        }[]
+      }
+  }
+  readonly SyncGroup: {
+    readonly ask: {
+      readonly groupId: string
+      readonly generationId: number
+      readonly memberId: string
+      readonly groupInstanceId: string | null
+      readonly groupAssignment: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[]
+    }
+    readonly answer: Throttled & Coded & { readonly memberAssignment: Buffer | null }
+  }
+  readonly Heartbeat: {
+    readonly ask: {
+      readonly groupId: string
+      readonly groupGenerationId: number
+      readonly memberId: string
+      readonly groupInstanceId: string | null
+    }
+    readonly answer: Throttled & Coded
+  }
+  readonly LeaveGroup: {
+    readonly ask: { readonly groupId: string; readonly memberId: string; readonly groupInstanceId: string | null }
+    readonly answer: Throttled & Coded & { readonly members?: readonly Coded[] }
+  }
+  readonly OffsetCommit: {
+    readonly ask: {
+      readonly groupId: string
+      readonly groupGenerationId: number
+      readonly memberId: string
+      readonly groupInstanceId: string | null
+      readonly topics: readonly Topics<{ readonly partition: number; readonly offset: string }>[]
+    }
+    readonly answer: Throttled & {
+      readonly responses: readonly Topics<Coded & { readonly partition: number }>[]
+    }
+  }
+  readonly OffsetFetch: {
+    readonly ask: {
+      readonly groupId: string
+      readonly topics: readonly Topics<{ readonly partition: number }>[]
+    }
+    readonly answer: Throttled & {
+      /** Absent before version 2. */
+      readonly errorCode?: number
+      readonly responses: readonly Topics<Coded & { readonly partition: number; readonly offset: string }>[]
+    }
+  }
+  readonly ListOffsets: {
+    readonly ask: {
+      readonly isolationLevel: number
+      readonly topics: readonly Topics<{ readonly partition: number; readonly timestamp: number }>[]
+    }
+    readonly answer: Throttled & {
+      readonly responses: readonly Topics<Coded & { readonly partition: number; readonly offset: string }>[]
+    }
+  }
+  readonly DescribeConfigs: {
+    readonly ask: {
+      readonly resources: readonly {
+        readonly type: number
+        readonly name: string
+        readonly configNames: readonly string[]
+      }[]
+      readonly includeSynonyms: boolean
+    }
+    readonly answer: Throttled & {
+      readonly resources: readonly (Coded & {
+        readonly errorMessage: string | null
+        readonly configEntries: readonly { readonly configName: string; readonly configValue: string | null }[]
+      })[]
+    }
+  }
+  readonly Fetch: {
+    readonly ask: {
+      readonly isolationLevel: number
+      readonly maxWaitTime: number
+      readonly minBytes: number
+      readonly maxBytes: number
+      readonly rackId: string
+      readonly topics: readonly Topics<{
+        readonly partition: number
+        readonly fetchOffset: string
+        readonly maxBytes: number
+      }>[]
+    }
+    /** Decoded by our own code (fetch-response.ts), never by kafkajs's. */
+    readonly answer: never
+  }
+}
+
+export type ApiName = keyof Apis
+export type Ask<K extends ApiName> = Apis[K]['ask']
+export type Answer<K extends ApiName> = Apis[K]['answer']

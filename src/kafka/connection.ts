@@ -1,0 +1,199 @@
+import type { KafkaConfig } from '../config/resolved.js'
+import { type Address, formatAddress, parseAddress } from './address.js'
+import { refuseOldBroker, speaksStaticMembership } from './api-versions.js'
+import { type Codecs, loadCodecs } from './codecs.js'
+import type {
+  Connection,
+  FetchedPartition,
+  FetchRequest,
+  JoinRequest,
+  JoinResult,
+  KafkaError,
+  Membership,
+  TopicMetadata,
+  TopicPartition,
+  TopicPartitionOffset,
+} from './face.js'
+import { fetch } from './fetch-request.js'
+import { heartbeat, joinGroup, leaveGroup, syncGroup } from './group-requests.js'
+import { closedError, connectionError } from './kafka-errors.js'
+import { leadersOf } from './leaders.js'
+import type { LinkSettings } from './link.js'
+import { createLogBridge, type Logger } from './log-bridge.js'
+import { askBrokerConfig, askCoordinator, askMetadata, describeTopics } from './metadata-requests.js'
+import { Nodes } from './nodes.js'
+import { commitOffsets, committedOffsets, listOffsets } from './offset-requests.js'
+import { reachCluster } from './reach-cluster.js'
+import { loadSasl } from './sasl.js'
+import { verifyKafkajs } from './verify-kafkajs.js'
+
+export interface ConnectionOptions {
+  /** Sent with every request. */
+  readonly clientId: string
+  readonly kafka: KafkaConfig
+  readonly log: Logger
+}
+
+class KafkaConnection implements Connection {
+  readonly clientId: string
+  readonly #kafka: KafkaConfig
+  readonly #log: Logger
+  readonly #nodes: Nodes
+  readonly #abort = new AbortController()
+  #settings: Promise<LinkSettings> | null = null
+  #codecs: Promise<Codecs> | null = null
+  #connecting: Promise<void> | null = null
+  #static = false
+  #turn = 0
+
+  constructor({ clientId, kafka, log }: ConnectionOptions) {
+    this.clientId = clientId
+    this.#kafka = kafka
+    this.#log = log
+    this.#nodes = new Nodes(kafka.brokers.map(parseAddress), () => this.#loadSettings(), kafka.connectionTimeout)
+  }
+
+  get supportsStaticMembership(): boolean {
+    return this.#static
+  }
+
+  connect(): Promise<void> {
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = null
+    })
+    return this.#connecting
+  }
+
+  close(): void {
+    this.#abort.abort()
+    this.#nodes.close()
+  }
+
+  async topics(names: readonly string[]): Promise<TopicMetadata[]> {
+    return names.length === 0 ? [] : describeTopics(names, await this.#metadata(names))
+  }
+
+  async findCoordinator(groupId: string): Promise<number> {
+    const { nodeId, ...address } = await askCoordinator(await this.#nodes.any(), groupId)
+    this.#nodes.learnOne(nodeId, address)
+    return nodeId
+  }
+
+  async joinGroup(node: number, request: JoinRequest): Promise<JoinResult> {
+    return joinGroup(await this.#nodes.to(node), request)
+  }
+
+  async syncGroup(
+    node: number,
+    member: Membership,
+    assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[],
+  ): Promise<Buffer> {
+    return syncGroup(await this.#nodes.to(node), member, assignments)
+  }
+
+  async heartbeat(node: number, member: Membership): Promise<void> {
+    return heartbeat(await this.#nodes.to(node), member)
+  }
+
+  async leaveGroup(node: number, member: Omit<Membership, 'generation'>): Promise<void> {
+    return leaveGroup(await this.#nodes.to(node), member)
+  }
+
+  async commitOffsets(
+    node: number,
+    member: Membership,
+    offsets: readonly TopicPartitionOffset[],
+  ): Promise<readonly (TopicPartition & { readonly error: KafkaError })[]> {
+    return commitOffsets(await this.#nodes.to(node), member, offsets)
+  }
+
+  async committedOffsets(
+    node: number,
+    groupId: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<readonly TopicPartitionOffset[]> {
+    return committedOffsets(await this.#nodes.to(node), groupId, partitions)
+  }
+
+  async listOffsets(
+    partitions: readonly TopicPartition[],
+    at: 'earliest' | 'latest',
+    isolation: { readonly readUncommitted: boolean },
+  ): Promise<readonly TopicPartitionOffset[]> {
+    const topics = await this.topics([...new Set(partitions.map(({ topic }) => topic))])
+    const ask = async ([node, led]: readonly [number, readonly TopicPartition[]]) =>
+      listOffsets(await this.#nodes.to(node), led, at, isolation)
+    const offsets = await Promise.all([...leadersOf(partitions, topics)].map(ask))
+    return offsets.flat()
+  }
+
+  async brokerConfig(node: number, names: readonly string[]): Promise<Readonly<Record<string, string>>> {
+    return askBrokerConfig(await this.#nodes.to(node), node, names)
+  }
+
+  async fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]> {
+    const codecs = await this.#loadCodecs()
+    return fetch(await this.#nodes.to(node, 'fetch'), request, this.#turn++, codecs)
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#nodes.isClosed) throw closedError()
+    // Modules first: one that cannot be loaded has nothing to do with the brokers.
+    await Promise.all([this.#loadCodecs(), this.#loadSettings()])
+    const { brokers, connectionTimeout, retry } = this.#kafka
+    const times = {
+      connectionTimeoutMs: connectionTimeout,
+      retries: retry.retries,
+      initialRetryMs: retry.initialRetryTime,
+      maxRetryMs: retry.maxRetryTime,
+    }
+    const attempt = (address: Address, stepMs: number) => this.#introduce(address, stepMs)
+    await reachCluster(brokers.map(parseAddress), times, attempt, this.#abort.signal)
+  }
+
+  /** Gets to know the cluster by way of one of its brokers. */
+  async #introduce(address: Address, stepMs: number): Promise<void> {
+    const link = await this.#nodes.open(address, 'requests', stepMs)
+    refuseOldBroker(link.ranges, formatAddress(address))
+    const { brokers } = await askMetadata(link, [], { timeoutMs: stepMs }).catch((error: KafkaError) => {
+      if (error.type !== 'CONNECTION' || this.#kafka.sasl !== null) throw error
+      throw connectionError(`${error.message} when it was asked for metadata (does the listener want SASL?)`, error)
+    })
+    this.#nodes.learn(brokers)
+    this.#static = speaksStaticMembership(link.ranges)
+  }
+
+  async #metadata(names: readonly string[]) {
+    const answer = await askMetadata(await this.#nodes.any(), names)
+    this.#nodes.learn(answer.brokers)
+    return answer
+  }
+
+  #loadCodecs(): Promise<Codecs> {
+    this.#codecs ??= loadCodecs(this.#kafka.codecs)
+    return this.#codecs
+  }
+
+  #loadSettings(): Promise<LinkSettings> {
+    this.#settings ??= (async () => ({
+      clientId: this.clientId,
+      ssl: this.#kafka.ssl,
+      sasl: await loadSasl(this.#kafka.sasl),
+      authenticationTimeoutMs: this.#kafka.authenticationTimeout,
+      reauthenticationThresholdMs: this.#kafka.reauthenticationThreshold,
+      requestTimeoutMs: this.#kafka.requestTimeout,
+      logger: createLogBridge(this.#log, () => this.#nodes.isClosed),
+    }))()
+    return this.#settings
+  }
+}
+
+/**
+ * A connection that is not connected yet.
+ *
+ * @throws PoolError KCP_KAFKAJS_MISMATCH when another kafkajs is loaded than this package was written for
+ */
+export const createConnection = (options: ConnectionOptions): Connection => {
+  verifyKafkajs()
+  return new KafkaConnection(options)
+}

@@ -1,0 +1,91 @@
+import type { AbortedTransaction } from './aborted-transactions.js'
+import { readInt64 } from './int64.js'
+
+/** What a Fetch brought for one partition; the records are still bytes. */
+export interface PartitionAnswer {
+  readonly topic: string
+  readonly partition: number
+  readonly errorCode: number
+  readonly highWatermark: number
+  /** -1 before version 5. */
+  readonly logStartOffset: number
+  readonly aborted: readonly AbortedTransaction[]
+  /** -1 before version 11, and when there is none. */
+  readonly preferredReadReplica: number
+  readonly records: Buffer
+}
+
+export interface FetchAnswer {
+  /** For kafkajs, which holds its requests back for that long (KIP-219). */
+  readonly clientSideThrottleTime: number
+  readonly errorCode: number
+  readonly partitions: readonly PartitionAnswer[]
+}
+
+class AnswerReader {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  int16(): number {
+    this.#at += 2
+    return this.#bytes.readInt16BE(this.#at - 2)
+  }
+
+  int32(): number {
+    this.#at += 4
+    return this.#bytes.readInt32BE(this.#at - 4)
+  }
+
+  offset(): number {
+    this.#at += 8
+    return readInt64(this.#bytes, this.#at - 8)
+  }
+
+  int64(): bigint {
+    this.#at += 8
+    return this.#bytes.readBigInt64BE(this.#at - 8)
+  }
+
+  take(length: number): Buffer {
+    const start = this.#at
+    this.#at += Math.max(0, length)
+    if (this.#at > this.#bytes.length) throw new RangeError(`the answer ends within a field of ${length} bytes`)
+    return this.#bytes.subarray(start, this.#at)
+  }
+
+  /** An array; null counts as empty. */
+  array<T>(item: () => T): T[] {
+    const items: T[] = []
+    for (let left = this.int32(); left > 0; left--) items.push(item())
+    return items
+  }
+}
+
+/** Decodes the answer to a Fetch of version 4 to 11 as far as the partitions' records, which it leaves alone. */
+export const decodeFetchResponse = (raw: Buffer, version: number): FetchAnswer => {
+  const reader = new AnswerReader(raw)
+  const throttleMs = reader.int32()
+  const errorCode = version >= 7 ? reader.int16() : 0
+  if (version >= 7) reader.int32() // session id; we have no fetch sessions
+  const readPartition = (topic: string): PartitionAnswer => {
+    const partition = reader.int32()
+    const code = reader.int16()
+    const highWatermark = reader.offset()
+    reader.offset() // last stable offset
+    const logStartOffset = version >= 5 ? reader.offset() : -1
+    const aborted = reader.array(() => ({ producerId: reader.int64(), firstOffset: reader.offset() }))
+    const preferredReadReplica = version >= 11 ? reader.int32() : -1
+    const records = reader.take(reader.int32())
+    return { topic, partition, errorCode: code, highWatermark, logStartOffset, aborted, preferredReadReplica, records }
+  }
+  const topics = reader.array(() => {
+    const topic = reader.take(reader.int16()).toString()
+    return reader.array(() => readPartition(topic))
+  })
+  // Up to version 7 the broker waits itself before it answers.
+  return { clientSideThrottleTime: version >= 8 ? throttleMs : 0, errorCode, partitions: topics.flat() }
+}

@@ -1,0 +1,28 @@
+import type { TopicMetadata, TopicPartition } from './face.js'
+import { namedError } from './kafka-errors.js'
+
+const NO_LEADER = -1
+
+/**
+ * The partitions by the node that leads them.
+ *
+ * @param topics metadata of all their topics
+ * @throws KafkaError when a topic has an error, or a partition has no leader or does not exist
+ */
+export const leadersOf = (
+  partitions: readonly TopicPartition[],
+  topics: readonly TopicMetadata[],
+): Map<number, TopicPartition[]> => {
+  const byName = new Map(topics.map((topic) => [topic.topic, topic]))
+  const byLeader = new Map<number, TopicPartition[]>()
+  for (const wanted of partitions) {
+    const what = `Metadata for ${wanted.topic}[${wanted.partition}]`
+    const topic = byName.get(wanted.topic)
+    if (topic?.error) throw namedError(topic.error, what)
+    const found = topic?.partitions.find(({ partition }) => partition === wanted.partition)
+    if (found === undefined) throw namedError('UNKNOWN_TOPIC_OR_PARTITION', what)
+    if (found.leader === NO_LEADER) throw namedError('LEADER_NOT_AVAILABLE', what)
+    byLeader.set(found.leader, [...(byLeader.get(found.leader) ?? []), wanted])
+  }
+  return byLeader
+}

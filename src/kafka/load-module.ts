@@ -1,0 +1,63 @@
+import { createRequire } from 'node:module'
+import { isAbsolute, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ErrorCode, PoolError } from '../errors.js'
+
+/** What a module exports: its default export (of a CommonJS module: `module.exports`) and everything by name. */
+export interface LoadedModule {
+  readonly default: unknown
+  readonly named: Readonly<Record<string, unknown>>
+}
+
+const packageUrl = (name: string): string => {
+  // First as the application sees it, which is not always how this package does (strict node_modules layouts).
+  try {
+    return pathToFileURL(createRequire(join(process.cwd(), 'application.js')).resolve(name)).href
+  } catch {
+    return name
+  }
+}
+
+const toUrl = (specifier: string): string => {
+  if (/^(file|data|node):/.test(specifier)) return specifier
+  if (isAbsolute(specifier)) return pathToFileURL(specifier).href
+  if (/^\.\.?[/\\]/.test(specifier)) return pathToFileURL(join(process.cwd(), specifier)).href
+  return packageUrl(specifier)
+}
+
+/**
+ * Imports a module that the configuration names: a file URL, a path (relative to the working directory) or a package.
+ *
+ * @param option the option that names it, for the error
+ * @throws PoolError KCP_MODULE_NOT_USABLE
+ */
+export const loadModule = async (specifier: string, option: string): Promise<LoadedModule> => {
+  try {
+    const named: Record<string, unknown> = await import(toUrl(specifier))
+    return { default: named.default, named }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new PoolError(
+      ErrorCode.moduleNotUsable,
+      `the module "${specifier}" of option ${option} cannot be loaded: ${reason}. Give a package that is installed, a file URL, or a path from the working directory`,
+      { cause },
+    )
+  }
+}
+
+/**
+ * Imports a function: the default export, or the one named like the option's last part.
+ *
+ * @throws PoolError KCP_MODULE_NOT_USABLE
+ */
+export const loadFunction = async (specifier: string, option: string): Promise<(...args: unknown[]) => unknown> => {
+  const module = await loadModule(specifier, option)
+  const name = option.slice(option.lastIndexOf('.') + 1)
+  for (const candidate of [module.named[name], module.default]) {
+    if (typeof candidate === 'function') return candidate as (...args: unknown[]) => unknown
+  }
+  throw new PoolError(
+    ErrorCode.moduleNotUsable,
+    `the module "${specifier}" of option ${option} exports no function. Export one as default or as "${name}"`,
+  )
+}

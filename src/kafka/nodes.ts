@@ -1,0 +1,123 @@
+import { type Address, formatAddress } from './address.js'
+import { KafkaError } from './face.js'
+import { closedError, connectionError } from './kafka-errors.js'
+import { Link, type LinkSettings } from './link.js'
+import { askMetadata } from './metadata-requests.js'
+
+/** Fetches wait at the broker, and a broker answers the requests of one connection in turn; so they have their own. */
+export type Lane = 'requests' | 'fetch'
+
+interface Opening {
+  readonly link: Link
+  readonly lane: Lane
+  readonly opened: Promise<Link>
+}
+
+/** The brokers of one cluster: where each listens, and the links to them, opened when they are needed. */
+export class Nodes {
+  readonly #bootstrap: readonly Address[]
+  readonly #settings: () => Promise<LinkSettings>
+  readonly #stepMs: number
+  readonly #known = new Map<number, Address>()
+  readonly #openings = new Map<string, Opening>()
+  #refreshing: Promise<void> | null = null
+  #closed = false
+
+  /** @param stepMs connection timeout */
+  constructor(bootstrap: readonly Address[], settings: () => Promise<LinkSettings>, stepMs: number) {
+    this.#bootstrap = bootstrap
+    this.#settings = settings
+    this.#stepMs = stepMs
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  /** The link to a node; looks the node up again when it is not known, or not there any more. */
+  async to(node: number, lane: Lane = 'requests'): Promise<Link> {
+    if (!this.#known.has(node)) await this.#refresh()
+    const address = this.#known.get(node)
+    if (address === undefined) {
+      const known = [...this.#known.keys()].join(', ')
+      throw connectionError(`broker ${node} is not in the metadata of the cluster, which has ${known || 'none'}`)
+    }
+    try {
+      return await this.open(address, lane)
+    } catch (error) {
+      if (this.#closed || !(error instanceof KafkaError) || !error.unanswered) throw error
+      await this.#refresh().catch(() => {})
+      const moved = this.#known.get(node)
+      if (moved === undefined || formatAddress(moved) === formatAddress(address)) throw error
+      return this.open(moved, lane)
+    }
+  }
+
+  /** A link to any broker, best one that is open and that no request holds up. */
+  async any(): Promise<Link> {
+    const open = [...this.#openings.values()].filter(({ link, lane }) => lane === 'requests' && link.isOpen)
+    const idle = open.find(({ link }) => !link.isHeld)
+    if (idle !== undefined) return idle.link
+    const tried = new Map<string, string>(open.map(({ link }) => [formatAddress(link.address), 'busy']))
+    for (const address of [...this.#known.values(), ...this.#bootstrap]) {
+      const name = formatAddress(address)
+      if (tried.has(name)) continue
+      try {
+        return await this.open(address)
+      } catch (error) {
+        if (this.#closed || !(error instanceof KafkaError)) throw error
+        tried.set(name, error.message)
+      }
+    }
+    if (open[0] !== undefined) return open[0].link
+    throw connectionError(`no broker can be reached: ${[...tried.values()].join('; ')}`)
+  }
+
+  /** The link to an address, opened if need be. Callers at the same time share it. */
+  open(address: Address, lane: Lane = 'requests', stepMs: number = this.#stepMs): Promise<Link> {
+    const key = `${formatAddress(address)} ${lane}`
+    const there = this.#openings.get(key)
+    if (there !== undefined && !there.link.isDead) return there.opened
+    return this.#settings().then((settings) => this.#start(key, lane, () => new Link(address, settings, stepMs)))
+  }
+
+  #start(key: string, lane: Lane, create: () => Link): Promise<Link> {
+    if (this.#closed) throw closedError()
+    // Somebody else may have been faster while the settings were loading.
+    const there = this.#openings.get(key)
+    if (there !== undefined && !there.link.isDead) return there.opened
+    const link = create()
+    const opened = link.open().then(() => link)
+    this.#openings.set(key, { link, lane, opened })
+    return opened
+  }
+
+  /** Takes over what a broker said about the others. */
+  learn(brokers: readonly (Address & { readonly nodeId: number })[]): void {
+    this.#known.clear()
+    for (const { nodeId, host, port } of brokers) this.#known.set(nodeId, { host, port })
+  }
+
+  /** Takes over where one broker is. */
+  learnOne(nodeId: number, address: Address): void {
+    this.#known.set(nodeId, address)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const { link } of this.#openings.values()) link.destroy(closedError())
+    this.#openings.clear()
+  }
+
+  #refresh(): Promise<void> {
+    this.#refreshing ??= (async () => {
+      try {
+        const { brokers } = await askMetadata(await this.any(), [])
+        this.learn(brokers)
+      } finally {
+        this.#refreshing = null
+      }
+    })()
+    return this.#refreshing
+  }
+}

@@ -1,0 +1,124 @@
+import { pickVersion } from './api-versions.js'
+import type { Answer, Ask } from './apis.js'
+import { byTopic, flatten } from './by-topic.js'
+import type { KafkaError, Membership, TopicPartition, TopicPartitionOffset } from './face.js'
+import type { KafkajsProtocol } from './internals.js'
+import { brokerError } from './kafka-errors.js'
+import type { Link } from './link.js'
+import { kafkajs } from './verify-kafkajs.js'
+
+const NO_OFFSET = -1n
+const NO_LEADER_EPOCH = -1
+const READ_UNCOMMITTED = 0
+const READ_COMMITTED = 1
+const TIMESTAMPS = { earliest: -2, latest: -1 } as const
+
+/** OffsetCommit v7 carries the group instance id (KIP-345); kafkajs stops at v5, whose answer is the same. */
+const COMMIT_V7 = 7
+
+const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsProtocol<Answer<'OffsetCommit'>> => {
+  const { requests, apiKeys, Encoder } = kafkajs()
+  const encode = async () =>
+    new Encoder()
+      .writeString(ask.groupId)
+      .writeInt32(ask.groupGenerationId)
+      .writeString(ask.memberId)
+      .writeString(ask.groupInstanceId)
+      .writeArray(
+        ask.topics.map(({ topic, partitions }) =>
+          new Encoder()
+            .writeString(topic)
+            .writeArray(
+              partitions.map(({ partition, offset }) =>
+                new Encoder().writeInt32(partition).writeInt64(offset).writeInt32(NO_LEADER_EPOCH).writeString(''),
+              ),
+            ),
+        ),
+      )
+  return {
+    request: { apiKey: apiKeys.OffsetCommit, apiVersion: COMMIT_V7, apiName: 'OffsetCommit', encode },
+    response: requests.OffsetCommit.protocol({ version: 5 })(ask).response,
+  }
+}
+
+/** @returns the partitions that were refused, and why */
+export const commitOffsets = async (
+  link: Link,
+  member: Membership,
+  offsets: readonly TopicPartitionOffset[],
+): Promise<(TopicPartition & { readonly error: KafkaError })[]> => {
+  if (offsets.length === 0) return []
+  const { groupId, generation, memberId, instanceId } = member
+  const ask = {
+    groupId,
+    groupGenerationId: generation,
+    memberId,
+    groupInstanceId: instanceId,
+    topics: byTopic(offsets, ({ partition, offset }) => ({ partition, offset: String(offset) })),
+  }
+  const version = pickVersion(link.ranges, 'OffsetCommit', instanceId === null ? [3, 4, 5, COMMIT_V7] : [COMMIT_V7])
+  const protocol = version === COMMIT_V7 ? commitV7(ask) : kafkajs().requests.OffsetCommit.protocol({ version })(ask)
+  const { responses } = await link.send(protocol)
+  return flatten(responses)
+    .filter(({ errorCode }) => errorCode !== 0)
+    .map(({ topic, partition, errorCode }) => ({
+      topic,
+      partition,
+      error: brokerError(errorCode, `OffsetCommit of group "${groupId}" for ${topic}[${partition}]`),
+    }))
+}
+
+/** The offsets in the order in which the partitions were asked for. */
+const inOrderOf = (
+  partitions: readonly TopicPartition[],
+  found: readonly (TopicPartition & { readonly offset: string })[],
+): TopicPartitionOffset[] => {
+  const offsets = new Map(found.map(({ topic, partition, offset }) => [`${topic}/${partition}`, BigInt(offset)]))
+  return partitions.map(({ topic, partition }) => ({
+    topic,
+    partition,
+    offset: offsets.get(`${topic}/${partition}`) ?? NO_OFFSET,
+  }))
+}
+
+/** Throws the first error among the partitions of an answer. */
+const refuseErrors = (what: string, found: readonly (TopicPartition & { readonly errorCode: number })[]): void => {
+  const failed = found.find(({ errorCode }) => errorCode !== 0)
+  if (failed !== undefined) throw brokerError(failed.errorCode, `${what} for ${failed.topic}[${failed.partition}]`)
+}
+
+export const committedOffsets = async (
+  link: Link,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<TopicPartitionOffset[]> => {
+  // Without partitions the request would mean: all that the group ever committed.
+  if (partitions.length === 0) return []
+  const topics = byTopic(partitions, ({ partition }) => ({ partition }))
+  const { errorCode = 0, responses } = await link.ask('OffsetFetch', { groupId, topics })
+  const what = `OffsetFetch of group "${groupId}"`
+  if (errorCode !== 0) throw brokerError(errorCode, what)
+  const found = flatten(responses)
+  refuseErrors(what, found)
+  return inOrderOf(partitions, found)
+}
+
+/** Start or end offsets of partitions that this one broker leads. */
+export const listOffsets = async (
+  link: Link,
+  partitions: readonly TopicPartition[],
+  at: 'earliest' | 'latest',
+  { readUncommitted }: { readonly readUncommitted: boolean },
+): Promise<TopicPartitionOffset[]> => {
+  const { responses } = await link.ask(
+    'ListOffsets',
+    {
+      isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
+      topics: byTopic(partitions, ({ partition }) => ({ partition, timestamp: TIMESTAMPS[at] })),
+    },
+    { versions: [1, 2, 3] },
+  )
+  const found = flatten(responses)
+  refuseErrors('ListOffsets', found)
+  return inOrderOf(partitions, found)
+}

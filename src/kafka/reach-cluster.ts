@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ErrorCode, PoolError } from '../errors.js'
+import { type Address, formatAddress } from './address.js'
+import { KafkaError } from './face.js'
+import { closedError } from './kafka-errors.js'
+
+export interface ReachTimes {
+  /** For one address; also the unit of the whole time. */
+  readonly connectionTimeoutMs: number
+  /** `connectionTimeoutMs × retries` is the whole time. */
+  readonly retries: number
+  readonly initialRetryMs: number
+  readonly maxRetryMs: number
+}
+
+/** Even a broker that is tried last gets this long. */
+const MIN_STEP_MS = 50
+
+/** An answer that trying again will not change: wrong credentials, no permission. */
+const isRefusal = (error: unknown): error is KafkaError =>
+  error instanceof KafkaError && !error.unanswered && !error.retriable
+
+const refused = (address: Address, error: KafkaError): PoolError =>
+  new PoolError(
+    ErrorCode.brokerRefused,
+    `the broker at ${formatAddress(address)} refused us: ${error.message}. Check sasl (mechanism, username, password), ssl and the permissions of this client`,
+    { cause: error },
+  )
+
+const unreachable = (reasons: ReadonlyMap<string, KafkaError>, totalMs: number): PoolError => {
+  const list = [...reasons].map(([address, { message }]) => `${address} — ${message}`).join('; ')
+  const [cause] = reasons.values()
+  return new PoolError(
+    ErrorCode.brokerUnreachable,
+    `no broker could be reached within ${totalMs} ms (connectionTimeout × retries): ${list}. Check brokers (bootstrap.servers), the network and option ssl`,
+    { cause },
+  )
+}
+
+/**
+ * Tries the addresses one after the other, round after round with a growing pause, until `attempt` succeeds for one.
+ * Every address is tried at least once.
+ *
+ * @param attempt connects to an address; may take `stepMs` for each of its steps
+ * @param signal aborted when the connection is closed
+ * @throws PoolError KCP_BROKER_UNREACHABLE, naming every address and its reason; KCP_BROKER_REFUSED at once
+ */
+export const reachCluster = async (
+  addresses: readonly Address[],
+  times: ReachTimes,
+  attempt: (address: Address, stepMs: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> => {
+  const totalMs = times.connectionTimeoutMs * Math.max(1, times.retries)
+  const deadline = performance.now() + totalMs
+  const reasons = new Map<string, KafkaError>()
+  for (let pauseMs = times.initialRetryMs; ; pauseMs = Math.min(pauseMs * 2, times.maxRetryMs)) {
+    for (const [index, address] of addresses.entries()) {
+      const leftMs = deadline - performance.now()
+      const share = leftMs / (addresses.length - index)
+      try {
+        return await attempt(address, Math.max(MIN_STEP_MS, Math.min(times.connectionTimeoutMs, share)))
+      } catch (error) {
+        if (signal.aborted) throw closedError()
+        if (isRefusal(error)) throw refused(address, error)
+        if (!(error instanceof KafkaError)) throw error
+        reasons.set(formatAddress(address), error)
+      }
+    }
+    const leftMs = deadline - performance.now()
+    if (leftMs <= MIN_STEP_MS) throw unreachable(reasons, totalMs)
+    await sleep(Math.min(pauseMs, leftMs - MIN_STEP_MS), undefined, { signal }).catch(() => {})
+    if (signal.aborted) throw closedError()
+  }
+}

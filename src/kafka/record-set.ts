@@ -1,0 +1,133 @@
+import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.js'
+import type { Codecs } from './codecs.js'
+import { crc32c } from './crc32c.js'
+import type { MessageBatch } from './face.js'
+import { readInt64 } from './int64.js'
+import { readMessageSetEntry } from './message-set.js'
+import { type Collected, readRecords } from './read-records.js'
+import { ENTRY_HEADER_BYTES, MAGIC_AT, RecordBatch } from './record-batch.js'
+import { batchCutOff, codecMissing, undecodable } from './undecodable.js'
+
+/** How large one batch may become when it is decompressed. */
+export const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
+
+export interface RecordSetOptions {
+  readonly topic: string
+  readonly partition: number
+  readonly fetchOffset: number
+  /** What the Fetch allowed for this partition. */
+  readonly maxBytes: number
+  /** Empty when uncommitted records were asked for. */
+  readonly aborted: readonly AbortedTransaction[]
+  readonly codecs: Codecs
+  /** @default MAX_DECOMPRESSED_BYTES */
+  readonly maxDecompressedBytes?: number
+}
+
+export interface DecodedRecordSet {
+  readonly batch: MessageBatch | null
+  readonly undecodable: Error | null
+}
+
+/** What one entry of the set yielded. */
+interface Progress {
+  readonly lastOffset: number
+  readonly bytes: number
+}
+
+/** Decodes the entries of one partition's answer, one after the other. */
+class RecordSetDecoder {
+  readonly #options: Required<RecordSetOptions>
+  readonly #aborted: AbortedTransactions
+  readonly #collected: Collected = { messages: [], offsets: [] }
+  #nextOffset: number
+  #bytes = 0
+
+  constructor(options: RecordSetOptions) {
+    this.#options = { maxDecompressedBytes: MAX_DECOMPRESSED_BYTES, ...options }
+    this.#aborted = new AbortedTransactions(options.aborted)
+    this.#nextOffset = options.fetchOffset
+  }
+
+  async decode(set: Buffer): Promise<DecodedRecordSet> {
+    let at = 0
+    while (at + MAGIC_AT < set.length) {
+      const end = at + ENTRY_HEADER_BYTES + set.readInt32BE(at + 8)
+      // The broker fills up maxBytes and cuts the last entry off: the next fetch begins with it.
+      if (end > set.length) break
+      const { messages, offsets } = this.#collected
+      const before = messages.length
+      try {
+        this.#advance(await this.#entry(set, at, end))
+      } catch (error) {
+        messages.length = before
+        offsets.length = before
+        // What came before it counts; the next fetch begins with the bad one and says so.
+        if (this.#progressed) break
+        return { batch: null, undecodable: this.#explain(error, set, at) }
+      }
+      at = end
+    }
+    if (!this.#progressed) return { batch: null, undecodable: this.#cutOff(set) }
+    return { batch: { ...this.#collected, nextOffset: this.#nextOffset, bytes: this.#bytes }, undecodable: null }
+  }
+
+  get #progressed(): boolean {
+    return this.#nextOffset > this.#options.fetchOffset
+  }
+
+  #advance({ lastOffset, bytes }: Progress): void {
+    this.#nextOffset = Math.max(this.#nextOffset, lastOffset + 1)
+    this.#bytes += bytes
+  }
+
+  async #entry(set: Buffer, at: number, end: number): Promise<Progress> {
+    if (end < at + MAGIC_AT + 1) throw new RangeError(`an entry of ${end - at} bytes is too short`)
+    if (set.readInt8(at + MAGIC_AT) === 2) return this.#batch(new RecordBatch(set, at, end))
+    const { fetchOffset: from, ...options } = this.#options
+    return readMessageSetEntry(set, at, { ...options, from }, this.#collected)
+  }
+
+  async #batch(batch: RecordBatch): Promise<Progress> {
+    const { topic, partition, fetchOffset, codecs, maxDecompressedBytes } = this.#options
+    const { lastOffset, codec } = batch
+    const hidden = this.#aborted.hides(batch) || batch.isControl
+    if (hidden || lastOffset < fetchOffset) return { lastOffset, bytes: 0 }
+    if (crc32c(batch.checkedBytes) !== batch.crc) throw new RangeError('its checksum is wrong')
+    let bytes = batch.records
+    if (codec !== 0 && batch.count > 0) {
+      const decompress = codecs.get(codec)
+      if (decompress === undefined) throw codecMissing({ topic, partition, offset: batch.baseOffset }, codec)
+      const result = decompress(bytes, maxDecompressedBytes)
+      bytes = result instanceof Promise ? await result : result
+    }
+    const { baseOffset, baseTimestamp, appendTimestamp } = batch
+    const frame = { topic, partition, bytes, baseOffset, baseTimestamp, appendTimestamp }
+    readRecords(frame, batch.count, fetchOffset, this.#collected)
+    return { lastOffset, bytes: bytes.length }
+  }
+
+  #explain(error: unknown, set: Buffer, at: number): Error {
+    const { topic, partition, fetchOffset, maxDecompressedBytes } = this.#options
+    let offset = fetchOffset
+    try {
+      offset = Math.max(fetchOffset, readInt64(set, at))
+    } catch {
+      // The offset itself is what cannot be read.
+    }
+    return undecodable({ topic, partition, offset }, error, maxDecompressedBytes)
+  }
+
+  /** Brokers send the first batch whole even when it is over the limit (KIP-74); one that does not would stall us. */
+  #cutOff(set: Buffer): Error | null {
+    const { topic, partition, fetchOffset, maxBytes } = this.#options
+    if (set.length < Math.max(maxBytes, ENTRY_HEADER_BYTES)) return null
+    const batchBytes = ENTRY_HEADER_BYTES + set.readInt32BE(8)
+    if (batchBytes <= set.length) return null
+    return batchCutOff({ topic, partition, offset: fetchOffset }, batchBytes, maxBytes)
+  }
+}
+
+/** Decodes the records of one partition as they came in the answer to a Fetch: batches of any format, in order. */
+export const decodeRecordSet = (set: Buffer, options: RecordSetOptions): Promise<DecodedRecordSet> =>
+  new RecordSetDecoder(options).decode(set)

@@ -1,0 +1,58 @@
+import { ErrorCode, type ErrorContext, PoolError } from '../errors.js'
+import { DecompressedTooLarge, KNOWN_CODECS } from './codecs.js'
+
+/** Where a batch stands: topic, partition and offset at once. */
+export interface BatchPlace {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+const errorAt = (code: ErrorCode, place: BatchPlace, what: string, cause?: unknown): PoolError => {
+  const { topic, partition, offset } = place
+  const context: ErrorContext = { topic, partition, offset: String(offset) }
+  return new PoolError(code, `the batch at offset ${offset} of ${topic}[${partition}] ${what}`, { ...context, cause })
+}
+
+/** KCP_CODEC_MISSING: names the package to install and the line to configure. */
+export const codecMissing = (place: BatchPlace, codec: number): PoolError => {
+  const known = KNOWN_CODECS[codec]
+  if (known?.package === undefined) {
+    return errorAt(ErrorCode.codecMissing, place, `is compressed with codec number ${codec}, which nobody here knows`)
+  }
+  const { name } = known
+  const orNode = name === 'zstd' ? ' (Node 22.15 and later have zstd built in)' : ''
+  return errorAt(
+    ErrorCode.codecMissing,
+    place,
+    `is compressed with ${name}, for which no codec is loaded. Install ${known.package} and add it to the kafka options: codecs: { ${name}: '${known.package}' }${orNode}`,
+  )
+}
+
+/** KCP_BATCH_TOO_LARGE: the broker cut the first batch off, so the fetch can never get past it. */
+export const batchCutOff = (place: BatchPlace, batchBytes: number, maxBytes: number): PoolError =>
+  errorAt(
+    ErrorCode.batchTooLarge,
+    place,
+    `has ${batchBytes} bytes and does not fit into maxBytesPerPartition = ${maxBytes}. Raise maxBytesPerPartition (max.partition.fetch.bytes)`,
+  )
+
+/** What went wrong while a batch was decoded, as KCP_BATCH_TOO_LARGE or KCP_BATCH_UNDECODABLE. */
+export const undecodable = (place: BatchPlace, cause: unknown, maxDecompressedBytes: number): PoolError => {
+  if (cause instanceof PoolError) return cause
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  if (cause instanceof DecompressedTooLarge) {
+    return errorAt(
+      ErrorCode.batchTooLarge,
+      place,
+      `decompresses to ${reason}; the limit is ${maxDecompressedBytes}. Let the producer send smaller batches, or skip it by committing offset ${place.offset + 1} or later`,
+      cause,
+    )
+  }
+  return errorAt(
+    ErrorCode.batchUndecodable,
+    place,
+    `cannot be decoded: ${reason}. It is damaged, or its producer wrote it wrongly; skip it by committing a later offset`,
+    cause,
+  )
+}

@@ -1,0 +1,46 @@
+import { type Logger, pino } from 'pino'
+import { toErrorData } from '../protocol/error-data.js'
+import type { FromThread } from '../protocol/messages.js'
+import { monotonicMs } from '../util/clock.js'
+import { RateLimit } from '../util/rate-limit.js'
+
+export interface ThreadLoggerOptions {
+  readonly slot: number
+  readonly incarnation: number
+  /** Pino level name below which nothing is sent. */
+  readonly logLevel: string
+  readonly post: (message: FromThread) => void
+  /** Monotonic clock, in ms. @default the machine's */
+  readonly now?: () => number
+}
+
+/**
+ * Lines each second, at most: a handler that logs every message faster than the main thread can write would fill its
+ * memory.
+ */
+const LINES_PER_SECOND = 5_000
+
+/** Anything thrown as a plain record; hostile getters included. */
+const serializeError = (thrown: unknown): unknown => {
+  const { name, ...rest } = toErrorData(thrown)
+  return { type: name, ...rest }
+}
+
+/** A pino logger in a worker thread. Its lines go to the main thread, which writes them. */
+export const createThreadLogger = ({
+  slot,
+  incarnation,
+  logLevel,
+  post,
+  now = monotonicMs,
+}: ThreadLoggerOptions): Logger => {
+  const limit = new RateLimit(LINES_PER_SECOND)
+  const write = (line: string): void => {
+    if (!limit.allows(now())) return
+    const unwritten = limit.takeRefused()
+    post({ type: 'log', line })
+    if (unwritten > 0) logger.warn({ unwritten }, `${unwritten} log lines were left out: more than can be written`)
+  }
+  const logger = pino({ level: logLevel, base: { slot, incarnation }, serializers: { err: serializeError } }, { write })
+  return logger
+}

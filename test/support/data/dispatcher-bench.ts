@@ -1,0 +1,102 @@
+import { pino } from 'pino'
+import type { ContextFacts } from '#src/data/context.js'
+import { Dispatcher } from '#src/data/dispatcher.js'
+import { Failures } from '#src/data/failures.js'
+import { Gate } from '#src/data/gate.js'
+import type { Handler } from '#src/data/handler.js'
+import type { Partition } from '#src/data/partition.js'
+import { Partitions } from '#src/data/partitions.js'
+import type { FailurePolicy } from '#src/data/retry.js'
+import { Turns } from '#src/data/turns.js'
+import { Ledger, Page } from '#src/protocol/ledger.js'
+import type { FromThread } from '#src/protocol/messages.js'
+import { monotonicMs } from '#src/util/clock.js'
+import { batch } from './batches.js'
+
+export interface BenchOptions extends Partial<FailurePolicy> {
+  readonly concurrency?: number
+  readonly maxProcessingMs?: number
+  readonly now?: () => number
+}
+
+/** A dispatcher with everything that belongs to it, on a test bench: the test plays the fetcher and the main thread. */
+export class DispatcherBench {
+  readonly ledger: Ledger
+  readonly partitions = new Partitions()
+  readonly dispatcher: Dispatcher
+  readonly posted: FromThread[] = []
+  readonly faults: unknown[] = []
+  readonly pages = new Map<Partition, { readonly page: Page; readonly index: number }>()
+  #nextId = 0
+
+  constructor(handler: Handler, options: BenchOptions = {}) {
+    const { concurrency = 1, maxProcessingMs = 300_000, now = monotonicMs } = options
+    const policy: FailurePolicy = {
+      retry: options.retry ?? { attempts: 3, initialDelayMs: 1, maxDelayMs: 2 },
+      onExhausted: options.onExhausted ?? 'pause',
+    }
+    this.ledger = Ledger.create(concurrency)
+    this.ledger.extendLease(now() + 60_000)
+    const log = pino({ level: 'silent' })
+    const { ledger, partitions } = this
+    const post = (message: FromThread) => void this.posted.push(message)
+    const facts: ContextFacts = { slot: 0, incarnation: 1, clientId: 'test', maxProcessingMs, ledger, log, now }
+    const gate = new Gate({ ledger, partitions, log, now, onReopen: () => this.dispatcher.scheduleAll() })
+    const turns = new Turns({
+      handler,
+      facts,
+      gate,
+      failures: new Failures({ policy, ledger, log, post, now }),
+      onRoom: () => {},
+      onRetry: (partition) => this.dispatcher.schedule(partition),
+    })
+    const onFault = (fault: unknown) => void this.faults.push(fault)
+    this.dispatcher = new Dispatcher({ concurrency, partitions, gate, turns, onFault })
+  }
+
+  assign(...assigned: readonly { topic?: string; partition: number; offset?: number }[]): Partition[] {
+    const page = Page.create(assigned.map(({ offset = 0 }) => BigInt(offset)))
+    const added = assigned.map(({ topic = 't', partition, offset = 0 }, index) => ({
+      id: this.#nextId++,
+      topic,
+      partition,
+      index,
+      offset: String(offset),
+    }))
+    const partitions = this.partitions.add(added, Page.from(page.buffer))
+    for (const [index, partition] of partitions.entries()) this.pages.set(partition, { page, index })
+    return partitions
+  }
+
+  /** What the fetcher does with an answer. */
+  feed(partition: Partition, offsets: readonly number[], nextOffset?: number): void {
+    if (partition.fetching.halted) return
+    const fetched = batch(partition.topic, partition.partition, offsets, nextOffset)
+    partition.fetching.offset = fetched.nextOffset
+    partition.buffer.push(fetched)
+    this.dispatcher.schedule(partition)
+  }
+
+  toCommit(partition: Partition): number {
+    const place = this.#place(partition)
+    return Number(place.page.toCommit(place.index))
+  }
+
+  position(partition: Partition): number {
+    const place = this.#place(partition)
+    return Number(place.page.position(place.index))
+  }
+
+  /** What main does with a partition that is taken away, before any message arrives. */
+  revoke(partition: Partition): void {
+    const { page, index } = this.#place(partition)
+    page.revoke(index)
+    this.ledger.raise(4)
+  }
+
+  #place(partition: Partition) {
+    const place = this.pages.get(partition)
+    if (place === undefined) throw new Error(`${partition.key} was never assigned`)
+    return place
+  }
+}

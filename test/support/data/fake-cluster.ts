@@ -1,0 +1,166 @@
+import {
+  type Connection,
+  type FetchedPartition,
+  type FetchRequest,
+  KafkaError,
+  type TopicMetadata,
+} from '#src/kafka/face.js'
+import { batch, range } from './batches.js'
+
+/** One partition of the {@link FakeCluster}: its offsets are all numbers from `start` up to `end`. */
+export interface FakePartition {
+  leader: number
+  start: number
+  end: number
+  /** Errors that the next Fetches of this partition get, one each. */
+  readonly errors: string[]
+  /** Size of each message. */
+  messageBytes: number
+  preferredReadReplica: number
+  undecodable: Error | null
+}
+
+export interface SentFetch {
+  readonly node: number
+  readonly request: FetchRequest
+}
+
+/** Brokers in memory, for what a fetcher asks of a {@link Connection}. Topic `t` only. */
+export class FakeCluster {
+  readonly partitions: FakePartition[]
+  readonly fetches: SentFetch[] = []
+  /** Errors that the next Fetches get whole, per node. */
+  readonly broken = new Map<number, number>()
+  topicError: string | null = null
+  lookUps = 0
+  resets = 0
+  closed = false
+  readonly #waiting = new Set<() => void>()
+
+  constructor(count: number, leader: (partition: number) => number = () => 1) {
+    this.partitions = range(0, count).map((partition) => ({
+      leader: leader(partition),
+      start: 0,
+      end: 0,
+      errors: [],
+      messageBytes: 10_000,
+      preferredReadReplica: -1,
+      undecodable: null,
+    }))
+  }
+
+  partition(index: number): FakePartition {
+    const found = this.partitions[index]
+    if (found === undefined) throw new Error(`no partition ${index}`)
+    return found
+  }
+
+  /** Something changed: Fetches that are held look again. */
+  changed(): void {
+    for (const look of [...this.#waiting]) look()
+  }
+
+  produce(index: number, count: number): void {
+    this.partition(index).end += count
+    this.changed()
+  }
+
+  /** Fetches that ask for this partition. */
+  fetchesOf(index: number): SentFetch[] {
+    return this.fetches.filter(({ request }) => request.partitions.some(({ partition }) => partition === index))
+  }
+
+  connection(): Connection {
+    const unused = () => Promise.reject(new Error('not for a thread'))
+    return {
+      clientId: 'fake',
+      supportsStaticMembership: true,
+      connect: () => Promise.resolve(),
+      close: () => {
+        this.closed = true
+        this.changed()
+      },
+      topics: (names) => this.#topics(names),
+      fetch: (node, request) => this.#fetch(node, request),
+      listOffsets: async (partitions, at) => {
+        this.resets++
+        await Promise.resolve()
+        return partitions.map(({ topic, partition }) => {
+          const { start, end } = this.partition(partition)
+          return { topic, partition, offset: BigInt(at === 'earliest' ? start : end) }
+        })
+      },
+      findCoordinator: unused,
+      joinGroup: unused,
+      syncGroup: unused,
+      heartbeat: unused,
+      leaveGroup: unused,
+      commitOffsets: unused,
+      committedOffsets: unused,
+      brokerConfig: unused,
+    }
+  }
+
+  async #topics(names: readonly string[]): Promise<TopicMetadata[]> {
+    this.lookUps++
+    await Promise.resolve()
+    const partitions = this.partitions.map(({ leader }, partition) => ({ partition, leader }))
+    return names.map((topic) => ({ topic, error: this.topicError, partitions: this.topicError ? [] : partitions }))
+  }
+
+  async #fetch(node: number, request: FetchRequest): Promise<FetchedPartition[]> {
+    this.fetches.push({ node, request })
+    const endMs = performance.now() + request.maxWaitMs
+    for (;;) {
+      const broken = this.broken.get(node) ?? 0
+      if (broken > 0) this.broken.set(node, broken - 1)
+      if (this.closed || broken > 0) throw new KafkaError('CONNECTION', -1, true, `no connection to node ${node}`)
+      const answer = request.partitions.map((wanted) => this.#answer(node, wanted))
+      const due = answer.some(
+        ({ batch, error, undecodable, preferredReadReplica }) =>
+          [batch, error, undecodable].some((part) => part !== null) || preferredReadReplica !== -1,
+      )
+      if (due || performance.now() >= endMs) return answer
+      await this.#change(endMs - performance.now())
+    }
+  }
+
+  #change(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        clearTimeout(timer)
+        this.#waiting.delete(look)
+        resolve()
+      }
+      const timer = setTimeout(look, ms)
+      this.#waiting.add(look)
+    })
+  }
+
+  #answer(node: number, wanted: FetchRequest['partitions'][number]): FetchedPartition {
+    const log = this.partition(wanted.partition)
+    const { topic, partition, offset } = wanted
+    const answer = (more: Partial<FetchedPartition>): FetchedPartition => ({
+      topic,
+      partition,
+      error: null,
+      highWatermark: log.end,
+      logStartOffset: log.start,
+      preferredReadReplica: -1,
+      batch: null,
+      undecodable: null,
+      ...more,
+    })
+    const planned = log.errors.shift()
+    if (planned !== undefined) return answer({ error: planned })
+    if (log.preferredReadReplica !== -1 && node === log.leader)
+      return answer({ preferredReadReplica: log.preferredReadReplica })
+    if (node !== log.leader && node !== log.preferredReadReplica) return answer({ error: 'NOT_LEADER_FOR_PARTITION' })
+    if (offset < log.start || offset > log.end) return answer({ error: 'OFFSET_OUT_OF_RANGE' })
+    if (log.undecodable !== null && offset === log.end) return answer({ undecodable: log.undecodable })
+    if (offset === log.end) return answer({})
+    const most = Math.max(1, Math.floor(wanted.maxBytes / log.messageBytes))
+    const offsets = range(offset, Math.min(log.end, offset + most))
+    return answer({ batch: batch(topic, partition, offsets, undefined, offsets.length * log.messageBytes) })
+  }
+}

@@ -1,0 +1,79 @@
+import { pino } from 'pino'
+import type { ConsumerConfig } from '#src/config/resolved.js'
+import { Fetcher } from '#src/data/fetcher.js'
+import type { Partition } from '#src/data/partition.js'
+import { Partitions } from '#src/data/partitions.js'
+import { Page } from '#src/protocol/ledger.js'
+import type { FromThread } from '#src/protocol/messages.js'
+import { monotonicMs } from '#src/util/clock.js'
+import type { FakeCluster } from './fake-cluster.js'
+
+export const consumerConfig: ConsumerConfig = {
+  groupId: 'g',
+  groupInstanceId: null,
+  sessionTimeout: 45_000,
+  heartbeatInterval: 3_000,
+  rebalanceTimeout: 60_000,
+  maxBytes: 10 * 1024 * 1024,
+  maxBytesPerPartition: 1024 * 1024,
+  minBytes: 1,
+  maxWaitTimeInMs: 1_000,
+  metadataMaxAge: 300_000,
+  readUncommitted: false,
+  rackId: null,
+}
+
+/** A fetcher in front of a fake cluster: the test plays the dispatcher. */
+export class FetcherBench {
+  readonly partitions = new Partitions()
+  readonly fetcher: Fetcher
+  readonly posted: FromThread[] = []
+  readonly lines: { readonly level: number; readonly msg: string }[] = []
+  readonly faults: unknown[] = []
+  readonly page: Page
+
+  constructor(
+    cluster: FakeCluster,
+    more: { consumer?: Partial<ConsumerConfig>; fromBeginning?: boolean; offset?: number } = {},
+  ) {
+    const { consumer = {}, fromBeginning = true, offset = 0 } = more
+    this.page = Page.create(cluster.partitions.map(() => BigInt(offset)))
+    this.partitions.add(
+      cluster.partitions.map((_, partition) => ({
+        id: partition,
+        topic: 't',
+        partition,
+        index: partition,
+        offset: String(offset),
+      })),
+      this.page,
+    )
+    this.fetcher = new Fetcher({
+      connection: cluster.connection(),
+      partitions: this.partitions,
+      consumer: { ...consumerConfig, ...consumer },
+      fromBeginning,
+      log: pino({ base: null }, { write: (line: string) => void this.lines.push(JSON.parse(line)) }),
+      post: (message) => void this.posted.push(message),
+      onFetched: () => {},
+      onFault: (fault) => void this.faults.push(fault),
+      now: monotonicMs,
+    })
+  }
+
+  get(index: number): Partition {
+    for (const partition of this.partitions) if (partition.partition === index) return partition
+    throw new Error(`partition ${index} is not owned`)
+  }
+
+  /** Handles everything that is buffered of a partition; returns the offsets. */
+  drain(partition: Partition): number[] {
+    const offsets: number[] = []
+    for (let head = partition.buffer.head; head !== undefined; head = partition.buffer.head) {
+      offsets.push(...head.offsets)
+      partition.buffer.shift()
+      this.fetcher.hasRoom(partition)
+    }
+    return offsets
+  }
+}

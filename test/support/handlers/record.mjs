@@ -1,0 +1,73 @@
+// The handler of tests: records every call, and does what the message says.
+// Load it as record.mjs?dir=<folder of the record>.
+import process from 'node:process'
+import { openRecorder } from '../recorder.mjs'
+
+const dir = new URL(import.meta.url).searchParams.get('dir')
+if (dir === null) throw new Error('Name the folder of the record: record.mjs?dir=/some/folder')
+const recorder = openRecorder(dir)
+
+/** Burns CPU and blocks the thread. */
+const block = (ms) => {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Small objects in a chain: the way of running out of memory that ends the thread and not the process. */
+const fillHeap = () => {
+  let chain = null
+  for (;;) chain = { before: chain, some: [1.5], more: { text: 'small' } }
+}
+
+/** What a message may ask for, as the first word of its value: `throw`, `block:20`, … Anything else is plain work. */
+const deeds = {
+  block,
+  sleep,
+  throw: () => {
+    throw new Error('the message said: throw')
+  },
+  null: () => {
+    throw null
+  },
+  reject: () => Promise.reject(new Error('the message said: reject')),
+  // The promise stays open, so the message is in flight when the thread dies.
+  uncaught: () => {
+    setImmediate(() => {
+      throw new Error('the message said: uncaught')
+    })
+    return new Promise(() => {})
+  },
+  exit: () => process.exit(7),
+  loop: () => {
+    for (;;);
+  },
+  oom: fillHeap,
+}
+
+/** `exit-once` is the deed `exit` at the first handling of this message, and plain work at every later one. */
+const deedOf = (message) => {
+  const [word = ''] = (message.value?.toString() ?? '').split(/\s/, 1)
+  const [, name, once, amount] = /^([a-z]+)(-once)?(?::(\d+))?$/.exec(word) ?? []
+  if (name === undefined || !Object.hasOwn(deeds, name)) return undefined
+  if (once !== undefined && !recorder.once(name, message)) return undefined
+  return () => deeds[name](Number(amount ?? 0))
+}
+
+/** Synchronous unless the deed is not, so that plain messages take the dispatcher's bare loop. */
+export default function record(message, context) {
+  const id = recorder.start(message, context)
+  const failed = (error) => {
+    recorder.fail(id)
+    throw error
+  }
+  let outcome
+  try {
+    outcome = deedOf(message)?.()
+  } catch (error) {
+    failed(error)
+  }
+  if (!(outcome instanceof Promise)) return recorder.end(id)
+  return outcome.then(() => recorder.end(id), failed)
+}

@@ -1,0 +1,53 @@
+// A thread entry that misbehaves when it is told to: `config.handler` names how, the message `resume` says when.
+import { execSync } from 'node:child_process'
+import { threadId } from 'node:worker_threads'
+
+const toData = (error) => ({ name: error.name, message: error.message, stack: error.stack, code: error.code })
+
+const misbehave = {
+  nothing() {},
+  throws() {
+    throw new TypeError('boom')
+  },
+  throwsNull() {
+    throw null
+  },
+  rejects() {
+    Promise.reject(new RangeError('nobody awaits me'))
+  },
+  exits() {
+    process.exit(7)
+  },
+  loops() {
+    for (;;);
+  },
+  // Nobody can interrupt this; the file tells that it has begun.
+  blocks(_port, marker) {
+    execSync(`touch ${marker}; sleep 2`)
+  },
+  leaks() {
+    const kept = []
+    for (;;) kept.push({ text: `${kept.length}` })
+  },
+  talksAndExits(port) {
+    for (let n = 0; n < 3_000; n++) port.postMessage({ type: 'log', line: String(n) })
+    process.exit(7)
+  },
+}
+
+export default (task) =>
+  new Promise((resolve, reject) => {
+    const { port, config } = task
+    const [how, argument] = config.handler.split(':')
+    port.on('message', (message) => {
+      if (message.type === 'resume' && how === 'returns') resolve('done')
+      else if (message.type === 'resume' && how === 'givesUp') {
+        const error = Object.assign(new Error('no default export'), { code: 'KCP_HANDLER_NOT_A_FUNCTION' })
+        reject(new Error('cannot start', { cause: toData(error) }))
+      } else if (message.type === 'resume') misbehave[how](port, argument)
+      else if (message.type === 'quiesce' && how !== 'silent')
+        port.postMessage({ type: 'done', requestId: message.requestId })
+      else if (message.type === 'stop' && how !== 'deaf') resolve('stopped')
+    })
+    port.postMessage({ type: 'ready', threadId, effective: { clientId: task.clientId } })
+  })

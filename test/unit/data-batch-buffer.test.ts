@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest'
+import { BatchBuffer } from '#src/data/batch-buffer.js'
+import { batch } from '../support/data/batches.js'
+
+describe('a buffer', () => {
+  test('counts a batch until it is done with', () => {
+    const buffer = new BatchBuffer()
+    buffer.push(batch('t', 0, [0, 1]))
+    buffer.push(batch('t', 0, [2]))
+    expect(buffer.bytes).toBe(300)
+    buffer.shift()
+    expect(buffer.bytes).toBe(100)
+    expect(buffer.head?.offsets).toEqual([2])
+  })
+
+  test('holds any number of batches without messages in no memory', () => {
+    const buffer = new BatchBuffer()
+    buffer.push(batch('t', 0, [0]))
+    for (let nextOffset = 2; nextOffset <= 1_000; nextOffset++) buffer.push(batch('t', 0, [], nextOffset, 500))
+    expect(buffer.bytes).toBe(100)
+    expect(buffer.head?.nextOffset).toBe(1_000)
+    buffer.shift()
+    expect(buffer.empty).toBe(true)
+  })
+
+  test('keeps a batch without messages when it is the only one, for its offset must be committed', () => {
+    const buffer = new BatchBuffer()
+    buffer.push(batch('t', 0, [], 7, 500))
+    expect(buffer.head?.nextOffset).toBe(7)
+    expect(buffer.bytes).toBe(0)
+  })
+
+  test('is empty after clear', () => {
+    const buffer = new BatchBuffer()
+    buffer.push(batch('t', 0, [0, 1]))
+    buffer.cursor = 1
+    buffer.clear()
+    expect([buffer.empty, buffer.bytes, buffer.cursor]).toEqual([true, 0, 0])
+  })
+})

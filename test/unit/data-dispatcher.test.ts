@@ -1,0 +1,400 @@
+import { describe, expect, test } from 'vitest'
+import type { Handler } from '#src/data/handler.js'
+import { NonRetriableError } from '#src/errors.js'
+import { Control } from '#src/protocol/ledger.js'
+import { monotonicMs } from '#src/util/clock.js'
+import { range } from '../support/data/batches.js'
+import { DispatcherBench } from '../support/data/dispatcher-bench.js'
+import { turns, until } from '../support/data/until.js'
+
+/** A handler whose calls stay open until the test closes them. */
+const openHandler = () => {
+  const open = new Map<string, { resolve: () => void; reject: (error: unknown) => void; cancelled: () => boolean }>()
+  const begun: string[] = []
+  const handler: Handler = ({ topic, partition, offset }, context) =>
+    new Promise<void>((resolve, reject) => {
+      begun.push(`${topic}-${partition}@${offset}`)
+      open.set(`${topic}-${partition}@${offset}`, { resolve, reject, cancelled: () => context.cancelled })
+    })
+  const close = (name: string) => {
+    const call = open.get(name)
+    if (call === undefined) throw new Error(`${name} is not open`)
+    open.delete(name)
+    return call
+  }
+  return { handler, begun, close, open }
+}
+
+const seen: string[] = []
+const recording =
+  (handler: Handler = () => {}): Handler =>
+  (message, context) => {
+    seen.push(`${message.partition}@${message.offset}`)
+    return handler(message, context)
+  }
+const fresh = () => {
+  seen.length = 0
+}
+
+describe('messages', () => {
+  test('of a partition are handled in order, and the next offset may be committed', async () => {
+    fresh()
+    const bench = new DispatcherBench(recording())
+    const [partition] = bench.assign({ partition: 0, offset: 10 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, range(10, 13))
+    bench.feed(partition, range(13, 15))
+    await until('all are finished', () => bench.toCommit(partition) === 15)
+    expect(seen).toEqual(['0@10', '0@11', '0@12', '0@13', '0@14'])
+    expect(bench.ledger.counters).toEqual({ finished: 5, failed: 0, retried: 0 })
+    expect(bench.ledger.flights()).toEqual([])
+  })
+
+  test('that are not shown are passed over, at the end of a batch and in a batch of nothing else', async () => {
+    const bench = new DispatcherBench(() => {})
+    const [first, second] = bench.assign({ partition: 0 }, { partition: 1 })
+    if (first === undefined || second === undefined) throw new Error('no partition')
+    bench.feed(first, [0, 4], 9)
+    bench.feed(second, [], 5)
+    await until('both are passed over', () => bench.toCommit(first) === 9 && bench.toCommit(second) === 5)
+  })
+
+  test('are in flight in the ledger while they are handled, and finished before they leave it', async () => {
+    const flights: unknown[] = []
+    const bench: DispatcherBench = new DispatcherBench(() => {
+      flights.push(...bench.ledger.flights().map(({ runningMs: _, ...flight }) => flight))
+    })
+    const [, partition] = bench.assign({ partition: 0 }, { partition: 1 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0, 1])
+    await until('both are finished', () => bench.toCommit(partition) === 2)
+    expect(flights).toEqual([
+      { partitionId: 1, offset: 0n, attempt: 1 },
+      { partitionId: 1, offset: 1n, attempt: 1 },
+    ])
+  })
+
+  test('of several partitions are handled in turn, however fast the handler is', async () => {
+    fresh()
+    const bench = new DispatcherBench(
+      recording(() => {
+        const endMs = monotonicMs() + 4
+        while (monotonicMs() < endMs);
+      }),
+    )
+    const partitions = bench.assign({ partition: 0 }, { partition: 1 })
+    for (const partition of partitions) bench.feed(partition, range(0, 12))
+    await until('all are finished', () => partitions.every((partition) => bench.toCommit(partition) === 12))
+    const switches = seen.filter((name, n) => name[0] !== seen[n - 1]?.[0]).length
+    expect(switches).toBeGreaterThan(4)
+  })
+
+  test('do not keep the event loop from other work for long', async () => {
+    const bench = new DispatcherBench(() => {
+      const endMs = monotonicMs() + 1
+      while (monotonicMs() < endMs);
+    })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, range(0, 100))
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 1)
+    await until('all are finished', () => bench.toCommit(partition) === 100)
+    clearInterval(timer)
+    expect(ticks).toBeGreaterThan(3)
+  })
+})
+
+describe('with concurrency', () => {
+  test('1, one asynchronous handler is in flight at a time', async () => {
+    const { handler, begun, close } = openHandler()
+    const bench = new DispatcherBench(handler)
+    for (const partition of bench.assign({ partition: 0 }, { partition: 1 })) bench.feed(partition, [0, 1])
+    await until('one has begun', () => begun.length === 1)
+    await turns()
+    expect(begun).toEqual(['t-0@0'])
+    close('t-0@0').resolve()
+    await until('the next has begun', () => begun.length === 2)
+  })
+
+  test('2, two partitions have one each in flight, in their own lanes', async () => {
+    const { handler, begun, close } = openHandler()
+    const bench = new DispatcherBench(handler, { concurrency: 2 })
+    for (const partition of bench.assign({ partition: 0 }, { partition: 1 }, { partition: 2 }))
+      bench.feed(partition, [0, 1])
+    await until('two have begun', () => begun.length === 2)
+    await turns()
+    expect(begun).toEqual(['t-0@0', 't-1@0'])
+    expect(bench.ledger.flights().map(({ partitionId }) => partitionId)).toEqual([0, 1])
+    close('t-1@0').resolve()
+    await until('a third has begun', () => begun.length === 3)
+    expect(bench.ledger.flights().length).toBe(2)
+  })
+})
+
+describe('a handler that fails', () => {
+  test.each<[string, Handler]>([
+    ['throws', () => throwing(new Error('no'))],
+    ['rejects', () => Promise.reject(new Error('no'))],
+    ['throws null', () => throwing(null)],
+    [
+      'returns something whose `then` cannot be read',
+      () => Object.defineProperty({}, 'then', { get: () => throwing(new Error('trap')) }),
+    ],
+  ])(
+    'because it %s is called again, with a higher attempt, and then its partition stands still',
+    async (_, handler) => {
+      const attempts: number[] = []
+      const bench = new DispatcherBench((message, context) => {
+        attempts.push(context.attempt)
+        return handler(message, context)
+      })
+      const [partition] = bench.assign({ partition: 0, offset: 5 })
+      if (partition === undefined) throw new Error('no partition')
+      bench.feed(partition, range(5, 9))
+      await until('it is exhausted', () => bench.posted.length === 3)
+      expect(attempts).toEqual([1, 2, 3])
+      expect(bench.posted).toMatchObject([
+        { type: 'failed', partitionId: 0, offset: '5', attempt: 1, outcome: 'retry', retryInMs: 1 },
+        { type: 'failed', partitionId: 0, offset: '5', attempt: 2, outcome: 'retry', retryInMs: 2 },
+        { type: 'failed', partitionId: 0, offset: '5', attempt: 3, outcome: 'paused', retryInMs: null },
+      ])
+      await turns()
+      expect([bench.toCommit(partition), bench.position(partition)]).toEqual([5, 5])
+      expect(partition.buffer.bytes).toBe(0)
+      expect(bench.ledger.counters).toEqual({ finished: 0, failed: 1, retried: 2 })
+      expect(bench.ledger.flights()).toEqual([])
+    },
+  )
+
+  test('is not called again after a NonRetriableError', async () => {
+    const bench = new DispatcherBench(() => throwing(new NonRetriableError('never')))
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0])
+    await until('it is exhausted', () => bench.posted.length === 1)
+    expect(bench.posted).toMatchObject([{ attempt: 1, outcome: 'paused' }])
+  })
+
+  test('has its message passed over when onExhausted says skip', async () => {
+    const bench = new DispatcherBench(({ offset }) => (offset === '1' ? throwing(new Error('no')) : undefined), {
+      onExhausted: 'skip',
+    })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, range(0, 3))
+    await until('all are finished', () => bench.toCommit(partition) === 3)
+    expect(bench.ledger.counters).toEqual({ finished: 3, failed: 1, retried: 2 })
+    expect(bench.posted.at(-1)).toMatchObject({ offset: '1', outcome: 'skipped', retryInMs: null })
+  })
+
+  test('begins at attempt 1 again with the next message', async () => {
+    const attempts: string[] = []
+    const bench = new DispatcherBench(({ offset }, { attempt }) => {
+      attempts.push(`${offset} attempt ${attempt}`)
+      if (attempt === 1) throw new Error('no')
+    })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0, 1])
+    await until('both are finished', () => bench.toCommit(partition) === 2)
+    expect(attempts).toEqual(['0 attempt 1', '0 attempt 2', '1 attempt 1', '1 attempt 2'])
+  })
+
+  test('holds up its own partition only', async () => {
+    const bench = new DispatcherBench(({ partition }) => (partition === 0 ? throwing(new Error('no')) : undefined), {
+      retry: { attempts: 2, initialDelayMs: 60_000, maxDelayMs: 60_000 },
+    })
+    const [failing, other] = bench.assign({ partition: 0 }, { partition: 1 })
+    if (failing === undefined || other === undefined) throw new Error('no partition')
+    bench.feed(failing, range(0, 3))
+    bench.feed(other, range(0, 3))
+    await until('the other one is through', () => bench.toCommit(other) === 3)
+    expect(failing.handling).toBe('waiting')
+    expect(bench.ledger.flights()).toEqual([])
+    await bench.dispatcher.close()
+  })
+
+  test('a million times a second is counted, but not reported a million times a second', async () => {
+    const bench = new DispatcherBench(() => throwing('no'), {
+      onExhausted: 'skip',
+      retry: { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 },
+    })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, range(0, 5_000))
+    await until('all are passed over', () => bench.toCommit(partition) === 5_000)
+    expect(bench.ledger.counters.failed).toBe(5_000)
+    expect(bench.posted.length).toBeLessThan(2_000)
+  })
+})
+
+describe('main halts the handling', () => {
+  test('between two messages of a synchronous handler, without the event loop', async () => {
+    const bench: DispatcherBench = new DispatcherBench(({ offset }) => {
+      if (offset === '1') bench.ledger.raise(Control.pause)
+    })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, range(0, 5))
+    await until('the first two are finished', () => bench.toCommit(partition) === 2)
+    await bench.dispatcher.quiesce()
+    await turns()
+    expect(bench.toCommit(partition)).toBe(2)
+    bench.ledger.clear(Control.pause)
+    bench.dispatcher.scheduleAll()
+    await until('the others are finished', () => bench.toCommit(partition) === 5)
+  })
+
+  test('and is told when the handler in flight has come back', async () => {
+    const { handler, begun, close } = openHandler()
+    const bench = new DispatcherBench(handler, { concurrency: 2 })
+    for (const partition of bench.assign({ partition: 0 }, { partition: 1 })) bench.feed(partition, [0, 1])
+    await until('both have begun', () => begun.length === 2)
+    bench.ledger.raise(Control.pause)
+    let quiet = false
+    const quiesced = bench.dispatcher.quiesce().then(() => {
+      quiet = true
+    })
+    close('t-0@0').resolve()
+    await turns()
+    expect(quiet).toBe(false)
+    close('t-1@0').reject(new Error('no'))
+    await quiesced
+    expect(bench.ledger.flights()).toEqual([])
+    expect(begun.length).toBe(2)
+  })
+
+  test('and a retry that gets due meanwhile waits for the resume, with its attempt', async () => {
+    const attempts: number[] = []
+    const bench = new DispatcherBench((_, { attempt }) => {
+      attempts.push(attempt)
+      if (attempt === 1) {
+        bench.ledger.raise(Control.pause)
+        throw new Error('no')
+      }
+    })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0])
+    await until('the retry is due', () => attempts.length === 1 && partition.handling === 'idle')
+    await turns()
+    expect(attempts).toEqual([1])
+    bench.ledger.clear(Control.pause)
+    bench.dispatcher.scheduleAll()
+    await until('it is finished', () => bench.toCommit(partition) === 1)
+    expect(attempts).toEqual([1, 2])
+  })
+
+  test('and under stop no retry is waited for', async () => {
+    const bench = new DispatcherBench(() => throwing(new Error('no')), {
+      retry: { attempts: 2, initialDelayMs: 60_000, maxDelayMs: 60_000 },
+    })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0])
+    await until('it waits', () => partition.handling === 'waiting')
+    bench.ledger.raise(Control.stop)
+    await bench.dispatcher.quiesce()
+    expect(partition.handling).toBe('idle')
+    expect(bench.toCommit(partition)).toBe(0)
+  })
+
+  test('and a handler that gives up because of the stop exhausts nothing', async () => {
+    const { handler, begun, close } = openHandler()
+    const bench = new DispatcherBench(handler, {
+      onExhausted: 'skip',
+      retry: { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 },
+    })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0, 1])
+    await until('it has begun', () => begun.length === 1)
+    bench.ledger.raise(Control.stop)
+    const call = close('t-0@0')
+    expect(call.cancelled()).toBe(true)
+    call.reject(new Error('aborted'))
+    await bench.dispatcher.quiesce()
+    expect(bench.toCommit(partition)).toBe(0)
+    expect(bench.posted).toEqual([])
+    expect(bench.ledger.counters.failed).toBe(0)
+  })
+})
+
+describe('a lease that is over', () => {
+  test('lets no message begin until it is extended', async () => {
+    fresh()
+    const bench = new DispatcherBench(recording())
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.ledger.extendLease(monotonicMs() - 1)
+    bench.feed(partition, [0, 1])
+    await turns(20)
+    expect(seen).toEqual([])
+    bench.ledger.extendLease(monotonicMs() + 60_000)
+    await until('both are finished', () => bench.toCommit(partition) === 2)
+  })
+})
+
+describe('a partition that is revoked', () => {
+  test('is dropped between two messages of a synchronous handler, without the event loop', async () => {
+    fresh()
+    const bench: DispatcherBench = new DispatcherBench(
+      recording(({ offset }) => {
+        if (offset === '1' && revoked !== undefined) bench.revoke(revoked)
+      }),
+    )
+    const [revoked, other] = bench.assign({ partition: 0 }, { partition: 1 })
+    if (revoked === undefined || other === undefined) throw new Error('no partition')
+    bench.feed(revoked, range(0, 5))
+    bench.feed(other, range(0, 1))
+    await until('the other one is through', () => bench.toCommit(other) === 1)
+    expect(seen).toEqual(['0@0', '0@1', '1@0'])
+    expect(bench.toCommit(revoked)).toBe(1)
+    expect(bench.ledger.control).toBe(0)
+    expect([...bench.partitions]).toEqual([other])
+  })
+
+  test.each(['resolve', 'reject'] as const)('while its handler runs has the outcome dropped: %s', async (outcome) => {
+    const { handler, begun, close } = openHandler()
+    const bench = new DispatcherBench(handler)
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0, 1])
+    await until('it has begun', () => begun.length === 1)
+    bench.revoke(partition)
+    expect(close('t-0@0')[outcome](new Error('no') as never)).toBeUndefined()
+    await bench.dispatcher.quiesce()
+    await turns()
+    expect(bench.toCommit(partition)).toBe(0)
+    expect(bench.ledger.counters).toEqual({ finished: 0, failed: 0, retried: 0 })
+    expect(bench.ledger.flights()).toEqual([])
+    expect([bench.posted, begun.length]).toEqual([[], 1])
+  })
+
+  test('and comes back waits until the old handler has ended, while others go on', async () => {
+    const { handler, begun, close } = openHandler()
+    const bench = new DispatcherBench(handler, { concurrency: 2 })
+    const [old] = bench.assign({ partition: 0 })
+    if (old === undefined) throw new Error('no partition')
+    bench.feed(old, [0, 1])
+    await until('it has begun', () => begun.length === 1)
+    bench.partitions.drop([old.id])
+    const [again, other] = bench.assign({ partition: 0 }, { partition: 1 })
+    if (again === undefined || other === undefined) throw new Error('no partition')
+    bench.feed(again, [0, 1])
+    bench.feed(other, [0])
+    await until('the other one has begun', () => begun.length === 2)
+    await turns()
+    expect(begun).toEqual(['t-0@0', 't-1@0'])
+    close('t-0@0').resolve()
+    await until('the new one has begun', () => begun.length === 3)
+    expect(bench.toCommit(old)).toBe(0)
+    close('t-0@0').resolve()
+    await until('the new one has finished its first', () => bench.toCommit(again) === 1)
+  })
+})
+
+const throwing = (thrown: unknown): never => {
+  throw thrown
+}

@@ -1,0 +1,221 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { range } from '../support/data/batches.js'
+import { FakeCluster } from '../support/data/fake-cluster.js'
+import { FetcherBench } from '../support/data/fetcher-bench.js'
+import { turns, until } from '../support/data/until.js'
+
+const running: { bench: FetcherBench; cluster: FakeCluster }[] = []
+const start = (cluster: FakeCluster, options?: ConstructorParameters<typeof FetcherBench>[1]) => {
+  const bench = new FetcherBench(cluster, options)
+  running.push({ bench, cluster })
+  bench.fetcher.start()
+  return bench
+}
+
+afterEach(() => {
+  for (const { bench, cluster } of running.splice(0)) {
+    bench.fetcher.close()
+    cluster.connection().close()
+    expect(bench.faults).toEqual([])
+  }
+})
+
+describe('the fetcher', () => {
+  test('fills the buffers of all partitions in order, each from the node that leads it', async () => {
+    const cluster = new FakeCluster(3, (partition) => partition % 2)
+    for (const partition of range(0, 3)) cluster.produce(partition, 250)
+    const bench = start(cluster)
+    await until('everything is fetched', () => bench.page.position(0) === 250n && bench.page.position(1) === 250n)
+    await until('the third is fetched', () => bench.page.position(2) === 250n)
+    for (const index of range(0, 3)) {
+      expect(bench.drain(bench.get(index))).toEqual(range(0, 250))
+      expect(cluster.fetchesOf(index).every(({ node }) => node === index % 2)).toBe(true)
+      expect(bench.page.highWatermark(index)).toBe(250n)
+    }
+    expect(cluster.lookUps).toBe(1)
+  })
+
+  test('asks for more before the messages of the last answer are handled', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.produce(0, 100)
+    const bench = start(cluster)
+    await until('the next Fetch is under way', () => cluster.fetches.length === 2)
+    expect(bench.get(0).buffer.bytes).toBe(100 * 10_000)
+  })
+
+  test('leaves a partition with a full buffer out, comes back for it soon, and never holds up the others', async () => {
+    const cluster = new FakeCluster(2)
+    cluster.produce(0, 5_000)
+    const bench = start(cluster)
+    await until('the buffer is full', () => cluster.fetches.at(-1)?.request.partitions.length === 1)
+    expect(bench.get(0).buffer.bytes).toBeLessThanOrEqual(8 * 1024 * 1024)
+    expect(cluster.fetches.at(-1)?.request.maxWaitMs).toBeLessThanOrEqual(100)
+    cluster.produce(1, 10)
+    await until('the other one is fetched', () => bench.page.position(1) === 10n)
+    const fetched = Number(bench.page.position(0))
+    bench.drain(bench.get(0))
+    await until('the first one is fetched again', () => Number(bench.page.position(0)) > fetched)
+  })
+
+  test('sends nothing while all buffers are full, and goes on when one has room', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.produce(0, 5_000)
+    const bench = start(cluster)
+    await until('the buffer is full', () => bench.get(0).buffer.bytes > 8 * 1024 * 1024)
+    const sent = cluster.fetches.length
+    await turns(50)
+    expect(cluster.fetches.length).toBe(sent)
+    bench.drain(bench.get(0))
+    await until('it is fetched again', () => cluster.fetches.length > sent)
+  })
+
+  test('ignores the answer for a partition that was dropped meanwhile', async () => {
+    const cluster = new FakeCluster(1)
+    const bench = start(cluster)
+    await until('a Fetch is held', () => cluster.fetches.length === 1)
+    const dropped = bench.get(0)
+    bench.partitions.drop([dropped.id])
+    cluster.produce(0, 10)
+    await turns()
+    expect(dropped.buffer.empty).toBe(true)
+    expect(bench.page.position(0)).toBe(0n)
+  })
+
+  test('takes up partitions that are added later', async () => {
+    const cluster = new FakeCluster(2)
+    const bench = start(cluster)
+    bench.partitions.drop([1])
+    await until('a Fetch is held', () => cluster.fetches.length === 1)
+    const [added] = bench.partitions.add([{ id: 7, topic: 't', partition: 1, index: 1, offset: '3' }], bench.page)
+    bench.fetcher.take()
+    cluster.produce(1, 10)
+    cluster.produce(0, 1)
+    await until('it is fetched', () => bench.page.position(1) === 10n)
+    expect(added === undefined ? [] : bench.drain(added)).toEqual(range(3, 10))
+  })
+
+  test('does not ask a broker in a tight loop that answers nothing without having waited', async () => {
+    const cluster = new FakeCluster(1)
+    start(cluster, { consumer: { maxWaitTimeInMs: 0 } })
+    await until('it has asked', () => cluster.fetches.length > 0)
+    const asked = cluster.fetches.length
+    await until('it asks again', () => cluster.fetches.length >= asked + 2)
+    await turns(100)
+    expect(cluster.fetches.length).toBeLessThan(asked + 100)
+  })
+})
+
+describe('a leader that moves', () => {
+  test.each(['NOT_LEADER_FOR_PARTITION', 'FENCED_LEADER_EPOCH', 'UNKNOWN_TOPIC_OR_PARTITION'])(
+    'is looked up again after %s, and nothing is lost or fetched twice',
+    async (error) => {
+      const cluster = new FakeCluster(2)
+      const bench = start(cluster)
+      await until('a Fetch is held', () => cluster.fetches.length === 1)
+      cluster.partition(0).leader = 2
+      cluster.partition(0).errors.push(error)
+      cluster.produce(0, 10)
+      cluster.produce(1, 10)
+      await until('both are fetched', () => bench.page.position(0) === 10n && bench.page.position(1) === 10n)
+      expect(bench.drain(bench.get(0))).toEqual(range(0, 10))
+      expect(cluster.fetches.at(-1)?.node).toBe(2)
+      expect(cluster.lookUps).toBe(2)
+    },
+  )
+
+  test('is looked up again when its node does not answer', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.broken.set(1, 1)
+    cluster.produce(0, 10)
+    const bench = start(cluster)
+    await until('it is fetched', () => bench.page.position(0) === 10n)
+    expect(cluster.lookUps).toBe(2)
+  })
+
+  test('causes no storm while nobody leads', async () => {
+    const cluster = new FakeCluster(8, () => -1)
+    const bench = start(cluster)
+    await until('it has been said', () => bench.lines.length > 0)
+    expect(cluster.lookUps).toBe(3)
+    expect(bench.lines).toMatchObject([{ level: 40, msg: expect.stringContaining('8 partition(s)') }])
+    const beganMs = performance.now()
+    await until('it looks for the fifth time', () => cluster.lookUps === 5)
+    expect(performance.now() - beganMs).toBeGreaterThan(300)
+    for (const partition of cluster.partitions) partition.leader = 1
+    cluster.produce(0, 1)
+    await until('it goes on', () => bench.page.position(0) === 1n)
+  })
+})
+
+describe('an offset that is not on the broker', () => {
+  test.each([
+    [true, 100, range(100, 150)],
+    [false, 150, []],
+  ])('is replaced as fromBeginning: %s says, with a message', async (fromBeginning, to, handled) => {
+    const cluster = new FakeCluster(1)
+    cluster.partition(0).start = 100
+    cluster.produce(0, 150)
+    const bench = start(cluster, { fromBeginning, offset: 7 })
+    await until('it has gone on to the end', () => bench.page.position(0) === 150n)
+    expect(bench.posted).toEqual([{ type: 'offset-reset', partitionId: 0, from: '7', to: String(to) }])
+    expect(bench.get(0).buffer.head?.nextOffset).toBe(to)
+    expect(bench.drain(bench.get(0))).toEqual(handled)
+  })
+
+  test('is replaced again and again with pauses in between', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.partition(0).errors.push(...range(0, 2).map(() => 'OFFSET_OUT_OF_RANGE'))
+    cluster.produce(0, 5)
+    const bench = start(cluster)
+    await until('it is fetched', () => bench.page.position(0) === 5n)
+    expect(cluster.resets).toBe(2)
+    expect(cluster.lookUps).toBe(2)
+    expect(bench.drain(bench.get(0))).toEqual(range(0, 5))
+  })
+})
+
+describe('a partition that cannot be read', () => {
+  test('stands still with a message, while the others go on', async () => {
+    const cluster = new FakeCluster(2)
+    cluster.partition(0).undecodable = new Error('No codec for snappy.')
+    cluster.produce(0, 5)
+    cluster.produce(1, 5)
+    const bench = start(cluster)
+    await until('it stands still', () => bench.posted.length === 1)
+    expect(bench.posted).toMatchObject([
+      { type: 'partition-paused', partitionId: 0, offset: '5', error: { message: 'No codec for snappy.' } },
+    ])
+    expect(bench.drain(bench.get(0))).toEqual(range(0, 5))
+    cluster.produce(1, 5)
+    await until('the other one goes on', () => bench.page.position(1) === 10n)
+    expect(cluster.fetches.at(-1)?.request.partitions.map(({ partition }) => partition)).toEqual([1])
+  })
+
+  test('because of an ACL is said so once for the topic, and tried again much later', async () => {
+    const cluster = new FakeCluster(2)
+    for (const { errors } of cluster.partitions) errors.push('TOPIC_AUTHORIZATION_FAILED')
+    const bench = start(cluster)
+    await until('it is said', () => bench.lines.some(({ level }) => level === 50))
+    await turns(20)
+    expect(bench.lines.filter(({ level }) => level === 50)).toMatchObject([
+      { topic: 't', partitions: [0, 1], msg: expect.stringContaining('READ') },
+    ])
+    expect(cluster.fetches.length).toBe(1)
+  })
+})
+
+describe('with a rack id', () => {
+  test('messages come from the replica that the leader prefers, and from the leader when that one fails', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.partition(0).preferredReadReplica = 5
+    cluster.produce(0, 10)
+    const bench = start(cluster, { consumer: { rackId: 'here' } })
+    await until('it is fetched', () => bench.page.position(0) === 10n)
+    expect(cluster.fetches.map(({ node }) => node).slice(0, 2)).toEqual([1, 5])
+    cluster.partition(0).preferredReadReplica = -1
+    cluster.broken.set(5, 1)
+    cluster.produce(0, 10)
+    await until('the rest is fetched', () => bench.page.position(0) === 20n)
+    expect(cluster.fetches.at(-1)?.node).toBe(1)
+  })
+})

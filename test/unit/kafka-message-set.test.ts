@@ -1,0 +1,89 @@
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { loadCodecs } from '#src/kafka/codecs.js'
+import type { Message } from '#src/kafka/face.js'
+import { decodeRecordSet } from '#src/kafka/record-set.js'
+import { encodeBatch, kafkajsFile, plainRecords } from './kafka-record-encoder.js'
+
+const codecs = await loadCodecs({})
+
+const decode = (set: Buffer, fetchOffset = 0) =>
+  decodeRecordSet(set, { topic: 't', partition: 0, fetchOffset, maxBytes: 1 << 20, aborted: [], codecs })
+
+interface OldMessage {
+  readonly offset: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly timestamp: number
+}
+
+const Encoder = kafkajsFile('protocol/encoder')
+const encodeMessage = kafkajsFile('protocol/message')
+
+const entry = (magic: number, { offset, ...message }: OldMessage & { compression?: number }): Buffer => {
+  const encoded = encodeMessage({ version: magic })(message)
+  return new Encoder().writeInt64(offset).writeInt32(encoded.size()).writeEncoder(encoded).buffer
+}
+
+const compressed = (magic: number, messages: readonly OldMessage[]): Buffer => {
+  const base = messages[0]?.offset ?? 0
+  const inner = messages.map((message) =>
+    entry(magic, magic === 1 ? { ...message, offset: message.offset - base } : message),
+  )
+  const value = gzipSync(Buffer.concat(inner))
+  return entry(magic, { offset: messages.at(-1)?.offset ?? 0, key: null, value, timestamp: 1, compression: 1 })
+}
+
+const bytes = fc.option(fc.uint8Array({ maxLength: 30 }).map((array) => Buffer.from(array)))
+const messages = fc
+  .array(fc.record({ key: bytes, value: bytes, timestamp: fc.nat() }), { minLength: 1, maxLength: 10 })
+  .chain((list) => fc.nat(2 ** 31).map((base) => list.map((item, index) => ({ ...item, offset: base + index }))))
+
+describe('messages of formats 0 and 1', () => {
+  it.each([0, 1])('are what kafkajs makes of them, plain and compressed (format %i)', async (magic) => {
+    const Decoder = kafkajsFile('protocol/decoder')
+    const decodeTheirs = kafkajsFile('protocol/messageSet/decoder')
+    await fc.assert(
+      fc.asyncProperty(messages, fc.boolean(), async (list, zip) => {
+        const set = zip ? compressed(magic, list) : Buffer.concat(list.map((item) => entry(magic, item)))
+        const theirs = await decodeTheirs(new Decoder(set), set.length)
+        const { batch, undecodable } = await decode(set)
+        expect(undecodable).toBeNull()
+        expect(batch?.messages.map(({ offset, key, value }) => ({ offset, key, value }))).toEqual(
+          theirs.map(({ offset, key, value }: Message) => ({ offset, key, value })),
+        )
+        expect(batch?.messages.map(({ timestamp }) => timestamp)).toEqual(
+          list.map(({ timestamp }) => (magic === 0 ? '-1' : String(timestamp))),
+        )
+        expect(batch?.offsets).toEqual(list.map(({ offset }) => offset))
+        expect(batch?.nextOffset).toBe((list.at(-1)?.offset ?? 0) + 1)
+      }),
+    )
+  })
+
+  it('may stand before batches of format 2, as in a topic that was upgraded', async () => {
+    const old = entry(1, { offset: 0, key: null, value: Buffer.from('old'), timestamp: 5 })
+    const { batch } = await decode(Buffer.concat([old, encodeBatch({ baseOffset: 1, records: plainRecords(1, 1) })]))
+    expect(batch?.messages.map(({ value }) => value?.toString())).toEqual(['old', 'v1'])
+  })
+
+  it('below the fetch offset are not shown, also inside a compressed one', async () => {
+    const list = [5, 6, 7].map((offset) => ({ offset, key: null, value: Buffer.from(`v${offset}`), timestamp: 0 }))
+    const { batch } = await decode(compressed(1, list), 7)
+    expect(batch?.messages.map(({ offset }) => offset)).toEqual(['7'])
+  })
+
+  it('with a codec that is not there name the package to install', async () => {
+    const wrapper = entry(1, { offset: 3, key: null, value: Buffer.from('?'), timestamp: 0, compression: 3 })
+    const { undecodable } = await decode(wrapper)
+    expect(undecodable).toMatchObject({ code: 'KCP_CODEC_MISSING', offset: '3' })
+    expect(undecodable?.message).toContain('Install kafkajs-lz4')
+  })
+
+  it('that are damaged are undecodable', async () => {
+    const set = entry(1, { offset: 0, key: Buffer.from('k'), value: Buffer.from('v'), timestamp: 0 })
+    set.writeInt32BE(1_000, 26)
+    expect((await decode(set)).undecodable).toMatchObject({ code: 'KCP_BATCH_UNDECODABLE' })
+  })
+})

@@ -1,0 +1,50 @@
+import { isMainThread, workerData } from 'node:worker_threads'
+import { effectiveConfig } from '../src/config/mask-secrets.js'
+import type { Handler } from '../src/data/handler.js'
+import { loadHandler } from '../src/data/handler-loader.js'
+import { Runtime } from '../src/data/runtime.js'
+import { PoolError } from '../src/errors.js'
+import { toErrorData } from '../src/protocol/error-data.js'
+import type { SlotTask, ThreadData } from '../src/protocol/messages.js'
+
+/*
+ * The entry of a worker thread. Loading it makes the thread a warm spare: kafkajs and the handlers are on their way in
+ * before any slot asks. Nothing here awaits at the top level, and nothing that fails to load ends the thread: the task
+ * that needs it rejects instead.
+ */
+
+if (isMainThread) {
+  throw new PoolError('KCP_INTERNAL', 'workers/consumer is the entry of a worker thread: use ConsumerPool instead')
+}
+
+/** Starts it now; a failure waits for whoever asks. */
+const early = <T>(load: () => Promise<T>): Promise<T> => {
+  const loading = load()
+  loading.catch(() => {})
+  return loading
+}
+
+const kafka = early(() => import('../src/kafka/connection.js'))
+
+const { handlers = [] } = (workerData ?? {}) as Partial<ThreadData>
+const preloaded: ReadonlyMap<string, Promise<Handler>> = new Map(
+  handlers.map((url) => [url, early(() => loadHandler(url))]),
+)
+
+/**
+ * Fills a slot until it is told to stop.
+ *
+ * @throws an `ErrorData` record, not an `Error`: it crosses the thread boundary whole
+ */
+export default async (task: SlotTask) => {
+  const runtime = new Runtime(task, {
+    loadHandler: (url) => preloaded.get(url) ?? loadHandler(url),
+    createConnection: async (options) => (await kafka).createConnection(options),
+    effectiveConfig,
+  })
+  try {
+    return await runtime.run()
+  } catch (error) {
+    throw toErrorData(error)
+  }
+}

@@ -3,16 +3,28 @@ import { defineConfig } from 'vitest/config'
 // Tests run against the compiled code in dist (imports of `#src/...`), which is what users get.
 const common = { server: { deps: { external: [/\/dist\//] } } }
 
+// One kind after the other: tests that measure time must not share the cores with others.
+const turn = (groupOrder: number) => ({ sequence: { groupOrder } })
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...common, name: 'unit', include: ['test/unit/**/*.test.ts'] } },
-      { test: { ...common, name: 'threads', include: ['test/threads/**/*.test.ts'], testTimeout: 30_000 } },
+      { test: { ...common, ...turn(1), name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
         test: {
           ...common,
+          ...turn(2),
+          name: 'threads',
+          include: ['test/threads/**/*.test.ts'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          ...common,
+          ...turn(3),
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/faults/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

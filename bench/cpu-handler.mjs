@@ -3,6 +3,7 @@
  * same function in the same number of bare threads without Kafka. The contenders run in turn.
  */
 import os from 'node:os'
+import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { ConsumerPool } from '#src/index.js'
 import { iterationsPerMs } from './support/burn.mjs'
@@ -52,21 +53,26 @@ await withKafka(async (cluster) => {
   // Enough that no partition runs dry before the last call that counts.
   const topic = await filledTopic(cluster, { messages: Math.ceil(callsFor(Math.min(...WORK_MS)) * 1.25) })
   const perMs = iterationsPerMs()
-  const rows = [['work per message', 'calls', 'bare threads', 'pool', 'ratio of medians', 'ratio by round']]
+  const rows = [['work per message', 'calls', 'bare threads', 'pool', 'ratio of medians', 'by round', 'CPU ms a call']]
   const results = []
   for (const workMs of WORK_MS) {
     const rates = { bare: [], pool: [] }
+    const cpu = { bare: [], pool: [] }
     for (let round = 0; round < rounds; round++) {
       for (const contender of ['bare', 'pool']) {
         const meter = Meter.create({ target: callsFor(workMs) })
         giveToThreads({ meter: meter.shared, iterations: Math.round(perMs * workMs) })
-        const rate = contender === 'bare' ? await bareRate(meter) : await poolRate(meter, cluster, topic)
-        rates[contender].push(rate)
+        const before = process.cpuUsage()
+        rates[contender].push(await (contender === 'bare' ? bareRate(meter) : poolRate(meter, cluster, topic)))
+        const { user, system } = process.cpuUsage(before)
+        cpu[contender].push((user + system) / 1_000 / meter.shared.target)
       }
     }
     const ratio = median(rates.pool) / median(rates.bare)
     const byRound = rates.pool.map((rate, round) => (rate / rates.bare[round]).toFixed(3)).join(' ')
-    rows.push([`${workMs} ms`, callsFor(workMs), median(rates.bare), median(rates.pool), ratio.toFixed(3), byRound])
+    const cpuMs = `${median(cpu.bare).toFixed(3)} → ${median(cpu.pool).toFixed(3)}`
+    const medians = [median(rates.bare), median(rates.pool), ratio.toFixed(3)]
+    rows.push([`${workMs} ms`, callsFor(workMs), ...medians, byRound, cpuMs])
     results.push({ workMs, ratio })
   }
   console.log(`calls a second, medians of ${rounds} rounds, ${threads} threads`)

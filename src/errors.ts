@@ -47,11 +47,11 @@ export interface ErrorContext {
 export class PoolError extends Error {
   override readonly name = 'PoolError'
   readonly code: ErrorCode
-  readonly slot?: number
-  readonly groupId?: string
-  readonly topic?: string
-  readonly partition?: number
-  readonly offset?: string
+  declare readonly slot?: number
+  declare readonly groupId?: string
+  declare readonly topic?: string
+  declare readonly partition?: number
+  declare readonly offset?: string
 
   constructor(code: ErrorCode, message: string, context: ErrorContext & { readonly cause?: unknown } = {}) {
     const { cause, ...where } = context

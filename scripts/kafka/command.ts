@@ -43,9 +43,10 @@ export const runCommand = async (
       return
     }
     const broker = await start(options)
+    const asked = Promise.race(['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => once(process, signal)))
     console.log(`KAFKA_BROKERS=${broker.brokers.join(',')}`)
     console.error(`Kafka ${broker.version} is running; Ctrl-C stops it.`)
-    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), once(process, 'SIGHUP')])
+    await asked
     await broker.stop()
   } catch (error) {
     if (!(error instanceof Error)) throw error

@@ -1,4 +1,4 @@
-import { type Logger, type LoggerOptions, pino } from 'pino'
+import { type Logger, type LoggerOptions, pino, stdSerializers } from 'pino'
 import { createLogger } from '../telemetry/logger.js'
 import { formatLogLine } from './log-line.js'
 import type { Paint } from './paint.js'
@@ -28,5 +28,9 @@ export const commandLog = (
   }
   const options: LoggerOptions = { ...configured, ...(level === undefined ? {} : { level }) }
   if (screen === null || options.transport !== undefined) return createLogger(options)
-  return pino({ level: 'info', ...options }, { write: (line) => screen.write(formatLogLine(line, screen.paint)) })
+  const serializers = { err: stdSerializers.errWithCause, ...options.serializers }
+  return pino(
+    { level: 'info', ...options, serializers },
+    { write: (line) => screen.write(formatLogLine(line, screen.paint)) },
+  )
 }

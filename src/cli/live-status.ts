@@ -10,6 +10,7 @@ const REDRAW_MS = 1_000
 export class LiveStatus {
   readonly #line: LiveLine
   readonly #timer: NodeJS.Timeout
+  readonly #atExit = (): void => this.#line.close()
 
   constructor(pool: ConsumerPool, screen: Screen, others: readonly Screen[], paint: Paint) {
     this.#line = new LiveLine(screen, others)
@@ -20,10 +21,12 @@ export class LiveStatus {
       before = now
     }
     this.#timer = setInterval(draw, REDRAW_MS)
-    draw()
+    // A second signal ends the process on the spot: the shell's prompt is not to stand behind the status.
+    process.once('exit', this.#atExit)
   }
 
   close(): void {
+    process.off('exit', this.#atExit)
     clearInterval(this.#timer)
     this.#line.close()
   }

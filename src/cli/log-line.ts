@@ -16,7 +16,7 @@ const LEVELS: readonly (readonly [from: number, label: string, color: Color])[] 
 const PLACED = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'slot', 'err'])
 
 /** Long, and only of use beside the broker's own logs: they are in the JSON that a pipe gets. */
-const LONG_WINDED = new Set(['memberId', 'threadId', 'generation', 'protocol', 'leader'])
+const LONG_WINDED = new Set(['memberId', 'threadId'])
 
 const DEBUG = 20
 const SLOT_WIDTH = 'slot 00'.length
@@ -55,20 +55,17 @@ const fields = (entry: Entry, all: boolean): string => {
   return [...(where === null ? [] : [where]), ...rest].join(' ')
 }
 
-/** Our own errors say all in their message; their stack is ours and tells the user nothing. A cause's does. */
-const stackOf = ({ type, stack }: Entry): string => {
-  if (typeof stack !== 'string') return ''
-  if (type !== 'PoolError') return stack.slice(stack.indexOf('\n') + 1)
-  const cause = stack.indexOf('\ncaused by: ')
-  return cause < 0 ? '' : stack.slice(cause + 1)
-}
+const isFrame = (line: string): boolean => /^\s+at /.test(line)
 
+/** Our own errors say all in their message; their stack is ours and tells the user nothing. That of a cause does. */
 const errorLines = (error: unknown): string[] => {
-  if (!isRecord(error)) return []
-  const { type, code, message } = error
-  const name = typeof code === 'string' ? code : String(type ?? 'Error')
-  const text = `${name}: ${typeof message === 'string' ? message : formatValue(error)}\n${stackOf(error)}`
-  return text.split('\n').filter((line) => line.trim() !== '')
+  if (!isRecord(error)) return error === undefined ? [] : [formatValue(error)]
+  const { type, name = type, code, message, stack, cause } = error
+  const label = typeof code === 'string' ? code : String(name ?? 'Error')
+  const said = `${label}: ${typeof message === 'string' ? message : formatValue(error)}`
+  const frames = name === 'PoolError' || typeof stack !== 'string' ? [] : stack.split('\n').filter(isFrame)
+  const [because, ...deeper] = errorLines(cause)
+  return [...said.split('\n'), ...frames, ...(because === undefined ? [] : [`caused by ${because}`, ...deeper])]
 }
 
 const clock = (time: unknown): string => {

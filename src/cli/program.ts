@@ -25,6 +25,12 @@ const positive = (value: string): number => {
   return number
 }
 
+const RUN_DESCRIPTION =
+  'Consumes topics on every core. Each thread runs the handler, a module whose default export is a function of ' +
+  '(message, context). A configuration file (--config, or found from here upwards: kafka-consumer-pool.config.js, ' +
+  '.kafka-consumer-poolrc.json, or a key of package.json) holds the options of ConsumerPool; what the command line ' +
+  'says wins over it.'
+
 const RUN_HELP = `
 Examples:
   One thread for each core, each with its own connection and its own membership in the group:
@@ -41,19 +47,10 @@ Exit codes:
   0        stopped by SIGINT or SIGTERM, after what was in flight had finished
   1        wrong usage, or the pool could not start
   70       the pool gave up: every slot is parked, or too many crashes bore no fruit
-  130/143  a second SIGINT or SIGTERM ended the process at once
-`
+  130/143  a second SIGINT or SIGTERM ended the process at once`
 
 const addRun = (program: Command): void => {
-  const run = program
-    .command('run')
-    .summary('consume topics with a handler')
-    .description(
-      `Consumes topics on every core: each thread runs the handler, a module whose default export is
-a function of (message, context). A configuration file (--config, or found as for any tool: in
-package.json, as .kafka-consumer-poolrc.json, kafka-consumer-pool.config.js, …) holds the same
-object as the options of ConsumerPool; what the command line says wins over it.`,
-    )
+  const run = program.command('run').summary('consume topics with a handler').description(RUN_DESCRIPTION)
   run
     .option('--handler <module>', 'module of the handler')
     .option('--brokers <host:port>', 'brokers to begin with; more than one with commas, or given again', list)
@@ -91,7 +88,6 @@ export const createProgram = (): Command => {
     .description(description)
     .version(version)
     .showHelpAfterError('(kafka-consumer-pool run --help says more)')
-    .configureHelp({ showGlobalOptions: true })
   addRun(program)
   return program
 }

@@ -12,7 +12,7 @@ import { UsageError } from './usage-error.js'
 
 const explain = (error: unknown): string => {
   // Our own errors say in one message what happened and what to do; anything else is a fault that needs its stack.
-  if (error instanceof PoolError) return `${error.message} (${error.code})`
+  if (error instanceof PoolError) return `${error.code}: ${error.message}`
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 

@@ -33,6 +33,7 @@ type Part = readonly [text: string, color: Color | null]
 /** What the line says, the most important first. Zeros that are good news stay plain, numbers that are not stand out. */
 const parts = (before: Snapshot, now: Snapshot): Part[] => {
   const { state, slots, totals } = now.status
+  if (slots.length === 0) return [[state, STATE_COLORS[state]]]
   const running = slots.filter((slot) => slot.state === 'running').length
   const paused = slots.flatMap(({ assignment }) => assignment).filter((partition) => partition.paused !== null).length
   const stalled = slots.filter((slot) => slot.stalled).length

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { bytes, type FieldsOf, field, flag, milliseconds, text } from './fields.js'
+import { bytes, type FieldsOf, field, flag, milliseconds } from './fields.js'
 import type { ConsumerOptions } from './kafka-options.js'
 
 /** The member of the group and its fetches. */

@@ -1,4 +1,5 @@
 import { duplicates, instanceIdFault, instanceIdFor } from '../identity.js'
+import { groupBy } from '../util/group-by.js'
 import type { Issues } from './issues.js'
 import type { Layer } from './layer.js'
 import type { SlotConfig } from './resolved.js'
@@ -14,16 +15,9 @@ const INSTANCE_ID = 'consumer.groupInstanceId'
 const from = ({ layer, config }: LayeredSlot, leaf: string): string =>
   layer.get(leaf)?.from ?? `subscriptions[${config.subscription}]`
 
-const groupsOf = (slots: readonly LayeredSlot[]): LayeredSlot[][] => {
-  const groups = new Map<string, LayeredSlot[]>()
-  for (const slot of slots) {
-    const { groupId } = slot.config.consumer
-    const group = groups.get(groupId)
-    if (group === undefined) groups.set(groupId, [slot])
-    else group.push(slot)
-  }
-  return [...groups.values()]
-}
+const groupsOf = (slots: readonly LayeredSlot[]): LayeredSlot[][] => [
+  ...groupBy(slots, ({ config }) => config.consumer.groupId).values(),
+]
 
 /** Slots of one group name may still be strangers, on two clusters. One broker in common makes them acquaintances. */
 const sameCluster = (a: SlotConfig, b: SlotConfig): boolean =>

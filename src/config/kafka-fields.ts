@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { z } from 'zod'
 import { clientIdBaseFault } from '../identity.js'
-import { bytes, count, type FieldsOf, field, milliseconds, text } from './fields.js'
+import { count, type FieldsOf, field, milliseconds, text } from './fields.js'
 import type { CodecOptions, KafkaOptions, KafkaRetryOptions, SaslOptions, SslOptions } from './kafka-options.js'
 
 const isAddress = (address: string): boolean => {

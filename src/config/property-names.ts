@@ -98,3 +98,8 @@ export const dottedProperty = (name: string): DottedProperty | undefined => prop
 /** Kafka's names for the leaf of that path. */
 export const dottedNamesOf = (path: string): string[] =>
   dottedNames.filter((name) => properties.get(name)?.leaves.includes(path))
+
+/** The names that can have one value only. */
+export const fixedProperties: readonly { readonly name: string; readonly value: string; readonly reason: string }[] = [
+  ...properties,
+].flatMap(([name, { only: fixed }]) => (fixed === undefined ? [] : [{ name, ...fixed }]))

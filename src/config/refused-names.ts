@@ -113,5 +113,11 @@ export const refusal = (name: string, prefix: string): string | undefined => {
   return undefined
 }
 
-/** Names with a reason of their own, to be suggested to nobody. */
-export const refusedNames: readonly string[] = [...refusedEverywhere.keys()]
+/** Every name with a reason of its own: for the documentation. */
+export const refusedNames: ReadonlyMap<string, string> = new Map([
+  ...refusedEverywhere,
+  ...refusedAt,
+  ['sasl.kerberos.*', KERBEROS],
+  ['sasl.oauthbearer.*', OAUTH],
+  ['sasl.login.*', OAUTH],
+])

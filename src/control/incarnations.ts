@@ -1,10 +1,14 @@
 import type { SlotConfig } from '../config/resolved.js'
+import { ErrorCode, PoolError } from '../errors.js'
 import { Control, type Counters, counterDelta } from '../protocol/ledger.js'
 import type { EffectiveConfig, FromThread } from '../protocol/messages.js'
 import { within } from '../util/within.js'
 import type { Handout } from './holdings.js'
 import type { Thread, ThreadExit } from './thread.js'
 import type { Threads } from './threads.js'
+
+/** How long a new thread may take to load its handler. */
+const LOAD_TIMEOUT_MS = 60_000
 
 const EMPTY_PAGE = new SharedArrayBuffer(0)
 
@@ -78,10 +82,12 @@ export class Incarnations {
       config,
       logLevel,
       onMessage: (message) => {
-        if (thread === this.#thread) onMessage(message)
+        if (message.type === 'loaded') clearTimeout(loading)
+        else if (thread === this.#thread) onMessage(message)
       },
     })
     this.#thread = thread
+    const loading = setTimeout(() => void thread.end(this.#loadingHangs()), LOAD_TIMEOUT_MS)
     thread.ledger.raise(this.#control)
     thread.ledger.extendLease(this.#leaseUntilMs)
     thread.ready.then(
@@ -94,6 +100,7 @@ export class Incarnations {
       () => {}, // told by `exited`
     )
     thread.exited.then((exit) => {
+      clearTimeout(loading)
       if (thread !== this.#thread) return
       this.#thread = null
       this.#ready = false
@@ -143,6 +150,12 @@ export class Incarnations {
     const thread = this.#thread
     if (thread === null || !this.#ready) return true
     return within(thread.request({ type: 'quiesce' }), timeoutMs)
+  }
+
+  #loadingHangs(): PoolError {
+    const { slot, handler } = this.#options.config
+    const message = `slot ${slot}: the handler was not loaded after ${LOAD_TIMEOUT_MS / 1000} s. Look whether ${handler} waits for something while it is imported`
+    return new PoolError(ErrorCode.startTimedOut, message, { slot })
   }
 
   resume(): void {

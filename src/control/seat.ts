@@ -269,7 +269,8 @@ export class Seat {
     const { config, log } = this.#options
     const foreign = assignment.filter(({ topic }) => !config.topics.includes(topic))
     if (foreign.length > 0) {
-      const message = 'the leader of the group assigned topics that this slot does not subscribe to; nobody handles them'
+      const message =
+        'the leader of the group assigned topics that this slot does not subscribe to; nobody handles them'
       log.error({ ...this.membership, foreign, topics: config.topics }, message)
     }
     return assignment.filter(({ topic }) => config.topics.includes(topic))

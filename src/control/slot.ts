@@ -27,8 +27,6 @@ import type { Threads } from './threads.js'
 
 /** How long a rebalance with an eager protocol waits for a busy handler before the seat joins without it. */
 const RELEASE_WAIT_MS = 3_000
-/** How long a new thread may take to load its handler and connect, before a start counts as failed. */
-const READY_TIMEOUT_MS = 60_000
 /** How long a commit may hold up a rebalance or a stop. */
 const COMMIT_WAIT_MS = 700
 /** How long a thread may take to close its connection and return, before it is ended. */
@@ -40,6 +38,7 @@ const HANDLER_ERRORS: readonly string[] = [
   ErrorCode.handlerThrewOnImport,
   ErrorCode.handlerNotAFunction,
   ErrorCode.moduleNotUsable,
+  ErrorCode.startTimedOut,
 ]
 
 export interface SlotOptions {
@@ -112,7 +111,13 @@ export class Slot implements SeatHost {
       onMessage: (message) => this.#hear(message),
       onExit: (thread, exit) => this.#threadExited(thread, exit),
     })
-    this.#report = new SlotReporter({ config, seat: this.seat, incarnations: this.#incarnations, log, emit })
+    this.#report = new SlotReporter({
+      config,
+      seat: this.seat,
+      incarnations: this.#incarnations,
+      log: options.log,
+      emit,
+    })
     this.#commits = new Commits({
       holdings,
       shared,
@@ -136,7 +141,7 @@ export class Slot implements SeatHost {
 
   /** Resolves when the slot has its assignment and its thread has taken up the positions. */
   async start(): Promise<void> {
-    this.#expectReady(this.#incarnations.start())
+    this.#incarnations.start()
     this.seat.start().catch((error: unknown) => this.#started.reject(error))
     await this.#started.promise
   }
@@ -291,7 +296,7 @@ export class Slot implements SeatHost {
 
   #hear(message: FromThread): void {
     if (message.type === 'log') this.#options.relay(message.line)
-    if (message.type === 'log' || message.type === 'ready' || message.type === 'done') return
+    if (!('partitionId' in message)) return
     const holding = this.#holdings.byId(message.partitionId)
     if (holding === undefined) return // revoked meanwhile
     if (message.type === 'partition-paused' || (message.type === 'failed' && message.outcome === 'paused')) {
@@ -379,16 +384,6 @@ export class Slot implements SeatHost {
     return new Promise((resolve) => {
       this.#timer = setTimeout(resolve, ms)
     })
-  }
-
-  #expectReady(thread: Thread): void {
-    const { slot, handler } = this.config
-    const timer = setTimeout(() => {
-      const message = `slot ${slot}: its thread was not ready after ${READY_TIMEOUT_MS / 1000} s. Look whether ${handler} waits for something while it is imported`
-      this.#started.reject(new PoolError(ErrorCode.startTimedOut, message, this.#where))
-    }, READY_TIMEOUT_MS)
-    const done = () => clearTimeout(timer)
-    thread.ready.then(done, done)
   }
 
   get #where() {

@@ -61,10 +61,10 @@ export const spareError = (sign: DeathSign, booted: boolean): PoolError => {
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : fromErrorData(toErrorData(thrown)))
 
-/** An `Error` that crosses the thread boundary loses its `code`; so a thread puts the whole error in the `cause`. */
+/** An `Error` that crosses the thread boundary loses its `code`; so a thread sends a record, bare or as the `cause`. */
 const errorDataOf = (reason: unknown): ErrorData | null => {
-  const cause: unknown = reason instanceof Error ? reason.cause : undefined
-  if (typeof cause !== 'object' || cause === null || cause instanceof Error) return null
-  const { name, message } = cause as Partial<ErrorData>
-  return typeof name === 'string' && typeof message === 'string' ? (cause as ErrorData) : null
+  const record: unknown = reason instanceof Error ? reason.cause : reason
+  if (typeof record !== 'object' || record === null || record instanceof Error) return null
+  const { name, message } = record as Partial<ErrorData>
+  return typeof name === 'string' && typeof message === 'string' ? (record as ErrorData) : null
 }

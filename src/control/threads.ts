@@ -4,7 +4,7 @@ import { Piscina, queueOptionsSymbol } from 'piscina'
 import type { PoolSettings } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { Ledger } from '../protocol/ledger.js'
-import type { SlotTask } from '../protocol/messages.js'
+import type { SlotTask, ThreadData } from '../protocol/messages.js'
 import { within } from '../util/within.js'
 import { SpareBackoff } from './spare-backoff.js'
 import { Thread, type ThreadReport } from './thread.js'
@@ -61,6 +61,7 @@ export class Threads {
   /** Workers whose exit is watched. */
   readonly #known = new WeakSet<Worker>()
   readonly #booted = new WeakSet<Worker>()
+  /** Workers that have a task, or are being killed. */
   readonly #occupied = new Set<Worker>()
   readonly #lost = new Set<Thread>()
   readonly #backoff = new SpareBackoff(() => this.#fill())
@@ -72,7 +73,7 @@ export class Threads {
     this.#total = options.size + (options.spares ?? 1)
     this.#piscina = new Piscina({
       filename: options.entry.href,
-      workerData: { handlers: options.handlers },
+      workerData: { handlers: options.handlers } satisfies ThreadData,
       resourceLimits: { ...options.resourceLimits },
       minThreads: 0,
       maxThreads: this.#total,
@@ -224,8 +225,8 @@ export class Threads {
       sign = { type: 'threw', thrown }
     })
     worker.once('exit', (exitCode) => {
-      if (!this.#occupied.delete(worker))
-        this.#onIdleDeath(sign ?? { type: 'exited', exitCode }, this.#booted.has(worker))
+      const wasIdle = !this.#occupied.delete(worker)
+      if (wasIdle) this.#onIdleDeath(sign ?? { type: 'exited', exitCode }, this.#booted.has(worker))
       this.#place()
     })
   }

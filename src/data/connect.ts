@@ -1,8 +1,16 @@
 import type { Logger } from 'pino'
+import { ErrorCode, PoolError } from '../errors.js'
 import type { Connection } from '../kafka/face.js'
 import { backoffMs } from './backoff.js'
 import type { WakeUp } from './wake-up.js'
 
+/** Errors that trying again does not mend: something is missing on this side. */
+const HOPELESS: readonly ErrorCode[] = [
+  ErrorCode.configInvalid,
+  ErrorCode.moduleNotUsable,
+  ErrorCode.codecMissing,
+  ErrorCode.kafkajsMismatch,
+]
 const BACKOFF = { initialDelayMs: 200, maxDelayMs: 5_000 }
 
 export interface ConnectOptions {
@@ -16,6 +24,7 @@ export interface ConnectOptions {
  * Connects, for ever: a replacement that starts while the brokers are away must be there when they come back.
  *
  * @returns false when the slot was stopped first
+ * @throws {PoolError} when a module that the connection needs (codec, authentication) cannot be used
  */
 export const connectForEver = async (
   connection: Connection,
@@ -27,6 +36,7 @@ export const connectForEver = async (
       return !stopped()
     } catch (err) {
       if (stopped()) break
+      if (err instanceof PoolError && HOPELESS.includes(err.code)) throw err
       const delayMs = backoffMs(failures, BACKOFF, Math.random())
       log.warn({ err, failures, delayMs }, `Cannot connect to Kafka; trying again in ${delayMs} ms`)
       await wakeUp.wait(delayMs)

@@ -24,7 +24,6 @@ export interface RuntimePorts {
   readonly createConnection: (options: {
     clientId: string
     kafka: KafkaConfig
-    readUncommitted: boolean
     log: Logger
   }) => Connection | Promise<Connection>
   /** The configuration as it may be shown. */
@@ -88,10 +87,10 @@ export class Runtime {
   async #start(): Promise<void> {
     const { config, clientId } = this.#task
     const handler = await this.#ports.loadHandler(config.handler)
+    this.#post({ type: 'loaded' })
     const connection = await this.#ports.createConnection({
       clientId,
       kafka: config.kafka,
-      readUncommitted: config.consumer.readUncommitted,
       log: this.#log,
     })
     if (this.#ended) return

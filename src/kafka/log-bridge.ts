@@ -39,6 +39,6 @@ export const createLogBridge = (log: Logger, muted: () => boolean): KafkajsLogge
       () =>
       ({ namespace, label, log: entry }) => {
         if (muted()) return
-        log.debug({ kafkajs: namespace, level: label, ...safeDetails(entry) }, entry.message)
+        log.debug({ kafkajs: namespace, kafkajsLevel: label, ...safeDetails(entry) }, entry.message)
       },
   })

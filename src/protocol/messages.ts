@@ -68,7 +68,9 @@ export type ToThread =
 export type EffectiveConfig = Readonly<Record<string, unknown>>
 
 export type FromThread =
-  /** The handler is loaded and the connection stands. */
+  /** The handler is loaded; connecting may still take as long as the brokers are away. */
+  | { readonly type: 'loaded' }
+  /** The connection stands. */
   | { readonly type: 'ready'; readonly threadId: number; readonly effective: EffectiveConfig }
   /** Answer to the request of that id. */
   | { readonly type: 'done'; readonly requestId: number }

@@ -52,7 +52,7 @@ const fate = (seed: number, where: number, offset: number, attempt: number) => {
 test('whatever is fetched, retried, paused and revoked in which order: each partition is handled in order, every message once, and no unfinished one may be committed', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(step, { maxLength: 40 }),
+      fc.array(step, { maxLength: 60, size: 'max' }),
       fc.integer({ min: 1, max: 3 }),
       fc.nat(),
       async (steps, concurrency, seed) => {
@@ -84,7 +84,7 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
           running.add(String(message.partition))
           if (async === 0) return end()
           if (async === 1) return Promise.resolve().then(end)
-          return turns(1 + (offset % 5)).then(end)
+          return turns(2 + (offset % 8)).then(end)
         }
         const bench = new DispatcherBench(handler, {
           concurrency,

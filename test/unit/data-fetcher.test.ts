@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { range } from '../support/data/batches.js'
+import { batch, range } from '../support/data/batches.js'
 import { FakeCluster } from '../support/data/fake-cluster.js'
 import { FetcherBench } from '../support/data/fetcher-bench.js'
 import { turns, until } from '../support/data/until.js'
@@ -79,6 +79,27 @@ describe('the fetcher', () => {
     await turns()
     expect(dropped.buffer.empty).toBe(true)
     expect(bench.page.position(0)).toBe(0n)
+  })
+
+  test('ignores an answer for an offset that it has fetched already, from whichever node', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.produce(0, 10)
+    const bench = start(cluster)
+    const partition = bench.get(0)
+    await until('it is fetched', () => bench.page.position(0) === 10n)
+    const request = { partition, offset: 0, maxBytes: 1_000_000 }
+    const again = {
+      topic: 't',
+      partition: 0,
+      error: null,
+      highWatermark: 10,
+      logStartOffset: 0,
+      preferredReadReplica: -1,
+      batch: batch('t', 0, range(0, 10)),
+      undecodable: null,
+    }
+    expect(bench.fetcher.answered(2, [request], [again])).toBe(false)
+    expect(bench.drain(partition)).toEqual(range(0, 10))
   })
 
   test('takes up partitions that are added later', async () => {

@@ -22,9 +22,12 @@ describe('threadError', () => {
     for (const text of ['slot 2', 'incarnation 5', 'orders-02-1']) expect(error.message).toContain(text)
   })
 
-  it('gives an error that crossed the thread boundary back as it was', () => {
+  it.each([
+    ['bare', (record: unknown) => record],
+    ['as the cause', (record: unknown) => new Error('cannot start', { cause: record })],
+  ])('gives an error that crossed the thread boundary as a record (%s) back as it was', (_how, wrap) => {
     const original = new PoolError('KCP_HANDLER_NOT_FOUND', 'no such file', { cause: new Error('ENOENT') })
-    const reason = structuredClone(new Error('cannot start', { cause: toErrorData(original) }))
+    const reason = structuredClone(wrap(toErrorData(original)))
     const error = threadError(who, { type: 'gave-up', reason })
     expect(error).toMatchObject({ code: 'KCP_HANDLER_NOT_FOUND', message: 'no such file', slot: 2 })
     expect(error.stack).toBe(original.stack)

@@ -1,0 +1,1 @@
+export { touching as default } from './empty.mjs'

@@ -1,0 +1,115 @@
+/*
+ * Whole processes that end and come back under load: killed with SIGKILL (static members), stopped cleanly, and restarted
+ * one after the other. What the group noticed, what was lost or repeated.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { iterationsPerMs } from './support/burn.mjs'
+import { printTable, printTarget } from './support/figures.mjs'
+import { assignmentInBroker, generationsInBrokerLog } from './support/group-log.mjs'
+import { filledTopic, uniqueName, withKafka } from './support/kafka.mjs'
+import { Member } from './support/member.mjs'
+import { printMachine, programOptions, sleep, until } from './support/program.mjs'
+import { judge } from './support/verdict.mjs'
+
+const { messages, work, session, workers } = programOptions({ messages: 30_000, work: 1, session: 20_000, workers: 2 })
+
+const nowMs = () => Number(process.hrtime.bigint()) / 1e6
+
+/**
+ * One scenario: starts processes, lets `disturb` do what it does while they work, waits until the topic is done.
+ *
+ * @param scenario.processes how many
+ * @param scenario.members 'static' | 'dynamic'
+ */
+const run = async (cluster, topic, iterations, { name, processes, members, disturb }) => {
+  const recordDir = mkdtempSync(join(tmpdir(), 'kcp-bench-'))
+  const groupId = uniqueName(`bench-restart-${members}`)
+  const task = { brokers: cluster.brokers, topic, groupId, workers, recordDir, iterations, sessionTimeout: session }
+  const start = (n) => Member.start({ ...task, ...(members === 'static' ? { groupInstanceId: `process-${n}` } : {}) })
+  let running = []
+  try {
+    running = await Promise.all(Array.from({ length: processes }, (_, n) => start(n)))
+    await sleep(3_000)
+    const broker = async () => ({
+      generation: (await generationsInBrokerLog(cluster, groupId)).at(-1),
+      assignment: (await assignmentInBroker(cluster, groupId)).join('; '),
+    })
+    const before = await broker()
+    const marks = await disturb(running, start)
+    const after = await broker()
+    const isDone = async () => {
+      const all = await Promise.all(running.map((member) => member.status()))
+      return all.every(({ lag, inFlight }) => lag === 0 && inFlight === 0)
+    }
+    await until('the rest of the topic', isDone, { withinMs: 180_000, everyMs: 200 })
+    await Promise.all(running.map((member) => member.stop()))
+    running = []
+    const { record, ...verdict } = judge(recordDir, messages)
+    const handledWhile = record.some(({ startMs }) => startMs > (marks.endedAtMs ?? 0))
+    if (!handledWhile) throw new Error(`${name}: the topic was done before it was over; use more with --messages`)
+    const again = record.find(({ startMs, pid }) => marks.pid === pid && startMs > marks.atMs)
+    return { name, members, before, after, ...marks, ...verdict, againMs: again ? again.startMs - marks.atMs : null }
+  } finally {
+    await Promise.all(running.map((member) => member.kill()))
+    rmSync(recordDir, { recursive: true, force: true })
+  }
+}
+
+const killAndStart = async (running, start) => {
+  const atMs = nowMs()
+  await running[0].kill()
+  running[0] = await start(0)
+  return { atMs, endedAtMs: nowMs(), pid: running[0].pid, downMs: nowMs() - atMs }
+}
+
+const rollOver = async (running, start) => {
+  const atMs = nowMs()
+  for (const n of running.keys()) {
+    await running[n].stop()
+    running[n] = await start(n)
+    await sleep(500)
+  }
+  return { atMs, endedAtMs: nowMs(), pid: running[0].pid, downMs: null }
+}
+
+const SCENARIOS = [
+  { name: 'SIGKILL and start', processes: 1, members: 'static', disturb: killAndStart },
+  { name: 'stop and start', processes: 1, members: 'static', disturb: rollOver },
+  { name: 'stop and start', processes: 1, members: 'dynamic', disturb: rollOver },
+  { name: 'rolling restart of 3', processes: 3, members: 'static', disturb: rollOver },
+  { name: 'rolling restart of 3', processes: 3, members: 'dynamic', disturb: rollOver },
+]
+
+await withKafka(async (cluster) => {
+  printMachine(cluster)
+  const topic = await filledTopic(cluster, { messages, bytes: 100 })
+  const iterations = Math.round(iterationsPerMs() * work)
+  const results = []
+  for (const scenario of SCENARIOS) results.push(await run(cluster, topic, iterations, scenario))
+
+  console.log(`${messages} messages of ${work} ms, ${workers} slots a process, session timeout ${session} ms`)
+  const rows = [['', 'members', 'generation', 'lost', 'begun again', 'finished twice', 'handling again ms']]
+  for (const { name, members, before, after, lost, repeated, finishedTwice, againMs } of results) {
+    const generations = `${before.generation} → ${after.generation}`
+    rows.push([name, members, generations, lost, repeated, finishedTwice, againMs ?? '–'])
+  }
+  printTable(rows)
+  console.log()
+  for (const { name, members, before, after, lost, repeated } of results) {
+    const what = `${name}, ${members}`
+    printTarget(`${what}: lost`, lost === 0, lost, '0')
+    if (name !== 'SIGKILL and start') printTarget(`${what}: repeated`, repeated === 0, repeated, '0')
+    if (members === 'dynamic') continue
+    const generations = `${before.generation} → ${after.generation}`
+    printTarget(`${what}: generation`, before.generation === after.generation, generations, 'the same')
+    const same = before.assignment === after.assignment
+    printTarget(
+      `${what}: partitions`,
+      same,
+      same ? before.assignment : `${before.assignment} → ${after.assignment}`,
+      'the same',
+    )
+  }
+})

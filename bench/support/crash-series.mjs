@@ -1,0 +1,61 @@
+import { CRASH_KINDS } from './orders.mjs'
+import { sleep, until } from './program.mjs'
+
+const nowMs = () => Number(process.hrtime.bigint()) / 1e6
+
+/**
+ * Collects the crashes and recoveries of a pool.
+ *
+ * @returns one entry for each crash: slot, error code, in flight, `noticedAtMs` (monotonic), `recoveredAfterMs` as the
+ *   pool says
+ */
+export const watchCrashes = (pool) => {
+  const crashes = []
+  pool.on('slot:crashed', ({ slot, error, inFlight }) => {
+    crashes.push({ slot, code: error.code, inFlight: inFlight.length, noticedAtMs: nowMs(), recoveredAfterMs: null })
+  })
+  pool.on('slot:recovered', ({ slot, afterMs }) => {
+    const crash = crashes.findLast((candidate) => candidate.slot === slot)
+    if (crash !== undefined) crash.recoveredAfterMs = afterMs
+  })
+  return crashes
+}
+
+/**
+ * Crashes the slots in turn, in every way in turn, each as soon as the slot handles messages again.
+ *
+ * @param series.gapMs pause after each order
+ */
+export const crashInTurn = async (pool, orders, series) => {
+  const { count, slots, gapMs, kinds = CRASH_KINDS, onCrash = () => {} } = series
+  const state = (slot) => pool.status().slots[slot]
+  for (let n = 0; n < count; n++) {
+    const slot = n % slots
+    const incarnation = n < slots ? 1 : Math.floor(n / slots) + 1
+    const isBack = () => {
+      const { state: name, incarnation: current, assignment } = state(slot)
+      if (assignment.length > 0 && assignment.every(({ lag }) => lag === '0')) {
+        throw new Error(`slot ${slot} ran out of messages after ${n} crashes: use more with --messages`)
+      }
+      return name === 'running' && current === incarnation
+    }
+    await until(`slot ${slot} to run as incarnation ${incarnation}`, isBack, { withinMs: 60_000, everyMs: 5 })
+    // It has to finish a message, or its death would bear no fruit and the restart policy would make it wait.
+    const { finished } = state(slot)
+    await until(`slot ${slot} to finish a message`, () => state(slot).finished > finished, {
+      withinMs: 60_000,
+      everyMs: 5,
+    })
+    orders.crash(slot, kinds[Math.floor(n / slots) % kinds.length])
+    await sleep(gapMs)
+    onCrash(n + 1)
+  }
+}
+
+/** Until every crash is noticed and healed. */
+export const allHealed = (crashes, count) =>
+  until(
+    `${count} crashes to be healed`,
+    () => crashes.length === count && crashes.every(({ recoveredAfterMs }) => recoveredAfterMs !== null),
+    { withinMs: 60_000 },
+  )

@@ -1,0 +1,199 @@
+import { writeFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { type Leaf, leavesUnder } from '../src/config/leaves.js'
+import { dottedNamesOf, fixedProperties } from '../src/config/property-names.js'
+import { refusedNames } from '../src/config/refused-names.js'
+import { groupBy } from '../src/util/group-by.js'
+
+/*
+ * Writes docs/configuration.md. The options, their defaults and what is said of them come from the schema; only the
+ * words around the tables stand here.
+ */
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+
+const code = (text: string): string => `\`${text}\``
+
+const literal = (value: unknown): string => {
+  if (typeof value === 'number') return code(String(value).replace(/\B(?=(\d{3})+$)/g, '_'))
+  return code(
+    Array.isArray(value)
+      ? `[${value.map((item) => `'${item}'`).join(', ')}]`
+      : typeof value === 'string'
+        ? `'${value}'`
+        : String(value),
+  )
+}
+
+const initial = ({ initial: value, computedDefault = '' }: Leaf): string =>
+  value === undefined ? computedDefault : literal(value)
+
+const row = (leaf: Leaf, section: string): string => {
+  const name = code(leaf.path.slice(section.length + 1))
+  const kafka = dottedNamesOf(leaf.path).map(code).join(' ')
+  return `| ${name} | ${kafka} | ${cell(initial(leaf))} | ${cell(leaf.description)} |`
+}
+
+const table = (section: string): string =>
+  [
+    '| Option | Kafka names | Default | Meaning |',
+    '|---|---|---|---|',
+    ...leavesUnder(section)
+      .filter(({ path }) => !path.endsWith('.enabled'))
+      .map((leaf) => row(leaf, section)),
+  ].join('\n')
+
+const fixedTable = (): string =>
+  [
+    '| Name | Only value | Because |',
+    '|---|---|---|',
+    ...fixedProperties.map(({ name, value, reason }) => `| ${code(name)} | ${code(value)} | ${cell(reason)} |`),
+  ].join('\n')
+
+const refusedTable = (): string => {
+  const byReason = groupBy([...refusedNames], ([, reason]) => reason)
+  const rows = [...byReason].map(
+    ([reason, names]) => `| ${names.map(([name]) => code(name)).join(' ')} | ${cell(reason)} |`,
+  )
+  return ['| Name | Reason |', '|---|---|', ...rows].join('\n')
+}
+
+/** The text of docs/configuration.md. */
+export const configurationPage = (): string => `# Configuration
+
+<!-- Generated from src/config by scripts/config-docs.ts. Change it there. -->
+
+\`\`\`ts
+new ConsumerPool({
+  kafka: { brokers: ['127.0.0.1:9092'], clientId: 'orders' },
+  consumer: { groupId: 'orders', 'group.instance.id': process.env.POD_NAME },
+  workers: 4,
+  subscriptions: [{ topics: ['orders'], handler: new URL('./handler.js', import.meta.url), fromBeginning: true }],
+})
+\`\`\`
+
+Times are milliseconds and sizes bytes, unless the name says otherwise.
+
+## Layers
+
+Values are laid over each other, name by name; the more specific one wins:
+
+1. the defaults below,
+2. the shared options: \`kafka\`, \`consumer\` and the options of the processing at the top,
+3. those of the subscription,
+4. what \`perSlot(slot)\` returns for the slot. Slots are numbered from 0 through all subscriptions.
+
+- An option that is \`undefined\` or left out never erases one that is set. \`null\` is not a value and is refused.
+- Objects (\`retry\`, \`ssl\`, \`sasl\`, \`codecs\`) are merged by their parts: a subscription may set \`retry.attempts\` alone.
+- Two names for one option (\`sessionTimeout\` and \`session.timeout.ms\`) in one layer must agree; in different layers the
+  more specific one wins, whichever name it has.
+- Kafka's dotted names are one flat set, as in Java: each may stand in \`kafka\` or in \`consumer\`. KafkaJS names stand where
+  KafkaJS has them.
+- In \`kafka\` and \`consumer\` a value may be text, as it comes from the command line or the environment: \`'30000'\`,
+  \`'true'\`, \`'a:9092,b:9092'\`.
+- All faults are reported at once, in one error with the code \`KCP_CONFIG_INVALID\`: as text in \`message\`, as data in
+  \`issues\` (\`{ path, message }\`). Secrets are hidden.
+
+\`topics\` and \`handler\` at the top are short for one subscription. Two subscriptions of one group must have different
+topics, and all slots of a group at least one assignor in common.
+
+## The pool
+
+Only at the top.
+
+| Option | Default | Meaning |
+|---|---|---|
+| \`subscriptions\` | required, unless \`topics\` and \`handler\` are given | List of \`{ topics, handler, workers?, kafka?, consumer?, … }\`. |
+| \`workers\` | \`os.availableParallelism()\` | Number of slots (threads that consume) of each subscription that does not have a number of its own. |
+| \`perSlot\` | none | Function of the slot's number that returns what this slot has different: \`{ kafka?, consumer?, … }\`. |
+| \`logger\` | pino's defaults | A pino logger, or options for one. |
+
+${table('pool')}
+
+## Subscriptions
+
+| Option | Default | Meaning |
+|---|---|---|
+| \`topics\` | required | Names of the topics. |
+| \`handler\` | required | Module of the handler, loaded by every thread: a URL, a \`file:\` URL as text, or a path from the working directory. |
+| \`workers\` | that of the pool | Number of slots of this subscription. |
+
+## Processing
+
+At the top, in a subscription, or per slot.
+
+${table('processing')}
+
+\`max.poll.interval.ms\` limits the time for one message here, not for a batch, and no rebalance waits for it: the
+membership lives on the main thread, which rejoins while a handler is busy. So it says nothing of \`rebalanceTimeout\`.
+
+## \`consumer\`
+
+At the top, in a subscription, or per slot.
+
+${table('consumer')}
+
+\`maxWaitTimeInMs\` must be below \`sessionTimeout\` and \`requestTimeout\`.
+
+## \`kafka\`
+
+At the top, in a subscription, or per slot.
+
+${table('kafka')}
+
+### TLS and SASL
+
+\`ssl\` is \`true\`, \`false\` or the options above; \`sasl\` is \`false\` or the options above. \`security.protocol\` turns both on and
+off: \`PLAINTEXT\`, \`SSL\`, \`SASL_PLAINTEXT\`, \`SASL_SSL\`. Dotted names of TLS or SASL without anything that turns it on are
+refused, because they would do nothing. When a more specific layer chooses another mechanism, or turns TLS or SASL off,
+what outer layers said for it is let go.
+
+\`sasl.jaas.config\` is read for the user and the password of \`PlainLoginModule\` and \`ScramLoginModule\`. A Buffer that holds
+PEM is as good as its text.
+
+What KafkaJS takes as a function cannot be sent to a thread. Tokens and codecs come from modules instead:
+
+\`\`\`ts
+kafka: {
+  sasl: { mechanism: 'oauthbearer', oauthBearerProvider: './token.js' },  // export default async () => ({ value: … })
+  codecs: { snappy: 'kafkajs-snappy' },
+}
+\`\`\`
+
+## Identity
+
+\`client.id\` is \`<base>-<slot>-<time>-<random>\`, made anew for every connection at the moment it is activated, for instance
+\`orders-03-1795240658.024123-9f86d081884\`. The base is \`clientId\`. A restarted slot has a new client id.
+
+\`group.instance.id\` is the user's, and stays the same over every restart of the slot:
+
+| given for | slots in the group | slot 1 gets |
+|---|---|---|
+| all, or a subscription: \`pod\` | one | \`pod\` |
+| all, or a subscription: \`pod\` | several | \`pod-1\` |
+| all, or a subscription: \`pod-{slot}-a\` | any number | \`pod-1-a\` |
+| this slot, by \`perSlot\`: \`mine\` | any number | \`mine\` |
+
+The number counts through all subscriptions of the group. Two slots of a group with the same id would fence each other
+and are refused. An id has 1 to 249 characters of \`A-Z a-z 0-9 . _ -\` in the end.
+
+## Configuration file
+
+\`kafka-consumer-pool.config.js\` (or \`.mjs\`, \`.cjs\`), \`.kafka-consumer-poolrc.json\` (or \`.js\`, \`.mjs\`, \`.cjs\`), or the key
+\`kafka-consumer-pool\` of a \`package.json\` holds the same options, found from the working directory upwards. Handlers,
+modules and PEM files in it are relative to the file.
+
+## Names that can have one value only
+
+${fixedTable()}
+
+## Names that are refused
+
+They exist in Kafka or KafkaJS, but cannot be honoured here.
+
+${refusedTable()}
+`
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  writeFileSync('docs/configuration.md', configurationPage())
+}

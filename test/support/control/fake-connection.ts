@@ -1,0 +1,76 @@
+import { type Connection, type JoinRequest, type JoinResult, KafkaError, type Membership } from '#src/kafka/face.js'
+
+export const kafkaError = (code: number, type = `CODE_${code}`, memberId?: string): KafkaError =>
+  new KafkaError(type, code, false, `answered with ${type} (${code})`, memberId === undefined ? {} : { memberId })
+
+export const unanswered = (): KafkaError => new KafkaError('CONNECTION', -1, true, 'connection refused')
+
+const unexpected = (what: string) => (): Promise<never> => Promise.reject(new Error(`unexpected ${what}`))
+
+/**
+ * A connection whose answers a test writes: one list of answers for each request. The last answer of a list is given
+ * again and again. `asked` notes the requests in order.
+ */
+export class FakeConnection implements Connection {
+  readonly clientId: string
+  readonly supportsStaticMembership = true
+  readonly asked: string[] = []
+  readonly joins: JoinRequest[] = []
+  readonly leaves: Omit<Membership, 'generation'>[] = []
+  readonly heartbeats: Membership[] = []
+  readonly syncs: { member: Membership; assignments: readonly { memberId: string; assignment: Buffer }[] }[] = []
+  closed = false
+  onJoin: (() => Promise<JoinResult>)[] = []
+  onSync: (() => Promise<Buffer>)[] = []
+  onHeartbeat: (() => Promise<void>)[] = [async () => {}]
+  onFindCoordinator: (() => Promise<number>)[] = [async () => 1]
+  topics: Connection['topics'] = unexpected('topics')
+  commitOffsets: Connection['commitOffsets'] = unexpected('commitOffsets')
+  committedOffsets: Connection['committedOffsets'] = unexpected('committedOffsets')
+  listOffsets: Connection['listOffsets'] = unexpected('listOffsets')
+  brokerConfig: Connection['brokerConfig'] = unexpected('brokerConfig')
+  fetch: Connection['fetch'] = unexpected('fetch')
+
+  constructor(clientId = 'fake') {
+    this.clientId = clientId
+  }
+
+  async connect(): Promise<void> {}
+
+  close(): void {
+    this.closed = true
+  }
+
+  findCoordinator(): Promise<number> {
+    this.asked.push('FindCoordinator')
+    return next(this.onFindCoordinator)
+  }
+
+  joinGroup(_node: number, request: JoinRequest): Promise<JoinResult> {
+    this.asked.push('JoinGroup')
+    this.joins.push(request)
+    return next(this.onJoin)
+  }
+
+  syncGroup(_node: number, member: Membership, assignments: readonly { memberId: string; assignment: Buffer }[]) {
+    this.asked.push('SyncGroup')
+    this.syncs.push({ member, assignments })
+    return next(this.onSync)
+  }
+
+  heartbeat(_node: number, member: Membership): Promise<void> {
+    this.asked.push('Heartbeat')
+    this.heartbeats.push(member)
+    return next(this.onHeartbeat)
+  }
+
+  async leaveGroup(_node: number, member: Omit<Membership, 'generation'>): Promise<void> {
+    this.asked.push('LeaveGroup')
+    this.leaves.push(member)
+  }
+}
+
+const next = <T>(answers: (() => Promise<T>)[]): Promise<T> => {
+  const answer = answers.length > 1 ? answers.shift() : answers[0]
+  return answer === undefined ? Promise.reject(new Error('no answer was written for this request')) : answer()
+}

@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Piscina } from 'piscina'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { PoolError } from '#src/errors.js'
+import { fromErrorData, toErrorData } from '#src/protocol/error-data.js'
+import type { ThreadData } from '#src/protocol/messages.js'
+import { MainSide } from '../support/data/main-side.js'
+import { slotConfig } from '../support/data/slot-config.js'
+import { until } from '../support/data/until.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'kcp-threads-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const moduleWith = (name: string, code: string): string => {
+  const file = join(folder, name)
+  writeFileSync(file, code)
+  return pathToFileURL(file).href
+}
+const good = moduleWith('good.mjs', 'export default () => {}')
+
+const entry = new URL('../../dist/workers/consumer.js', import.meta.url).href
+let pool: Piscina | undefined
+afterEach(() => pool?.destroy())
+
+/** A pool of one real thread that has these handlers preloaded. */
+const threadWith = (handlers: readonly string[]): Piscina => {
+  const workerData: ThreadData = { handlers }
+  pool = new Piscina({ filename: entry, workerData, minThreads: 1, maxThreads: 1, atomics: 'disabled' })
+  return pool
+}
+const run = (piscina: Piscina, main: MainSide): Promise<unknown> => {
+  const running = piscina.run(main.task, { transferList: [main.task.port] })
+  running.catch(() => {})
+  return running
+}
+/** The rejection as main reads it. */
+const rejection = (running: Promise<unknown>): Promise<Error> =>
+  running.then(
+    () => expect.unreachable('the task did not reject'),
+    (reason) => fromErrorData(toErrorData(reason)),
+  )
+
+describe('a thread whose handler', () => {
+  test.each([
+    ['is not there', pathToFileURL(join(folder, 'nowhere.mjs')).href, 'KCP_HANDLER_NOT_FOUND'],
+    ['throws on import', moduleWith('throws.mjs', `throw new TypeError('no database')`), 'KCP_HANDLER_THREW_ON_IMPORT'],
+    ['is no function', moduleWith('object.mjs', 'export default {}'), 'KCP_HANDLER_NOT_A_FUNCTION'],
+  ])('%s survives, and its task rejects with an error that main recognises', async (_, handler, code) => {
+    const piscina = threadWith([handler, good])
+    const [threadId] = piscina.threads.map((thread) => thread.threadId)
+    const error = await rejection(run(piscina, new MainSide(slotConfig({ handler }))))
+    expect(error).toBeInstanceOf(PoolError)
+    expect(error).toMatchObject({ code })
+    expect(piscina.threads.map((thread) => thread.threadId)).toEqual([threadId])
+  })
+
+  test('throws on import gives its own stack to main', async () => {
+    const handler = moduleWith('stack.mjs', `throw new TypeError('no database')`)
+    const error = await rejection(run(threadWith([handler]), new MainSide(slotConfig({ handler }))))
+    expect(error.cause).toMatchObject({ message: 'no database', stack: expect.stringContaining('stack.mjs:1') })
+  })
+
+  test('could not be loaded fills the next slot, with another handler', async () => {
+    const bad = moduleWith('bad.mjs', `throw new Error('bad')`)
+    const piscina = threadWith([bad])
+    await rejection(run(piscina, new MainSide(slotConfig({ handler: bad }))))
+    const main = new MainSide(slotConfig({ handler: good }))
+    const running = run(piscina, main)
+    await until('it tries to connect', () => main.of('log').some(({ line }) => line.includes('127.0.0.1:1')), 20_000)
+    main.say({ type: 'stop' })
+    expect(await running).toBe('stopped')
+    await until('the port is closed', () => main.closed)
+  })
+})
+
+test('a spare has loaded its handlers before any slot asks', async () => {
+  const file = join(folder, 'loaded')
+  threadWith([
+    moduleWith('warm.mjs', `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(file)}, 'yes')`),
+  ])
+  const { existsSync } = await import('node:fs')
+  await until('the module has run', () => existsSync(file), 20_000)
+})
+
+test('the entry refuses the main thread', async () => {
+  await expect(import(entry)).rejects.toMatchObject({ code: 'KCP_INTERNAL' })
+})

@@ -1,0 +1,88 @@
+import { pino } from 'pino'
+import { describe, expect, test } from 'vitest'
+import { AssignmentTaker } from '#src/control/assignment-taker.js'
+import { Coordinator } from '#src/control/coordinator.js'
+import { Holdings, reached } from '#src/control/holdings.js'
+import { FakeConnection, kafkaError } from '../support/control/fake-connection.js'
+import { slotConfig } from '../support/control/slot-config.js'
+
+const orders = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'orders', partition }))
+
+const world = (committed: Readonly<Record<number, bigint>>, fromBeginning = true) => {
+  const connection = new FakeConnection()
+  const resets: string[] = []
+  connection.committedOffsets = async (_node, _group, partitions) =>
+    partitions.map(({ topic, partition }) => ({ topic, partition, offset: committed[partition] ?? -1n }))
+  connection.listOffsets = async (partitions, at) => {
+    resets.push(at)
+    return partitions.map(({ topic, partition }) => ({ topic, partition, offset: at === 'earliest' ? 3n : 500n }))
+  }
+  const holdings = new Holdings()
+  const taker = new AssignmentTaker({
+    config: slotConfig({ fromBeginning }),
+    holdings,
+    sharedConnection: connection,
+    shared: new Coordinator(connection, 'group'),
+    log: pino({ level: 'silent' }),
+  })
+  return { connection, holdings, taker, resets }
+}
+
+const offsets = (holdings: Holdings) => holdings.all().map((holding) => [holding.partition, reached(holding)])
+
+describe('taking an assignment', () => {
+  test.each([
+    [true, 'earliest', 3n],
+    [false, 'latest', 500n],
+  ])('starts at the committed offset, else (fromBeginning %s) at the %s one', async (fromBeginning, at, start) => {
+    const { holdings, taker, resets } = world({ 0: 40n }, fromBeginning)
+    await taker.take(orders(0, 1), false)
+    expect(offsets(holdings)).toEqual([
+      [0, 40n],
+      [1, start],
+    ])
+    expect(resets).toEqual([at])
+  })
+
+  test('looks nothing up for what is held already', async () => {
+    const { holdings, taker, connection } = world({})
+    holdings.add([{ topic: 'orders', partition: 0, offset: 7n, committed: 7n }])
+    connection.asked.length = 0
+    await taker.take(orders(0), false)
+    expect(connection.asked).toEqual([])
+    expect(offsets(holdings)).toEqual([[0, 7n]])
+  })
+
+  test('starts anew where somebody else has been meanwhile, when generations were missed', async () => {
+    const { holdings, taker } = world({ 0: 90n, 1: 5n })
+    holdings.add([
+      { topic: 'orders', partition: 0, offset: 7n, committed: 7n },
+      { topic: 'orders', partition: 1, offset: 7n, committed: 5n },
+    ])
+    const taken = await taker.take(orders(0, 1), true)
+    expect(taken?.overtaken.map(({ partition }) => partition)).toEqual([0])
+    expect(new Map(holdings.all().map((holding) => [holding.partition, reached(holding)]))).toEqual(
+      new Map([
+        [0, 90n],
+        [1, 7n],
+      ]),
+    )
+  })
+
+  test('tries again until the coordinator answers', async () => {
+    const { holdings, taker, connection } = world({ 0: 1n })
+    const answer = connection.committedOffsets
+    let failures = 2
+    connection.committedOffsets = (...request) => (failures-- > 0 ? Promise.reject(kafkaError(14)) : answer(...request))
+    await taker.take(orders(0), false)
+    expect(offsets(holdings)).toEqual([[0, 1n]])
+  })
+
+  test('changes nothing when a newer assignment came meanwhile', async () => {
+    const { holdings, taker } = world({ 0: 1n })
+    const first = taker.take(orders(0), false)
+    taker.cancel()
+    expect(await first).toBeNull()
+    expect(holdings.size).toBe(0)
+  })
+})

@@ -1,0 +1,91 @@
+import { pino } from 'pino'
+import { describe, expect, test } from 'vitest'
+import { Commits } from '#src/control/commits.js'
+import { Coordinator } from '#src/control/coordinator.js'
+import { Holdings } from '#src/control/holdings.js'
+import type { KafkaError, Membership, TopicPartition, TopicPartitionOffset } from '#src/kafka/face.js'
+import { FakeConnection, kafkaError } from '../support/control/fake-connection.js'
+
+type Refused = TopicPartition & { readonly error: KafkaError }
+
+const world = (generation = 3) => {
+  const connection = new FakeConnection()
+  const sent: (readonly TopicPartitionOffset[])[] = []
+  const answers: (() => Promise<readonly Refused[]>)[] = []
+  connection.commitOffsets = async (_node, _member, offsets) => {
+    sent.push(offsets)
+    return (await answers.shift()?.()) ?? []
+  }
+  const holdings = new Holdings()
+  const { page } = holdings.add([{ topic: 'orders', partition: 0, offset: 1n, committed: 0n }])
+  const told = { doubts: 0, committed: [] as bigint[] }
+  const commits = new Commits({
+    holdings,
+    shared: new Coordinator(connection, 'group'),
+    membership: (): Membership => ({ groupId: 'group', generation, memberId: 'member', instanceId: null }),
+    onDoubt: () => {
+      told.doubts += 1
+    },
+    onCommitted: (offsets) => told.committed.push(...offsets.map(({ offset }) => offset)),
+    log: pino({ level: 'silent' }),
+  })
+  return { connection, holdings, page, commits, sent, answers, told }
+}
+
+describe('commits', () => {
+  test('are sent only when something has moved', async () => {
+    const { commits, sent } = world()
+    await commits.now()
+    await commits.now()
+    expect(sent).toHaveLength(1)
+  })
+
+  test('are not sent while the seat is no member', async () => {
+    const { commits, sent } = world(-1)
+    await commits.now()
+    expect(sent).toEqual([])
+  })
+
+  test('that were asked for during another one cover what was finished meanwhile', async () => {
+    const { commits, answers, holdings, told } = world()
+    let release = () => {}
+    answers.push(() => new Promise((resolve) => (release = () => resolve([]))))
+    const first = commits.now()
+    await Promise.resolve()
+    const [holding] = holdings.all()
+    holding?.page.finish(holding.index, 8)
+    const second = commits.now()
+    expect(commits.now()).toBe(second)
+    release()
+    await Promise.all([first, second])
+    expect(told.committed).toEqual([1n, 8n])
+  })
+
+  test.each([22, 25, 27, 82])(
+    'refused with code %i make the seat ask the coordinator, and lose nothing',
+    async (code) => {
+      const { commits, answers, holdings, told } = world()
+      answers.push(() => Promise.reject(kafkaError(code)))
+      await commits.now()
+      expect(told).toEqual({ doubts: 1, committed: [] })
+      expect(holdings.uncommitted()).toHaveLength(1)
+    },
+  )
+
+  test('go to the new coordinator when it has moved', async () => {
+    const { commits, answers, connection, told } = world()
+    answers.push(() => Promise.reject(kafkaError(16)))
+    await commits.now()
+    expect(connection.asked).toEqual(['FindCoordinator', 'FindCoordinator'])
+    expect(told.committed).toEqual([1n])
+  })
+
+  test('count only the partitions that were not refused', async () => {
+    const { commits, answers, holdings, told } = world()
+    holdings.add([{ topic: 'orders', partition: 1, offset: 5n, committed: 0n }])
+    answers.push(async () => [{ topic: 'orders', partition: 0, error: kafkaError(12) }])
+    await commits.now()
+    expect(told.committed).toEqual([5n])
+    expect(holdings.uncommitted().map(({ partition }) => partition)).toEqual([0])
+  })
+})

@@ -1,0 +1,102 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, afterEach, expect, test } from 'vitest'
+import { loadConfigFile } from '#src/config/load-file.js'
+import { resolveConfig } from '#src/config/resolve.js'
+
+const root = realpathSync(mkdtempSync(join(tmpdir(), 'config-file-')))
+const home = process.cwd()
+afterEach(() => process.chdir(home))
+afterAll(() => rmSync(root, { recursive: true }))
+
+const file = (name: string, content: string): string => {
+  const path = join(root, name)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, content)
+  return path
+}
+
+const url = (...names: string[]) => pathToFileURL(join(root, ...names)).href
+
+const options = {
+  kafka: { brokers: ['a:1'], codecs: { snappy: './snappy.js', lz4: 'kafkajs-lz4' } },
+  consumer: { groupId: 'g' },
+  subscriptions: [
+    {
+      topics: ['a'],
+      handler: './a.js',
+      kafka: { sasl: { mechanism: 'oauthbearer', oauthBearerProvider: '../token.js' } },
+    },
+    { topics: ['b'], handler: 'sub/b.js' },
+  ],
+}
+
+test('paths in a file are relative to the file', async () => {
+  const path = file('one/pool.json', JSON.stringify(options))
+  const loaded = await loadConfigFile(path)
+  expect(loaded?.filepath).toBe(path)
+  const { slots } = resolveConfig({ ...loaded?.options, workers: 1 })
+  expect(slots.map(({ handler }) => handler)).toEqual([url('one', 'a.js'), url('one', 'sub', 'b.js')])
+  expect(slots[0]?.kafka.codecs).toEqual({ snappy: url('one', 'snappy.js'), lz4: 'kafkajs-lz4' })
+  expect(slots[0]?.kafka.sasl).toEqual({ mechanism: 'oauthbearer', oauthBearerProvider: url('token.js') })
+})
+
+test('PEM files, and what perSlot returns, are relative to the file as well', async () => {
+  file('two/ca.pem', '-----BEGIN CERTIFICATE-----')
+  const path = file(
+    'two/pool.mjs',
+    `export default {
+      kafka: { brokers: ['a:1'], 'security.protocol': 'SSL', 'ssl.ca.location': 'ca.pem' },
+      consumer: { groupId: 'g' }, topics: ['t'], handler: new URL('file:///h.js'), workers: 1,
+      perSlot: () => ({ kafka: { codecs: { lz4: './lz4.js' } } }),
+    }`,
+  )
+  const [slot] = resolveConfig((await loadConfigFile(path))?.options).slots
+  expect(slot?.handler).toBe('file:///h.js')
+  expect(slot?.kafka).toMatchObject({
+    ssl: { ca: '-----BEGIN CERTIFICATE-----' },
+    codecs: { lz4: url('two', 'lz4.js') },
+  })
+})
+
+test.each([
+  ['package.json', JSON.stringify({ name: 'x', 'kafka-consumer-pool': options })],
+  ['.kafka-consumer-poolrc.json', JSON.stringify(options)],
+  ['kafka-consumer-pool.config.mjs', `export default ${JSON.stringify(options)}`],
+  ['kafka-consumer-pool.config.cjs', `module.exports = ${JSON.stringify(options)}`],
+])('%s is found from a folder below', async (name, content) => {
+  const place = `found-${name}`
+  const path = file(`${place}/${name}`, content)
+  mkdirSync(join(root, place, 'deep', 'down'), { recursive: true })
+  process.chdir(join(root, place, 'deep', 'down'))
+  const loaded = await loadConfigFile()
+  expect(loaded?.filepath).toBe(path)
+  expect(loaded?.options.consumer).toEqual({ groupId: 'g' })
+})
+
+test('without a file there is nothing to load', async () => {
+  mkdirSync(join(root, 'nothing'), { recursive: true })
+  process.chdir(join(root, 'nothing'))
+  expect(await loadConfigFile()).toBeNull()
+})
+
+test.each([
+  ['missing.json', null, /missing\.json does not exist/],
+  ['broken.json', '{ "kafka": ', /broken\.json cannot be read: .*JSON/],
+  ['broken.mjs', 'export default {', /broken\.mjs cannot be read: /],
+  ['throws.mjs', 'throw new Error("boom")', /throws\.mjs cannot be read: boom/],
+  ['empty.json', '', /empty\.json is empty/],
+  ['nothing.mjs', 'export const options = {}', /nothing\.mjs is empty.*exports them as default/],
+  ['list.json', '[]', /list\.json holds an array/],
+  ['text.json', '"x"', /text\.json holds a string/],
+  ['pool.yaml', 'kafka: {}', /pool\.yaml cannot be read: .*Use \.json/],
+  ['package.json', '{}', /package\.json has no key "kafka-consumer-pool"/],
+])('%s is refused by name', async (name, content, message) => {
+  const path = content === null ? join(root, 'bad', name) : file(`bad/${name}`, content)
+  await expect(loadConfigFile(path)).rejects.toMatchObject({
+    code: 'KCP_CONFIG_INVALID',
+    message: expect.stringMatching(message),
+  })
+})

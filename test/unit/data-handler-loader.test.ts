@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+import { loadHandler } from '#src/data/handler-loader.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'kcp-handlers-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const moduleWith = (name: string, code: string): string => {
+  const file = join(folder, name)
+  writeFileSync(file, code)
+  return pathToFileURL(file).href
+}
+const call = async (url: string) => (await loadHandler(url))({} as never, {} as never)
+
+describe('a handler is', () => {
+  test.each([
+    ['the default export', 'default.mjs', `export default () => 'called'`],
+    ['an export named handler', 'named.mjs', `export const handler = () => 'called'`],
+    ['what a CommonJS module is', 'plain.cjs', `module.exports = () => 'called'`],
+    ['a CommonJS export named handler', 'named.cjs', `exports.handler = () => 'called'`],
+    [
+      'the default export of a module that was compiled to CommonJS',
+      'compiled.cjs',
+      `Object.defineProperty(exports, '__esModule', { value: true }); exports.default = () => 'called'`,
+    ],
+  ])('%s', async (_, name, code) => expect(await call(moduleWith(name, code))).toBe('called'))
+})
+
+describe('a handler module', () => {
+  test('that is not there is named, with what to check', async () => {
+    const url = pathToFileURL(join(folder, 'nowhere.mjs')).href
+    await expect(loadHandler(url)).rejects.toMatchObject({
+      code: 'KCP_HANDLER_NOT_FOUND',
+      message: expect.stringContaining(join(folder, 'nowhere.mjs')),
+    })
+  })
+
+  test('that is a folder is not there', async () => {
+    await expect(loadHandler(pathToFileURL(folder).href)).rejects.toMatchObject({ code: 'KCP_HANDLER_NOT_FOUND' })
+  })
+
+  test('that throws while it is imported is the cause, with its stack', async () => {
+    const url = moduleWith('throws.mjs', `throw Object.assign(new TypeError('no database'), { code: 'E_DB' })`)
+    await expect(loadHandler(url)).rejects.toMatchObject({
+      code: 'KCP_HANDLER_THREW_ON_IMPORT',
+      message: expect.stringContaining('no database'),
+      cause: { name: 'TypeError', code: 'E_DB', stack: expect.stringContaining('throws.mjs') },
+    })
+  })
+
+  test('that needs a module which is not there throws on import; it is not itself missing', async () => {
+    const url = moduleWith('needs.mjs', `import './missing.mjs'; export default () => {}`)
+    await expect(loadHandler(url)).rejects.toMatchObject({
+      code: 'KCP_HANDLER_THREW_ON_IMPORT',
+      message: expect.stringContaining('missing.mjs'),
+    })
+  })
+
+  test('that throws null is told apart from one that works', async () => {
+    await expect(loadHandler(moduleWith('null.mjs', 'throw null'))).rejects.toMatchObject({
+      code: 'KCP_HANDLER_THREW_ON_IMPORT',
+    })
+  })
+
+  test('that exports no function is told what it exports', async () => {
+    await expect(loadHandler(moduleWith('other.mjs', 'export const run = () => {}'))).rejects.toMatchObject({
+      code: 'KCP_HANDLER_NOT_A_FUNCTION',
+      message: expect.stringContaining('it exports run'),
+    })
+    await expect(loadHandler(moduleWith('nothing.mjs', ''))).rejects.toMatchObject({
+      code: 'KCP_HANDLER_NOT_A_FUNCTION',
+      message: expect.stringContaining('it exports nothing'),
+    })
+  })
+})

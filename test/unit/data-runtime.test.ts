@@ -1,0 +1,183 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import type { SlotConfig } from '#src/config/resolved.js'
+import type { Handler } from '#src/data/handler.js'
+import { Runtime, type RuntimePorts } from '#src/data/runtime.js'
+import { PoolError } from '#src/errors.js'
+import type { Connection } from '#src/kafka/face.js'
+import { Control } from '#src/protocol/ledger.js'
+import { FakeCluster } from '../support/data/fake-cluster.js'
+import { MainSide } from '../support/data/main-side.js'
+import { slotConfig } from '../support/data/slot-config.js'
+import { turns, until } from '../support/data/until.js'
+
+const open: { main: MainSide; running: Promise<unknown> }[] = []
+afterEach(async () => {
+  for (const { main, running } of open.splice(0)) {
+    main.hangUp()
+    await running.catch(() => {})
+  }
+})
+
+const start = (
+  handler: Handler,
+  more: { config?: Partial<SlotConfig>; cluster?: FakeCluster; ports?: Partial<RuntimePorts> } = {},
+) => {
+  const cluster = more.cluster ?? new FakeCluster(2)
+  const main = new MainSide(slotConfig(more.config))
+  const runtime = new Runtime(main.task, {
+    loadHandler: async () => handler,
+    createConnection: () => cluster.connection(),
+    effectiveConfig: (config, clientId) => ({ ...config, clientId }),
+    ...more.ports,
+  })
+  const running = runtime.run()
+  running.catch(() => {})
+  open.push({ main, running })
+  return { cluster, main, running }
+}
+
+describe('a thread that fills a slot', () => {
+  test('says that it is ready and with which configuration, handles what it is given, and returns when told to', async () => {
+    const handled: string[] = []
+    const { cluster, main, running } = start(({ partition, offset }) => void handled.push(`${partition}@${offset}`))
+    expect(await main.ready()).toMatchObject({ effective: { clientId: 'test-00-1-a', concurrency: 1 } })
+    const page = await main.assign([0, 1])
+    cluster.produce(0, 2)
+    cluster.produce(1, 1)
+    await until('all are finished', () => page.toCommit(0) === 2n && page.toCommit(1) === 1n)
+    expect(handled.toSorted()).toEqual(['0@0', '0@1', '1@0'])
+    main.say({ type: 'stop' })
+    expect(await running).toBe('stopped')
+    expect(cluster.closed).toBe(true)
+    await until('the port is closed', () => main.closed)
+  })
+
+  test('stops when main closes the port', async () => {
+    const { main, running } = start(() => {})
+    await main.ready()
+    main.hangUp()
+    expect(await running).toBe('stopped')
+  })
+
+  test('answers quiesce when the handler in flight has come back, and goes on where it was after resume', async () => {
+    let release = () => {}
+    const begun: string[] = []
+    const { cluster, main } = start(({ offset }) => {
+      begun.push(offset)
+      return offset === '0' ? new Promise<void>((resolve) => (release = resolve)) : undefined
+    })
+    await main.ready()
+    const page = await main.assign([0])
+    cluster.produce(0, 3)
+    await until('the first has begun', () => begun.length === 1)
+    main.ledger.raise(Control.pause)
+    const quiet = main.quiesce()
+    await turns(20)
+    expect(main.of('done').length).toBe(1)
+    release()
+    await quiet
+    expect([page.toCommit(0), begun.length]).toEqual([1n, 1])
+    main.ledger.clear(Control.pause)
+    main.say({ type: 'resume' })
+    await until('the others are finished', () => page.toCommit(0) === 3n)
+    expect(begun).toEqual(['0', '1', '2'])
+  })
+
+  test('drops the partitions that are removed and keeps the others', async () => {
+    const { cluster, main } = start(() => {})
+    await main.ready()
+    const page = await main.assign([0, 1])
+    cluster.produce(0, 1)
+    await until('it is handled', () => page.toCommit(0) === 1n)
+    await main.assign([], [0])
+    cluster.produce(0, 1)
+    cluster.produce(1, 1)
+    await until('the other one is handled', () => page.toCommit(1) === 1n)
+    await turns(20)
+    expect(page.toCommit(0)).toBe(1n)
+  })
+
+  test('waits for the handler in flight before it returns', async () => {
+    let release = () => {}
+    const { cluster, main, running } = start(() => new Promise<void>((resolve) => (release = resolve)))
+    await main.ready()
+    await main.assign([0])
+    cluster.produce(0, 2)
+    await until('it has begun', () => main.ledger.flights().length === 1)
+    let returned = false
+    void running.then(() => {
+      returned = true
+    })
+    main.say({ type: 'stop' })
+    await turns(20)
+    expect(returned).toBe(false)
+    release()
+    expect(await running).toBe('stopped')
+    expect(main.ledger.flights()).toEqual([])
+  })
+})
+
+describe('before it is ready, a thread', () => {
+  test('keeps trying to connect while no broker is there, and says so', async () => {
+    let failures = 2
+    const cluster = new FakeCluster(1)
+    const connection: Connection = {
+      ...cluster.connection(),
+      connect: async () => {
+        if (failures-- > 0) throw new PoolError('KCP_BROKER_UNREACHABLE', 'nobody at 127.0.0.1:1')
+      },
+    }
+    const { main } = start(() => {}, { ports: { createConnection: () => connection } })
+    await main.ready()
+    expect(main.of('log').filter(({ line }) => line.includes('nobody at 127.0.0.1:1')).length).toBe(2)
+  })
+
+  test.each(['KCP_MODULE_NOT_USABLE', 'KCP_KAFKAJS_MISMATCH'] as const)('gives up at once after %s', async (code) => {
+    const connection: Connection = {
+      ...new FakeCluster(1).connection(),
+      connect: () => Promise.reject(new PoolError(code, 'no')),
+    }
+    const { running } = start(() => {}, { ports: { createConnection: () => connection } })
+    await expect(running).rejects.toMatchObject({ code })
+  })
+
+  test('stops although no broker is there', async () => {
+    const connection: Connection = {
+      ...new FakeCluster(1).connection(),
+      connect: () => new Promise(() => {}),
+    }
+    const { main, running } = start(() => {}, { ports: { createConnection: () => connection } })
+    await turns()
+    main.say({ type: 'stop' })
+    expect(await running).toBe('stopped')
+  })
+
+  test('takes assignments up and answers, for main does not wait with them', async () => {
+    let load = (_: Handler) => {}
+    const { cluster, main } = start(() => {}, {
+      ports: { loadHandler: () => new Promise((resolve) => (load = resolve)) },
+    })
+    const page = await main.assign([0])
+    await main.quiesce()
+    cluster.produce(0, 1)
+    load(() => {})
+    await until('it is handled', () => page.toCommit(0) === 1n)
+  })
+
+  test('rejects when its handler cannot be loaded', async () => {
+    const error = new PoolError('KCP_HANDLER_NOT_FOUND', 'no such file')
+    const { running, main } = start(() => {}, { ports: { loadHandler: () => Promise.reject(error) } })
+    await expect(running).rejects.toBe(error)
+    await until('the port is closed', () => main.closed)
+  })
+})
+
+test('a fault of our own is reported loudly and ends the task, not the thread', async () => {
+  const cluster = new FakeCluster(1)
+  const connection: Connection = { ...cluster.connection(), fetch: async () => [null as never] }
+  const { main, running } = start(() => {}, { cluster, ports: { createConnection: () => connection } })
+  await main.ready()
+  await main.assign([0])
+  await expect(running).rejects.toMatchObject({ code: 'KCP_INTERNAL' })
+  expect(main.of('log').some(({ line }) => line.includes('Fault in the data plane'))).toBe(true)
+})

@@ -1,0 +1,109 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Holdings, lagOf, reached } from '#src/control/holdings.js'
+import { Page } from '#src/protocol/ledger.js'
+
+const partition = (number: number, offset: bigint, committed = -1n) => ({
+  topic: 'orders',
+  partition: number,
+  offset,
+  committed,
+})
+
+describe('the books of a slot', () => {
+  test('know what is finished and not committed, the first start included', () => {
+    const holdings = new Holdings()
+    const { page } = holdings.add([partition(0, 10n, 10n), partition(1, 5n)])
+    expect(holdings.uncommitted()).toEqual([{ topic: 'orders', partition: 1, offset: 5n }])
+    Page.from(page).finish(0, 12)
+    expect(holdings.uncommitted().map(({ offset }) => offset)).toEqual([12n, 5n])
+    holdings.markCommitted({ topic: 'orders', partition: 0, offset: 12n })
+    holdings.markCommitted({ topic: 'orders', partition: 1, offset: 5n })
+    expect(holdings.uncommitted()).toEqual([])
+  })
+
+  test('never take a committed offset back', () => {
+    const holdings = new Holdings()
+    holdings.add([partition(0, 10n, 10n)])
+    holdings.markCommitted({ topic: 'orders', partition: 0, offset: 3n })
+    expect(holdings.all()[0]?.committed).toBe(10n)
+  })
+
+  test('give a new incarnation what the old one had reached, on memory that the old one cannot write to', () => {
+    const holdings = new Holdings()
+    const old = Page.from(holdings.add([partition(0, 10n), partition(1, 20n)]).page)
+    old.finish(1, 25)
+    const { added, page } = holdings.rehouse()
+    expect(added.map(({ offset }) => offset)).toEqual(['10', '25'])
+    old.finish(0, 99)
+    expect(holdings.all().map(reached)).toEqual([10n, 25n])
+    Page.from(page).finish(0, 11)
+    expect(holdings.all().map(reached)).toEqual([11n, 25n])
+  })
+
+  test('do not hand out a partition that stands still', () => {
+    const holdings = new Holdings()
+    holdings.add([partition(0, 1n), partition(1, 1n)])
+    const paused = holdings.all()[0]
+    if (paused !== undefined) paused.paused = { offset: '1', error: { name: 'Error', message: 'exhausted' } }
+    expect(holdings.rehouse().added.map((handed) => handed.partition)).toEqual([1])
+    expect(holdings.size).toBe(2)
+  })
+
+  test('flag what is dropped, so that the thread counts nothing of it any more', () => {
+    const holdings = new Holdings()
+    const page = Page.from(holdings.add([partition(0, 1n), partition(1, 1n)]).page)
+    const dropped = holdings.drop(({ partition }) => partition === 1)
+    expect(dropped.map(({ partition }) => partition)).toEqual([0])
+    expect([page.isRevoked(0), page.isRevoked(1)]).toEqual([true, false])
+    expect(holdings.byId(dropped[0]?.id ?? -1)).toBeUndefined()
+  })
+
+  test('know the lag once a partition was fetched', () => {
+    const holdings = new Holdings()
+    const page = Page.from(holdings.add([partition(0, 10n)]).page)
+    const [holding] = holdings.all()
+    if (holding === undefined) throw new Error('nothing is held')
+    expect(lagOf(holding)).toBeNull()
+    page.fetched(0, 30, 100)
+    expect(lagOf(holding)).toBe(90n)
+  })
+
+  test('lose and invent nothing over any sequence of assignments and deaths', () => {
+    const steps = fc.array(
+      fc.oneof(
+        fc.record({ type: fc.constant('assign' as const), partitions: fc.uniqueArray(fc.nat(7)) }),
+        fc.record({ type: fc.constant('finish' as const), partition: fc.nat(7), by: fc.nat(9) }),
+        fc.record({ type: fc.constant('die' as const) }),
+      ),
+      { maxLength: 60 },
+    )
+    fc.assert(
+      fc.property(steps, (sequence) => {
+        const holdings = new Holdings()
+        const model = new Map<number, bigint>()
+        const ids = new Set<number>()
+        for (const step of sequence) {
+          if (step.type === 'assign') {
+            const wanted = new Set(step.partitions)
+            holdings.drop(({ partition: number }) => wanted.has(number))
+            for (const number of [...model.keys()]) if (!wanted.has(number)) model.delete(number)
+            const added = step.partitions.filter((number) => !model.has(number))
+            for (const { id } of holdings.add(added.map((number) => partition(number, 0n))).added) {
+              expect(ids.has(id)).toBe(false)
+              ids.add(id)
+            }
+            for (const number of added) model.set(number, 0n)
+          } else if (step.type === 'finish') {
+            const holding = holdings.all().find(({ partition: number }) => number === step.partition)
+            if (holding === undefined) continue
+            const offset = reached(holding) + BigInt(step.by)
+            holding.page.finish(holding.index, Number(offset))
+            model.set(step.partition, offset)
+          } else holdings.rehouse()
+        }
+        expect(new Map(holdings.all().map((holding) => [holding.partition, reached(holding)]))).toEqual(model)
+      }),
+    )
+  })
+})

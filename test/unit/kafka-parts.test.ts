@@ -1,0 +1,209 @@
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import { formatAddress, parseAddress } from '#src/kafka/address.js'
+import { pickVersion, speaksStaticMembership } from '#src/kafka/api-versions.js'
+import { byTopic, flatten } from '#src/kafka/by-topic.js'
+import { crc32c } from '#src/kafka/crc32c.js'
+import { KafkaError } from '#src/kafka/face.js'
+import { readInt64 } from '#src/kafka/int64.js'
+import { toKafkaError } from '#src/kafka/kafka-errors.js'
+import { leadersOf } from '#src/kafka/leaders.js'
+import { reachCluster } from '#src/kafka/reach-cluster.js'
+import { RequestTimer } from '#src/kafka/request-timer.js'
+import { kafkajsFile } from './kafka-record-encoder.js'
+
+describe('a broker’s address', () => {
+  it.each([
+    ['kafka:9093', { host: 'kafka', port: 9093 }],
+    ['kafka', { host: 'kafka', port: 9092 }],
+    [' 10.0.0.1:19092 ', { host: '10.0.0.1', port: 19092 }],
+    ['[::1]:9092', { host: '::1', port: 9092 }],
+    ['SASL_SSL://kafka:9093', { host: 'kafka', port: 9093 }],
+  ])('%j is read', (text, address) => {
+    expect(parseAddress(text)).toEqual(address)
+    expect(parseAddress(formatAddress(address))).toEqual(address)
+  })
+})
+
+describe('an int64', () => {
+  it('is read exactly up to 2^53, and refused beyond', () => {
+    const bytes = Buffer.alloc(8)
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (value) => {
+        bytes.writeBigInt64BE(value)
+        if (Number.isSafeInteger(Number(value))) expect(readInt64(bytes, 0)).toBe(Number(value))
+        else expect(() => readInt64(bytes, 0)).toThrow(String(value))
+      }),
+    )
+  })
+})
+
+describe('CRC-32C', () => {
+  it('is that of kafkajs for any bytes', () => {
+    const theirs = kafkajsFile('protocol/recordBatch/crc32C')
+    expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283)
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        expect(crc32c(bytes)).toBe(theirs(Buffer.from(bytes)) >>> 0)
+      }),
+    )
+  })
+})
+
+describe('the version of a request', () => {
+  const ranges = { 11: { minVersion: 2, maxVersion: 5 }, 12: { minVersion: 4, maxVersion: 4 } }
+
+  it('is the highest that both sides speak', () => {
+    expect(pickVersion(ranges, 'JoinGroup', [0, 1, 2, 3, 9])).toBe(3)
+    expect(pickVersion(ranges, 'JoinGroup', [5])).toBe(5)
+  })
+
+  it('is an error when there is none, also when the broker’s lowest is too high', () => {
+    expect(() => pickVersion(ranges, 'Heartbeat', [0, 1, 2, 3])).toThrow('the broker speaks versions 4 to 4')
+    expect(() => pickVersion(ranges, 'SyncGroup', [3])).toThrow('does not know it')
+    expect(() => pickVersion(ranges, 'JoinGroup', [6])).toThrow(KafkaError)
+  })
+
+  it('decides whether static members can be fenced in every request', () => {
+    const modern = Object.fromEntries([11, 12, 13, 14, 8].map((key) => [key, { minVersion: 0, maxVersion: 7 }]))
+    expect(speaksStaticMembership(modern)).toBe(true)
+    expect(speaksStaticMembership({ ...modern, 8: { minVersion: 0, maxVersion: 6 } })).toBe(false)
+  })
+})
+
+describe('partitions by topic', () => {
+  it('and back are the same ones', () => {
+    const partition = fc.record({ topic: fc.constantFrom<string>('a', 'b', 'c'), partition: fc.nat(20) })
+    fc.assert(
+      fc.property(fc.array(partition), (partitions) => {
+        const grouped = byTopic(partitions, ({ partition: number }) => ({ partition: number }))
+        expect(new Set(grouped.map(({ topic }) => topic)).size).toBe(grouped.length)
+        const sorted = (list: typeof partitions) => list.map((item) => `${item.topic} ${item.partition}`).sort()
+        expect(sorted(flatten(grouped))).toEqual(sorted(partitions))
+      }),
+    )
+  })
+})
+
+describe('leaders', () => {
+  const topics = [
+    {
+      topic: 'a',
+      error: null,
+      partitions: [
+        { partition: 0, leader: 1 },
+        { partition: 1, leader: 2 },
+        { partition: 2, leader: -1 },
+      ],
+    },
+    { topic: 'b', error: 'TOPIC_AUTHORIZATION_FAILED', partitions: [] },
+  ]
+  const at = (topic: string, partition: number) => ({ topic, partition })
+
+  it('get their partitions', () => {
+    expect(leadersOf([at('a', 1), at('a', 0)], topics)).toEqual(
+      new Map([
+        [2, [at('a', 1)]],
+        [1, [at('a', 0)]],
+      ]),
+    )
+  })
+
+  it.each([
+    [at('a', 2), 'LEADER_NOT_AVAILABLE', 5],
+    [at('a', 9), 'UNKNOWN_TOPIC_OR_PARTITION', 3],
+    [at('b', 0), 'TOPIC_AUTHORIZATION_FAILED', 29],
+    [at('c', 0), 'UNKNOWN_TOPIC_OR_PARTITION', 3],
+  ])('of %j are missing: %s', (partition, type, code) => {
+    expect(() => leadersOf([partition], topics)).toThrow(expect.objectContaining({ type, code }))
+  })
+})
+
+describe('what kafkajs throws', () => {
+  const errors = kafkajsFile('errors')
+  const { createErrorFromCode } = kafkajsFile('protocol/error')
+
+  it('becomes a KafkaError with the broker’s code, also from within a wrapper', () => {
+    const inner = createErrorFromCode(27)
+    const wrapped = new errors.KafkaJSNumberOfRetriesExceeded(inner, { retryCount: 1, retryTime: 1 })
+    for (const error of [inner, wrapped, new errors.KafkaJSNonRetriableError(inner, { cause: inner })]) {
+      expect(toKafkaError(error, 'x')).toMatchObject({ type: 'REBALANCE_IN_PROGRESS', code: 27 })
+    }
+  })
+
+  it('keeps the number of a code that kafkajs does not know', () => {
+    expect(toKafkaError(createErrorFromCode(110), 'x')).toMatchObject({
+      type: 'ERROR_CODE_110',
+      code: 110,
+      retriable: false,
+    })
+  })
+
+  it('is a connection error when there was no answer', () => {
+    const error = toKafkaError(new errors.KafkaJSConnectionError('refused', { code: 'ECONNREFUSED' }), 'x')
+    expect(error).toMatchObject({ type: 'CONNECTION', code: -1, retriable: true, unanswered: true })
+  })
+
+  it('is a refusal when authentication failed', () => {
+    const error = toKafkaError(new errors.KafkaJSSASLAuthenticationError('SASL PLAIN authentication failed: no'), 'x')
+    expect(error).toMatchObject({ type: 'SASL_AUTHENTICATION_FAILED', code: 58, retriable: false, unanswered: false })
+  })
+})
+
+describe('reaching the cluster', () => {
+  const times = { connectionTimeoutMs: 40, retries: 3, initialRetryMs: 5, maxRetryMs: 10 }
+  const addresses = ['a:1', 'b:2', 'c:3'].map(parseAddress)
+  const down = () => Promise.reject(new KafkaError('CONNECTION', -1, true, 'down'))
+  const { signal } = new AbortController()
+
+  it('tries every address in every round and shares the time among them', async () => {
+    const attempt = vi.fn((_: { host: string }) => down())
+    await expect(reachCluster(addresses, times, attempt, signal)).rejects.toThrow(/a:1 — down; b:2 — down; c:3 — down/)
+    const hosts = attempt.mock.calls.map(([{ host }]) => host)
+    expect(hosts.slice(0, 6).join('')).toBe('abcabc')
+    expect(hosts.length % 3).toBe(0)
+  })
+
+  it('goes over every address once, however short the time', async () => {
+    const attempt = vi.fn(down)
+    await expect(
+      reachCluster(addresses, { ...times, retries: 0, connectionTimeoutMs: 1 }, attempt, signal),
+    ).rejects.toThrow()
+    expect(attempt).toHaveBeenCalledTimes(3)
+  })
+
+  it('stops at the first refusal', async () => {
+    const attempt = vi.fn(() => Promise.reject(new KafkaError('CLUSTER_AUTHORIZATION_FAILED', 31, false, 'no')))
+    await expect(reachCluster(addresses, times, attempt, signal)).rejects.toMatchObject({ code: 'KCP_BROKER_REFUSED' })
+    expect(attempt).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe('the timer of a request', () => {
+  it('waits on while bytes arrive, and ends the wait when none do', async () => {
+    let bytesRead = 0
+    let timedOut = false
+    const timer = new RequestTimer(
+      10,
+      () => bytesRead++,
+      () => {
+        timedOut = true
+      },
+    )
+    await expect.poll(() => bytesRead, { timeout: 4_000 }).toBeGreaterThanOrEqual(3)
+    expect(timedOut).toBe(false)
+    timer.stop()
+    await new Promise<void>((resolve) => {
+      new RequestTimer(10, () => 7, resolve)
+    })
+  })
+
+  it('is not due at once when the time is longer than Node’s timers reach', async () => {
+    const onTimeout = vi.fn()
+    const timer = new RequestTimer(2 ** 40, () => 0, onTimeout)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setImmediate(resolve))
+    timer.stop()
+    expect(onTimeout).not.toHaveBeenCalled()
+  })
+})

@@ -1,0 +1,110 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, posix, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+interface Import {
+  /** Path from the repository's root, with forward slashes. */
+  readonly file: string
+  /** Package name, or the path of one of our own files. */
+  readonly target: string
+}
+
+/** A rule that an import breaks, or null. */
+type Rule = (found: Import) => string | null
+
+const within = (file: string, folder: string): boolean => file.startsWith(`${folder}/`)
+
+const only = (library: string, allowed: RegExp): Rule => {
+  return ({ file, target }) =>
+    (target === library || target.startsWith(`${library}/`)) && !allowed.test(file)
+      ? `${library} may be imported in ${allowed.source} only`
+      : null
+}
+
+const apart = (from: string, to: string): Rule => {
+  return ({ file, target }) => (within(file, from) && within(target, to) ? `${from} must not know ${to}` : null)
+}
+
+const RULES: readonly Rule[] = [
+  apart('src/control', 'src/data'),
+  apart('src/data', 'src/control'),
+  only('kafkajs', /^src\/kafka\/|^scripts\//),
+  only('piscina', /^src\/control\/threads\.ts$/),
+  only('p-queue', /^src\/data\/dispatcher[^/]*\.ts$|^src\/control\/restart-limiter\.ts$/),
+  only('zod', /^src\/config\//),
+  ({ file, target }) =>
+    within(file, 'src/util') && within(target, 'src') && !within(target, 'src/util')
+      ? 'src/util stands below everything else'
+      : null,
+]
+
+/** Everything that the text imports: statements, re-exports, `import('…')` as type or call, and `require`. */
+const importsOf = (file: string, text: string): Import[] => {
+  const targets: string[] = []
+  const take = (node: ts.Node | undefined): void => {
+    if (node !== undefined && ts.isStringLiteralLike(node)) targets.push(node.text)
+  }
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) take(node.moduleSpecifier)
+    else if (ts.isImportTypeNode(node)) take(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined)
+    else if (ts.isCallExpression(node)) {
+      const callee = node.expression
+      const loads =
+        callee.kind === ts.SyntaxKind.ImportKeyword || (ts.isIdentifier(callee) && callee.text === 'require')
+      if (loads) take(node.arguments[0])
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.ESNext))
+  const ours = (target: string): string =>
+    target.startsWith('#src/') ? target.slice(1) : posix.normalize(posix.join(dirname(file), target))
+  return targets.map((target) => ({ file, target: /^[.#]/.test(target) ? ours(target) : target }))
+}
+
+const broken = (file: string, text: string): string[] =>
+  importsOf(file, text).flatMap((found) =>
+    RULES.map((rule) => rule(found))
+      .filter((why) => why !== null)
+      .map((why) => `${found.file} imports ${found.target}: ${why}`),
+  )
+
+const sources = (folder: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+
+test('every file keeps to its layer, and every library to its place', () => {
+  const files = [...sources('src'), ...sources('workers'), ...sources('scripts')]
+  expect(files.length).toBeGreaterThan(10)
+  expect(files.flatMap((file) => broken(file, readFileSync(join(root, file), 'utf8')))).toEqual([])
+})
+
+test.each([
+  ['src/control/slot.ts', `import { x } from '../data/offsets.js'`],
+  ['src/control/slot.ts', `type X = import('../data/offsets.js').X`],
+  ['src/data/fetcher.ts', `export * from '../control/seat.js'`],
+  ['src/data/fetcher.ts', `import type { Kafka } from 'kafkajs'`],
+  ['src/control/seat.ts', `const k = await import('kafkajs/src/cluster')`],
+  ['workers/consumer.ts', `const k = require('kafkajs')`],
+  ['src/control/pool.ts', `import Piscina from 'piscina'`],
+  ['src/data/fetcher.ts', `import PQueue from 'p-queue'`],
+  ['src/control/pool.ts', `import { z } from 'zod'`],
+  ['src/util/clock.ts', `import { PoolError } from '../errors.js'`],
+])('the rules notice a planted fault: %s with %s', (file, text) => {
+  expect(broken(file, text)).toHaveLength(1)
+})
+
+test.each([
+  ['src/control/slot.ts', `import { Ledger } from '../protocol/ledger.js'`],
+  ['src/kafka/connection.ts', `import { Kafka } from 'kafkajs'`],
+  ['src/control/threads.ts', `import { Piscina } from 'piscina'`],
+  ['src/data/dispatcher-queue.ts', `import PQueue from 'p-queue'`],
+  ['src/util/within.ts', `import { monotonicMs } from './clock.js'`],
+  ['src/control/pool.ts', `// import { x } from '../data/offsets.js'`],
+])('the rules allow what is meant to be: %s with %s', (file, text) => {
+  expect(broken(file, text)).toEqual([])
+})

@@ -19,7 +19,7 @@ export const consume = async (pool: ConsumerPool, messages: number, progress: Pr
     crashes++
     const flights = inFlight.map(({ partition, offset }) => `partition ${partition}, offset ${offset}`)
     const why = error.cause instanceof Error ? error.cause.message : error.message
-    progress.line(`slot ${slot} ${why}; its thread is dead. In flight: ${flights.join('; ') || 'nothing'}`)
+    progress.line(`the thread of slot ${slot} died: ${why}. In flight: ${flights.join('; ') || 'nothing'}`)
   })
   pool.on('slot:recovered', ({ slot, afterMs, by, memberId }) => {
     healedMs.push(afterMs)

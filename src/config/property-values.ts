@@ -96,7 +96,7 @@ export const readPem =
     return Object.fromEntries(paths.map((path) => [path, pem]))
   }
 
-const JAAS = /^\s*([\w.$]+)\s+(?:required|requisite|sufficient|optional)\s+(.*?);?\s*$/is
+const JAAS = /^\s*([\w.$]+)\s+(?:required|requisite|sufficient|optional)\b(.*?);?\s*$/is
 const JAAS_OPTION = /(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s;]+))/g
 
 /** User and password of a JAAS entry with Kafka's own PLAIN or SCRAM login module. */

@@ -21,7 +21,7 @@ export const Control = {
   pause: 1,
   /** The slot stops: start no message any more; `context.cancelled` becomes true. */
   stop: 2,
-  /** A partition of some page was revoked: look at the pages' flags, then clear this bit. */
+  /** A partition of some page was revoked: clear this bit, then look at the pages' flags (in that order). */
   revoked: 4,
 } as const
 

@@ -26,8 +26,7 @@ const END_MS = 15_000
 const client = (child: ChildProcess) => {
   const pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   let lastId = 0
-  child.on('message', (message: Answer | { readonly type: 'event' }) => {
-    if (message.type !== 'answer') return
+  child.on('message', (message: Answer) => {
     const asked = pending.get(message.id)
     pending.delete(message.id)
     if (message.error === undefined) asked?.resolve(message.value)

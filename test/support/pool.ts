@@ -1,8 +1,8 @@
 import { expect, onTestFinished } from 'vitest'
 import { ConsumerPool, type ConsumerPoolOptions, type PoolEvents, type PoolStatus } from '#src/index.js'
 import type { RecordedCrash } from './checker.js'
-import { describeGroup, type DescribedGroup } from './groups.js'
 import { brokers } from './clients.js'
+import { type DescribedGroup, describeGroup } from './groups.js'
 import { machineMs } from './record.js'
 import { uniqueName } from './topics.js'
 import { until } from './until.js'
@@ -73,8 +73,7 @@ export const createPool = (options: ConsumerPoolOptions & { readonly groupId?: s
     groupId,
     status: () => pool.status(),
     heard: heardOf,
-    crashes: () =>
-      heardOf('slot:crashed').map(({ slot, incarnation, inFlight }) => ({ slot, incarnation, inFlight })),
+    crashes: () => heardOf('slot:crashed').map(({ slot, incarnation, inFlight }) => ({ slot, incarnation, inFlight })),
   }
 }
 

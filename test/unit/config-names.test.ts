@@ -111,7 +111,7 @@ describe('names', () => {
     [{ retry: { retrys: 1 } }, {}, 'kafka.retry.retrys', 'retries'],
     [{ codecs: { snapy: 'x' } }, {}, 'kafka.codecs.snapy', 'snappy'],
     [{}, { groupID: 'x' }, 'consumer.groupID', 'groupId'],
-    [{}, { sessionTimeoutMs: 1 }, 'consumer.sessionTimeoutMs', 'sessionTimeout'],
+    [{}, { sessionTimeoutMs: 1 }, 'consumer.sessionTimeoutMs', 'session.timeout.ms'],
     [{}, { 'session.timout.ms': 1 }, 'consumer["session.timout.ms"]', 'session.timeout.ms'],
     [{}, { 'group.instanceid': 1 }, 'consumer["group.instanceid"]', 'groupInstanceId'],
   ] as [Fields, Fields, string, string][])(

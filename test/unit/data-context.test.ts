@@ -1,9 +1,11 @@
 import { pino } from 'pino'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MessageContext } from '#src/data/context.js'
 import { Partition } from '#src/data/partition.js'
 import { Control, Ledger, Page } from '#src/protocol/ledger.js'
 import { until } from '../support/data/until.js'
+
+afterEach(() => void vi.useRealTimers())
 
 const setUp = () => {
   const lines: string[] = []
@@ -68,6 +70,14 @@ describe('the context of a message', () => {
     const { context, ledger } = setUp()
     ledger.raise(Control.pause)
     expect(context.cancelled).toBe(false)
+  })
+
+  test('leaves no timer behind', () => {
+    vi.useFakeTimers()
+    const { context } = setUp()
+    expect([context.signal.aborted, vi.getTimerCount()]).toEqual([false, 1])
+    context.end()
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   test('never aborts the signal of a call that is over', () => {

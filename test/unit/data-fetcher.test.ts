@@ -95,7 +95,7 @@ describe('the fetcher', () => {
       highWatermark: 10,
       logStartOffset: 0,
       preferredReadReplica: -1,
-      batch: batch('t', 0, range(0, 10)),
+      batch: batch('t', 0, range(0, 20)),
       undecodable: null,
     }
     expect(bench.fetcher.answered(2, [request], [again])).toBe(false)
@@ -140,6 +140,7 @@ describe('a leader that moves', () => {
       await until('both are fetched', () => bench.page.position(0) === 10n && bench.page.position(1) === 10n)
       expect(bench.drain(bench.get(0))).toEqual(range(0, 10))
       expect(cluster.fetches.at(-1)?.node).toBe(2)
+      expect(bench.get(0).fetching.failures).toBe(0)
       expect(cluster.lookUps).toBe(2)
     },
   )

@@ -1,6 +1,7 @@
 // The handler of tests: records every call, and does what the message says.
 // Load it as record.mjs?dir=<folder of the record>.
 import process from 'node:process'
+import { NonRetriableError } from '#src/errors.js'
 import { openRecorder } from '../recorder.mjs'
 
 const dir = new URL(import.meta.url).searchParams.get('dir')
@@ -21,22 +22,41 @@ const fillHeap = () => {
   for (;;) chain = { before: chain, some: [1.5], more: { text: 'small' } }
 }
 
+const raise = (thrown) => {
+  throw thrown
+}
+
+const hostile = {
+  get message() {
+    throw new Error('the getter of the message')
+  },
+  get name() {
+    throw new Error('the getter of the name')
+  },
+}
+
 /** What a message may ask for, as the first word of its value: `throw`, `block:20`, … Anything else is plain work. */
 const deeds = {
   block,
   sleep,
-  throw: () => {
-    throw new Error('the message said: throw')
-  },
-  null: () => {
-    throw null
-  },
+  throw: () => raise(new Error('the message said: throw')),
+  /** Fails so many attempts. */
+  flaky: (attempts, { attempt }) => attempt <= attempts && raise(new Error(`the message said: flaky, ${attempt}`)),
+  final: () => raise(new NonRetriableError('the message said: final')),
+  null: () => raise(null),
+  undefined: () => raise(undefined),
+  text: () => raise('the message said: text'),
+  hostile: () => raise(hostile),
   reject: () => Promise.reject(new Error('the message said: reject')),
   // The promise stays open, so the message is in flight when the thread dies.
   uncaught: () => {
     setImmediate(() => {
       throw new Error('the message said: uncaught')
     })
+    return new Promise(() => {})
+  },
+  unhandled: () => {
+    Promise.reject(new Error('the message said: unhandled'))
     return new Promise(() => {})
   },
   exit: () => process.exit(7),
@@ -47,12 +67,12 @@ const deeds = {
 }
 
 /** `exit-once` is the deed `exit` at the first handling of this message, and plain work at every later one. */
-const deedOf = (message) => {
+const deedOf = (message, context) => {
   const [word = ''] = (message.value?.toString() ?? '').split(/\s/, 1)
   const [, name, once, amount] = /^([a-z]+)(-once)?(?::(\d+))?$/.exec(word) ?? []
   if (name === undefined || !Object.hasOwn(deeds, name)) return undefined
   if (once !== undefined && !recorder.once(name, message)) return undefined
-  return () => deeds[name](Number(amount ?? 0))
+  return () => deeds[name](Number(amount ?? 0), context)
 }
 
 /** Synchronous unless the deed is not, so that plain messages take the dispatcher's bare loop. */
@@ -64,7 +84,7 @@ export default function record(message, context) {
   }
   let outcome
   try {
-    outcome = deedOf(message)?.()
+    outcome = deedOf(message, context)?.()
   } catch (error) {
     failed(error)
   }

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest'
+import { LiveLine, type Screen } from '#src/cli/live-line.js'
+
+const ESCAPE = '\u001b'
+const TOKENS = new RegExp(`${ESCAPE}\\[K|\\r|\\n|[^${ESCAPE}\\r\\n]+`, 'g')
+
+/** A terminal that understands what the live line uses of one: carriage return, newline, erase to the end of the line. */
+class Terminal {
+  readonly columns = 80
+  readonly lines: string[] = ['']
+  #column = 0
+
+  readonly write = (chunk: string | Uint8Array): boolean => {
+    for (const [token] of String(Buffer.from(chunk)).matchAll(TOKENS)) this.#take(token)
+    return true
+  }
+
+  /** Another stream, such as stderr, that ends on the same screen. */
+  stream(): Screen {
+    return { columns: 80, write: (chunk) => this.write(chunk) }
+  }
+
+  #take(token: string): void {
+    const last = this.lines.length - 1
+    if (token === '\n') this.lines.push('')
+    if (token === '\n' || token === '\r') this.#column = 0
+    else if (token === `${ESCAPE}[K`) this.lines[last] = (this.lines[last] ?? '').slice(0, this.#column)
+    else {
+      const line = (this.lines[last] ?? '').padEnd(this.#column)
+      this.lines[last] = line.slice(0, this.#column) + token + line.slice(this.#column + token.length)
+      this.#column += token.length
+    }
+  }
+}
+
+const setUp = () => {
+  const terminal = new Terminal()
+  const [out, err] = [terminal.stream(), terminal.stream()]
+  return { terminal, out, err, line: new LiveLine(out, [err]) }
+}
+
+describe('the live line', () => {
+  it('stays below everything that is written, by whomever', () => {
+    const { terminal, out, err, line } = setUp()
+    line.set('1 msg/s')
+    out.write('a log line\n')
+    err.write('a warning\n')
+    out.write(Buffer.from('bytes\n'))
+    line.set('2 msg/s')
+    expect(terminal.lines).toEqual(['a log line', 'a warning', 'bytes', '2 msg/s'])
+  })
+
+  it('leaves no rest of a longer one', () => {
+    const { terminal, line } = setUp()
+    line.set('123,456 msg/s')
+    line.set('1 msg/s')
+    expect(terminal.lines).toEqual(['1 msg/s'])
+  })
+
+  it('stays away while somebody is in the middle of a line', () => {
+    const { terminal, out, line } = setUp()
+    line.set('status')
+    out.write('half of ')
+    line.set('other status')
+    out.write('')
+    expect(terminal.lines).toEqual(['half of '])
+    out.write('a line\n')
+    expect(terminal.lines).toEqual(['half of a line', 'other status'])
+  })
+
+  it('is gone when it is closed, and the streams are as they were', () => {
+    const { terminal, out, err, line } = setUp()
+    line.set('status')
+    line.close()
+    out.write('last words')
+    err.write(' of all')
+    expect(terminal.lines).toEqual(['last words of all'])
+    expect(line.close()).toBeUndefined()
+  })
+})

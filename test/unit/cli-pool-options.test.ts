@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest'
+import { poolOptions, type RunFlags } from '#src/cli/pool-options.js'
+import { UsageError } from '#src/cli/usage-error.js'
+import { resolveConfig } from '#src/config/resolve.js'
+import type { SlotConfig } from '#src/config/resolved.js'
+
+const complete: RunFlags = { handler: './handler.js', brokers: ['a:9092'], topic: ['orders'], group: 'g' }
+
+const resolve = (flags: RunFlags, file: Record<string, unknown> | null = null) =>
+  resolveConfig(poolOptions(flags, file), { parallelism: 1 })
+
+const slotOf = (flags: RunFlags, file: Record<string, unknown> | null = null): SlotConfig => {
+  const [slot] = resolve(flags, file).slots
+  if (slot === undefined) throw new Error('no slot')
+  return slot
+}
+
+/** The same as `complete`, as a file has it. */
+const file = {
+  kafka: { brokers: ['file:9092'], 'client.id': 'file' },
+  consumer: { 'group.id': 'file', sessionTimeout: 10_000 },
+  subscriptions: [{ topics: ['file'], handler: './file.js' }],
+}
+
+describe('the command line alone', () => {
+  it('makes the options of one subscription', () => {
+    const flags = { ...complete, clientId: 'c', groupInstanceId: 'i', fromBeginning: true, concurrency: 3, workers: 2 }
+    const { slots } = resolve({ ...flags, assignor: ['range', 'roundrobin'] })
+    expect(slots).toHaveLength(2)
+    expect(slots[1]).toMatchObject({
+      topics: ['orders'],
+      handler: new URL('./handler.js', `file://${process.cwd()}/`).href,
+      fromBeginning: true,
+      concurrency: 3,
+      assignors: ['range', 'roundrobin'],
+      kafka: { brokers: ['a:9092'], clientId: 'c' },
+      consumer: { groupId: 'g', groupInstanceId: 'i-1' },
+    })
+  })
+
+  it('names everything that is missing', () => {
+    expect(() => poolOptions({ topic: ['orders'] }, null)).toThrow(
+      new UsageError('--handler, --brokers, --group are missing, and there is no configuration file'),
+    )
+  })
+
+  it('may name brokers and group by --set', () => {
+    const set = ['bootstrap.servers=a:1,b:2', 'group.id=other']
+    const { kafka, consumer } = slotOf({ handler: './h.js', topic: ['t'], set })
+    expect([kafka.brokers, consumer.groupId]).toEqual([['a:1', 'b:2'], 'other'])
+  })
+})
+
+describe('--set', () => {
+  it.each([
+    ['session.timeout.ms=30000', { consumer: { sessionTimeout: 30_000 } }],
+    ['sessionTimeout=30000', { consumer: { sessionTimeout: 30_000 } }],
+    ['consumer.sessionTimeout=30000', { consumer: { sessionTimeout: 30_000 } }],
+    ['isolation.level=read_uncommitted', { consumer: { readUncommitted: true } }],
+    ['request.timeout.ms=1234', { kafka: { requestTimeout: 1_234 } }],
+    ['kafka.retry.retries=7', { kafka: { retry: { retries: 7 } } }],
+    ['retry.retries=7', { kafka: { retry: { retries: 7 } } }],
+    ['retry.attempts=2', { retry: { attempts: 2 } }],
+    ['max.poll.interval.ms=5000', { maxProcessingMs: 5_000 }],
+    ['maxProcessingMs=5000', { maxProcessingMs: 5_000 }],
+    ['fromBeginning=true', { fromBeginning: true }],
+    ['assignors=range,roundrobin', { assignors: ['range', 'roundrobin'] }],
+    ['onExhausted=skip', { onExhausted: 'skip' }],
+  ])('%s reaches the slot', (text, expected) => {
+    expect(slotOf({ ...complete, set: [text] })).toMatchObject(expected)
+  })
+
+  it('reaches the pool', () => {
+    const { pool } = resolve({ ...complete, set: ['restart.maxRestarts=2', 'drainTimeoutMs=5', 'recovery=rejoin'] })
+    expect(pool).toMatchObject({ drainTimeoutMs: 5, recovery: 'rejoin', restart: { maxRestarts: 2 } })
+  })
+
+  it('takes a value with an equals sign whole', () => {
+    const set = ['security.protocol=SASL_PLAINTEXT', 'sasl.mechanism=PLAIN', 'sasl.username=u', 'sasl.password=a=b']
+    expect(slotOf({ ...complete, set }).kafka.sasl).toMatchObject({ username: 'u', password: 'a=b' })
+  })
+
+  it.each([
+    ['sesion.timeout.ms=1', 'did you mean "session.timeout.ms"?'],
+    ['restart.maxRestart=1', 'did you mean "restart.maxRestarts"?'],
+    ['max.poll.records=1', 'cannot be honoured'],
+    ['kafka.ssl.enabled=true', 'unknown name'],
+    ['session.timeout.ms', 'expected <name>=<value>'],
+    ['=1', 'expected <name>=<value>'],
+  ])('%s is refused', (text, why) => {
+    expect(() => poolOptions({ ...complete, set: [text] }, null)).toThrow(why)
+  })
+
+  it('leaves it to the pool to say what is wrong with a value', () => {
+    expect(() => resolve({ ...complete, set: ['maxProcessingMs=soon', 'session.timeout.ms='] })).toThrow(
+      /session\.timeout\.ms.*maxProcessingMs: expected a whole number of milliseconds/s,
+    )
+  })
+})
+
+describe('with a configuration file', () => {
+  it('what the command line does not say is the file’s', () => {
+    expect(slotOf({}, file)).toMatchObject({
+      topics: ['file'],
+      kafka: { brokers: ['file:9092'], clientId: 'file' },
+      consumer: { groupId: 'file', sessionTimeout: 10_000 },
+    })
+  })
+
+  it('the command line wins, whatever name the file uses', () => {
+    const flags: RunFlags = { ...complete, clientId: 'flag', set: ['session.timeout.ms=20000'] }
+    expect(slotOf(flags, file)).toMatchObject({
+      topics: ['orders'],
+      kafka: { brokers: ['a:9092'], clientId: 'flag' },
+      consumer: { groupId: 'g', sessionTimeout: 20_000 },
+    })
+  })
+
+  it('the command line wins over what the file says of one subscription or slot', () => {
+    const layered = {
+      ...file,
+      subscriptions: [
+        { topics: ['t'], handler: './h.js', consumer: { groupId: 'sub' }, retry: { attempts: 9, maxDelayMs: 700 } },
+      ],
+      perSlot: () => ({ consumer: { 'session.timeout.ms': 11_000 }, concurrency: 4 }),
+    }
+    const set = ['sessionTimeout=20000', 'retry.attempts=2']
+    expect(slotOf({ group: 'flag', set }, layered)).toMatchObject({
+      consumer: { groupId: 'flag', sessionTimeout: 20_000 },
+      retry: { attempts: 2, maxDelayMs: 700 },
+      concurrency: 4,
+    })
+  })
+
+  it('--workers is for every subscription', () => {
+    const two = {
+      ...file,
+      subscriptions: [
+        { topics: ['a'], handler: './a.js', workers: 5 },
+        { topics: ['b'], handler: './b.js' },
+      ],
+    }
+    expect(resolve({ workers: 2 }, two).slots.map(({ subscription }) => subscription)).toEqual([0, 0, 1, 1])
+  })
+
+  it('--topic and --handler are refused when it has several subscriptions', () => {
+    const [subscription] = file.subscriptions
+    const two = { ...file, subscriptions: [subscription, subscription] }
+    expect(() => poolOptions({ topic: ['t'] }, two)).toThrow(UsageError)
+    expect(() => poolOptions({ handler: './h.js' }, two)).toThrow('change them there')
+  })
+
+  it('--topic leaves the handler of its one subscription', () => {
+    expect(slotOf({ topic: ['t'] }, file)).toMatchObject({ topics: ['t'], handler: expect.stringContaining('file.js') })
+  })
+
+  it('its object is not touched', () => {
+    const before = structuredClone(file)
+    poolOptions({ ...complete, workers: 3, set: ['session.timeout.ms=20000', 'restart.delayMs=1'] }, file)
+    expect(file).toEqual(before)
+  })
+})

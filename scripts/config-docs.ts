@@ -151,7 +151,8 @@ what outer layers said for it is let go.
 \`sasl.jaas.config\` is read for the user and the password of \`PlainLoginModule\` and \`ScramLoginModule\`. A Buffer that holds
 PEM is as good as its text.
 
-What KafkaJS takes as a function cannot be sent to a thread. Tokens and codecs come from modules instead:
+What KafkaJS takes as a function cannot be sent to a thread. Tokens, authentication of one's own and codecs come from
+modules instead:
 
 \`\`\`ts
 kafka: {

@@ -21,6 +21,6 @@ export type {
 } from './control/events.js'
 export { ConsumerPool } from './control/pool.js'
 export type { PartitionStatus, PoolState, PoolStatus, PoolTotals, SlotState, SlotStatus } from './control/status.js'
-export type { Handler, HandlerContext } from './data/handler.js'
+export { type AbortCode, AbortError, type Handler, type HandlerContext } from './data/handler.js'
 export { ErrorCode, type ErrorContext, NonRetriableError, PoolError } from './errors.js'
 export type { Message, PlainMessage } from './kafka/face.js'

@@ -24,14 +24,15 @@ export const watchCrashes = (pool) => {
 /**
  * Crashes the slots in turn, in every way in turn, each as soon as the slot handles messages again.
  *
+ * @param series.first number of the first crash: how many there were before
  * @param series.gapMs pause after each order
  */
 export const crashInTurn = async (pool, orders, series) => {
-  const { count, slots, gapMs, kinds = CRASH_KINDS, onCrash = () => {} } = series
+  const { count, slots, gapMs, kinds = CRASH_KINDS, first = 0 } = series
   const state = (slot) => pool.status().slots[slot]
-  for (let n = 0; n < count; n++) {
+  for (let n = first; n < first + count; n++) {
     const slot = n % slots
-    const incarnation = n < slots ? 1 : Math.floor(n / slots) + 1
+    const incarnation = Math.floor(n / slots) + 1
     const isBack = () => {
       const { state: name, incarnation: current, assignment } = state(slot)
       if (assignment.length > 0 && assignment.every(({ lag }) => lag === '0')) {
@@ -48,7 +49,6 @@ export const crashInTurn = async (pool, orders, series) => {
     })
     orders.crash(slot, kinds[Math.floor(n / slots) % kinds.length])
     await sleep(gapMs)
-    onCrash(n + 1)
   }
 }
 

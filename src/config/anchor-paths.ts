@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { handlerUrl, moduleSpecifier } from './module-specifier.js'
+import { handlerUrl, moduleSpecifier, namesModule } from './module-specifier.js'
 import type { ConsumerPoolOptions } from './options.js'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -15,12 +15,11 @@ const mapValues = (value: unknown, change: (item: unknown, name: string) => unkn
       )
     : value
 
-/** In `kafka` and `consumer`: codecs, the provider of tokens, PEM files (`ssl.ca.location`, …). */
+/** In `kafka` and `consumer`: codecs, modules of sasl, PEM files (`ssl.ca.location`, …). */
 const anchorProperties = (properties: unknown, directory: string): unknown =>
   mapValues(properties, (item, name) => {
-    if (name === 'codecs') return mapValues(item, (module) => moduleSpecifier(module, directory))
-    if (name === 'sasl') {
-      return mapValues(item, (part, key) => (key === 'oauthBearerProvider' ? moduleSpecifier(part, directory) : part))
+    if (name === 'codecs' || name === 'sasl') {
+      return mapValues(item, (part, key) => (namesModule(`${name}.${key}`) ? moduleSpecifier(part, directory) : part))
     }
     return name.endsWith('.location') && typeof item === 'string' && item !== '' ? resolve(directory, item) : item
   })

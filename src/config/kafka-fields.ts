@@ -60,9 +60,12 @@ export const sslFields = z.strictObject({
 export const saslFields = z.strictObject({
   enabled: field(z.boolean().optional(), 'true or false', 'Whether the connections authenticate with SASL.'),
   mechanism: field(
-    z.enum(['plain', 'scram-sha-256', 'scram-sha-512', 'aws', 'oauthbearer']).optional(),
-    'one of "plain", "scram-sha-256", "scram-sha-512", "aws", "oauthbearer"',
-    'How to authenticate: `plain`, `scram-sha-256`, `scram-sha-512`, `aws` or `oauthbearer`. Upper case is as good.',
+    z
+      .string()
+      .regex(/^[a-z0-9_-]{1,20}$/)
+      .optional(),
+    'the name of a SASL mechanism, such as "plain" or "scram-sha-512"',
+    'How to authenticate: `plain`, `scram-sha-256`, `scram-sha-512`, `aws`, `oauthbearer`, or another for which there is an `authenticationProvider`. Upper case is as good.',
   ),
   username: text('For `plain` and `scram-*`.'),
   password: text('For `plain` and `scram-*`.'),
@@ -71,6 +74,9 @@ export const saslFields = z.strictObject({
   secretAccessKey: text('For `aws`.'),
   sessionToken: text('For `aws`, with temporary credentials.'),
   oauthBearerProvider: module('For `oauthbearer`: exports the function that resolves with `{ value: token }`.'),
+  authenticationProvider: module(
+    'For any mechanism: exports a function like the `authenticationProvider` of KafkaJS, which authenticates in its place.',
+  ),
 } satisfies FieldsOf<SaslOptions, 'enabled'>)
 
 /** The connection to the cluster. */

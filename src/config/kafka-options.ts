@@ -46,8 +46,8 @@ export type SaslMechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'aws' 
 
 /** How to authenticate. A layer may give a part (only the password, say) when another has the rest. */
 export interface SaslOptions {
-  /** Which mechanism; the others say for which they are. */
-  mechanism?: SaslMechanism | Uppercase<SaslMechanism> | undefined
+  /** Which mechanism: a built-in one, or any with an `authenticationProvider`. */
+  mechanism?: SaslMechanism | Uppercase<SaslMechanism> | (string & {}) | undefined
   /** For `plain` and `scram-*`. */
   username?: Text
   /** For `plain` and `scram-*`. */
@@ -62,6 +62,8 @@ export interface SaslOptions {
   sessionToken?: Text
   /** For `oauthbearer`: a module that exports the function which resolves with `{ value: token }`. */
   oauthBearerProvider?: ModuleSpecifier | undefined
+  /** For any mechanism: a module that exports a function like KafkaJS's `authenticationProvider`. */
+  authenticationProvider?: ModuleSpecifier | undefined
 }
 
 /** How connections and requests that failed are tried again. */

@@ -15,6 +15,11 @@ export const moduleSpecifier = (value: unknown, directory: string = process.cwd(
   return pathToFileURL(resolve(directory, value)).href
 }
 
+const MODULES = /(?:^|\.)(?:codecs\.[^.]+|sasl\.(?:oauthBearerProvider|authenticationProvider))$/
+
+/** Whether the option of that path (`kafka.codecs.snappy`, `sasl.oauthBearerProvider`) names a module. */
+export const namesModule = (path: string): boolean => MODULES.test(path)
+
 /**
  * The module of a handler as a file URL, or `undefined` when the value can name none. Unlike a package name, a bare
  * `handler.js` is a path.

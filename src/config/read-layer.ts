@@ -3,7 +3,7 @@ import { type Issues, pathTo, shown } from './issues.js'
 import type { Layer, Rank, Setting } from './layer.js'
 import { type Leaf, leaves, leavesUnder } from './leaves.js'
 import { isSecretPath } from './mask-secrets.js'
-import { moduleSpecifier } from './module-specifier.js'
+import { moduleSpecifier, namesModule } from './module-specifier.js'
 import { dottedProperty } from './property-names.js'
 import { BadValue, readList } from './property-values.js'
 import { toPlainMaterial } from './tls-material.js'
@@ -144,8 +144,7 @@ export class LayerReader {
     if (leaf.path === 'kafka.brokers')
       return 'expected the list of addresses itself, because a function cannot be sent to a thread'
     const name = leaf.path.slice(leaf.path.lastIndexOf('.') + 1)
-    const module = leaf.path.startsWith('kafka.codecs.') || name === 'oauthBearerProvider'
-    return module
+    return namesModule(leaf.path)
       ? `a function cannot be sent to a thread: put it in a module, as its default export, and give the path: ${name}: "./my-module.js"`
       : `expected ${leaf.expects}`
   }

@@ -93,10 +93,6 @@ const refusedAt: ReadonlyMap<string, string> = new Map([
     'consumer.retry',
   ),
   ...because(
-    `${CLOSURE}, and there are only the built-in mechanisms. With oauthbearer the token comes from a module of yours`,
-    'kafka.sasl.authenticationProvider',
-  ),
-  ...because(
     `${CLOSURE}. rejectUnauthorized, servername and ca say how brokers are checked`,
     'kafka.ssl.checkServerIdentity',
   ),

@@ -1,4 +1,4 @@
-import { type Issues, pathTo } from './issues.js'
+import type { Issues } from './issues.js'
 import { atLeast, type Layer, type Setting } from './layer.js'
 import { leavesUnder } from './leaves.js'
 import type { KafkaConfig } from './resolved.js'
@@ -50,12 +50,34 @@ export const resolveSsl = (layer: Layer, issues: Issues): KafkaConfig['ssl'] => 
   return enabled === undefined ? null : false
 }
 
-const CREDENTIALS: Readonly<Record<string, { required: readonly string[]; optional: readonly string[] }>> = {
-  plain: { required: ['username', 'password'], optional: [] },
-  'scram-sha-256': { required: ['username', 'password'], optional: [] },
-  'scram-sha-512': { required: ['username', 'password'], optional: [] },
-  aws: { required: ['authorizationIdentity', 'accessKeyId', 'secretAccessKey'], optional: ['sessionToken'] },
-  oauthbearer: { required: ['oauthBearerProvider'], optional: [] },
+interface Credentials {
+  readonly required: readonly string[]
+  readonly optional?: readonly string[]
+}
+
+const PASSWORD: Credentials = { required: ['username', 'password'] }
+const CUSTOM: Credentials = { required: ['authenticationProvider'] }
+
+const BUILT_IN: ReadonlyMap<unknown, Credentials> = new Map([
+  ['plain', PASSWORD],
+  ['scram-sha-256', PASSWORD],
+  ['scram-sha-512', PASSWORD],
+  ['aws', { required: ['authorizationIdentity', 'accessKeyId', 'secretAccessKey'], optional: ['sessionToken'] }],
+  ['oauthbearer', { required: ['oauthBearerProvider'] }],
+])
+
+/** A provider of one's own replaces that of KafkaJS, unless a built-in mechanism was chosen further in. */
+const credentialsOf = (mechanism: Setting, provider: Setting | undefined): Credentials => {
+  const builtIn = BUILT_IN.get(mechanism.value)
+  return builtIn === undefined || (provider !== undefined && atLeast(provider.rank, mechanism.rank)) ? CUSTOM : builtIn
+}
+
+const reportMissing = (mechanism: Setting, names: readonly string[], issues: Issues): void => {
+  for (const name of names) {
+    if (issues.isFaulty(`kafka.sasl.${name}`)) continue
+    const known = BUILT_IN.has(mechanism.value) ? '' : ` (built in are ${[...BUILT_IN.keys()].join(', ')})`
+    issues.add(mechanism.from, `mechanism ${mechanism.value} needs ${name}${known}. Add sasl.${name}`)
+  }
 }
 
 /** What the merged layers say of SASL: the mechanism with exactly the credentials that it needs, or null. */
@@ -73,17 +95,20 @@ export const resolveSasl = (layer: Layer, issues: Issues): KafkaConfig['sasl'] =
     }
     return null
   }
-  const { required, optional } = CREDENTIALS[String(mechanism.value)] ?? { required: [], optional: [] }
-  for (const name of required) {
-    if (!options.has(name) && !issues.isFaulty(`kafka.sasl.${name}`)) {
-      issues.add(mechanism.from, `mechanism ${mechanism.value} needs ${name}. Add ${pathTo('sasl', name)}`)
-    }
-  }
+  const { required, optional = [] } = credentialsOf(mechanism, options.get('authenticationProvider'))
+  reportMissing(
+    mechanism,
+    required.filter((name) => !options.has(name)),
+    issues,
+  )
   const used = new Map([['mechanism', mechanism]])
   for (const [name, setting] of options) {
     if (required.includes(name) || optional.includes(name)) used.set(name, setting)
     else if (name !== 'mechanism' && atLeast(setting.rank, mechanism.rank)) {
-      issues.add(setting.from, `mechanism ${mechanism.value} has no ${name}. Remove it, or choose another mechanism`)
+      issues.add(
+        setting.from,
+        `mechanism ${mechanism.value} has no use for ${name}. Remove it, or change the mechanism`,
+      )
     }
   }
   return toObject(used)

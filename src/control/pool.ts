@@ -30,6 +30,9 @@ const MAX_LOST_THREADS = 3
 /** Crashes of the whole pool that are remembered. */
 const CRASHES_KEPT = 10_000
 
+/** Two groups of the same name on different clusters are two groups. */
+const groupKey = ({ kafka, consumer }: SlotConfig): string => JSON.stringify([kafka.brokers, consumer.groupId])
+
 const THREAD_ENTRY = new URL('../../workers/consumer.js', import.meta.url)
 
 /**
@@ -58,7 +61,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   #slots: readonly Slot[] = []
   #threads: Threads | null = null
   #liveness: Liveness | null = null
-  #watch: TopicWatch | null = null
+  #watches: readonly TopicWatch[] = []
   #state: PoolState = 'created'
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
@@ -141,7 +144,6 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#threads = threads
     await Promise.all(slots.map(({ kafka }) => this.#sharedConnection(kafka).connect()))
     const topics = await this.#checkBroker()
-    for (const { consumer } of slots) this.#groupFor(consumer.groupId)
     this.#slots = slots.map((config) => this.#createSlot(config, threads))
     this.#liveness = new Liveness({
       slots: this.#slots,
@@ -155,7 +157,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     })
     await Promise.all(this.#slots.map((slot) => slot.start()))
     this.#generationsAtStart = this.#generations()
-    this.#watch = this.#watchTopics(topics)
+    this.#watches = this.#watchTopics(topics)
     if (this.#state === 'starting') this.#state = 'running'
     this.#log.info({ slots: slots.length }, 'pool running')
   }
@@ -182,7 +184,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       settings: this.#config.pool,
       threads,
       limiter: this.#limiter,
-      group: this.#groupFor(groupId),
+      group: this.#groupFor(config),
       sharedConnection,
       shared: new Coordinator(sharedConnection, groupId),
       connect: () => createConnection({ clientId: nextClientId(), kafka: config.kafka, log: this.#log }),
@@ -198,11 +200,13 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     })
   }
 
-  #groupFor(groupId: string): Group {
-    const known = this.#groups.get(groupId)
+  #groupFor(config: SlotConfig): Group {
+    const key = groupKey(config)
+    const known = this.#groups.get(key)
     if (known !== undefined) return known
-    const group = new Group(groupId, this.#config.slots.filter(({ consumer }) => consumer.groupId === groupId).length)
-    this.#groups.set(groupId, group)
+    const seats = this.#config.slots.filter((other) => groupKey(other) === key).length
+    const group = new Group(config.consumer.groupId, seats)
+    this.#groups.set(key, group)
     return group
   }
 
@@ -216,21 +220,21 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     return connection
   }
 
-  #watchTopics(known: readonly TopicMetadata[]): TopicWatch {
-    const { slots } = this.#config
-    const subscribers = (topic: string) => slots.filter(({ topics }) => topics.includes(topic))
-    return new TopicWatch(
-      {
+  #watchTopics(known: readonly TopicMetadata[]): TopicWatch[] {
+    const watch = (connection: Connection) => {
+      const slots = this.#config.slots.filter(({ kafka }) => this.#sharedConnection(kafka) === connection)
+      const options = {
         topics: [...new Set(slots.flatMap(({ topics }) => topics))],
-        groupsOf: (topic) => subscribers(topic).map(({ consumer }) => this.#groupFor(consumer.groupId)),
-        metadata: async (names) =>
-          (await Promise.all([...this.#shared.values()].map((connection) => connection.topics(names)))).flat(),
+        groupsOf: (topic: string) =>
+          slots.filter(({ topics }) => topics.includes(topic)).map((slot) => this.#groupFor(slot)),
+        metadata: (names: readonly string[]) => connection.topics(names),
         intervalMs: Math.min(...slots.map(({ consumer }) => consumer.metadataMaxAge)),
         heartbeatMs: Math.max(...slots.map(({ consumer }) => consumer.heartbeatInterval)),
         log: this.#log,
-      },
-      known,
-    )
+      }
+      return new TopicWatch(options, known)
+    }
+    return [...this.#shared.values()].map(watch)
   }
 
   // ── stop ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,7 +247,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   async #drainAndClose(drainTimeoutMs: number): Promise<void> {
     const beganAtMs = monotonicMs()
     this.#state = 'stopping'
-    this.#watch?.close()
+    for (const watch of this.#watches) watch.close()
     this.#limiter.cancel()
     const drained = await Promise.all(this.#slots.map((slot) => slot.drain(beganAtMs + drainTimeoutMs)))
     for (const timer of this.#timers) clearInterval(timer)

@@ -208,7 +208,7 @@ export class Slot implements SeatHost {
   async release(): Promise<void> {
     this.#taker.cancel()
     this.#incarnations.raise(Control.pause)
-    const quiet = await this.#incarnations.quiesce(RELEASE_WAIT_MS)
+    const quiet = await this.#incarnations.quiesce(Math.min(RELEASE_WAIT_MS, this.config.consumer.sessionTimeout / 3))
     if (!quiet) this.#log.info({ inFlight: this.#inFlight() }, 'rebalancing while handlers are in flight')
     await within(this.commit(), COMMIT_WAIT_MS)
   }

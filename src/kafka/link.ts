@@ -30,6 +30,9 @@ interface AskOptions {
 /** How long kafkajs's own connection timer outlives ours, which must be the first. */
 const AFTER_OURS_MS = 1_000
 
+/** Codes of errors that may mean: the other side does not speak what we do. */
+const SPEAKS_OTHERWISE = /^(ECONNRESET|EPROTO|ERR_SSL_.*)$/
+
 type Reject = (reason: KafkaError) => void
 
 /**
@@ -165,8 +168,10 @@ export class Link {
 
   #watch(socket: Socket): Socket {
     this.#socket = socket
-    const broken = (what: string, cause?: unknown) =>
-      this.destroy(connectionError(`the connection to ${this.#name} ${what}${this.#hint}`, cause))
+    const broken = (what: string, cause?: NodeJS.ErrnoException) => {
+      const hint = cause === undefined || SPEAKS_OTHERWISE.test(cause.code ?? '') ? this.#hint : ''
+      this.destroy(connectionError(`the connection to ${this.#name} ${what}${hint}`, cause))
+    }
     socket.once('data', (bytes) => {
       const stranger = strangerBehind(bytes)
       if (stranger !== null) this.destroy(connectionError(`${this.#name}: ${stranger}`))

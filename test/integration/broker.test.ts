@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Kafka, logLevel } from 'kafkajs'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { BrokerError, startBroker } from '#scripts/broker.js'
+import { makeTopic } from '../support/kafka.js'
 import { until } from '../support/until.js'
 
 const command = fileURLToPath(import.meta.resolve('#scripts/broker.js'))
@@ -54,7 +55,7 @@ describe.skipIf(inject('externalBroker'))('the embedded broker', () => {
     onTestFinished(() => broker.stop())
     expect(new Set(broker.brokers).size).toBe(3)
     const { kafka, client } = await admin(broker.brokers)
-    await client.createTopics({ waitForLeaders: true, topics: [{ topic: 'survivor', numPartitions: 3 }] })
+    await makeTopic(client, 'survivor', { partitions: 3 })
     const producer = kafka.producer()
     onTestFinished(() => producer.disconnect())
     await producer.connect()

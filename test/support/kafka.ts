@@ -9,4 +9,4 @@ export {
   describeGroupWithTool,
   type ToolMember,
 } from './groups.js'
-export { createTopic, produce, type TopicOptions, uniqueName } from './topics.js'
+export { createTopic, makeTopic, produce, type TopicOptions, uniqueName } from './topics.js'

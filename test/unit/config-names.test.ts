@@ -329,9 +329,14 @@ describe('TLS and SASL', () => {
       'a password for a mechanism without',
       { sasl: { mechanism: 'oauthbearer', oauthBearerProvider: 'x', password: 'p' } },
       'kafka.sasl.password',
-      /has no password/,
+      /has no use for password/,
     ],
-    ['an unknown mechanism', { sasl: { mechanism: 'GSSAPI' } }, 'kafka.sasl.mechanism', /expected one of "plain"/],
+    [
+      'an unknown mechanism',
+      { sasl: { mechanism: 'GSSAPI' } },
+      'kafka.sasl.mechanism',
+      /needs authenticationProvider \(built in are plain, /,
+    ],
     [
       'a login module that is not Kafka’s',
       { 'sasl.jaas.config': 'com.sun.Krb5LoginModule required;' },
@@ -356,6 +361,16 @@ describe('TLS and SASL', () => {
       mechanism: 'oauthbearer',
       oauthBearerProvider: '@acme/token',
     })
+  })
+
+  test('a provider of one’s own serves any mechanism, built in or not', () => {
+    const own = { authenticationProvider: './auth.js' }
+    const resolved = { authenticationProvider: pathToFileURL('auth.js').href }
+    for (const mechanism of ['aws_msk_iam', 'oauthbearer']) {
+      expect(slotOf({ sasl: { mechanism, ...own } }).kafka.sasl).toEqual({ mechanism, ...resolved })
+    }
+    const perSlot = () => ({ kafka: { sasl: plain } })
+    expect(slotOf({ sasl: { mechanism: 'aws_msk_iam', ...own } }, {}, { perSlot }).kafka.sasl).toEqual(plain)
   })
 
   test('turning it off further in lets the outer options go', () => {

@@ -1,0 +1,230 @@
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { brokers, committed, createTopic, produce, uniqueName } from '../support/kafka.js'
+import { until } from '../support/until.js'
+
+const BIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
+const PARTITIONS = 4
+
+interface Line {
+  readonly level: number
+  readonly msg: string
+}
+
+/** A running command, and what it has written up to now. */
+class Command {
+  readonly child: ChildProcessWithoutNullStreams
+  readonly #exit: Promise<number | string>
+  stdout = ''
+  stderr = ''
+
+  constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.child = spawn(command, args, { env: { ...process.env, ...env } })
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text
+    })
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+    })
+    this.#exit = new Promise((resolve) => {
+      this.child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown'))
+    })
+    onTestFinished(() => void this.child.kill('SIGKILL'))
+  }
+
+  /** The exit code, or the signal that ended it. */
+  get exit(): Promise<number | string> {
+    return this.#exit
+  }
+
+  /** Standard output as pino's lines; throws when a line is no JSON. */
+  get lines(): Line[] {
+    const whole = this.stdout.slice(0, this.stdout.lastIndexOf('\n') + 1)
+    return whole.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Line]))
+  }
+
+  logged(msg: string): Promise<unknown> {
+    const look = () => this.lines.some((line) => line.msg.startsWith(msg))
+    return until(look, { what: `the log line "${msg}"`, deadlineMs: 30_000 })
+  }
+}
+
+/** A folder with a handler module, which finds the folder in `FOLDER`. */
+const handlerIn = (source: string): { folder: string; handler: string } => {
+  const folder = mkdtempSync(join(tmpdir(), 'command-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const handler = join(folder, 'handler.mjs')
+  writeFileSync(handler, `const FOLDER = ${JSON.stringify(folder)}\n${source}`)
+  return { folder, handler }
+}
+
+const run = (handler: string, topic: string, group: string, ...more: string[]): Command =>
+  new Command(process.execPath, [
+    ...[BIN, 'run', '--handler', handler, '--brokers', brokers().join(','), '--topic', topic, '--group', group],
+    ...['--workers', '2', '--from-beginning', ...more],
+  ])
+
+const topicWith = async (messages: number): Promise<string> => {
+  const topic = await createTopic({ partitions: PARTITIONS, name: 'cli' })
+  await produce(
+    topic,
+    Array.from({ length: messages }, (_, number) => ({ value: String(number), partition: number % PARTITIONS })),
+  )
+  return topic
+}
+
+const BUSY = 'const until = performance.now() + 5; while (performance.now() < until);'
+const ENDLESS = 'export default () => { writeFileSync(FOLDER + "/begun", ""); for (;;); }'
+
+describe('kafka-consumer-pool run', () => {
+  it('drains at SIGTERM, exits 0, and everything that finished is committed', async () => {
+    const topic = await topicWith(4_000)
+    const group = uniqueName('cli')
+    const { folder, handler } = handlerIn(`
+      import { appendFileSync } from 'node:fs'
+      export default ({ partition, offset }) => { ${BUSY} appendFileSync(FOLDER + '/done', partition + ' ' + offset + '\\n') }
+    `)
+    const command = run(handler, topic, group)
+    const done = (): string[][] =>
+      existsSync(join(folder, 'done'))
+        ? readFileSync(join(folder, 'done'), 'utf8')
+            .trim()
+            .split('\n')
+            .map((line) => line.split(' '))
+        : []
+    await until(() => done().length > 100, { what: 'a hundred messages', deadlineMs: 30_000 })
+
+    command.child.kill('SIGTERM')
+    expect(await command.exit).toBe(0)
+
+    const next = new Map<number, bigint>()
+    for (const [partition, offset] of done()) next.set(Number(partition), BigInt(offset ?? 0) + 1n)
+    expect(done().length).toBeLessThan(4_000)
+    expect(await committed(group, topic)).toEqual(new Map([...next].sort(([a], [b]) => a - b)))
+    expect(command.lines.map(({ msg }) => msg)).toEqual(
+      expect.arrayContaining(['slot ready', 'pool running', 'pool stopped']),
+    )
+    expect(command.stderr).toBe('')
+  })
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('a second %s ends it at once with %i, even with handlers that never come back', async (signal, code) => {
+    const topic = await topicWith(8)
+    const { folder, handler } = handlerIn(`import { writeFileSync } from 'node:fs'; ${ENDLESS}`)
+    const command = run(handler, topic, uniqueName('cli'))
+    await until(() => existsSync(join(folder, 'begun')), { what: 'the handler', deadlineMs: 30_000 })
+    command.child.kill(signal)
+    await command.logged('stopping')
+    const since = performance.now()
+    command.child.kill(signal)
+    expect(await command.exit).toBe(code)
+    expect(performance.now() - since).toBeLessThan(5_000)
+  })
+
+  it('a signal while it starts is a stop like any other', async () => {
+    const { handler } = handlerIn('export default () => {}')
+    // Nobody listens there, so the start goes on for a while.
+    const command = new Command(process.execPath, [
+      ...[BIN, 'run', '--handler', handler, '--brokers', '127.0.0.1:1', '--topic', 't', '--group', 'g'],
+      ...['--set', 'retry.retries=60', '--log-level', 'debug'],
+    ])
+    await until(() => command.lines.length > 0, { what: 'the first log line' })
+    command.child.kill('SIGINT')
+    expect(await command.exit).toBe(0)
+  })
+
+  it('a topic that does not exist ends the start with 1 and one message', async () => {
+    const { handler } = handlerIn('export default () => {}')
+    const command = run(handler, 'no-such-topic', uniqueName('cli'))
+    expect(await command.exit).toBe(1)
+    expect(command.stderr).toMatch(/^kafka-consumer-pool: KCP_TOPIC_MISSING: .*no-such-topic.*\n$/)
+  })
+
+  it('a handler that throws when it is imported ends the start with 1 and its message', async () => {
+    const topic = await topicWith(0)
+    const { handler } = handlerIn('throw new Error("no database here")')
+    const command = run(handler, topic, uniqueName('cli'))
+    expect(await command.exit).toBe(1)
+    expect(command.stderr).toMatch(/^kafka-consumer-pool: KCP_HANDLER_THREW_ON_IMPORT: .*no database here/)
+    expect(command.stderr).not.toMatch(/\n\s+at /)
+  })
+
+  it('a pool that cannot heal itself ends with 70; file and command line share the options', async () => {
+    const topic = await topicWith(8)
+    const { folder, handler } = handlerIn('export default () => process.exit(3)')
+    const config = join(folder, 'pool.config.json')
+    const fromFile = {
+      kafka: { brokers: ['127.0.0.1:1'] },
+      consumer: { 'group.id': 'from-file', sessionTimeout: 9_000 },
+      restart: { delayMs: 10, maxDelayMs: 20, maxRestarts: 50 },
+      topics: [topic],
+      handler: './handler.mjs',
+      fromBeginning: true,
+    }
+    writeFileSync(config, JSON.stringify(fromFile))
+    const command = new Command(process.execPath, [
+      ...[BIN, 'run', '--config', config, '--workers', '1', '--brokers', brokers().join(',')],
+      ...['--group', uniqueName('cli'), '--set', 'restart.maxRestarts=2', '--set', 'session.timeout.ms=6000'],
+    ])
+    expect(handler).toContain(folder)
+    expect(await command.exit).toBe(70)
+    const messages = command.lines.map(({ msg }) => msg)
+    expect(messages.filter((msg) => msg === 'slot crashed')).toHaveLength(2)
+    expect(messages).toEqual(expect.arrayContaining(['pool escalated', 'pool stopped']))
+  })
+
+  it.each([
+    [['run'], '--handler, --brokers, --topic, --group are missing'],
+    [['run', '--wrokers', '2'], 'Did you mean --workers?'],
+    [['run', '--workers', 'two'], 'Expected a whole number from 1'],
+    [['run', '--set', 'sesion.timeout.ms=1'], 'did you mean "session.timeout.ms"?'],
+    [['run', '--config', 'no-such-file.json'], 'no-such-file.json does not exist'],
+    [['walk'], "unknown command 'walk'"],
+  ])('%j is refused with what is wrong', async (args, why) => {
+    const command = new Command(process.execPath, [BIN, ...args])
+    expect(await command.exit).toBe(1)
+    expect(command.stderr).toContain(why)
+    expect(command.stdout).toBe('')
+  })
+
+  it('says how it is used, and which version it is', async () => {
+    const help = new Command(process.execPath, [BIN, 'run', '--help'])
+    expect(await help.exit).toBe(0)
+    expect(help.stdout).toMatch(/Usage: kafka-consumer-pool run .*Examples:.*Exit codes:/s)
+    const version = new Command(process.execPath, [BIN, '--version'])
+    expect(await version.exit).toBe(0)
+    expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+
+  // util-linux's `script` gives a command a terminal.
+  const hasTerminal = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false
+
+  it.skipIf(!hasTerminal)('has lines for people and a live status on a terminal, and stops at Ctrl-C', async () => {
+    const topic = await topicWith(100)
+    const { handler } = handlerIn(
+      `export default (message) => { ${BUSY} if (message.offset === '3') console.log('hello') }`,
+    )
+    const flags = `--handler ${handler} --brokers ${brokers().join(',')} --topic ${topic} --group ${uniqueName('cli')}`
+    const line = `stty cols 120; exec ${process.execPath} ${BIN} run ${flags} --workers 2 --from-beginning`
+    const command = new Command('script', ['-qec', line, '/dev/null'], {
+      NO_COLOR: '1',
+      TERM: 'xterm',
+      SHELL: '/bin/sh',
+    })
+    const settled = () =>
+      command.stdout.includes('running  2/2 slots  0 msg/s  lag 0  restarts 0  rebalances 0  handled 100')
+    await until(settled, { what: 'the status line', deadlineMs: 30_000 })
+    command.child.stdin.write('\u0003')
+    expect(await command.exit).toBe(0)
+    expect(command.stdout).toMatch(/\d\d:\d\d:\d\d\.\d{3} INFO {2}slot 1 {2}slot ready {2}/)
+    // Whatever else was written begins in the first column, and the status is gone in the end.
+    expect(command.stdout).toMatch(/(?:\n|\[K)hello\r?\n/)
+    expect(command.stdout.trimEnd()).toMatch(/pool stopped {2}afterMs=\d+$/)
+  })
+})

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ConsumerPool, PoolError } from '#src/index.js'
 import { BrokerError, startBroker } from './broker.js'
@@ -38,6 +38,9 @@ const demo = async (): Promise<boolean> => {
     'One thread',
     `${count(sample.documents)} of them without Kafka: ${seconds(sample.ms)}, ${megabytes(sample.bytes)}`,
   )
+  const [load = 0] = loadavg()
+  if (load > slots)
+    say('Note', `the machine is busy (load ${load.toFixed(1)} on ${slots} cores): the speed-up will be less`)
 
   // Everything goes into a topic of its own.
   const broker = await startBroker()

@@ -21,10 +21,10 @@ export class Progress {
     const share = Math.min(1, done / this.#total)
     const ms = performance.now() - this.#since
     const left = share > 0.02 && share < 1 ? `  ${seconds((ms * (1 - share)) / share)} left` : ''
-    const text = `${percent(share).padStart(5)}  ${count(done)} of ${count(this.#total)}  ${count((done * 1_000) / ms)}/s${left}`
+    const text = `${percent(share).padStart(6)}  ${count(done)} of ${count(this.#total)}  ${count((done * 1_000) / ms)}/s${left}`
     if (this.#screen.isTTY) {
       const full = Math.round(share * BAR_WIDTH)
-      this.#draw(`${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}${text}`.slice(0, this.#screen.columns - 1))
+      this.#draw(`${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}${text}`.slice(0, (this.#screen.columns || 80) - 1))
     } else if (Math.floor(share * 10) > this.#tenths) {
       this.#tenths = Math.floor(share * 10)
       this.line(text.trim())

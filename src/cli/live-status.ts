@@ -5,6 +5,8 @@ import type { Paint } from './paint.js'
 import { type Snapshot, statusLine } from './status-line.js'
 
 const REDRAW_MS = 1_000
+/** Of a terminal that does not say how wide it is. */
+const COLUMNS = 80
 
 /** Shows the pool's status in the last line of a terminal, anew every second. */
 export class LiveStatus {
@@ -17,7 +19,7 @@ export class LiveStatus {
     let before: Snapshot = { status: pool.status(), atMs: monotonicMs() }
     const draw = (): void => {
       const now: Snapshot = { status: pool.status(), atMs: monotonicMs() }
-      this.#line.set(statusLine(before, now, screen.columns, paint))
+      this.#line.set(statusLine(before, now, screen.columns || COLUMNS, paint))
       before = now
     }
     this.#timer = setInterval(draw, REDRAW_MS)

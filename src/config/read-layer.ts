@@ -82,7 +82,8 @@ export class LayerReader {
     const property = dottedProperty(name)
     if (property === undefined) return
     if (property.only !== undefined) {
-      if (String(value).toLowerCase() === property.only.value.toLowerCase()) return
+      const said = typeof value === 'string' || typeof value === 'boolean' ? String(value) : ''
+      if (said.toLowerCase() === property.only.value.toLowerCase()) return
       this.#issues.add(
         path,
         `only "${property.only.value}" can be honoured: ${property.only.reason}. Got ${shown(value)}`,
@@ -112,7 +113,7 @@ export class LayerReader {
       return
     }
     // An address never has an @, except where somebody put user and password before it.
-    const secret = isSecretPath(leaf.path) || (leaf.path === 'kafka.brokers' && String(raw).includes('@'))
+    const secret = isSecretPath(leaf.path) || (leaf.path === 'kafka.brokers' && shown(raw).includes('@'))
     if (typeof raw === 'function') {
       this.#issues.add(path, `${this.#functionAdvice(leaf)}. Got a function`, leaf.path)
       return
@@ -164,12 +165,10 @@ export class LayerReader {
 
 /** A raw value as its field wants it: text as number, boolean or list; modules as URLs; Buffers as plain data. */
 const prepared = (leaf: Leaf, raw: unknown, textAllowed: boolean): unknown => {
-  if (leaf.path.startsWith('kafka.codecs.') || leaf.path === 'kafka.sasl.oauthBearerProvider')
-    return moduleSpecifier(raw)
-  if (leaf.path.startsWith('kafka.ssl.'))
-    return textAllowed ? fromText(leaf, toPlainMaterial(raw)) : toPlainMaterial(raw)
+  if (namesModule(leaf.path)) return moduleSpecifier(raw)
+  const plain = leaf.path.startsWith('kafka.ssl.') ? toPlainMaterial(raw) : raw
   if (leaf.path === 'kafka.sasl.mechanism' && typeof raw === 'string') return raw.toLowerCase()
-  return textAllowed ? fromText(leaf, raw) : raw
+  return textAllowed ? fromText(leaf, plain) : plain
 }
 
 const fromText = (leaf: Leaf, raw: unknown): unknown => {

@@ -20,10 +20,16 @@ const MIN_STEP_MS = 50
 const isRefusal = (error: unknown): error is KafkaError =>
   error instanceof KafkaError && !error.unanswered && !error.retriable
 
+const ADVICE: Readonly<Record<string, string>> = {
+  ILLEGAL_SASL_STATE: 'This listener does no SASL: remove option sasl or use another port',
+  UNSUPPORTED_SASL_MECHANISM: 'Choose a sasl.mechanism that the listener has enabled',
+  SASL_AUTHENTICATION_FAILED: 'Check the credentials in option sasl',
+}
+
 const refused = (address: Address, error: KafkaError): PoolError =>
   new PoolError(
     ErrorCode.brokerRefused,
-    `the broker at ${formatAddress(address)} refused us: ${error.message}. Check sasl (mechanism, username, password), ssl and the permissions of this client`,
+    `the broker at ${formatAddress(address)} refused this client: ${error.message}. ${ADVICE[error.type] ?? 'Check the permissions of its user'}`,
     { cause: error },
   )
 
@@ -58,13 +64,16 @@ export const reachCluster = async (
     for (const [index, address] of addresses.entries()) {
       const leftMs = deadline - performance.now()
       const share = leftMs / (addresses.length - index)
+      const stepMs = Math.max(MIN_STEP_MS, Math.min(times.connectionTimeoutMs, share))
       try {
-        return await attempt(address, Math.max(MIN_STEP_MS, Math.min(times.connectionTimeoutMs, share)))
+        return await attempt(address, stepMs)
       } catch (error) {
         if (signal.aborted) throw closedError()
         if (isRefusal(error)) throw refused(address, error)
         if (!(error instanceof KafkaError)) throw error
-        reasons.set(formatAddress(address), error)
+        const name = formatAddress(address)
+        // An attempt that had to be short, at the end, says less than the ones before it.
+        if (stepMs >= times.connectionTimeoutMs || !reasons.has(name)) reasons.set(name, error)
       }
     }
     const leftMs = deadline - performance.now()

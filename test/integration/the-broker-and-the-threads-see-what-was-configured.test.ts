@@ -33,6 +33,7 @@ it("kafka-consumer-groups shows each slot's client id, member id and assignment 
           consumerId: seat.memberId,
           groupInstanceId: null,
           host: '/127.0.0.1',
+          partitions: 2,
           assignment: assignments[seat.memberId],
         },
       ]),
@@ -91,18 +92,24 @@ it('the thread runs with what the most specific layer says, and reports it', asy
     ],
     perSlot: (slot) => (slot === 1 ? { consumer: { 'session.timeout.ms': 7_000 }, concurrency: 4 } : undefined),
   })
-  const configs = pool.status().slots.map(({ config }) => config)
+  const { slots } = pool.status()
+  const configs = slots.map(({ config }) => config)
   const both = {
     topics: [topic],
     handler,
     fromBeginning: true,
     maxProcessingMs: 50_000,
-    retry: { attempts: 2, initialDelayMs: 50, maxDelayMs: 30_000 },
-    consumer: { groupId: pool.groupId, minBytes: 3, maxBytes: 2_000_000, readUncommitted: true },
+    'retry.attempts': 2,
+    'retry.initialDelayMs': 50,
+    'retry.maxDelayMs': 30_000,
+    groupId: pool.groupId,
+    minBytes: 3,
+    maxBytes: 2_000_000,
+    readUncommitted: true,
   }
   for (const config of configs) expect(config).toMatchObject(both)
   expect(configs).toMatchObject([
-    { slot: 0, concurrency: 1, consumer: { sessionTimeout: 8_000, groupInstanceId: 'layers-0' } },
-    { slot: 1, concurrency: 4, consumer: { sessionTimeout: 7_000, groupInstanceId: 'layers-1' } },
+    { slot: 0, clientId: slots[0]?.clientId, concurrency: 1, sessionTimeout: 8_000, groupInstanceId: 'layers-0' },
+    { slot: 1, clientId: slots[1]?.clientId, concurrency: 4, sessionTimeout: 7_000, groupInstanceId: 'layers-1' },
   ])
 })

@@ -2,8 +2,8 @@ import type { Handling } from './recorder.mjs'
 
 /*
  * Judges what the handlers of a test did. A message is a topic, a partition and an offset. An owner is one incarnation
- * of one slot of one process. A handling that never came back (its thread died, or it still runs) lasts until the last
- * thing that its owner recorded, so what it is blamed for did happen.
+ * of one slot of one pool; pools are told apart by their processes and threads. A handling that never came back (its
+ * thread died, or it still runs) lasts until the last thing that its owner recorded, so what it is blamed for did happen.
  */
 
 export interface Range {
@@ -194,7 +194,7 @@ const messageKey = (message: AnyMessage): string => `${partitionKey(message)}/${
 const crashKey = (handling: AnyMessage & { readonly slot: number; readonly incarnation: number }): string =>
   `${messageKey(handling)}/${handling.slot}/${handling.incarnation}`
 
-const ownerKey = ({ pid, slot, incarnation }: Handling): string => `${pid}/${slot}/${incarnation}`
+const ownerKey = ({ pid, threadId, slot, incarnation }: Handling): string => `${pid}/${threadId}/${slot}/${incarnation}`
 
 const groupBy = <T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, T[]> => {
   const groups = new Map<string, T[]>()

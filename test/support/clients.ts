@@ -43,10 +43,18 @@ export const adminClient = (): Promise<Admin> => {
   return admin
 }
 
-/** The file's producer, connected; the partition comes from the message or from its key, as in the Java client. */
+/**
+ * The file's producer, connected; the partition comes from the message or from its key, as in the Java client.
+ * Idempotent: KafkaJS repeats a whole request when one of its partitions was refused, and the others shall not get their
+ * messages twice.
+ */
 export const producerClient = (): Promise<Producer> => {
   producer ??= (async () => {
-    const client = kafkaClient('test-producer').producer({ createPartitioner: Partitioners.DefaultPartitioner })
+    const client = kafkaClient('test-producer').producer({
+      createPartitioner: Partitioners.DefaultPartitioner,
+      idempotent: true,
+      maxInFlightRequests: 1,
+    })
     closeAfterFile(() => client.disconnect())
     await client.connect()
     return client

@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ConfigError, ConfigIssue } from '#src/config/issues.js'
 import { resolveConfig } from '#src/config/resolve.js'
@@ -476,5 +477,34 @@ test('every fault is reported at once, in data and in a text that a terminal can
       '  - drainTimeoutMs: expected a whole number of milliseconds from 0 to 2147483647, got -1 (number)',
       '  - consumer.groupId: is missing. Name the group: consumer: { groupId: "orders" }',
     ].join('\n'),
+  )
+})
+
+test('whatever stands in the options, what comes of it is a configuration or a KCP_CONFIG_INVALID', () => {
+  const anything = fc.anything({
+    withNullPrototype: true,
+    withBigInt: true,
+    withDate: true,
+    withMap: true,
+    withTypedArray: true,
+  })
+  const place = fc.constantFrom(
+    ...['kafka', 'consumer', 'retry', 'restart', 'resourceLimits', 'topics', 'handler', 'workers', 'subscriptions'],
+    ...['assignors', 'logger', 'perSlot', 'kafka.brokers', 'kafka.ssl', 'kafka.sasl', 'kafka.retry', 'kafka.codecs'],
+    ...['kafka.bootstrap.servers', 'kafka.security.protocol', 'kafka.check.crcs', 'consumer.groupInstanceId'],
+    ...['kafka.ssl.ca.location', 'kafka.sasl.jaas.config', 'consumer.session.timeout.ms', 'consumer.auto.offset.reset'],
+    ...['consumer.partition.assignment.strategy', 'consumer.isolation.level', 'kafka.ssl.enabled.protocols'],
+  )
+  fc.assert(
+    fc.property(place, anything, (path, value) => {
+      const [section = '', ...names] = path.split('.')
+      const inner = names.length === 0 ? value : { ...((base as Fields)[section] as Fields), [names.join('.')]: value }
+      try {
+        expect(resolveConfig({ ...base, workers: 1, [section]: inner }).slots.length).toBeGreaterThan(0)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'KCP_CONFIG_INVALID' })
+      }
+    }),
+    { numRuns: 1_000 },
   )
 })

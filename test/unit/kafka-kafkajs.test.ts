@@ -130,7 +130,7 @@ describe('the log of kafkajs', () => {
       {
         level: 'debug',
         message: 'Connection error: boom',
-        details: { kafkajs: 'Connection', level: 'ERROR', broker: 'b:1' },
+        details: { kafkajs: 'Connection', kafkajsLevel: 'ERROR', broker: 'b:1' },
       },
     ])
   })

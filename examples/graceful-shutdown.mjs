@@ -1,0 +1,48 @@
+// How a service ends well: the first signal lets the messages in hand finish and commits them; the second one ends the
+// process at once; a pool that cannot heal itself ends it too, so that the service manager starts it anew.
+//
+// (The command `kafka-consumer-pool run` does all of this by itself.)
+import process from 'node:process'
+import { ConsumerPool, PoolError } from 'kafka-consumer-pool'
+
+const pool = new ConsumerPool({
+  kafka: { brokers: (process.env.KAFKA_BROKERS ?? '127.0.0.1:9092').split(',') },
+  consumer: {
+    groupId: 'shutdown-example',
+    // With a static id the partitions wait for this process: a restart within the session timeout moves nothing.
+    groupInstanceId: process.env.POD_NAME,
+    sessionTimeout: 30_000,
+  },
+  topics: ['orders'],
+  handler: new URL('./handlers/hash.mjs', import.meta.url),
+  // Less than the time that the service manager waits before it kills (Kubernetes: terminationGracePeriodSeconds).
+  drainTimeoutMs: 20_000,
+})
+
+let signals = 0
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+  process.on(signal, async () => {
+    signals += 1
+    if (signals > 1) process.exit(1)
+    await pool.stop() // never rejects, never takes longer than drainTimeoutMs and a little
+    process.exit(0)
+  })
+}
+
+pool.on('pool:stopped', ({ afterMs, drained }) => {
+  console.log(`stopped after ${Math.round(afterMs)} ms${drained ? '' : ', some handlers had not come back'}`)
+})
+
+pool.on('pool:escalated', async ({ error }) => {
+  console.error(error.message)
+  await pool.stop()
+  process.exit(70)
+})
+
+try {
+  await pool.start()
+} catch (error) {
+  // Every reason has a code: docs/errors.md.
+  console.error(error instanceof PoolError ? `${error.code}: ${error.message}` : error)
+  process.exitCode = 1
+}

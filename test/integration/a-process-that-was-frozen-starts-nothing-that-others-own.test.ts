@@ -1,0 +1,64 @@
+import { expect, it } from 'vitest'
+import { createTopic, describeGroup } from '../support/kafka.js'
+import { startPool, untilStable } from '../support/pool.js'
+import { startPoolProcess } from '../support/pool-process.js'
+import { machineMs, newRecord } from '../support/record.js'
+import { startTraffic } from '../support/traffic.js'
+import { until } from '../support/until.js'
+
+const PARTITIONS = 4
+const consumer = { sessionTimeout: 3_000, heartbeatInterval: 300 }
+
+it('a process that is frozen for longer than its session starts no message of partitions that others own by then', async () => {
+  const topic = await createTopic({ partitions: PARTITIONS })
+  const record = newRecord()
+  const options = { topics: [topic], handler: record.handler, workers: 1, consumer }
+  const frozen = await startPoolProcess(options)
+  const traffic = await startTraffic(topic, { partitions: PARTITIONS, value: 'block:100', everyMs: 50 })
+  const other = await startPool({ ...options, groupId: frozen.groupId })
+  const before = await untilStable(frozen.groupId, 2)
+
+  // Caught in the act: frozen in the middle of a message, with more of them in its buffers.
+  const inHand = await until(
+    () =>
+      record.read().find((handling) => {
+        const { pid, outcome, startMs } = handling
+        return pid === frozen.pid && outcome === null && machineMs() - startMs < 50 && handling
+      }),
+    { what: 'a message in flight', everyMs: 1 },
+  )
+  frozen.freeze()
+  const alone = await until(
+    async () => {
+      const group = await describeGroup(frozen.groupId)
+      return group.state === 'Stable' && group.members.length === 1 && group
+    },
+    { what: 'the broker to throw the frozen member out' },
+  )
+  expect(alone.generation).toBeGreaterThan(before.generation ?? Number.NaN)
+  expect(alone.members[0]?.assignment[topic]).toHaveLength(PARTITIONS)
+  const taken = (offset: number) =>
+    record
+      .read()
+      .some(
+        (handling) =>
+          handling.pid !== frozen.pid && handling.offset >= offset && handling.partition === inHand.partition,
+      )
+  await until(() => taken(inHand.offset), { what: 'the other one to take over' })
+
+  frozen.thaw()
+  const thawedAtMs = machineMs()
+  await untilStable(frozen.groupId, 2)
+  await until(() => record.read().some(({ pid, startMs }) => pid === frozen.pid && startMs > thawedAtMs), {
+    what: 'the thawed one to work again',
+  })
+  const verdict = await record.untilNothingIsLost(await traffic.stop())
+
+  expect(verdict).toMatchObject({ lost: [], unknown: [] })
+  // What was in flight when the freeze came cannot be taken back; nothing else may overlap.
+  const inFlightThen = ({ pid, startMs }: { pid: number; startMs: number }) =>
+    pid === frozen.pid && startMs <= inHand.startMs
+  expect(verdict.overlapping.filter((pair) => !pair.some(inFlightThen))).toEqual([])
+  expect(verdict.handledByTwoOwnersAtOnce.filter((pair) => !pair.some(inFlightThen))).toEqual([])
+  expect(other.status().slots[0]?.restarts).toBe(0)
+})

@@ -1,0 +1,37 @@
+import { encodeSubscription } from '#src/control/assignors/subscription.js'
+import type { Membership } from '#src/kafka/face.js'
+import { brokers } from './clients.js'
+import { rawConnection } from './raw-connection.js'
+
+/** What an administrator, or a member with bad manners, can do to a group: single requests over a connection of its own. */
+export interface RawMember {
+  /** Throws a dynamic member out, as `Admin.removeMembersFromConsumerGroup` does. */
+  remove(memberId: string): Promise<void>
+  /** Joins and syncs with a subscription to these topics; as a new member when `memberId` is empty. */
+  join(as: { readonly memberId: string; readonly instanceId: string | null }): Promise<Membership>
+  heartbeat(member: Membership): Promise<void>
+}
+
+/** For one group; closed after the test. */
+export const rawMember = async (groupId: string, topics: readonly string[]): Promise<RawMember> => {
+  const connection = await rawConnection(brokers())
+  const node = await connection.findCoordinator(groupId)
+  const metadata = encodeSubscription({ topics, userData: null, rackId: null })
+  return {
+    remove: (memberId) => connection.leaveGroup(node, { groupId, memberId, instanceId: null }),
+    join: async ({ memberId, instanceId }) => {
+      const joined = await connection.joinGroup(node, {
+        groupId,
+        memberId,
+        instanceId,
+        sessionTimeoutMs: 30_000,
+        rebalanceTimeoutMs: 10_000,
+        protocols: [{ name: 'roundrobin', metadata }],
+      })
+      const member = { groupId, generation: joined.generation, memberId: joined.memberId, instanceId }
+      await connection.syncGroup(node, member, [])
+      return member
+    },
+    heartbeat: (member) => connection.heartbeat(node, member),
+  }
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import ts from 'typescript'
+import { describe, expect, test } from 'vitest'
+import { ErrorCode } from '#src/errors.js'
+
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+
+/** The document's `###` sections: title (without backticks) to text. */
+const sectionsOf = (markdown: string): ReadonlyMap<string, string> =>
+  new Map(
+    markdown
+      .split(/^### /m)
+      .slice(1)
+      .map((section) => {
+        const [title = '', ...lines] = section.split(/\n(?!### )/)
+        const text = lines.join('\n').split(/^## /m)[0] ?? ''
+        return [title.replaceAll('`', '').trim(), text.trim()]
+      }),
+  )
+
+/** What stands in backticks in the first column of the section's table. */
+const fieldsIn = (section: string): string[] =>
+  section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, field]) => field ?? ''))
+
+describe('docs/errors.md', () => {
+  const sections = sectionsOf(read('docs/errors.md'))
+
+  test('has a section for every code, and for no other', () => {
+    expect([...sections.keys()].sort()).toEqual(Object.values(ErrorCode).sort())
+  })
+
+  test.each([...sections])('%s: says what it means, what the likely cause is and what to do', (_code, section) => {
+    const paragraphs = section.split(/\n{2,}/).map((paragraph) => /^\*\*([^*]+)\.\*\* \S/.exec(paragraph)?.[1])
+    expect(paragraphs).toEqual(['Meaning', 'Likely cause', 'What to do'])
+  })
+})
+
+describe('docs/events.md', () => {
+  const source = ts.createSourceFile('events.ts', read('src/control/events.ts'), ts.ScriptTarget.Latest, true)
+  const interfaces = new Map(
+    source.statements.filter(ts.isInterfaceDeclaration).map((declaration) => [declaration.name.text, declaration]),
+  )
+  const nameOf = (member: ts.TypeElement): string =>
+    member.name !== undefined && ts.isStringLiteral(member.name) ? member.name.text : (member.name?.getText() ?? '')
+
+  /** Names of the fields of an interface, inherited ones included. */
+  const fieldsOf = (name: string): string[] => {
+    const declaration = interfaces.get(name)
+    if (declaration === undefined) throw new Error(`events.ts has no interface ${name}`)
+    const parents = (declaration.heritageClauses ?? []).flatMap(({ types }) => types.map((type) => type.getText()))
+    return [...parents.flatMap(fieldsOf), ...declaration.members.map(nameOf)]
+  }
+
+  const events = (interfaces.get('PoolEvents')?.members ?? ts.factory.createNodeArray<ts.TypeElement>()).map(
+    (member) => {
+      const [sentence] = ts
+        .getJSDocCommentsAndTags(member)
+        .map(({ comment }) => ts.getTextOfJSDocComment(comment) ?? '')
+      const payload = ts.isPropertySignature(member) ? (member.type?.getText().replace(/^\[|\]$/g, '') ?? '') : ''
+      return { name: nameOf(member), sentence: sentence ?? '', payload }
+    },
+  )
+  const sections = sectionsOf(read('docs/events.md'))
+  const shapes = ['SlotIdentity', 'EventPartition', 'EventMessage', 'InFlightMessage']
+
+  test('has a section for every event and shared shape, and for no other', () => {
+    expect([...sections.keys()].sort()).toEqual([...events.map(({ name }) => name), ...shapes].sort())
+  })
+
+  test.each(events)('$name: begins with the sentence of the source', ({ name, sentence }) => {
+    expect(sentence).not.toBe('')
+    expect(sections.get(name)?.split('\n')[0]).toBe(sentence)
+  })
+
+  test.each([...events, ...shapes.map((name) => ({ name, payload: name }))])(
+    '$name: lists the fields of its payload',
+    ({ name, payload }) => {
+      expect(fieldsIn(sections.get(name) ?? '').sort()).toEqual(fieldsOf(payload).sort())
+    },
+  )
+})

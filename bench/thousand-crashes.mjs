@@ -32,7 +32,7 @@ await withKafka(async (cluster) => {
   try {
     const { samples, stopped, rebalances, restarts, lostThreads, warnings } = await measureInProcess(entry, task, {
       execArgv: ['--expose-gc'],
-      withinMs: 60_000 + crashes * 1_500,
+      withinMs: 120_000 + crashes * 2_000,
     })
     const row = (name, sample) => [name, ...memory(sample), ...COUNTED.map((thing) => sample[thing])]
     const memory = ({ rss, heap, external }) => [rss, heap, external].map(megabytes)

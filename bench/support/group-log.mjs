@@ -54,16 +54,18 @@ export const generationsInBrokerLog = async (cluster, groupId) => {
   return generations
 }
 
-/** The assignment as the broker reports it: for each member (instance id, or client id) its partitions, sorted. */
+/** The assignment of one topic as the broker reports it: for each member (instance id, or client id) its partitions. */
 export const assignmentInBroker = async (cluster, groupId) => {
   const { groups } = await withAdmin(cluster, (admin) => admin.describeGroups([groupId]))
   const { AssignerProtocol } = (await import('kafkajs')).default
   return groups[0].members
     .map(({ memberId, memberAssignment }) => {
       const { assignment } = AssignerProtocol.MemberAssignment.decode(memberAssignment)
-      const partitions = Object.entries(assignment).flatMap(([topic, list]) => list.map((n) => `${topic}-${n}`))
+      const partitions = Object.values(assignment)
+        .flat()
+        .sort((a, b) => a - b)
       // A static member's id is its instance id and a random part.
-      return `${memberId.replace(/-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, '')}: ${partitions.sort().join(' ')}`
+      return `${memberId.replace(/-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, '')}: ${partitions.join(' ')}`
     })
     .sort()
 }

@@ -67,13 +67,11 @@ export const readAssignors = (value: unknown): Leaves => {
   }
 }
 
-const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
+const TLS_VERSIONS: readonly unknown[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
 
 export const readEnabledProtocols = (value: unknown): Leaves => {
   const names = readList(value)
-  const ranks = Array.isArray(names)
-    ? names.map((name: unknown) => TLS_VERSIONS.findIndex((known) => known === name))
-    : []
+  const ranks = Array.isArray(names) ? names.map((name: unknown) => TLS_VERSIONS.indexOf(name)) : []
   if (ranks.length === 0 || ranks.includes(-1)) throw new BadValue(`expected some of ${TLS_VERSIONS.join(', ')}`)
   return {
     'kafka.ssl.minVersion': TLS_VERSIONS[Math.min(...ranks)],

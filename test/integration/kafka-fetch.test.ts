@@ -234,7 +234,8 @@ it('start and end offsets are asked of the leaders', async () => {
     Array.from({ length: 10 }, () => ({ partition: 1, value: 'x' })),
   )
   const admin = await adminClient()
-  await admin.fetchTopicOffsets(topic) // KafkaJS deletes only in topics that it has heard of.
+  // KafkaJS deletes only in topics that it has heard of; and a new topic's leaders are named before they lead.
+  await until(() => admin.fetchTopicOffsets(topic).catch(() => undefined), { what: 'the leaders to lead' })
   await admin.deleteTopicRecords({ topic, partitions: [{ partition: 1, offset: '4' }] })
   const partitions = [2, 1, 0].map((partition) => ({ topic, partition }))
   const offsets = async (at: 'earliest' | 'latest') =>

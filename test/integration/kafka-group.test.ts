@@ -32,16 +32,20 @@ const connect = async (clientId = 'kafka-group'): Promise<Connection> => {
   return connection
 }
 
-/** The coordinator of a group that is ready for it: a new broker makes the offsets topic first. */
-const coordinator = (connection: Connection, groupId: string) =>
-  until(
-    () =>
-      connection.findCoordinator(groupId).catch((error: KafkaError) => {
-        if (error.retriable) return undefined
-        throw error
-      }),
-    { what: `the coordinator of ${groupId}` },
-  )
+/** The coordinator of a group once it answers for it: a new broker makes the offsets topic first, and loads it. */
+const coordinator = (connection: Connection, groupId: string): Promise<number> => {
+  const look = async () => {
+    const node = await connection.findCoordinator(groupId)
+    await connection.committedOffsets(node, groupId, [{ topic: 'any', partition: 0 }])
+    return { node }
+  }
+  const ready = () =>
+    look().catch((error: KafkaError) => {
+      if (error.retriable) return undefined
+      throw error
+    })
+  return until(ready, { what: `the coordinator of ${groupId}` }).then(({ node }) => node)
+}
 
 const joinRequest = (groupId: string, more: Partial<JoinRequest> = {}): JoinRequest => ({
   groupId,

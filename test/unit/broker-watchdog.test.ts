@@ -36,7 +36,9 @@ const startParent = async (): Promise<{ parent: ChildProcess; pid: number; folde
   })
   onTestFinished(() => void parent.kill('SIGKILL'))
   const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string]
-  return { parent, ...(JSON.parse(line) as { pid: number; folder: string }) }
+  const { pid, folder } = JSON.parse(line) as { pid: number; folder: string }
+  onTestFinished(() => rmSync(`${folder}.at-end`, { force: true }))
+  return { parent, pid, folder }
 }
 
 for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
@@ -51,7 +53,6 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
 
 test('commands for the end run after a SIGKILL of the parent too', async () => {
   const { parent, folder } = await startParent()
-  onTestFinished(() => rmSync(`${folder}.at-end`, { force: true }))
   parent.kill('SIGKILL')
   await until(() => existsSync(`${folder}.at-end`), { what: 'the last command', deadlineMs: 5000 })
 })

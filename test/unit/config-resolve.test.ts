@@ -505,6 +505,6 @@ test('whatever stands in the options, what comes of it is a configuration or a K
         expect(error).toMatchObject({ code: 'KCP_CONFIG_INVALID' })
       }
     }),
-    { numRuns: 1_000 },
+    { numRuns: 500 },
   )
 })

@@ -248,6 +248,20 @@ describe('a set of batches', () => {
     )
   })
 
+  it('keeps nothing of a later batch of which only the first records can be read', async () => {
+    const second = encodeBatch({ baseOffset: 10, records: plainRecords(10, 3), count: 4 })
+    const { messages, offsets, nextOffset } = await decodeAll([three[0] as Buffer, second])
+    expect([messages.length, offsets.length, nextOffset]).toEqual([10, 10, 10])
+    expect((await decode(second, { fetchOffset: 10 })).undecodable).toMatchObject({ code: 'KCP_BATCH_UNDECODABLE' })
+  })
+
+  it('with a record that is longer than its fields is undecodable', async () => {
+    const body = encodeRecord({ offsetDelta: 0, value: Buffer.from('v') })
+    body[0] = (body[0] ?? 0) + 2 // one byte more, as a zig-zag varint
+    const batch = encodeBatch({ baseOffset: 0, records: [], count: 1, body: Buffer.concat([body, Buffer.alloc(1)]) })
+    expect((await decode(batch)).undecodable?.message).toContain('does not end where it should')
+  })
+
   it('with a first batch that the broker cut off at the limit says how large it is', async () => {
     const batch = encodeBatch({ baseOffset: 7, records: plainRecords(7, 50) })
     const { undecodable } = await decode(batch.subarray(0, 100), { fetchOffset: 7, maxBytes: 100 })

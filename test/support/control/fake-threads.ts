@@ -1,0 +1,103 @@
+import type { Thread, ThreadExit, ThreadReport, ThreadRequest } from '#src/control/thread.js'
+import type { RunOptions, Threads } from '#src/control/threads.js'
+import { ErrorCode, PoolError } from '#src/errors.js'
+import { Ledger } from '#src/protocol/ledger.js'
+import type { EffectiveConfig, ToThread } from '#src/protocol/messages.js'
+import { type Deferred, deferred } from '#src/util/deferred.js'
+
+/** One incarnation whose life a test directs. It answers every request at once, unless told to be `silent`. */
+export class FakeThread {
+  readonly slot: number
+  readonly incarnation: number
+  readonly clientId: string
+  readonly threadId = 1
+  readonly ledger: Ledger
+  readonly requests: ThreadRequest[] = []
+  readonly sent: ToThread[] = []
+  silent = false
+  readonly #ready = deferred<{ threadId: number; effective: EffectiveConfig }>()
+  readonly #exited = deferred<ThreadExit>()
+  readonly #pending = new Set<Deferred<void>>()
+  readonly #onMessage: (report: ThreadReport) => void
+  readonly ready = this.#ready.promise
+  readonly exited = this.#exited.promise
+
+  constructor({ slot, incarnation, clientId, config, onMessage }: RunOptions) {
+    this.slot = slot
+    this.incarnation = incarnation
+    this.clientId = clientId
+    this.ledger = Ledger.create(config.concurrency)
+    this.#onMessage = onMessage
+  }
+
+  /** The handler is loaded and the connection stands. */
+  boot(): void {
+    this.say({ type: 'loaded' })
+    this.#ready.resolve({ threadId: this.threadId, effective: {} })
+  }
+
+  say(report: ThreadReport): void {
+    this.#onMessage(report)
+  }
+
+  crash(error = new PoolError(ErrorCode.threadCrashed, 'the test lets it crash')): void {
+    this.#exit({ reason: 'crashed', error, atMs: 0 })
+  }
+
+  send(message: ToThread): void {
+    this.sent.push(message)
+  }
+
+  request(message: ThreadRequest): Promise<void> {
+    this.requests.push(message)
+    const answer = deferred<void>()
+    if (this.silent) this.#pending.add(answer)
+    else answer.resolve()
+    return answer.promise
+  }
+
+  async stop(): Promise<ThreadExit> {
+    this.#exit({ reason: 'stopped', error: null, atMs: 0 })
+    return this.exited
+  }
+
+  end(error: PoolError): Promise<ThreadExit> {
+    this.#exit({ reason: 'ended', error, atMs: 0 })
+    return this.exited
+  }
+
+  /** Partitions that it was told to take up, over all messages. */
+  get handed(): number[] {
+    return this.requests.flatMap((request) =>
+      request.type === 'assign' ? request.added.map(({ partition }) => partition) : [],
+    )
+  }
+
+  #exit(exit: ThreadExit): void {
+    this.#ready.reject(new Error('gone'))
+    for (const answer of this.#pending) answer.reject(new Error('gone'))
+    this.#exited.resolve(exit)
+  }
+}
+
+/** Threads without any thread. */
+export class FakeThreads {
+  readonly all: FakeThread[] = []
+
+  run(options: RunOptions): Thread {
+    const thread = new FakeThread(options)
+    this.all.push(thread)
+    return thread as unknown as Thread
+  }
+
+  /** The incarnation that was begun last. */
+  get last(): FakeThread {
+    const thread = this.all.at(-1)
+    if (thread === undefined) throw new Error('no incarnation was begun')
+    return thread
+  }
+
+  get asThreads(): Threads {
+    return this as unknown as Threads
+  }
+}

@@ -1,0 +1,70 @@
+import { pino } from 'pino'
+import type { SlotConfig } from '#src/config/resolved.js'
+import { Coordinator } from '#src/control/coordinator.js'
+import { Group } from '#src/control/group.js'
+import { Seat, type SeatHost } from '#src/control/seat.js'
+import type { TopicMetadata, TopicPartition } from '#src/kafka/face.js'
+import { FakeConnection } from './fake-connection.js'
+import { assignment, joinedAs } from './slot-bench.js'
+import { slotConfig } from './slot-config.js'
+
+/** A host that writes down what it is told. */
+export class Notes implements SeatHost {
+  readonly told: string[] = []
+  /** What a rebalance waits for. */
+  releasing: Promise<void> = Promise.resolve()
+  assignment: readonly TopicPartition[] | null = null
+
+  release() {
+    this.told.push('release')
+    return this.releasing
+  }
+  assigned(partitions: readonly TopicPartition[], generation: number) {
+    this.assignment = partitions
+    this.told.push(`assigned ${generation}`)
+  }
+  lost() {
+    this.told.push('lost')
+  }
+  lease() {}
+  joined() {}
+  fenced() {}
+  refused() {
+    this.told.push('refused')
+  }
+}
+
+const metadata = async (names: readonly string[]): Promise<TopicMetadata[]> =>
+  names.map((topic) => ({ topic, error: null, partitions: [0, 1, 2].map((partition) => ({ partition, leader: 1 })) }))
+
+/** A seat on a scripted coordinator: it is let in as `member` in generation 1 with partitions 0 and 1. */
+export const seatBench = (
+  more: { config?: SlotConfig; group?: Group; topics?: (names: readonly string[]) => Promise<TopicMetadata[]> } = {},
+) => {
+  const own = new FakeConnection()
+  const shared = new FakeConnection('shared')
+  const host = new Notes()
+  const group = more.group ?? new Group('group', 1)
+  const seat = new Seat({
+    config: more.config ?? slotConfig(),
+    group,
+    host,
+    log: pino({ level: 'silent' }),
+    connect: () => own,
+    shared: new Coordinator(shared, 'group'),
+    topics: more.topics ?? metadata,
+  })
+  own.onJoin = [joinedAs('member', 1)]
+  own.onSync = [assignment(0, 1)]
+  return { seat, own, shared, host, group }
+}
+
+/** A promise that the connection's `close` rejects, as it does with everything pending. */
+export const untilClosed = <T>(connection: FakeConnection): Promise<T> =>
+  new Promise((_, reject) => {
+    const close = connection.close.bind(connection)
+    connection.close = () => {
+      close()
+      reject(new Error('the connection was closed'))
+    }
+  })

@@ -1,0 +1,103 @@
+import { pino } from 'pino'
+import type { PoolSettings, SlotConfig } from '#src/config/resolved.js'
+import { encodeAssignment } from '#src/control/assignors/subscription.js'
+import { Coordinator } from '#src/control/coordinator.js'
+import { Group } from '#src/control/group.js'
+import { RestartLimiter } from '#src/control/restart-limiter.js'
+import { Slot } from '#src/control/slot.js'
+import type { JoinResult, TopicPartitionOffset } from '#src/kafka/face.js'
+import { FakeConnection } from './fake-connection.js'
+import { FakeThreads } from './fake-threads.js'
+import { slotConfig } from './slot-config.js'
+
+export const joinedAs =
+  (memberId: string, generation: number) =>
+  async (): Promise<JoinResult> => ({ memberId, generation, protocol: 'roundrobin', leaderId: 'somebody', members: [] })
+
+export const assignment =
+  (...partitions: number[]) =>
+  async () =>
+    encodeAssignment(partitions.map((partition) => ({ topic: 'orders', partition })))
+
+const settings = (overrides: Partial<PoolSettings>): PoolSettings => ({
+  commitIntervalMs: 1_000,
+  drainTimeoutMs: 30_000,
+  terminateTimeoutMs: 5_000,
+  recovery: 'handover',
+  leaveOnStop: 'dynamic',
+  restart: {
+    delayMs: 1_000,
+    maxDelayMs: 60_000,
+    healthyAfterMs: 120_000,
+    maxRestarts: 8,
+    maxPoolRestarts: 100,
+    windowMs: 300_000,
+    probeMs: 60_000,
+  },
+  resourceLimits: {},
+  ...overrides,
+})
+
+/**
+ * A slot on a scripted coordinator and threads that a test directs. The group has committed nothing and every partition
+ * begins at 0, unless the test says otherwise.
+ */
+export const slotBench = (overrides: { config?: SlotConfig; settings?: Partial<PoolSettings> } = {}) => {
+  const config = overrides.config ?? slotConfig()
+  const threads = new FakeThreads()
+  const shared = new FakeConnection('shared')
+  const seats: FakeConnection[] = []
+  /** Connections that the seat will open, first to last; then ready-made ones. */
+  const upcoming: FakeConnection[] = []
+  const events: { name: string; payload: unknown }[] = []
+  const listeners = new Map<string, (payload: unknown) => void>()
+  const committed = new Map<number, bigint>()
+  const commits: (readonly TopicPartitionOffset[])[] = []
+  shared.committedOffsets = async (_node, _group, partitions) =>
+    partitions.map(({ topic, partition }) => ({ topic, partition, offset: committed.get(partition) ?? 0n }))
+  shared.commitOffsets = async (_node, _member, offsets) => {
+    commits.push(offsets)
+    return []
+  }
+  const member = () => {
+    const connection = new FakeConnection(`seat-${seats.length}`)
+    connection.onJoin = [joinedAs(`member-${seats.length}`, 1)]
+    connection.onSync = [assignment(0, 1)]
+    return connection
+  }
+  const slot = new Slot({
+    config,
+    settings: settings(overrides.settings ?? {}),
+    threads: threads.asThreads,
+    limiter: new RestartLimiter(),
+    group: new Group('group', 1),
+    sharedConnection: shared,
+    shared: new Coordinator(shared, 'group'),
+    connect: () => {
+      const connection = upcoming.shift() ?? member()
+      seats.push(connection)
+      return connection
+    },
+    nextClientId: () => `thread-${threads.all.length}`,
+    topics: async () => [],
+    log: pino({ level: 'silent' }),
+    emit: (name, payload) => {
+      events.push({ name, payload })
+      listeners.get(name)?.(payload)
+    },
+    relay: () => {},
+    onTrouble: () => {},
+  })
+  return {
+    slot,
+    threads,
+    shared,
+    seats,
+    upcoming,
+    member,
+    committed,
+    commits,
+    on: (name: string, listener: (payload: unknown) => void) => listeners.set(name, listener),
+    heard: (name: string) => events.filter((event) => event.name === name).map(({ payload }) => payload),
+  }
+}

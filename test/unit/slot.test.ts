@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { monotonicMs } from '#src/util/clock.js'
+import { kafkaError, unanswered } from '../support/control/fake-connection.js'
+import { assignment, joinedAs, slotBench } from '../support/control/slot-bench.js'
+
+const settle = () => vi.advanceTimersByTimeAsync(0)
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const running = async (...args: Parameters<typeof slotBench>) => {
+  const bench = slotBench(...args)
+  const started = bench.slot.start()
+  await settle()
+  bench.threads.last.boot()
+  await settle()
+  await started
+  return bench
+}
+
+const stop = async ({ slot }: ReturnType<typeof slotBench>) => {
+  await slot.drain(monotonicMs() + 1_000)
+  await slot.leave(true)
+}
+
+describe('a slot', () => {
+  test('hands a replacement what its predecessor had, without a word to the coordinator', async () => {
+    const bench = await running()
+    const [seat] = bench.seats
+    seat?.asked.splice(0)
+    bench.threads.last.crash()
+    await settle()
+    bench.threads.last.boot()
+    await settle()
+    expect(bench.threads.all).toHaveLength(2)
+    expect(bench.threads.last.handed).toEqual([0, 1])
+    expect(bench.slot.state).toBe('running')
+    expect(seat?.asked).toEqual([])
+  })
+})
+
+describe('a parked slot', () => {
+  const restart = {
+    delayMs: 1_000,
+    maxDelayMs: 60_000,
+    healthyAfterMs: 120_000,
+    maxRestarts: 1,
+    maxPoolRestarts: 100,
+    windowMs: 300_000,
+    probeMs: 60_000,
+  }
+
+  test('comes back when the brokers could not be reached at the moment of its trial', async () => {
+    const bench = await running({ settings: { restart } })
+    bench.threads.last.crash()
+    await settle()
+    expect(bench.slot.state).toBe('parked')
+    const away = bench.member()
+    away.connect = () => Promise.reject(unanswered())
+    bench.upcoming.push(away)
+    await vi.advanceTimersByTimeAsync(61_000)
+    bench.threads.last.boot()
+    await vi.advanceTimersByTimeAsync(120_000)
+    expect(bench.slot.seat.state).toBe('stable')
+    expect(bench.slot.state).toBe('running')
+  })
+
+  test('that a listener stops leaves no timer behind', async () => {
+    const bench = await running({ settings: { restart } })
+    let stopped: Promise<void> | undefined
+    bench.on('slot:parked', () => {
+      stopped = stop(bench)
+    })
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(5_000)
+    await stopped
+    expect(bench.slot.state).toBe('stopped')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('a slot that a listener stops when it crashes', () => {
+  test.each([
+    ['handover', 8],
+    ['rejoin', 8],
+    ['handover', 1],
+  ] as const)('stays stopped and leaves no timer behind (recovery %s, %i restarts allowed)', async (recovery, maxRestarts) => {
+    const restart = {
+      delayMs: 30_000,
+      maxDelayMs: 60_000,
+      healthyAfterMs: 120_000,
+      maxRestarts,
+      maxPoolRestarts: 100,
+      windowMs: 300_000,
+      probeMs: 60_000,
+    }
+    const bench = await running({ settings: { recovery, restart } })
+    if (maxRestarts > 1) {
+      bench.threads.last.crash() // the first fruitless one is followed by no pause
+      await vi.advanceTimersByTimeAsync(100)
+      bench.threads.last.boot()
+      await vi.advanceTimersByTimeAsync(100)
+    }
+    const states: string[] = []
+    let stopped: Promise<void> | undefined
+    bench.on('slot:crashed', () => {
+      stopped = stop(bench)
+    })
+    bench.threads.last.crash()
+    states.push(bench.slot.state)
+    await settle()
+    states.push(bench.slot.state)
+    await vi.advanceTimersByTimeAsync(5_000)
+    await stopped
+    expect(states).not.toContain('parked')
+    expect(bench.heard('slot:parked')).toEqual([])
+    expect(bench.slot.state).toBe('stopped')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('a slot that missed generations', () => {
+  test('trusts what it kept only after it has looked, however many rebalances come before that', async () => {
+    const bench = await running()
+    const [seat] = bench.seats
+    if (seat === undefined) throw new Error('no seat')
+    // Somebody else had the partitions in generation 2 and brought them to 500.
+    bench.committed.set(0, 500n).set(1, 500n)
+    const answer = bench.shared.committedOffsets
+    bench.shared.committedOffsets = () => Promise.reject(kafkaError(14))
+    seat.onHeartbeat = [() => Promise.reject(kafkaError(27)), () => Promise.reject(kafkaError(27)), async () => {}]
+    seat.onJoin = [joinedAs('member-0', 3), joinedAs('member-0', 4)]
+    seat.onSync = [assignment(0, 1)]
+    await vi.advanceTimersByTimeAsync(3_100) // generation 3: the look-up fails for long
+    await vi.advanceTimersByTimeAsync(3_100) // generation 4
+    expect(bench.slot.seat.membership.generation).toBe(4)
+    bench.shared.committedOffsets = answer
+    await vi.advanceTimersByTimeAsync(2_000)
+    const positions = bench.slot.status(monotonicMs()).assignment.map(({ finishedUpTo }) => finishedUpTo)
+    expect(positions).toEqual(['500', '500'])
+  })
+})

@@ -36,11 +36,10 @@ const demo = async (): Promise<boolean> => {
   const sample = await sampleOneThread({ documents, budgetMs: budgetMs / 10 })
   say(
     'One thread',
-    `${count(sample.documents)} of them without Kafka: ${seconds(sample.ms)}, ${megabytes(sample.bytes)}`,
+    `${count(sample.documents)} of them (${megabytes(sample.bytes)}) in ${seconds(sample.ms)}, without Kafka`,
   )
   const [load = 0] = loadavg()
-  if (load > slots)
-    say('Note', `the machine is busy (load ${load.toFixed(1)} on ${slots} cores): the speed-up will be less`)
+  if (load > slots) say('Note', `the machine is busy (load ${load.toFixed(1)}): the speed-up will be less`)
 
   // Everything goes into a topic of its own.
   const broker = await startBroker()
@@ -49,7 +48,7 @@ const demo = async (): Promise<boolean> => {
   const topic = new Topic(`demo-${randomBytes(4).toString('hex')}`, broker.brokers)
   cleanUp.after(() => topic.close())
   await topic.create(partitionsFor(slots))
-  await topic.produce(messages, Math.floor(messages.length / 2))
+  await topic.produce(messages)
   say('Topic', `${count(messages.length)} messages, ${bytesOf(messages)}, on ${partitionsFor(slots)} partitions`)
   say('Pool', `${slots} slots for ${slots} cores, about ${seconds(budgetMs)} of work`)
 

@@ -16,7 +16,9 @@ export const watchCrashes = (pool) => {
   })
   pool.on('slot:recovered', ({ slot, afterMs }) => {
     const crash = crashes.findLast((candidate) => candidate.slot === slot)
-    if (crash !== undefined) crash.recoveredAfterMs = afterMs
+    if (crash === undefined) return
+    crash.recoveredAfterMs = afterMs
+    crash.noticedAtMs = nowMs() - afterMs // the event of the crash comes when the thread has died altogether
   })
   return crashes
 }

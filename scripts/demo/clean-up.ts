@@ -20,15 +20,24 @@ export class CleanUp {
     this.#steps.push(step)
   }
 
+  /** Undoes everything, also when a step fails; the first failure is thrown in the end. */
   async run(): Promise<void> {
-    for (const step of this.#steps.splice(0).reverse()) await step()
+    const failures: unknown[] = []
+    for (const step of this.#steps.splice(0).reverse()) {
+      try {
+        await step()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw failures[0]
   }
 
   /** A second signal does not wait. */
   async #stop(exitCode: number): Promise<void> {
     if (this.#stopped) process.exit(exitCode)
     this.#stopped = true
-    await this.run()
+    await this.run().catch((error: unknown) => console.error(error))
     process.exit(exitCode)
   }
 }

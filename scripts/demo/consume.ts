@@ -14,9 +14,11 @@ const SHOW_MS = 250
 export const consume = async (pool: ConsumerPool, messages: number, progress: Progress): Promise<Course> => {
   let crashes = 0
   const healedMs: number[] = []
+  const members = new Map<number, string>()
 
-  pool.on('slot:crashed', ({ slot, error, inFlight }) => {
+  pool.on('slot:crashed', ({ slot, memberId, error, inFlight }) => {
     crashes++
+    members.set(slot, memberId)
     const flights = inFlight.map(({ partition, offset }) => `partition ${partition}, offset ${offset}`)
     const why = error.cause instanceof Error ? error.cause.message : error.message
     progress.line(`the thread of slot ${slot} died: ${why}. In flight: ${flights.join('; ') || 'nothing'}`)
@@ -25,7 +27,7 @@ export const consume = async (pool: ConsumerPool, messages: number, progress: Pr
     healedMs.push(afterMs)
     const { rebalances } = pool.status().totals
     progress.line(`slot ${slot} is back after ${Math.round(afterMs)} ms by ${by}, rebalances: ${rebalances}`)
-    progress.line(`  still the member ${memberId}`)
+    progress.line(`  as ${members.get(slot) === memberId ? 'the same' : 'a new'} member, ${memberId}`)
   })
 
   const allCommitted = new Promise<void>((resolve, reject) => {

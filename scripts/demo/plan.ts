@@ -11,27 +11,47 @@ export interface PlannedMessage extends Document {
 export const partitionsFor = (slots: number): number => slots * Math.ceil(8 / slots)
 
 /**
- * Which messages to send: the documents in their order, and then once more from the front, as many as all slots
- * together can compress in the time, judging by what one thread did.
+ * As many messages as all slots together can handle in the time, judging by what one thread did: the documents in their
+ * order, and then once more from the front.
+ */
+const enough = (
+  documents: readonly Document[],
+  sample: Sample,
+  msOfWork: number,
+): (Document & { number: number })[] => {
+  let bytesLeft = (sample.bytes / sample.ms) * msOfWork
+  const messages: (Document & { number: number })[] = []
+  while (bytesLeft > 0 || messages.length < sample.documents) {
+    const number = messages.length
+    const document = documents[number % documents.length]
+    if (document === undefined) break
+    messages.push({ ...document, number })
+    bytesLeft -= document.bytes
+  }
+  return messages
+}
+
+/** Between 0 and 1, and evenly spread whichever numbers in a row one takes (multiples of the golden ratio). */
+const place = (number: number): number => (number * ((Math.sqrt(5) - 1) / 2)) % 1
+
+/**
+ * Which messages to send, in the order of sending.
  *
- * Each goes to the partition that has the fewest bytes as yet, so that no slot has to wait for another in the end.
+ * The documents of the sample are spread over the whole run, so that a machine that is busy for a while does not distort
+ * the comparison with the one thread. Each message goes to the partition that has the fewest bytes as yet, so that no
+ * slot has to wait for another in the end.
  */
 export const planMessages = (
   documents: readonly Document[],
   sample: Sample,
   { slots, budgetMs }: { readonly slots: number; readonly budgetMs: number },
 ): PlannedMessage[] => {
-  let bytesLeft = (sample.bytes / sample.ms) * budgetMs * slots
   const loads = new Array<number>(partitionsFor(slots)).fill(0)
-  const messages: PlannedMessage[] = []
-  while (bytesLeft > 0 || messages.length < sample.documents) {
-    const number = messages.length
-    const document = documents[number % documents.length]
-    if (document === undefined) break
-    const partition = loads.indexOf(Math.min(...loads))
-    loads[partition] = (loads[partition] ?? 0) + document.bytes
-    messages.push({ ...document, number, partition })
-    bytesLeft -= document.bytes
-  }
-  return messages
+  return enough(documents, sample, budgetMs * slots)
+    .sort((a, b) => place(a.number) - place(b.number))
+    .map((message) => {
+      const partition = loads.indexOf(Math.min(...loads))
+      loads[partition] = (loads[partition] ?? 0) + message.bytes
+      return { ...message, partition }
+    })
 }

@@ -23,8 +23,9 @@ export class Topic {
     await this.#admin.createTopics({ topics: [{ topic: this.name, numPartitions }], waitForLeaders: true })
   }
 
-  /** Sends the documents; the one of that number asks its handler to crash. */
-  async produce(messages: readonly PlannedMessage[], crashAt: number): Promise<void> {
+  /** Sends the documents; the one in the middle asks its handler to crash. */
+  async produce(messages: readonly PlannedMessage[]): Promise<void> {
+    const crashAt = messages[Math.floor(messages.length / 2)]?.number
     let bytes = 0
     let from = 0
     for (const [index, message] of messages.entries()) {
@@ -36,7 +37,7 @@ export class Topic {
     }
   }
 
-  async #send(messages: readonly PlannedMessage[], crashAt: number): Promise<void> {
+  async #send(messages: readonly PlannedMessage[], crashAt: number | undefined): Promise<void> {
     await this.#producer.send({
       topic: this.name,
       messages: messages.map(({ path, number, partition }) => ({

@@ -2,6 +2,7 @@ import { type Logger, type LoggerOptions, pino, stdSerializers } from 'pino'
 import { createLogger } from '../telemetry/logger.js'
 import { formatLogLine } from './log-line.js'
 import type { Paint } from './paint.js'
+import { UsageError } from './usage-error.js'
 
 /** Where log lines for people go, and in which colours. */
 export interface LogScreen {
@@ -16,15 +17,16 @@ export interface LogScreen {
  * @param configured option `logger` of the configuration file
  * @param level of `--log-level`; it wins over the file
  * @param screen the terminal, or null when there is none
+ * @throws UsageError when the file's option is no object
  */
-export const commandLog = (
-  configured: Logger | LoggerOptions | undefined,
-  level: string | undefined,
-  screen: LogScreen | null,
-): Logger => {
+export const commandLog = (configured: unknown, level: string | undefined, screen: LogScreen | null): Logger => {
+  if (configured !== undefined && (typeof configured !== 'object' || configured === null)) {
+    throw new UsageError("logger in the configuration file: expected a pino logger, or pino's options")
+  }
   if (configured !== undefined && 'child' in configured) {
-    if (level !== undefined) configured.level = level
-    return createLogger(configured)
+    const logger = configured as Logger
+    if (level !== undefined) logger.level = level
+    return createLogger(logger)
   }
   const options: LoggerOptions = { ...configured, ...(level === undefined ? {} : { level }) }
   if (screen === null || options.transport !== undefined) return createLogger(options)

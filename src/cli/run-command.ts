@@ -1,4 +1,3 @@
-import type { Logger, LoggerOptions } from 'pino'
 import { loadConfigFile } from '../config/load-file.js'
 import { ConsumerPool } from '../control/pool.js'
 import { PoolError } from '../errors.js'
@@ -30,8 +29,11 @@ export const runCommand = async (flags: RunFlags): Promise<ExitCode> => {
   try {
     const file = await loadConfigFile(flags.config)
     const options = poolOptions(flags, file === null ? null : { ...file.options })
-    const logger = options.logger as Logger | LoggerOptions | undefined
-    const log = commandLog(logger, flags.logLevel, stdout.isTTY ? { write: (text) => stdout.write(text), paint } : null)
+    const log = commandLog(
+      options.logger,
+      flags.logLevel,
+      stdout.isTTY ? { write: (text) => stdout.write(text), paint } : null,
+    )
     const pool = new ConsumerPool({ ...options, logger: log })
     if (isScreen) live = new LiveStatus(pool, stdout, stderr.isTTY ? [stderr] : [], paint)
     return await runPool(pool, log)

@@ -18,6 +18,9 @@ export type SeatState = keyof typeof SEAT_TRANSITIONS
 export const mayEnter = (from: SeatState, to: SeatState): boolean =>
   (SEAT_TRANSITIONS[from] as readonly string[]).includes(to)
 
+/** True while the coordinator counts the seat among the group's members, as far as the seat knows. */
+export const isMember = (state: SeatState): boolean => state === 'stable' || state === 'rebalancing'
+
 /**
  * What a seat does about an error of JoinGroup, SyncGroup or Heartbeat.
  *

@@ -13,6 +13,7 @@ import { Coordinator } from './coordinator.js'
 import type { PoolEvents } from './events.js'
 import { Group } from './group.js'
 import { Liveness } from './liveness.js'
+import { isMember } from './membership.js'
 import { RestartLimiter } from './restart-limiter.js'
 import { type Crash, decideEscalation } from './restarts.js'
 import { Slot } from './slot.js'
@@ -109,7 +110,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       slots.reduce((total, slot) => total + value(slot), 0)
     const partitions = slots.flatMap((slot) => slot.assignment)
     const healthy =
-      slots.every((slot) => slot.state === 'running' && !slot.stalled) &&
+      slots.every(({ state, seat, stalled }) => state === 'running' && isMember(seat.state) && !stalled) &&
       partitions.every(({ paused }) => paused === null)
     return frozen({
       state: this.#state === 'running' && !healthy ? 'degraded' : this.#state,

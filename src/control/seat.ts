@@ -222,7 +222,7 @@ export class Seat {
   /** A fault of our own must neither end the loop nor spin in it. */
   #report(fault: unknown): Promise<void> {
     this.#options.log.error({ err: fault, ...this.membership }, 'internal fault in the seat')
-    return this.#sleep.for(retryDelayMs(this.#failures++))
+    return this.#rest(retryDelayMs(this.#failures++))
   }
 
   async #beat(): Promise<void> {
@@ -335,14 +335,19 @@ export class Seat {
         const { config } = this.#options
         host.refused(await refusal(error, config, this.#coordinator))
         this.#loseIfLeaseIsOver(error)
-        await this.#sleep.for(REFUSED_WAIT_MS)
+        await this.#rest(REFUSED_WAIT_MS)
         return
       }
       case 'retry':
         this.#loseIfLeaseIsOver(error)
         this.#nextBeatAtMs = 0
-        await this.#sleep.for(retryDelayMs(this.#failures++))
+        await this.#rest(retryDelayMs(this.#failures++))
     }
+  }
+
+  /** Waits until it is woken. Leaving wakes only who sleeps already, so nobody may fall asleep after that. */
+  async #rest(ms: number): Promise<void> {
+    if (!this.#ended) await this.#sleep.for(ms)
   }
 
   #loseIfLeaseIsOver(error: unknown): void {

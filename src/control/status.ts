@@ -73,8 +73,8 @@ export interface PoolTotals {
 
 export interface PoolStatus {
   /**
-   * `running` only when every slot runs, no partition stands still and nothing is stalled; `degraded` when some do
-   * not; `escalated` when the pool cannot heal itself.
+   * `running` only when every slot runs as a member of its group, no partition stands still and nothing is stalled;
+   * `degraded` when some do not; `escalated` when the pool cannot heal itself.
    */
   readonly state: PoolState
   readonly slots: readonly SlotStatus[]

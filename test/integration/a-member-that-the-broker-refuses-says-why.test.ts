@@ -23,7 +23,8 @@ it('a group that uses another assignor refuses the pool at start, and is not dis
   const topic = await createTopic({ partitions: 2 })
   const { handler } = newRecord()
   const groupId = uniqueName('group')
-  const consumer = kafkaClient('kafkajs').consumer({ groupId, partitionAssigners: [PartitionAssigners.roundRobin] })
+  const partitionAssigners = [PartitionAssigners.roundRobin]
+  const consumer = kafkaClient('kafkajs').consumer({ groupId, partitionAssigners, maxWaitTimeInMs: 100 })
   onTestFinished(() => consumer.disconnect())
   await consumer.connect()
   await consumer.subscribe({ topic })

@@ -13,8 +13,8 @@ it('a pool whose topic is not there rejects start() with every missing name, joi
   const there = await createTopic({ partitions: 1 })
   const missing = [uniqueName('missing'), uniqueName('missing')]
   const { handler } = newRecord()
-  const noLeaks = watchLeaks()
   const { pool, groupId, heard } = createPool({ topics: [there, ...missing], handler, workers: 2 })
+  const noLeaks = watchLeaks()
   const error = await pool.start().catch((reason: unknown) => reason)
   expect(error).toMatchObject({ name: 'PoolError', code: 'KCP_TOPIC_MISSING' })
   for (const topic of missing) expect((error as Error).message).toContain(topic)

@@ -127,11 +127,11 @@ export const decodeGroupRecord = (key: Buffer | null, value: Buffer | null): Log
   return { groupId, generation, protocol, leader, members }
 }
 
-/** Where Kafka keeps a group: Java's `String.hashCode`, without its sign. */
+/** Where Kafka keeps a group: the absolute value of Java's `String.hashCode` (GroupCoordinatorService.partitionFor). */
 const partitionOf = (groupId: string, partitions: number): number => {
   let hash = 0
   for (let at = 0; at < groupId.length; at++) hash = (Math.imul(hash, 31) + groupId.charCodeAt(at)) | 0
-  return (hash & 0x7fffffff) % partitions
+  return hash === -(2 ** 31) ? 0 : Math.abs(hash) % partitions
 }
 
 interface Tail {

@@ -125,10 +125,12 @@ export const untilStable = (groupId: string, members: number, deadlineMs = 40_00
     { what: `group ${groupId} to be stable with ${members} members`, deadlineMs },
   )
 
-/** The broker's members are exactly the slots of these pools, in its generation and with its assignment. */
+/**
+ * The broker's members are exactly the slots of these pools, in its generation and with its assignment. (Not with their
+ * client ids: a broker goes on showing the one with which a static member came for the first time.)
+ */
 export const expectBrokerAgrees = (group: DescribedGroup, ...pools: readonly TestPool[]): void => {
   const slots = pools.flatMap(({ pool }) => pool.status().slots)
   expect(Object.assign({}, ...pools.map(({ pool }) => assignmentsOf(pool.status())))).toEqual(assignmentsIn(group))
   expect(new Set(slots.map(({ seat }) => seat.generation))).toEqual(new Set([group.generation]))
-  expect(slots.map(({ seat }) => seat.clientId).sort()).toEqual(group.members.map(({ clientId }) => clientId).sort())
 }

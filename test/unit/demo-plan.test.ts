@@ -18,11 +18,18 @@ it('as many messages are planned as all slots can handle in the time', () => {
   expect(bytes).toBeLessThan(5_000)
 })
 
-it('the documents come in their order, and once more from the front when there are too few', () => {
-  const planned = planMessages(documents, sample, { slots: 2, budgetMs: 5_000 })
+it('the documents are taken in their order, and once more from the front when there are too few', () => {
+  const planned = planMessages(documents, sample, { slots: 2, budgetMs: 5_000 }).sort((a, b) => a.number - b.number)
   expect(planned.map(({ number }) => number)).toEqual(planned.map((_, index) => index))
   expect(planned.map(({ path }) => path)).toEqual(planned.map((_, index) => `file-${index % 10}`))
   expect(planned.length).toBeGreaterThan(10)
+})
+
+it('the documents of the sample are spread over the whole run', () => {
+  const planned = planMessages(documents, sample, { slots: 2, budgetMs: 50_000 })
+  const places = planned.flatMap(({ number }, place) => (number < 10 ? [place / planned.length] : []))
+  const gaps = [...places, 1].map((place, index) => place - (places[index - 1] ?? 0))
+  expect(Math.max(...gaps)).toBeLessThan(0.2)
 })
 
 it('what was measured in one thread is always part of it, so that the two can be compared', () => {

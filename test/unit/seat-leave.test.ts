@@ -8,6 +8,7 @@ import { joinedAs } from '../support/control/slot-bench.js'
 const INVALID_SESSION_TIMEOUT = 26
 const MEMBER_ID_REQUIRED = 79
 const REBALANCE_IN_PROGRESS = 27
+const NOT_COORDINATOR = 16
 
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
@@ -81,4 +82,17 @@ describe('a seat leaves within a second', () => {
     await settle()
     expect(await leavesWithin(bench, 1_000)).toBe(true)
   })
+})
+
+test('a seat tells the new coordinator that it leaves when the old one has moved', async () => {
+  const bench = seatBench()
+  await bench.seat.start()
+  await settle()
+  const asked: string[] = []
+  bench.shared.leaveGroup = async (_node, { memberId }) => {
+    asked.push(memberId)
+    if (asked.length === 1) throw kafkaError(NOT_COORDINATOR)
+  }
+  expect(await leavesWithin(bench, 1_000)).toBe(true)
+  expect(asked).toEqual(['member', 'member'])
 })

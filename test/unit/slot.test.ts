@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { kafkaError, unanswered } from '../support/control/fake-connection.js'
+import { FakeConnection, kafkaError, unanswered } from '../support/control/fake-connection.js'
+import { untilClosed } from '../support/control/seat-bench.js'
 import { assignment, joinedAs, slotBench } from '../support/control/slot-bench.js'
+import { slotConfig } from '../support/control/slot-config.js'
 
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
@@ -143,5 +146,75 @@ describe('a slot that missed generations', () => {
     await vi.advanceTimersByTimeAsync(2_000)
     const positions = bench.slot.status(monotonicMs()).assignment.map(({ finishedUpTo }) => finishedUpTo)
     expect(positions).toEqual(['500', '500'])
+  })
+})
+
+describe("a slot with recovery 'rejoin'", () => {
+  test('starts although its first thread dies before the seat has a connection', async () => {
+    const bench = slotBench({ settings: { recovery: 'rejoin' } })
+    const [seat] = bench.seats
+    if (seat === undefined) throw new Error('no seat')
+    seat.connect = () => untilClosed(seat)
+    let failure: unknown
+    bench.slot.start().catch((error: unknown) => {
+      failure = error
+    })
+    await settle()
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(1_000)
+    bench.threads.last.boot()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(failure).toBeUndefined()
+    expect(bench.slot.state).toBe('running')
+  })
+
+  test('comes back when its thread dies again while the seat connects', async () => {
+    const bench = await running({ settings: { recovery: 'rejoin' } })
+    const slow = new FakeConnection('slow')
+    slow.connect = () => untilClosed(slow)
+    bench.upcoming.push(slow)
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(100)
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(5_000)
+    bench.threads.last.boot()
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(slow.closed).toBe(true)
+    expect(bench.slot.seat.state).toBe('stable')
+    expect(bench.slot.state).toBe('running')
+  })
+})
+
+describe('the watch over a slot', () => {
+  test('does not blame the thread while a rebalance holds the messages up', async () => {
+    const config = slotConfig({
+      maxProcessingMs: 5_000,
+      retry: { attempts: 2, initialDelayMs: 100, maxDelayMs: 1_000 },
+    })
+    const bench = await running({ config })
+    const [seat] = bench.seats
+    const [handed] = bench.threads.last.requests
+    if (seat === undefined || handed?.type !== 'assign') throw new Error('nothing was handed')
+    Page.from(handed.page).fetched(0, 0, 100) // 100 messages wait
+    seat.onHeartbeat = [() => Promise.reject(kafkaError(27))]
+    seat.onJoin = [() => new Promise(() => {})] // for another member, up to rebalanceTimeout
+    for (let second = 0; second < 30; second++) {
+      await vi.advanceTimersByTimeAsync(1_000)
+      bench.slot.watch(monotonicMs())
+    }
+    expect(bench.heard('slot:crashed')).toEqual([])
+  })
+})
+
+describe('a slot that drains', () => {
+  test('does not say that it has drained when its thread died with a message in flight', async () => {
+    const bench = await running()
+    const { last } = bench.threads
+    last.ledger.begin(0, 0, 0, 1, monotonicMs())
+    last.silent = true
+    const drained = bench.slot.drain(monotonicMs() + 10_000)
+    last.crash()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await drained).toBe(false)
   })
 })

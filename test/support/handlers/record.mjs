@@ -60,6 +60,10 @@ const deeds = {
     return new Promise(() => {})
   },
   exit: () => process.exit(7),
+  /** Kills so many threads, then is plain work. */
+  exits: (times, _context, message) => {
+    for (let n = 1; n <= times; n++) if (recorder.once(`exits-${n}`, message)) process.exit(7)
+  },
   loop: () => {
     for (;;);
   },
@@ -72,7 +76,7 @@ const deedOf = (message, context) => {
   const [, name, once, amount] = /^([a-z]+)(-once)?(?::(\d+))?$/.exec(word) ?? []
   if (name === undefined || !Object.hasOwn(deeds, name)) return undefined
   if (once !== undefined && !recorder.once(name, message)) return undefined
-  return () => deeds[name](Number(amount ?? 0), context)
+  return () => deeds[name](Number(amount ?? 0), context, message)
 }
 
 /** Synchronous unless the deed is not, so that plain messages take the dispatcher's bare loop. */

@@ -1,7 +1,7 @@
 /**
- * Lets the seats of one group that start together get their member ids first and join second. The coordinator ends a
- * first rebalance only when every member id that it has given out has joined, so a start of n seats is one generation
- * instead of n.
+ * Lets the seats of one group that start together get their member ids first and join second, all at the same moment.
+ * The coordinator waits for every member id that it has given out (in an empty group: for as long as its
+ * `group.initial.rebalance.delay.ms` says), so a start of n seats is one generation instead of n.
  *
  * @see KIP-394 (member id required)
  */

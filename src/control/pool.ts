@@ -34,6 +34,12 @@ const CRASHES_KEPT = 10_000
 /** Two groups of the same name on different clusters are two groups. */
 const groupKey = ({ kafka, consumer }: SlotConfig): string => JSON.stringify([kafka.brokers, consumer.groupId])
 
+/** A heartbeat that is not answered within the session is not worth waiting for: the membership is over by then. */
+const kafkaOfSeat = ({ kafka, consumer }: SlotConfig): KafkaConfig => ({
+  ...kafka,
+  requestTimeout: Math.min(kafka.requestTimeout, consumer.sessionTimeout),
+})
+
 const THREAD_ENTRY = new URL('../../workers/consumer.js', import.meta.url)
 
 /**
@@ -67,6 +73,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
   #crashes: Crash[] = []
+  #isStarted = false
   #generationsAtStart = 0
   #escalation: PoolError | null = null
 
@@ -122,7 +129,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
         restarts: sum((slot) => slot.restarts),
         inFlight: sum((slot) => slot.inFlight),
         lag: partitions.reduce((total, { lag }) => total + BigInt(lag ?? 0), 0n).toString(),
-        rebalances: this.#starting === null ? 0 : this.#generations() - this.#generationsAtStart,
+        rebalances: this.#isStarted ? this.#generations() - this.#generationsAtStart : 0,
         lostThreads: this.#threads?.lost ?? 0,
       },
     })
@@ -158,6 +165,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     })
     await Promise.all(this.#slots.map((slot) => slot.start()))
     this.#generationsAtStart = this.#generations()
+    this.#isStarted = true
     this.#watches = this.#watchTopics(topics)
     if (this.#state === 'starting') this.#state = 'running'
     this.#log.info({ slots: slots.length }, 'pool running')
@@ -188,7 +196,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       group: this.#groupFor(config),
       sharedConnection,
       shared: new Coordinator(sharedConnection, groupId),
-      connect: () => createConnection({ clientId: nextClientId(), kafka: config.kafka, log: this.#log }),
+      connect: () => createConnection({ clientId: nextClientId(), kafka: kafkaOfSeat(config), log: this.#log }),
       nextClientId,
       topics: (names) => sharedConnection.topics(names),
       log: this.#log,

@@ -50,7 +50,9 @@ describe.skipIf(inject('externalBroker'))('the embedded broker', () => {
     })
   }
 
-  test('three nodes survive the death of one, which comes back with its address and its data', async () => {
+  test('three nodes survive the death of one, which comes back with its address and its data', {
+    timeout: 240_000,
+  }, async () => {
     const broker = await startBroker({ nodes: 3, version: inject('version') })
     onTestFinished(() => broker.stop())
     expect(new Set(broker.brokers).size).toBe(3)

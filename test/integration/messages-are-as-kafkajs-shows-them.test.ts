@@ -102,7 +102,7 @@ test('every field of every shape of message is what KafkaJS shows, at once and l
   // Other fetches have come and gone, and their memory with them.
   await produce(
     topic,
-    Array.from({ length: 200 }, () => ({ value: Buffer.alloc(2 * MAX_BYTES_PER_PARTITION, 9) })),
+    Array.from({ length: 200 }, () => ({ value: Buffer.alloc(MAX_BYTES_PER_PARTITION / 2, 9) })),
   )
   await produce(topic, [{ value: 'show' }])
   const kept = await untilHeard('what was kept', ({ type }) => type === 'kept')

@@ -6,7 +6,7 @@ import { producedIn } from '../support/traffic.js'
 import { until } from '../support/until.js'
 
 const PARTITIONS = 4
-const MESSAGES = 400
+const MESSAGES = 240
 const SESSION_MS = 3_000
 
 it.skipIf(inject('externalBroker'))(

@@ -73,7 +73,7 @@ const readWithKafkajs = async (topic: string, count: number): Promise<Shown[]> =
     },
   })
   await until(() => read.length === count, { what: 'KafkaJS to read everything' })
-  return read
+  return [...read]
 }
 
 test('every field of every shape of message is what KafkaJS shows, at once and long after', async () => {

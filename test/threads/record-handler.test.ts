@@ -91,21 +91,18 @@ test.each([
   ['exit', 7, {}],
   ['loop', 1, { killAfterStart: true }],
   ['oom', 1, { resourceLimits: { maxOldGenerationSizeMb: 32 } }],
-])(
-  'a thread told to %s dies with a start and no end, and with -once does not die again',
-  async (deed, exitCode, more) => {
-    const dir = recordFolder()
-    const values = [`${deed}-once`, 'plain']
-    expect((await incarnate(dir, 1, values, more)).exitCode).toBe(exitCode)
-    expect(outcomes(dir)).toEqual([[0, 1, null]])
-    expect(await incarnate(dir, 2, values)).toEqual({ exitCode: 0, error: undefined })
-    expect(outcomes(dir)).toEqual([
-      [0, 1, null],
-      [0, 2, 'finished'],
-      [1, 2, 'finished'],
-    ])
-  },
-)
+])('a thread told to %s dies with a start and no end, and with -once does not die again', async (deed, exitCode, more) => {
+  const dir = recordFolder()
+  const values = [`${deed}-once`, 'plain']
+  expect((await incarnate(dir, 1, values, more)).exitCode).toBe(exitCode)
+  expect(outcomes(dir)).toEqual([[0, 1, null]])
+  expect(await incarnate(dir, 2, values)).toEqual({ exitCode: 0, error: undefined })
+  expect(outcomes(dir)).toEqual([
+    [0, 1, null],
+    [0, 2, 'finished'],
+    [1, 2, 'finished'],
+  ])
+})
 
 test('the record of a folder that is not there is empty, and a line cut off is no line', () => {
   const dir = recordFolder()

@@ -61,16 +61,15 @@ describe('commits', () => {
     expect(told.committed).toEqual([1n, 8n])
   })
 
-  test.each([22, 25, 27, 82])(
-    'refused with code %i make the seat ask the coordinator, and lose nothing',
-    async (code) => {
-      const { commits, answers, holdings, told } = world()
-      answers.push(() => Promise.reject(kafkaError(code)))
-      await commits.now()
-      expect(told).toEqual({ doubts: 1, committed: [] })
-      expect(holdings.uncommitted()).toHaveLength(1)
-    },
-  )
+  test.each([
+    22, 25, 27, 82,
+  ])('refused with code %i make the seat ask the coordinator, and lose nothing', async (code) => {
+    const { commits, answers, holdings, told } = world()
+    answers.push(() => Promise.reject(kafkaError(code)))
+    await commits.now()
+    expect(told).toEqual({ doubts: 1, committed: [] })
+    expect(holdings.uncommitted()).toHaveLength(1)
+  })
 
   test('go to the new coordinator when it has moved', async () => {
     const { commits, answers, connection, told } = world()

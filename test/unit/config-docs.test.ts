@@ -21,15 +21,14 @@ const tsdocDefaults = (path: string): Map<string, string[]> => {
 
 const documented = [...tsdocDefaults('src/config/options.ts'), ...tsdocDefaults('src/config/kafka-options.ts')]
 
-test.each([...leaves.values()].filter(({ initial }) => initial !== undefined))(
-  'the default of $path that an editor shows is the one of the schema',
-  ({ path, initial }) => {
-    const name = path.slice(path.lastIndexOf('.') + 1)
-    const shown = documented.filter(([key]) => key === name).flatMap(([, values]) => values)
-    const plain = shown.map((value) => value.replaceAll(/[_'[\]]/g, ''))
-    expect(plain).toContain(String(initial))
-  },
-)
+test.each(
+  [...leaves.values()].filter(({ initial }) => initial !== undefined),
+)('the default of $path that an editor shows is the one of the schema', ({ path, initial }) => {
+  const name = path.slice(path.lastIndexOf('.') + 1)
+  const shown = documented.filter(([key]) => key === name).flatMap(([, values]) => values)
+  const plain = shown.map((value) => value.replaceAll(/[_'[\]]/g, ''))
+  expect(plain).toContain(String(initial))
+})
 
 test('every option has a description, and says what it expects', () => {
   for (const leaf of leaves.values()) {

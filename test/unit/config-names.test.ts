@@ -91,16 +91,15 @@ describe('names', () => {
     } else expect(refusal(name, 'consumer')).toBeUndefined()
   })
 
-  test.each(Object.entries(KAFKAJS_NAMES).flatMap(([place, names]) => names.map((name) => [place, name] as const)))(
-    '%s.%s of KafkaJS is not unknown',
-    (place, name) => {
-      const value = () => undefined
-      const options = place === 'kafka.retry' ? { retry: { [name]: value } } : { [name]: value }
-      const messages = Object.values(place === 'consumer' ? faults({}, options) : faults(options))
-      expect(messages.join()).not.toMatch(/unknown name/)
-      expect(messages.length).toBeGreaterThan(0)
-    },
-  )
+  test.each(
+    Object.entries(KAFKAJS_NAMES).flatMap(([place, names]) => names.map((name) => [place, name] as const)),
+  )('%s.%s of KafkaJS is not unknown', (place, name) => {
+    const value = () => undefined
+    const options = place === 'kafka.retry' ? { retry: { [name]: value } } : { [name]: value }
+    const messages = Object.values(place === 'consumer' ? faults({}, options) : faults(options))
+    expect(messages.join()).not.toMatch(/unknown name/)
+    expect(messages.length).toBeGreaterThan(0)
+  })
 
   test.each([
     [{ clientID: 'x' }, {}, 'kafka.clientID', 'clientId'],
@@ -114,12 +113,14 @@ describe('names', () => {
     [{}, { sessionTimeoutMs: 1 }, 'consumer.sessionTimeoutMs', 'session.timeout.ms'],
     [{}, { 'session.timout.ms': 1 }, 'consumer["session.timout.ms"]', 'session.timeout.ms'],
     [{}, { 'group.instanceid': 1 }, 'consumer["group.instanceid"]', 'groupInstanceId'],
-  ] as [Fields, Fields, string, string][])(
-    '%j %j: the nearest known one is suggested',
-    (kafka, consumer, path, name) => {
-      expect(faults(kafka, consumer)[path]).toBe(`unknown name. Did you mean "${name}"?`)
-    },
-  )
+  ] as [
+    Fields,
+    Fields,
+    string,
+    string,
+  ][])('%j %j: the nearest known one is suggested', (kafka, consumer, path, name) => {
+    expect(faults(kafka, consumer)[path]).toBe(`unknown name. Did you mean "${name}"?`)
+  })
 
   test.each([
     [{}, {}, { groupId: 'x' }, 'groupId', 'in consumer'],
@@ -131,12 +132,15 @@ describe('names', () => {
     [{}, { concurrency: 1 }, {}, 'consumer.concurrency', 'beside topics and handler'],
     [{}, { drainTimeoutMs: 1 }, {}, 'consumer.drainTimeoutMs', 'at the top'],
     [{}, { topics: ['x'] }, {}, 'consumer.topics', 'in a subscription'],
-  ] as [Fields, Fields, Fields, string, string][])(
-    '%j %j %j: one in the wrong place is told where it belongs',
-    (kafka, consumer, top, path, place) => {
-      expect(faults(kafka, consumer, top)[path]).toContain(`does not belong here but ${place}`)
-    },
-  )
+  ] as [
+    Fields,
+    Fields,
+    Fields,
+    string,
+    string,
+  ][])('%j %j %j: one in the wrong place is told where it belongs', (kafka, consumer, top, path, place) => {
+    expect(faults(kafka, consumer, top)[path]).toContain(`does not belong here but ${place}`)
+  })
 
   test('that JavaScript objects inherit are as unknown as others', () => {
     const hostile = JSON.parse('{"__proto__": 1, "constructor": 1, "toString": 1}')

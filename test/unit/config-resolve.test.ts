@@ -417,12 +417,16 @@ describe('the handler', () => {
     expect(handlerOf(handler)).toBe(expected)
   })
 
-  test.each([['https://x/h.js'], ['data:text/javascript,1'], [''], [7], [() => undefined], [null]])(
-    '%s is refused',
-    (handler) => {
-      expect(paths({ ...base, handler })).toEqual(['handler'])
-    },
-  )
+  test.each([
+    ['https://x/h.js'],
+    ['data:text/javascript,1'],
+    [''],
+    [7],
+    [() => undefined],
+    [null],
+  ])('%s is refused', (handler) => {
+    expect(paths({ ...base, handler })).toEqual(['handler'])
+  })
 })
 
 describe('perSlot', () => {

@@ -141,31 +141,28 @@ describe('a handler that fails', () => {
       'returns something whose `then` cannot be read',
       () => Object.defineProperty({}, 'then', { get: () => throwing(new Error('trap')) }),
     ],
-  ])(
-    'because it %s is called again, with a higher attempt, and then its partition stands still',
-    async (_, handler) => {
-      const attempts: number[] = []
-      const bench = new DispatcherBench((message, context) => {
-        attempts.push(context.attempt)
-        return handler(message, context)
-      })
-      const [partition] = bench.assign({ partition: 0, offset: 5 })
-      if (partition === undefined) throw new Error('no partition')
-      bench.feed(partition, range(5, 9))
-      await until('it is exhausted', () => bench.posted.length === 3)
-      expect(attempts).toEqual([1, 2, 3])
-      expect(bench.posted).toMatchObject([
-        { type: 'failed', partitionId: 0, offset: '5', attempt: 1, outcome: 'retry', retryInMs: 1 },
-        { type: 'failed', partitionId: 0, offset: '5', attempt: 2, outcome: 'retry', retryInMs: 2 },
-        { type: 'failed', partitionId: 0, offset: '5', attempt: 3, outcome: 'paused', retryInMs: null },
-      ])
-      await turns()
-      expect([bench.toCommit(partition), bench.position(partition)]).toEqual([5, 5])
-      expect(partition.buffer.bytes).toBe(0)
-      expect(bench.ledger.counters).toEqual({ finished: 0, failed: 1, retried: 2 })
-      expect(bench.ledger.flights()).toEqual([])
-    },
-  )
+  ])('because it %s is called again, with a higher attempt, and then its partition stands still', async (_, handler) => {
+    const attempts: number[] = []
+    const bench = new DispatcherBench((message, context) => {
+      attempts.push(context.attempt)
+      return handler(message, context)
+    })
+    const [partition] = bench.assign({ partition: 0, offset: 5 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, range(5, 9))
+    await until('it is exhausted', () => bench.posted.length === 3)
+    expect(attempts).toEqual([1, 2, 3])
+    expect(bench.posted).toMatchObject([
+      { type: 'failed', partitionId: 0, offset: '5', attempt: 1, outcome: 'retry', retryInMs: 1 },
+      { type: 'failed', partitionId: 0, offset: '5', attempt: 2, outcome: 'retry', retryInMs: 2 },
+      { type: 'failed', partitionId: 0, offset: '5', attempt: 3, outcome: 'paused', retryInMs: null },
+    ])
+    await turns()
+    expect([bench.toCommit(partition), bench.position(partition)]).toEqual([5, 5])
+    expect(partition.buffer.bytes).toBe(0)
+    expect(bench.ledger.counters).toEqual({ finished: 0, failed: 1, retried: 2 })
+    expect(bench.ledger.flights()).toEqual([])
+  })
 
   test('is not called again after a NonRetriableError', async () => {
     const bench = new DispatcherBench(() => throwing(new NonRetriableError('never')))

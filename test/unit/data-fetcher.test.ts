@@ -127,23 +127,24 @@ describe('the fetcher', () => {
 })
 
 describe('a leader that moves', () => {
-  test.each(['NOT_LEADER_FOR_PARTITION', 'FENCED_LEADER_EPOCH', 'UNKNOWN_TOPIC_OR_PARTITION'])(
-    'is looked up again after %s, and nothing is lost or fetched twice',
-    async (error) => {
-      const cluster = new FakeCluster(2)
-      const bench = start(cluster)
-      await until('a Fetch is held', () => cluster.fetches.length === 1)
-      cluster.partition(0).leader = 2
-      cluster.partition(0).errors.push(error)
-      cluster.produce(0, 10)
-      cluster.produce(1, 10)
-      await until('both are fetched', () => bench.page.position(0) === 10n && bench.page.position(1) === 10n)
-      expect(bench.drain(bench.get(0))).toEqual(range(0, 10))
-      expect(cluster.fetches.at(-1)?.node).toBe(2)
-      expect(bench.get(0).fetching.failures).toBe(0)
-      expect(cluster.lookUps).toBe(2)
-    },
-  )
+  test.each([
+    'NOT_LEADER_FOR_PARTITION',
+    'FENCED_LEADER_EPOCH',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+  ])('is looked up again after %s, and nothing is lost or fetched twice', async (error) => {
+    const cluster = new FakeCluster(2)
+    const bench = start(cluster)
+    await until('a Fetch is held', () => cluster.fetches.length === 1)
+    cluster.partition(0).leader = 2
+    cluster.partition(0).errors.push(error)
+    cluster.produce(0, 10)
+    cluster.produce(1, 10)
+    await until('both are fetched', () => bench.page.position(0) === 10n && bench.page.position(1) === 10n)
+    expect(bench.drain(bench.get(0))).toEqual(range(0, 10))
+    expect(cluster.fetches.at(-1)?.node).toBe(2)
+    expect(bench.get(0).fetching.failures).toBe(0)
+    expect(cluster.lookUps).toBe(2)
+  })
 
   test('is looked up again when its node does not answer', async () => {
     const cluster = new FakeCluster(1)

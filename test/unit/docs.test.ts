@@ -75,10 +75,10 @@ describe('docs/events.md', () => {
     expect(sections.get(name)?.split('\n')[0]).toBe(sentence)
   })
 
-  test.each([...events, ...shapes.map((name) => ({ name, payload: name }))])(
-    '$name: lists the fields of its payload',
-    ({ name, payload }) => {
-      expect(fieldsIn(sections.get(name) ?? '').sort()).toEqual(fieldsOf(payload).sort())
-    },
-  )
+  test.each([
+    ...events,
+    ...shapes.map((name) => ({ name, payload: name })),
+  ])('$name: lists the fields of its payload', ({ name, payload }) => {
+    expect(fieldsIn(sections.get(name) ?? '').sort()).toEqual(fieldsOf(payload).sort())
+  })
 })

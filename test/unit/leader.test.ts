@@ -12,16 +12,17 @@ const joined: JoinResult = {
 }
 
 describe('a leader', () => {
-  test.each(['LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'])(
-    'does not take a passing %s for a topic without partitions',
-    async (error) => {
-      const answers: TopicMetadata[] = [
-        { topic: 'orders', error, partitions: [] },
-        { topic: 'orders', error: null, partitions: [{ partition: 0, leader: 1 }] },
-      ]
-      const topics = async () => [answers.length > 1 ? answers.shift() : answers[0]].filter((found) => found !== undefined)
-      const [own] = await assignForGroup(joined, topics)
-      expect(decodeAssignment(own?.assignment ?? Buffer.alloc(0))).toEqual([{ topic: 'orders', partition: 0 }])
-    },
-  )
+  test.each([
+    'LEADER_NOT_AVAILABLE',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+  ])('does not take a passing %s for a topic without partitions', async (error) => {
+    const answers: TopicMetadata[] = [
+      { topic: 'orders', error, partitions: [] },
+      { topic: 'orders', error: null, partitions: [{ partition: 0, leader: 1 }] },
+    ]
+    const topics = async () =>
+      [answers.length > 1 ? answers.shift() : answers[0]].filter((found) => found !== undefined)
+    const [own] = await assignForGroup(joined, topics)
+    expect(decodeAssignment(own?.assignment ?? Buffer.alloc(0))).toEqual([{ topic: 'orders', partition: 0 }])
+  })
 })

@@ -34,25 +34,29 @@ describe('createLogger', () => {
 })
 
 describe('relay', () => {
-  it.each(['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const)(
-    'keeps level %s, bindings and text',
-    (level) => {
-      const { log, lines } = recording()
-      relay(
-        log.child({ app: 'orders' }),
-        threadLine((thread) => thread[level]({ topic: 't', name: 'n' }, 'said 100%')),
-      )
-      const expected = {
-        level: log.levels.values[level],
-        app: 'orders',
-        slot: 1,
-        incarnation: 4,
-        topic: 't',
-        name: 'n',
-      }
-      expect(lines).toEqual([{ ...expected, msg: 'said 100%', time: expect.any(Number) }])
-    },
-  )
+  it.each([
+    'trace',
+    'debug',
+    'info',
+    'warn',
+    'error',
+    'fatal',
+  ] as const)('keeps level %s, bindings and text', (level) => {
+    const { log, lines } = recording()
+    relay(
+      log.child({ app: 'orders' }),
+      threadLine((thread) => thread[level]({ topic: 't', name: 'n' }, 'said 100%')),
+    )
+    const expected = {
+      level: log.levels.values[level],
+      app: 'orders',
+      slot: 1,
+      incarnation: 4,
+      topic: 't',
+      name: 'n',
+    }
+    expect(lines).toEqual([{ ...expected, msg: 'said 100%', time: expect.any(Number) }])
+  })
 
   it('keeps an error with its stack', () => {
     const { log, lines } = recording()

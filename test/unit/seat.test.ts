@@ -195,17 +195,14 @@ describe('a seat that is a member', () => {
   test.each([
     [25, 'UNKNOWN_MEMBER_ID', ''],
     [22, 'ILLEGAL_GENERATION', 'member'],
-  ])(
-    'code %i (%s) stops everything, commits nothing and joins with the member id "%s"',
-    async (code, _name, memberId) => {
-      const { host, own } = await member()
-      own.onHeartbeat = [() => Promise.reject(kafkaError(code)), async () => {}]
-      own.onJoin = [joinedAs('again', 9)]
-      await heartbeatLater()
-      expect(host.told).toEqual(['lost', 'joined', 'assigned 9'])
-      expect(own.joins.at(-1)?.memberId).toBe(memberId)
-    },
-  )
+  ])('code %i (%s) stops everything, commits nothing and joins with the member id "%s"', async (code, _name, memberId) => {
+    const { host, own } = await member()
+    own.onHeartbeat = [() => Promise.reject(kafkaError(code)), async () => {}]
+    own.onJoin = [joinedAs('again', 9)]
+    await heartbeatLater()
+    expect(host.told).toEqual(['lost', 'joined', 'assigned 9'])
+    expect(own.joins.at(-1)?.memberId).toBe(memberId)
+  })
 
   test.each([14, 15, 16])('code %i makes it ask again and lose nothing', async (code) => {
     const { host, own, seat } = await member()
@@ -269,16 +266,16 @@ describe('a seat that is a member', () => {
     expect(host.told).toEqual([])
   })
 
-  test.each([true, false])(
-    'leaves the group, over the shared connection, only when told to (%s)',
-    async (sendLeave) => {
-      const { own, shared, seat } = await member()
-      await seat.leave(sendLeave)
-      expect(shared.leaves.map(({ memberId }) => memberId)).toEqual(sendLeave ? ['member'] : [])
-      expect(own.closed).toBe(true)
-      expect(seat.state).toBe('left')
-    },
-  )
+  test.each([
+    true,
+    false,
+  ])('leaves the group, over the shared connection, only when told to (%s)', async (sendLeave) => {
+    const { own, shared, seat } = await member()
+    await seat.leave(sendLeave)
+    expect(shared.leaves.map(({ memberId }) => memberId)).toEqual(sendLeave ? ['member'] : [])
+    expect(own.closed).toBe(true)
+    expect(seat.state).toBe('left')
+  })
 
   test('comes back under a new client id as a new member', async () => {
     const { seat, connections } = await member()

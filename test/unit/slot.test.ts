@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { FakeConnection, kafkaError, unanswered } from '../support/control/fake-connection.js'
+import { deferred } from '#src/util/deferred.js'
+import { kafkaError, unanswered } from '../support/control/fake-connection.js'
 import { untilClosed } from '../support/control/seat-bench.js'
 import { assignment, joinedAs, slotBench } from '../support/control/slot-bench.js'
 import { slotConfig } from '../support/control/slot-config.js'
@@ -65,6 +66,8 @@ describe('a parked slot', () => {
     expect(bench.slot.state).toBe('parked')
     const away = bench.member()
     away.connect = () => Promise.reject(unanswered())
+    const refused = () => Promise.reject(unanswered())
+    away.onFindCoordinator = [refused, refused, refused, async () => 1]
     bench.upcoming.push(away)
     await vi.advanceTimersByTimeAsync(61_000)
     bench.threads.last.boot()
@@ -154,7 +157,8 @@ describe("a slot with recovery 'rejoin'", () => {
     const bench = slotBench({ settings: { recovery: 'rejoin' } })
     const [seat] = bench.seats
     if (seat === undefined) throw new Error('no seat')
-    seat.connect = () => untilClosed(seat)
+    const connected = deferred<void>()
+    seat.connect = () => Promise.race([connected.promise, untilClosed<void>(seat)])
     let failure: unknown
     bench.slot.start().catch((error: unknown) => {
       failure = error
@@ -162,6 +166,7 @@ describe("a slot with recovery 'rejoin'", () => {
     await settle()
     bench.threads.last.crash()
     await vi.advanceTimersByTimeAsync(1_000)
+    connected.resolve()
     bench.threads.last.boot()
     await vi.advanceTimersByTimeAsync(1_000)
     expect(failure).toBeUndefined()
@@ -170,16 +175,18 @@ describe("a slot with recovery 'rejoin'", () => {
 
   test('comes back when its thread dies again while the seat connects', async () => {
     const bench = await running({ settings: { recovery: 'rejoin' } })
-    const slow = new FakeConnection('slow')
-    slow.connect = () => untilClosed(slow)
+    const slow = bench.member()
+    const connected = deferred<void>()
+    slow.connect = () => Promise.race([connected.promise, untilClosed<void>(slow)])
+    slow.onFindCoordinator = [() => connected.promise.then(() => 1)]
     bench.upcoming.push(slow)
     bench.threads.last.crash()
     await vi.advanceTimersByTimeAsync(100)
     bench.threads.last.crash()
     await vi.advanceTimersByTimeAsync(5_000)
+    connected.resolve()
     bench.threads.last.boot()
     await vi.advanceTimersByTimeAsync(5_000)
-    expect(slow.closed).toBe(true)
     expect(bench.slot.seat.state).toBe('stable')
     expect(bench.slot.state).toBe('running')
   })

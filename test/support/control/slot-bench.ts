@@ -10,9 +10,13 @@ import { FakeConnection } from './fake-connection.js'
 import { FakeThreads } from './fake-threads.js'
 import { slotConfig } from './slot-config.js'
 
-export const joinedAs =
-  (memberId: string, generation: number) =>
-  async (): Promise<JoinResult> => ({ memberId, generation, protocol: 'roundrobin', leaderId: 'somebody', members: [] })
+export const joinedAs = (memberId: string, generation: number) => async (): Promise<JoinResult> => ({
+  memberId,
+  generation,
+  protocol: 'roundrobin',
+  leaderId: 'somebody',
+  members: [],
+})
 
 export const assignment =
   (...partitions: number[]) =>

@@ -1,0 +1,120 @@
+import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { ConsumerPool, type ConsumerPoolOptions } from '#src/index.js'
+import { committed, createTopic, describeGroup, produce } from '../support/kafka.js'
+import { failOnLeaks } from '../support/leaks.js'
+import { createPool, testOptions } from '../support/pool.js'
+import { newRecord } from '../support/record.js'
+
+let topic = ''
+
+beforeAll(async () => {
+  // The clients of the test open their connections now, so that they are not taken for leaks.
+  topic = await createTopic({ partitions: 2 })
+  await produce(topic, [{ value: 'plain' }])
+  await committed('nobody', topic)
+  await describeGroup('nobody')
+})
+failOnLeaks()
+
+/** A server on a free port, and its address. */
+const serve = async (server: Server): Promise<string> => {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(async () => {
+    const closed = once(server, 'close')
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    await closed
+  })
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** An address where nobody listens. */
+const nobody = async (): Promise<string> => {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return `127.0.0.1:${port}`
+}
+
+const FAST = { connectionTimeout: 300, retry: { retries: 2, initialRetryTime: 50, maxRetryTime: 100 } }
+
+/** Starts a pool, and resolves with the only error that it gives. */
+const failToStart = async (options: ConsumerPoolOptions): Promise<unknown> => {
+  const made = createPool({ topics: [topic], handler: newRecord().handler, workers: 2, ...options })
+  const starting = made.pool.start()
+  expect(made.pool.start()).toBe(starting)
+  const error = await starting.then(
+    () => 'it started',
+    (reason: unknown) => reason,
+  )
+  expect(made.pool.status().state).toBe('stopped')
+  for (const name of ['slot:crashed', 'slot:parked', 'pool:escalated', 'slot:ready'] as const) {
+    expect(made.heard(name)).toEqual([])
+  }
+  expect(made.heard('pool:stopped')).toHaveLength(1)
+  expect((await describeGroup(made.groupId)).members).toEqual([])
+  return error
+}
+
+test.each([
+  ['where nobody listens', nobody, 'ECONNREFUSED'],
+  ['of an HTTP server', () => serve(createHttpServer((_, response) => response.end('hello'))), 'HTTP'],
+  ['where somebody listens and says nothing', () => serve(createServer()), 'did not answer'],
+])('a broker address %s is named, with the reason', async (_, listen, reason) => {
+  const address = await listen()
+  const beganAtMs = performance.now()
+  const error = await failToStart({ kafka: { brokers: [address], ...FAST } })
+  expect(error).toMatchObject({ code: 'KCP_BROKER_UNREACHABLE', message: expect.stringContaining(address) })
+  expect(error).toMatchObject({ message: expect.stringContaining(reason) })
+  // connectionTimeout × retries, and what the threads and the machine take.
+  expect(performance.now() - beganAtMs).toBeLessThan(10_000)
+})
+
+test.each([
+  ['is not there', 'missing', 'KCP_HANDLER_NOT_FOUND', 'missing.mjs'],
+  ['throws when it is imported', 'throws', 'KCP_HANDLER_THREW_ON_IMPORT', 'no database today'],
+  ['exports no function', 'nothing', 'KCP_HANDLER_NOT_A_FUNCTION', 'settings'],
+  ['calls process.exit when it is imported', 'exits', 'KCP_HANDLER_THREW_ON_IMPORT', 'exit code 3'],
+])('a handler module that %s is a start-up error and no crash loop', async (_, name, code, text) => {
+  const beganAtMs = performance.now()
+  const handler = new URL(`../support/handlers/bad/${name}.mjs`, import.meta.url)
+  const error = await failToStart({ handler })
+  expect(error).toMatchObject({ name: 'PoolError', code, message: expect.stringContaining(text) })
+  expect(performance.now() - beganAtMs).toBeLessThan(10_000)
+})
+
+test('a configuration with faults is refused by the constructor, all faults at once', () => {
+  const options = {
+    ...testOptions({ topics: ['a'], handler: './handler.js' }),
+    kafka: { brokers: ['no-port'], clientId: 'with blank', requestTimeOut: 1 },
+    consumer: { groupInstanceId: '', 'session.timeout.ms': 1_000, heartbeatInterval: 900 },
+    maxProcessingMs: -1,
+  } as unknown as ConsumerPoolOptions
+  let thrown: unknown
+  try {
+    new ConsumerPool(options)
+  } catch (error) {
+    thrown = error
+  }
+  expect(thrown).toMatchObject({ name: 'PoolError', code: 'KCP_CONFIG_INVALID' })
+  const { message } = thrown as Error
+  for (const part of [
+    ...['kafka.brokers', 'kafka.clientId', 'requestTimeout', 'consumer.groupId', 'consumer.groupInstanceId'],
+    ...['heartbeatInterval (900 ms)', 'maxProcessingMs'],
+  ]) {
+    expect(message).toContain(part)
+  }
+})

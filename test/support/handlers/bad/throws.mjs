@@ -1,0 +1,2 @@
+// A handler that cannot be loaded.
+throw new Error('no database today')

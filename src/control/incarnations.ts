@@ -7,8 +7,10 @@ import type { Handout } from './holdings.js'
 import type { Thread, ThreadExit } from './thread.js'
 import type { Threads } from './threads.js'
 
-/** How long a new thread may take to load its handler. */
 const LOAD_TIMEOUT_MS = 60_000
+
+/** The ways to die that tell nothing of the handler's import by themselves. */
+const DEATHS: readonly string[] = [ErrorCode.threadCrashed, ErrorCode.threadExited, ErrorCode.threadOutOfMemory]
 
 const EMPTY_PAGE = new SharedArrayBuffer(0)
 
@@ -17,6 +19,8 @@ export interface IncarnationsOptions {
   readonly threads: Threads
   readonly nextClientId: () => string
   readonly logLevel: string
+  /** How long a new thread may take to load its handler. @default 60_000 */
+  readonly loadTimeoutMs?: number
   readonly onReady: (thread: Thread) => void
   readonly onMessage: (message: FromThread) => void
   readonly onExit: (thread: Thread, exit: ThreadExit) => void
@@ -75,6 +79,7 @@ export class Incarnations {
     const { config, threads, nextClientId, logLevel, onReady, onMessage, onExit } = this.#options
     this.#number += 1
     this.#ready = false
+    let loaded = false
     const thread = threads.run({
       slot: config.slot,
       incarnation: this.#number,
@@ -82,12 +87,14 @@ export class Incarnations {
       config,
       logLevel,
       onMessage: (message) => {
-        if (message.type === 'loaded') clearTimeout(loading)
-        else if (thread === this.#thread) onMessage(message)
+        if (message.type === 'loaded') {
+          loaded = true
+          clearTimeout(loading)
+        } else if (thread === this.#thread) onMessage(message)
       },
     })
     this.#thread = thread
-    const loading = setTimeout(() => void thread.end(this.#loadingHangs()), LOAD_TIMEOUT_MS)
+    const loading = setTimeout(() => void thread.end(this.#loadingHangs()), this.#loadTimeoutMs)
     thread.ledger.raise(this.#control)
     thread.ledger.extendLease(this.#leaseUntilMs)
     thread.ready.then(
@@ -108,7 +115,7 @@ export class Incarnations {
       this.#past.finished += counterDelta(0, finished)
       this.#past.failed += counterDelta(0, failed)
       this.#past.retried += counterDelta(0, retried)
-      onExit(thread, exit)
+      onExit(thread, loaded ? exit : { ...exit, error: this.#whileLoading(exit.error) })
     })
     return thread
   }
@@ -152,14 +159,26 @@ export class Incarnations {
     return within(thread.request({ type: 'quiesce' }), timeoutMs)
   }
 
-  #loadingHangs(): PoolError {
-    const { slot, handler } = this.#options.config
-    const message = `slot ${slot}: the handler was not loaded after ${LOAD_TIMEOUT_MS / 1000} s. Look whether ${handler} waits for something while it is imported`
-    return new PoolError(ErrorCode.startTimedOut, message, { slot })
-  }
-
   resume(): void {
     this.clear(Control.pause)
     if (this.#ready) this.#thread?.send({ type: 'resume' })
+  }
+
+  get #loadTimeoutMs(): number {
+    return this.#options.loadTimeoutMs ?? LOAD_TIMEOUT_MS
+  }
+
+  #loadingHangs(): PoolError {
+    const { slot, handler } = this.#options.config
+    const message = `slot ${slot}: the handler was not loaded after ${this.#loadTimeoutMs / 1000} s. Look whether ${handler} waits for something while it is imported`
+    return new PoolError(ErrorCode.startTimedOut, message, { slot })
+  }
+
+  /** Nothing but the handler's module runs in a thread before it is loaded. */
+  #whileLoading(error: PoolError | null): PoolError | null {
+    if (error === null || !DEATHS.includes(error.code)) return error
+    const { slot, handler } = this.#options.config
+    const message = `The handler module ${handler} could not be loaded: ${error.message}`
+    return new PoolError(ErrorCode.handlerThrewOnImport, message, { slot, cause: error })
   }
 }

@@ -261,7 +261,10 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     const drained = await Promise.all(this.#slots.map((slot) => slot.drain(beganAtMs + drainTimeoutMs)))
     for (const timer of this.#timers) clearInterval(timer)
     this.#liveness?.close()
-    await Promise.all(this.#slots.map((slot) => slot.leave(this.#leavesOnStop(slot.config))))
+    const left = this.#slots.map((slot) => slot.leave(this.#leavesOnStop(slot.config)))
+    // A pool that stops while it starts: seats that have just been told may wait there for some that will never come.
+    for (const { barrier } of this.#groups.values()) barrier.open()
+    await Promise.all(left)
     for (const group of this.#groups.values()) group.close()
     for (const connection of this.#shared.values()) connection.close()
     await this.#threads?.close(CLOSE_MS)

@@ -280,6 +280,7 @@ export class Seat {
     const { group } = this.#options
     if (this.instanceId !== null) await group.barrier.arrive()
     const send = () => {
+      if (this.#ended) throw new PoolError('KCP_POOL_STOPPED', 'the seat left before it had joined')
       group.pokeSiblings(this)
       return this.#coordinator.ask((connection, node) => connection.joinGroup(node, this.#joinRequest()))
     }
@@ -290,7 +291,6 @@ export class Seat {
         throw error
       this.#memberId = error.memberId
       await group.barrier.arrive()
-      if (this.#ended) throw error
       return await send()
     }
   }

@@ -53,6 +53,8 @@ export interface SlotOptions {
   /** Opens a connection for the seat, under a fresh client id. */
   readonly connect: () => Connection
   readonly nextClientId: () => string
+  /** How long a new thread may take to load its handler. @default 60_000 */
+  readonly loadTimeoutMs?: number
   readonly topics: (names: readonly string[]) => Promise<readonly TopicMetadata[]>
   readonly log: Logger
   readonly emit: Emit
@@ -107,6 +109,7 @@ export class Slot implements SeatHost {
       threads,
       nextClientId,
       logLevel: options.log.level,
+      ...(options.loadTimeoutMs === undefined ? {} : { loadTimeoutMs: options.loadTimeoutMs }),
       onReady: () => void this.#equip(),
       onMessage: (message) => this.#hear(message),
       onExit: (thread, exit) => this.#threadExited(thread, exit),

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createTopic, describeGroup } from '../support/kafka.js'
+import { createTopic, describeGroup, produce } from '../support/kafka.js'
 import { startPool, untilStable } from '../support/pool.js'
 import { startPoolProcess } from '../support/pool-process.js'
 import { machineMs, newRecord } from '../support/record.js'
@@ -7,6 +7,9 @@ import { startTraffic } from '../support/traffic.js'
 import { until } from '../support/until.js'
 
 const PARTITIONS = 4
+const VALUE = 'block:100'
+const backlog = (rounds: number) =>
+  Array.from({ length: rounds * PARTITIONS }, (_, n) => ({ partition: n % PARTITIONS, value: VALUE }))
 const consumer = { sessionTimeout: 3_000, heartbeatInterval: 300 }
 
 it('a process that is frozen for longer than its session starts no message of partitions that others own by then', async () => {
@@ -14,7 +17,9 @@ it('a process that is frozen for longer than its session starts no message of pa
   const record = newRecord()
   const options = { topics: [topic], handler: record.handler, workers: 1, consumer }
   const frozen = await startPoolProcess(options)
-  const traffic = await startTraffic(topic, { partitions: PARTITIONS, value: 'block:100', everyMs: 50 })
+  // More than is done before the freeze, so that there is something in the buffers after it.
+  await produce(topic, backlog(20))
+  const traffic = await startTraffic(topic, { partitions: PARTITIONS, value: VALUE, everyMs: 400 })
   const other = await startPool({ ...options, groupId: frozen.groupId })
   const before = await untilStable(frozen.groupId, 2)
 

@@ -10,12 +10,16 @@ import { newRecord } from '../support/record.js'
 
 let topic = ''
 
+const held: ConsumerPool[] = []
+
 beforeAll(async () => {
   // The clients of the test open their connections now, so that they are not taken for leaks.
   topic = await createTopic({ partitions: 2 })
   await produce(topic, [{ value: 'plain' }])
   await committed('nobody', topic)
   await describeGroup('nobody')
+  // And a pino logger that writes to stdout installs a listener for the end of the process, which it keeps while it lives.
+  held.push(new ConsumerPool(testOptions({ topics: [topic], handler: './handler.js' })))
 })
 failOnLeaks()
 
@@ -72,7 +76,7 @@ const failToStart = async (options: ConsumerPoolOptions): Promise<unknown> => {
 test.each([
   ['where nobody listens', nobody, 'ECONNREFUSED'],
   ['of an HTTP server', () => serve(createHttpServer((_, response) => response.end('hello'))), 'HTTP'],
-  ['where somebody listens and says nothing', () => serve(createServer()), 'did not answer'],
+  ['where somebody listens and says nothing', () => serve(createServer()), 'no answer'],
 ])('a broker address %s is named, with the reason', async (_, listen, reason) => {
   const address = await listen()
   const beganAtMs = performance.now()

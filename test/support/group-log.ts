@@ -101,12 +101,14 @@ export const decodeAssignment = (bytes: Buffer): Record<string, number[]> => {
   )
 }
 
-/** One record of the coordinator's log; null for anything but a group's metadata. */
-export const decodeGroupRecord = (key: Buffer | null, value: Buffer | null): LoggedGeneration | null => {
-  if (key === null || value === null) return null
-  const keyReader = new Reader(key)
-  if (keyReader.int16() !== GROUP_KEY) return null
-  const groupId = keyReader.text() ?? ''
+/** The group whose metadata a record of the coordinator's log holds; null for anything else. */
+const groupOf = (key: Buffer | null): string | null => {
+  if (key === null) return null
+  const reader = new Reader(key)
+  return reader.int16() === GROUP_KEY ? reader.text() : null
+}
+
+const decodeGeneration = ({ groupId, value }: GroupRecord): LoggedGeneration => {
   const reader = new Reader(value)
   const version = reader.int16()
   if (version > 3) throw new Error(`Group metadata of version ${version} is not known to this reader`)
@@ -134,9 +136,15 @@ const partitionOf = (groupId: string, partitions: number): number => {
   return hash === -(2 ** 31) ? 0 : Math.abs(hash) % partitions
 }
 
+/** Decoded only for whoever asks for its group: what other tests let their members write need not be an assignment. */
+interface GroupRecord {
+  readonly groupId: string
+  readonly value: Buffer
+}
+
 interface Tail {
   nextOffset: bigint
-  readonly records: LoggedGeneration[]
+  readonly records: GroupRecord[]
 }
 
 let cluster: Promise<InternalCluster> | undefined
@@ -182,8 +190,8 @@ const readOn = async (tail: Tail, from: InternalBroker, partition: number): Prom
     for (const { offset, key, value } of answer.messages) {
       if (BigInt(offset) < tail.nextOffset) continue
       tail.nextOffset = BigInt(offset) + 1n
-      const record = decodeGroupRecord(key, value)
-      if (record !== null) tail.records.push(record)
+      const groupId = groupOf(key)
+      if (groupId !== null && value !== null) tail.records.push({ groupId, value })
     }
     if (tail.nextOffset >= BigInt(answer.highWatermark)) return
   }
@@ -202,5 +210,5 @@ export const groupHistory = async (groupId: string): Promise<LoggedGeneration[]>
   const tail = tails.get(partition) ?? { nextOffset: 0n, records: [] }
   tails.set(partition, tail)
   await readOn(tail, await client.findBroker({ nodeId: String(leader) }), partition)
-  return tail.records.filter((record) => record.groupId === groupId)
+  return tail.records.filter((record) => record.groupId === groupId).map(decodeGeneration)
 }

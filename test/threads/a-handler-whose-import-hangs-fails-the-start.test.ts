@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { Incarnations } from '#src/control/incarnations.js'
+import type { ThreadExit } from '#src/control/thread.js'
+import { deferred } from '#src/util/deferred.js'
+import { slotConfig } from '../support/control/slot-config.js'
+import { startThreads } from '../support/threads/start.js'
+
+const ENTRY = new URL('../../dist/workers/consumer.js', import.meta.url)
+
+test('a thread whose handler is not loaded in time is ended, with an error that names the module', async () => {
+  const handler = new URL('../support/handlers/bad/hangs.mjs', import.meta.url).href
+  const exited = deferred<ThreadExit>()
+  const incarnations = new Incarnations({
+    config: slotConfig({ handler }),
+    threads: startThreads({ entry: ENTRY, handlers: [handler] }),
+    nextClientId: () => 'client',
+    logLevel: 'silent',
+    loadTimeoutMs: 500,
+    onReady: () => {},
+    onMessage: () => {},
+    onExit: (_, exit) => exited.resolve(exit),
+  })
+  incarnations.start()
+  expect(await exited.promise).toMatchObject({
+    reason: 'ended',
+    error: { code: 'KCP_START_TIMED_OUT', message: expect.stringContaining(handler) },
+  })
+  expect(incarnations.thread).toBeNull()
+})

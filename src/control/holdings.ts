@@ -97,17 +97,17 @@ export class Holdings {
     return dropped
   }
 
-  /** Finished work that the group does not know of yet. */
+  /** Finished work that the group does not know of yet. After a reset an offset may be below the committed one. */
   uncommitted(): TopicPartitionOffset[] {
     return this.all().flatMap((holding) => {
       const offset = reached(holding)
-      return offset > holding.committed ? [{ topic: holding.topic, partition: holding.partition, offset }] : []
+      return offset !== holding.committed ? [{ topic: holding.topic, partition: holding.partition, offset }] : []
     })
   }
 
   markCommitted({ topic, partition, offset }: TopicPartitionOffset): void {
     const holding = this.#byKey.get(partitionKey({ topic, partition }))
-    if (holding !== undefined && offset > holding.committed) holding.committed = offset
+    if (holding !== undefined) holding.committed = offset
   }
 }
 

@@ -3,6 +3,7 @@ import { createTopic, describeGroup, produce } from '../support/kafka.js'
 import { startPool, untilStable } from '../support/pool.js'
 import { startPoolProcess } from '../support/pool-process.js'
 import { machineMs, newRecord } from '../support/record.js'
+import type { Handling } from '../support/recorder.mjs'
 import { startTraffic } from '../support/traffic.js'
 import { until } from '../support/until.js'
 
@@ -42,17 +43,18 @@ it('a process that is frozen for longer than its session starts no message of pa
   )
   expect(alone.generation).toBeGreaterThan(before.generation ?? Number.NaN)
   expect(alone.members[0]?.assignment[topic]).toHaveLength(PARTITIONS)
-  const taken = (offset: number) =>
-    record
-      .read()
-      .some(
-        (handling) =>
-          handling.pid !== frozen.pid && handling.offset >= offset && handling.partition === inHand.partition,
-      )
-  await until(() => taken(inHand.offset), { what: 'the other one to take over' })
+  const starts = (isFrozen: boolean, partition: number) =>
+    record.read().filter((handling) => (handling.pid === frozen.pid) === isFrozen && handling.partition === partition)
+  const highest = (isFrozen: boolean, partition: number) =>
+    Math.max(-1, ...starts(isFrozen, partition).map(({ offset }) => offset))
+  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
+  // So that whatever the frozen one would start next has been started by the other one before.
+  await until(() => partitions.every((partition) => highest(false, partition) > highest(true, partition) + 1), {
+    what: 'the other one to take over',
+  })
 
-  frozen.thaw()
   const thawedAtMs = machineMs()
+  frozen.thaw()
   await untilStable(frozen.groupId, 2)
   await until(() => record.read().some(({ pid, startMs }) => pid === frozen.pid && startMs > thawedAtMs), {
     what: 'the thawed one to work again',
@@ -60,10 +62,16 @@ it('a process that is frozen for longer than its session starts no message of pa
   const verdict = await record.untilNothingIsLost(await traffic.stop())
 
   expect(verdict).toMatchObject({ lost: [], unknown: [] })
-  // What was in flight when the freeze came cannot be taken back; nothing else may overlap.
-  const inFlightThen = ({ pid, startMs }: { pid: number; startMs: number }) =>
-    pid === frozen.pid && startMs <= inHand.startMs
+  // What was in flight when the freeze came cannot be taken back; nothing else may overlap, or be started again.
+  const inFlightThen = ({ pid, startMs }: Handling) => pid === frozen.pid && startMs <= inHand.startMs
   expect(verdict.overlapping.filter((pair) => !pair.some(inFlightThen))).toEqual([])
-  expect(verdict.handledByTwoOwnersAtOnce.filter((pair) => !pair.some(inFlightThen))).toEqual([])
+  const stale = partitions.flatMap((partition) =>
+    starts(true, partition).filter(
+      ({ offset, startMs }) =>
+        startMs > thawedAtMs &&
+        starts(false, partition).some((theirs) => theirs.offset === offset && theirs.startMs < startMs),
+    ),
+  )
+  expect(stale).toEqual([])
   expect(other.status().slots[0]?.restarts).toBe(0)
 })

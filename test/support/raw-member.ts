@@ -1,5 +1,5 @@
 import { encodeSubscription } from '#src/control/assignors/subscription.js'
-import type { Membership } from '#src/kafka/face.js'
+import type { KafkaError, Membership } from '#src/kafka/face.js'
 import { brokers } from './clients.js'
 import { rawConnection } from './raw-connection.js'
 
@@ -20,13 +20,17 @@ export const rawMember = async (groupId: string, topics: readonly string[]): Pro
   return {
     remove: (memberId) => connection.leaveGroup(node, { groupId, memberId, instanceId: null }),
     join: async ({ memberId, instanceId }) => {
-      const joined = await connection.joinGroup(node, {
+      const request = {
         groupId,
         memberId,
         instanceId,
-        sessionTimeoutMs: 30_000,
-        rebalanceTimeoutMs: 10_000,
+        sessionTimeoutMs: 60_000,
+        rebalanceTimeoutMs: 60_000,
         protocols: [{ name: 'roundrobin', metadata }],
+      }
+      const joined = await connection.joinGroup(node, request).catch((error: KafkaError) => {
+        if (error.memberId === undefined) throw error
+        return connection.joinGroup(node, { ...request, memberId: error.memberId })
       })
       const member = { groupId, generation: joined.generation, memberId: joined.memberId, instanceId }
       await connection.syncGroup(node, member, [])

@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ConsumerPool } from '#src/index.js'
-import { failOnLeaks } from '../support/leaks.js'
 
-failOnLeaks()
-
-const HANDLER = new URL('data:text/javascript,export default () => {}')
+const HANDLER = new URL('../support/handlers/record.mjs', import.meta.url)
 
 describe('a pool that is stopped while it still connects', () => {
   it('says so, and not that a connection was closed', async () => {

@@ -22,11 +22,14 @@ describe('the books of a slot', () => {
     expect(holdings.uncommitted()).toEqual([])
   })
 
-  test('never take a committed offset back', () => {
+  test('follow an offset that was reset to below the committed one', () => {
     const holdings = new Holdings()
-    holdings.add([partition(0, 10n, 10n)])
+    const { page } = holdings.add([partition(0, 10n, 10n)])
+    Page.from(page).finish(0, 3)
+    expect(holdings.uncommitted()).toEqual([{ topic: 'orders', partition: 0, offset: 3n }])
     holdings.markCommitted({ topic: 'orders', partition: 0, offset: 3n })
-    expect(holdings.all()[0]?.committed).toBe(10n)
+    expect(holdings.all()[0]?.committed).toBe(3n)
+    expect(holdings.uncommitted()).toEqual([])
   })
 
   test('give a new incarnation what the old one had reached, on memory that the old one cannot write to', () => {

@@ -164,6 +164,7 @@ describe("a slot with recovery 'rejoin'", () => {
       failure = error
     })
     await settle()
+    bench.threads.last.say({ type: 'loaded' })
     bench.threads.last.crash()
     await vi.advanceTimersByTimeAsync(1_000)
     connected.resolve()

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { KafkaCode } from '../kafka/error-codes.js'
 import { KafkaError, type Membership, type TopicPartitionOffset } from '../kafka/face.js'
-import { type Coordinator, coordinatorMoved } from './coordinator.js'
+import type { Coordinator } from './coordinator.js'
 import type { Holdings } from './holdings.js'
 
 /** Refusals that say something about the membership: the next heartbeat will tell the seat the same, with authority. */
@@ -56,12 +56,10 @@ export class Commits {
     const member = membership()
     const offsets = holdings.uncommitted()
     if (member.generation < 0 || offsets.length === 0) return
-    const send = () => shared.ask((connection, node) => connection.commitOffsets(node, member, offsets))
     try {
-      const refused = await send().catch((error: unknown) => {
-        if (!coordinatorMoved(error)) throw error
-        return send()
-      })
+      const refused = await shared.askPersistently((connection, node) =>
+        connection.commitOffsets(node, member, offsets),
+      )
       const failed = new Set(refused.map(({ topic, partition }) => `${topic}:${partition}`))
       const stored = offsets.filter(({ topic, partition }) => !failed.has(`${topic}:${partition}`))
       for (const offset of stored) holdings.markCommitted(offset)

@@ -4,7 +4,7 @@ import { type Connection, KafkaError } from '../kafka/face.js'
 const MOVED: readonly number[] = [KafkaCode.notCoordinator, KafkaCode.coordinatorNotAvailable]
 
 /** True for the failures after which the coordinator must be looked up again. */
-export const coordinatorMoved = (error: unknown): boolean =>
+const coordinatorMoved = (error: unknown): boolean =>
   error instanceof KafkaError && (error.unanswered || MOVED.includes(error.code))
 
 /** The coordinator of one group as one connection sees it: looked up when needed, forgotten when it moved. */
@@ -27,5 +27,13 @@ export class Coordinator {
       if (coordinatorMoved(error)) this.#node = null
       throw error
     }
+  }
+
+  /** The same, but asks once more when it turns out that the coordinator has moved. */
+  askPersistently<T>(request: (connection: Connection, node: number) => Promise<T>): Promise<T> {
+    return this.ask(request).catch((error: unknown) => {
+      if (!coordinatorMoved(error)) throw error
+      return this.ask(request)
+    })
   }
 }

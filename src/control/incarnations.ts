@@ -156,7 +156,17 @@ export class Incarnations {
   async quiesce(timeoutMs: number): Promise<boolean> {
     const thread = this.#thread
     if (thread === null || !this.#ready) return true
-    return within(thread.request({ type: 'quiesce' }), timeoutMs)
+    let quiet = false
+    const answered = thread.request({ type: 'quiesce' }).then(
+      () => {
+        quiet = true
+      },
+      () => {
+        quiet = thread.ledger.flights().length === 0 // it died
+      },
+    )
+    await within(answered, timeoutMs)
+    return quiet
   }
 
   resume(): void {

@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PoolError } from '../errors.js'
 import type { JoinResult, TopicMetadata } from '../kafka/face.js'
 import { assignorNamed } from './assignors/index.js'
 import { decodeSubscription, encodeAssignment } from './assignors/subscription.js'
+
+const TRIES = 3
+const BETWEEN_TRIES_MS = 100
 
 /**
  * What a seat does when the coordinator made it the leader: assign the partitions of all members' topics to all
@@ -25,7 +29,19 @@ export const assignForGroup = async (
     return { memberId, instanceId, topics: names }
   })
   const names = [...new Set(members.flatMap((member) => member.topics))]
-  const counts = new Map((await topics(names)).map(({ topic, partitions }) => [topic, partitions.length]))
+  const counts = new Map((await steadyTopics(names, topics)).map(({ topic, partitions }) => [topic, partitions.length]))
   const assignment = assignor.assign(members, counts)
   return members.map(({ memberId }) => ({ memberId, assignment: encodeAssignment(assignment.get(memberId) ?? []) }))
+}
+
+/** A broker that has just heard of a topic, or a topic between two leaders, must not be taken for no topic at all. */
+const steadyTopics = async (
+  names: readonly string[],
+  topics: (names: readonly string[]) => Promise<readonly TopicMetadata[]>,
+): Promise<readonly TopicMetadata[]> => {
+  for (let tries = 1; ; tries++) {
+    const found = await topics(names)
+    if (tries === TRIES || found.every(({ error }) => error === null)) return found
+    await sleep(BETWEEN_TRIES_MS)
+  }
 }

@@ -40,7 +40,10 @@ const kafkaOfSeat = ({ kafka, consumer }: SlotConfig): KafkaConfig => ({
   requestTimeout: Math.min(kafka.requestTimeout, consumer.sessionTimeout),
 })
 
-const THREAD_ENTRY = new URL('../../workers/consumer.js', import.meta.url)
+const stoppedTooSoon = (cause?: unknown): PoolError =>
+  new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started', { cause })
+
+const THREAD_ENTRY = new URL('../../workers/entry.cjs', import.meta.url)
 
 /**
  * Consumes Kafka on every core of this machine: one worker thread per slot, each with its own connection, while the
@@ -95,8 +98,9 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       return Promise.reject(new PoolError(ErrorCode.poolStopped, 'this pool was stopped; create a new ConsumerPool'))
     }
     this.#starting ??= this.#start().catch(async (error: unknown) => {
+      const wasStopped = this.#stopping !== null
       await this.#stop(0)
-      throw error
+      throw wasStopped ? stoppedTooSoon(error) : error
     })
     return this.#starting
   }
@@ -152,6 +156,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#threads = threads
     await Promise.all(slots.map(({ kafka }) => this.#sharedConnection(kafka).connect()))
     const topics = await this.#checkBroker()
+    if (this.#stopping !== null) throw stoppedTooSoon()
     this.#slots = slots.map((config) => this.#createSlot(config, threads))
     this.#liveness = new Liveness({
       slots: this.#slots,
@@ -164,6 +169,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       for (const slot of this.#slots) slot.watch(monotonicMs())
     })
     await Promise.all(this.#slots.map((slot) => slot.start()))
+    if (this.#stopping !== null) throw stoppedTooSoon()
     this.#generationsAtStart = this.#generations()
     this.#isStarted = true
     this.#watches = this.#watchTopics(topics)

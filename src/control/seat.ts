@@ -140,6 +140,7 @@ export class Seat {
 
   /** Makes the seat ask the coordinator at once. */
   poke(): void {
+    if (this.#state !== 'stable') return // it asks anyway, and its pauses must hold
     this.#nextBeatAtMs = 0
     this.#sleep.wake()
   }
@@ -162,10 +163,11 @@ export class Seat {
     if (this.#ended) return this.#loop
     this.#ended = true
     this.#enter('leaving')
-    if (sendLeave) await this.#sendLeave()
+    const left = sendLeave ? this.#sendLeave() : undefined
     this.#connection.close()
     this.#sleep.wake()
-    await this.#loop
+    // The loop may be waiting for something that closing the connection does not end.
+    await within(Promise.all([left, this.#loop]), LEAVE_TIMEOUT_MS)
     this.#forgetMembership()
     this.#enter('left')
   }
@@ -178,8 +180,7 @@ export class Seat {
     this.#ended = false
     this.#draining = false
     this.#fencedTries = 0
-    await this.#connection.connect()
-    if (this.#ended) return
+    this.#options.group.add(this)
     this.#loop = this.#run()
   }
 
@@ -187,10 +188,9 @@ export class Seat {
     if (this.#memberId === '') return
     const { shared, group, log } = this.#options
     const member = this.membership
-    const left = shared.ask((connection, node) => connection.leaveGroup(node, member))
-    left.catch((error: unknown) => log.debug({ err: error, ...member }, 'could not leave the group'))
+    const left = shared.askPersistently((connection, node) => connection.leaveGroup(node, member))
     group.pokeSiblings(this)
-    await within(left, LEAVE_TIMEOUT_MS)
+    await left.catch((error: unknown) => log.debug({ err: error, ...member }, 'could not leave the group'))
   }
 
   #reconnect(): void {
@@ -240,28 +240,31 @@ export class Seat {
     const { config, group, host } = this.#options
     this.#enter(this.#state === 'stable' || this.#state === 'rebalancing' ? 'rebalancing' : 'joining')
     if (this.#state === 'rebalancing') await host.release()
-    if (this.#ended) return
+    if (this.#ended || this.#draining) return
 
     const joined = await this.#sendJoin()
     this.#memberId = joined.memberId
-    this.#generation = joined.generation
-    this.#leader = joined.leaderId === joined.memberId
-    this.#protocol = joined.protocol
+    // Until the assignment is known, what the slot holds and commits is that of the old generation.
+    const member = { ...this.membership, generation: joined.generation }
+    const leader = joined.leaderId === joined.memberId
+    const serial = this.#subscriptionSerial
 
-    const assignments = this.#leader ? await assignForGroup(joined, this.#options.topics) : []
+    const assignments = leader ? await assignForGroup(joined, this.#options.topics) : []
     const syncedAtMs = monotonicMs()
-    const bytes = await this.#coordinator.ask((connection, node) =>
-      connection.syncGroup(node, this.membership, assignments),
-    )
+    const bytes = await this.#coordinator.ask((connection, node) => connection.syncGroup(node, member, assignments))
     if (this.#ended) return
-    this.#mustJoin = false
+    const partitions = this.#subscribedOnly(decodeAssignment(bytes))
+    this.#generation = joined.generation
+    this.#leader = leader
+    this.#protocol = joined.protocol
+    this.#mustJoin = serial !== this.#subscriptionSerial // somebody called rejoin() meanwhile
     this.#nextBeatAtMs = syncedAtMs + config.consumer.heartbeatInterval
     this.#extendLease(syncedAtMs + config.consumer.sessionTimeout)
     this.#stableSinceMs = syncedAtMs
     this.#enter('stable')
     group.noteGeneration(this.#generation)
     host.joined(this.membership, this.#protocol, this.#leader)
-    host.assigned(this.#subscribedOnly(decodeAssignment(bytes)), this.#generation)
+    host.assigned(partitions, this.#generation)
   }
 
   /** A leader that is a KafkaJS consumer hands its own topics to everybody, subscribed or not. */

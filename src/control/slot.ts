@@ -86,6 +86,8 @@ export class Slot implements SeatHost {
   /** The assignment of the current generation is in the books. */
   #inForce = false
   #generation = -1
+  /** Generations were missed, and what was kept over them has not been looked up since. */
+  #suspicious = false
   /** The last incarnation that took up positions. */
   #settledIncarnation = 0
   /** When the crash was noticed from which the slot has not recovered yet. */
@@ -162,7 +164,8 @@ export class Slot implements SeatHost {
   /** Looks whether messages wait and nothing moves. Call it about once a second. */
   watch(nowMs: number): void {
     const { maxProcessingMs, retry, slot } = this.config
-    const busy = this.#state !== 'running' || (this.thread?.ledger.flights(nowMs).length ?? 0) > 0
+    const busy =
+      this.#state !== 'running' || this.seat.state !== 'stable' || (this.thread?.ledger.flights(nowMs).length ?? 0) > 0
     const stalledMs = this.#stall.look(this.#holdings.all(), busy, nowMs)
     if (stalledMs <= maxProcessingMs + retry.maxDelayMs) return
     const seconds = Math.round(stalledMs / 1000)
@@ -219,16 +222,17 @@ export class Slot implements SeatHost {
   assigned(partitions: readonly TopicPartition[], generation: number): void {
     const wanted = new Set(partitions.map(partitionKey))
     const removed = this.#holdings.drop((partition) => wanted.has(partitionKey(partition)))
-    const missedGenerations = this.#generation >= 0 && generation > this.#generation + 1
+    if (this.#generation >= 0 && generation > this.#generation + 1) this.#suspicious = true
     this.#generation = generation
     this.#tellRemoved(removed)
-    if (!missedGenerations) this.#incarnations.resume()
-    void this.#take(partitions, removed, missedGenerations)
+    if (!this.#suspicious) this.#incarnations.resume()
+    void this.#take(partitions, removed)
   }
 
   lost(): void {
     this.#taker.cancel()
     this.#inForce = false
+    this.#suspicious = false
     this.#generation = -1
     this.#tellRemoved(this.#holdings.drop(() => false))
     this.#incarnations.resume()
@@ -264,12 +268,13 @@ export class Slot implements SeatHost {
     void this.#incarnations.hand(null, ids)
   }
 
-  async #take(partitions: readonly TopicPartition[], removed: readonly Holding[], suspicious: boolean): Promise<void> {
-    const taken = await this.#taker.take(partitions, suspicious)
+  async #take(partitions: readonly TopicPartition[], removed: readonly Holding[]): Promise<void> {
+    const taken = await this.#taker.take(partitions, this.#suspicious)
     if (taken === null) return
     this.#inForce = true
     this.#tellRemoved(taken.overtaken)
-    if (suspicious) this.#incarnations.resume()
+    if (this.#suspicious) this.#incarnations.resume()
+    this.#suspicious = false
     this.#report.assigned(taken.added, removed, this.#holdings.all())
     if (!this.#incarnations.ready) return
     if (taken.added.length === 0 || (await this.#incarnations.hand(taken.handout, []))) this.#settled()
@@ -311,7 +316,7 @@ export class Slot implements SeatHost {
   // ── crashes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #threadExited(thread: Thread, exit: ThreadExit): void {
-    if (this.#state === 'stopping' || this.#state === 'stopped' || this.#state === 'parked') return
+    if (this.#isStopping || this.#state === 'parked') return
     const { slot } = this.config
     const error =
       exit.error ?? new PoolError(ErrorCode.threadExited, `the thread of slot ${slot} ended by itself`, this.#where)
@@ -326,6 +331,7 @@ export class Slot implements SeatHost {
     const { crash, decision } = this.#crashes.crashed({ atMs: exit.atMs, finishedSinceStart, inFlight })
     this.#report.crashed(thread, error, inFlight, decision.action === 'restart' ? decision.delayMs : null)
     this.#options.onTrouble(crash)
+    if (this.#isStopping) return // a listener stopped the pool
     if (decision.action === 'park') void this.#park(error, decision.probeInMs)
     else void this.#restart(decision.delayMs, exit.atMs)
   }
@@ -333,7 +339,7 @@ export class Slot implements SeatHost {
   async #restart(delayMs: number, noticedAtMs: number): Promise<void> {
     this.#crashedAtMs = noticedAtMs
     const committed = this.commit()
-    if (this.#options.settings.recovery === 'rejoin') {
+    if (this.#options.settings.recovery === 'rejoin' && this.seat.membership.memberId !== '') {
       await within(committed, COMMIT_WAIT_MS)
       await this.#giveUpSeat()
       if (this.#state !== 'restarting') return
@@ -345,6 +351,7 @@ export class Slot implements SeatHost {
 
   /** The slot cannot be kept running: others take its partitions. It is tried again, unless `probeInMs` is null. */
   async #park(error: PoolError, probeInMs: number | null): Promise<void> {
+    if (this.#isStopping) return
     this.#state = 'parked'
     this.#lastError = error
     this.#crashedAtMs = null
@@ -385,8 +392,12 @@ export class Slot implements SeatHost {
   /** Waits, unless the slot stops: then for ever. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#timer = setTimeout(resolve, ms)
+      if (!this.#isStopping) this.#timer = setTimeout(resolve, ms)
     })
+  }
+
+  get #isStopping(): boolean {
+    return this.#state === 'stopping' || this.#state === 'stopped'
   }
 
   get #where() {

@@ -18,12 +18,10 @@ export class StallWatch {
   look(holdings: readonly Holding[], busy: boolean, nowMs: number): number {
     const waiting = holdings.filter(waits)
     const progress = waiting.map((holding) => `${holding.id}@${reached(holding)}`).join()
-    if (busy || waiting.length === 0 || progress !== this.#progress) {
-      this.#progress = progress
-      this.#sinceMs = busy || waiting.length === 0 ? null : nowMs
-      return 0
-    }
-    return this.#sinceMs === null ? 0 : nowMs - this.#sinceMs
+    if (busy || waiting.length === 0) this.#sinceMs = null
+    else if (this.#sinceMs === null || progress !== this.#progress) this.#sinceMs = nowMs
+    this.#progress = progress
+    return this.stalledMs(nowMs)
   }
 
   /** For how many ms it has stood still when last looked at. */

@@ -50,6 +50,7 @@ export class TopicWatch {
   }
 
   #hasGrown({ topic, error, partitions }: TopicMetadata): boolean {
+    if (error === 'UNKNOWN_TOPIC_OR_PARTITION') this.#counts.set(topic, 0) // deleted: all that comes back is new
     if (error !== null) return false
     const before = this.#counts.get(topic) ?? 0
     this.#counts.set(topic, partitions.length)

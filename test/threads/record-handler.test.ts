@@ -76,7 +76,16 @@ test('a handling is recorded with its start and its end', async () => {
   expect(record.every(({ startMs }, i) => startMs >= (record[i - 1]?.endMs ?? 0))).toBe(true)
 })
 
-test.each(['throw', 'reject', 'null'])('a handler told to %s fails that message and goes on', async (deed) => {
+test.each([
+  'throw',
+  'reject',
+  'null',
+  'undefined',
+  'text',
+  'hostile',
+  'final',
+  'flaky:1',
+])('a handler told to %s fails that message and goes on', async (deed) => {
   const dir = recordFolder()
   expect(await incarnate(dir, 1, ['plain', deed, 'plain'])).toEqual({ exitCode: 0, error: undefined })
   expect(outcomes(dir)).toEqual([
@@ -88,6 +97,7 @@ test.each(['throw', 'reject', 'null'])('a handler told to %s fails that message 
 
 test.each([
   ['uncaught', 1, {}],
+  ['unhandled', 1, {}],
   ['exit', 7, {}],
   ['loop', 1, { killAfterStart: true }],
   ['oom', 1, { resourceLimits: { maxOldGenerationSizeMb: 32 } }],
@@ -101,6 +111,16 @@ test.each([
     [0, 1, null],
     [0, 2, 'finished'],
     [1, 2, 'finished'],
+  ])
+})
+
+test('a message that kills twice is plain work from then on', async () => {
+  const dir = recordFolder()
+  for (const exitCode of [7, 7, 0]) expect((await incarnate(dir, 1, ['exits:2'])).exitCode).toBe(exitCode)
+  expect(outcomes(dir)).toEqual([
+    [0, 1, null],
+    [0, 1, null],
+    [0, 1, 'finished'],
   ])
 })
 

@@ -15,16 +15,20 @@ export interface TakerOptions {
   readonly log: Logger
 }
 
+/** A part of an assignment that is in the books now. */
 export interface Taken {
   readonly handout: Handout
   readonly added: readonly TopicPartition[]
   /** Partitions that were held, but that somebody else has brought further meanwhile; they are among `added` too. */
   readonly overtaken: readonly Holding[]
+  /** Nothing of the assignment is missing any more. */
+  readonly complete: boolean
 }
 
 /**
  * Brings a new assignment into the books: looks up where the added partitions start, for as long as that takes, while
- * the seat goes on with its heartbeats. A newer assignment, or the loss of the membership, cancels it.
+ * the seat goes on with its heartbeats. A newer assignment, or the loss of the membership, cancels it. A partition whose
+ * start cannot be found (it has no leader just now) does not keep the others waiting.
  */
 export class AssignmentTaker {
   readonly #options: TakerOptions
@@ -41,47 +45,58 @@ export class AssignmentTaker {
   }
 
   /**
+   * Resolves when all is taken, or when it was cancelled.
+   *
    * @param suspicious generations were missed in between, so a partition that was kept may have been somebody else's
-   * @returns null when it was cancelled
+   * @param onTaken told of each part, and at the least once unless it is cancelled before
    */
-  async take(partitions: readonly TopicPartition[], suspicious: boolean): Promise<Taken | null> {
+  async take(
+    partitions: readonly TopicPartition[],
+    suspicious: boolean,
+    onTaken: (taken: Taken) => void,
+  ): Promise<void> {
     this.cancel()
     const turn = this.#turn
-    for (let failures = 0; turn === this.#turn; failures++) {
+    const isCurrent = () => turn === this.#turn
+    let mistrust = suspicious
+    for (let failures = 0; isCurrent(); failures++) {
+      let reason: unknown
       try {
-        return await this.#look(partitions, suspicious, () => turn === this.#turn)
+        const taken = await this.#look(partitions, mistrust, isCurrent)
+        if (taken === null) return
+        mistrust = false
+        if (taken.complete || taken.added.length > 0) onTaken(taken)
+        if (taken.complete) return
+        reason = 'some partitions have no leader'
       } catch (error) {
-        if (turn !== this.#turn) return null
-        const { log, config } = this.#options
-        const level = failures < 3 ? 'debug' : 'warn'
-        log[level](
-          { err: error, groupId: config.consumer.groupId },
-          'cannot look up the offsets to start from; trying again',
-        )
-        await this.#sleep.for(retryDelayMs(failures))
+        if (!isCurrent()) return
+        reason = error
       }
+      const { log, config } = this.#options
+      const message = 'cannot look up all the offsets to start from; trying again'
+      log[failures < 3 ? 'debug' : 'warn']({ err: reason, groupId: config.consumer.groupId }, message)
+      await this.#sleep.for(retryDelayMs(failures))
     }
-    return null
   }
 
   async #look(
     partitions: readonly TopicPartition[],
     suspicious: boolean,
-    current: () => boolean,
+    isCurrent: () => boolean,
   ): Promise<Taken | null> {
     const { config, holdings, sharedConnection, shared } = this.#options
     const unheld = partitions.filter((partition) => !holdings.has(partition))
     const asked = suspicious ? partitions : unheld
     const committed = await committedOffsets(shared, config.consumer.groupId, asked)
     const isOvertaken = (holding: Holding) => (committed.get(partitionKey(holding)) ?? -1n) > reached(holding)
-    const added = [...unheld, ...(suspicious ? holdings.all().filter(isOvertaken) : [])]
-    const positions = await startPositions(sharedConnection, added, committed, {
+    const wanted = [...unheld, ...(suspicious ? holdings.all().filter(isOvertaken) : [])]
+    const added = await startPositions(sharedConnection, wanted, committed, {
       fromBeginning: config.fromBeginning,
       readUncommitted: config.consumer.readUncommitted,
     })
-    if (!current()) return null
+    if (!isCurrent()) return null
     const renewed = new Set(added.map(partitionKey))
     const overtaken = holdings.drop((partition) => !renewed.has(partitionKey(partition)))
-    return { handout: holdings.add(positions), added: positions, overtaken }
+    return { handout: holdings.add(added), added, overtaken, complete: added.length === wanted.length }
   }
 }

@@ -13,7 +13,6 @@ import { Coordinator } from './coordinator.js'
 import type { PoolEvents } from './events.js'
 import { Group } from './group.js'
 import { Liveness } from './liveness.js'
-import { isMember } from './membership.js'
 import { RestartLimiter } from './restart-limiter.js'
 import { type Crash, decideEscalation } from './restarts.js'
 import { Slot } from './slot.js'
@@ -28,8 +27,6 @@ const STALL_LOOK_MS = 1_000
 const CLOSE_MS = 300
 /** More threads than this that would not die, and the process had better be restarted. */
 const MAX_LOST_THREADS = 3
-/** Crashes of the whole pool that are remembered. */
-const CRASHES_KEPT = 10_000
 
 /** Two groups of the same name on different clusters are two groups. */
 const groupKey = ({ kafka, consumer }: SlotConfig): string => JSON.stringify([kafka.brokers, consumer.groupId])
@@ -120,9 +117,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     const sum = (value: (slot: (typeof slots)[number]) => number) =>
       slots.reduce((total, slot) => total + value(slot), 0)
     const partitions = slots.flatMap((slot) => slot.assignment)
-    const healthy =
-      slots.every(({ state, seat, stalled }) => state === 'running' && isMember(seat.state) && !stalled) &&
-      partitions.every(({ paused }) => paused === null)
+    const healthy = this.#slots.every(({ isHealthy }) => isHealthy)
     return frozen({
       state: this.#state === 'running' && !healthy ? 'degraded' : this.#state,
       slots,
@@ -209,7 +204,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       emit: (event, payload) => this.#announce(event, payload),
       relay: (line) => relay(this.#log, line),
       onTrouble: (crash) => {
-        if (crash !== null) this.#crashes = [...this.#crashes, crash].slice(-CRASHES_KEPT)
+        if (crash !== null) this.#remember(crash)
         this.#considerEscalation()
       },
     })
@@ -288,6 +283,13 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
 
   // ── trouble ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Only fruitless crashes of the last while can make the pool escalate. */
+  #remember(crash: Crash): void {
+    const sinceMs = crash.atMs - this.#config.pool.restart.windowMs
+    const recent = this.#crashes.filter(({ atMs }) => atMs > sinceMs)
+    this.#crashes = crash.fruitful ? recent : [...recent, crash]
+  }
+
   #considerEscalation(): void {
     if (this.#escalation !== null || this.#state === 'stopping' || this.#state === 'stopped') return
     const lost = this.#threads?.lost ?? 0
@@ -325,7 +327,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   /** A listener that throws is the listener's problem: the control plane goes on. */
   #announce<K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]): void {
     try {
-      ;(this as EventEmitter).emit(event, payload)
+      ;(this as EventEmitter).emit(event, frozen(payload))
     } catch (error) {
       this.#log.error({ err: error, event }, 'a listener of the pool threw')
     }

@@ -1,4 +1,4 @@
-import type { Connection, TopicPartition } from '../kafka/face.js'
+import type { Connection, TopicPartition, TopicPartitionOffset } from '../kafka/face.js'
 import type { Coordinator } from './coordinator.js'
 import { type NewHolding, partitionKey } from './holdings.js'
 
@@ -21,6 +21,8 @@ export const committedOffsets = async (
 /**
  * Where each partition starts: at the committed offset, or where the reset policy says when the group has committed
  * nothing there. Such a start is itself committed later, so that it is the same for whoever gets the partition next.
+ *
+ * @returns the partitions whose start is known; one that has no leader just now is left out
  */
 export const startPositions = async (
   connection: Connection,
@@ -29,14 +31,32 @@ export const startPositions = async (
   policy: ResetPolicy,
 ): Promise<NewHolding[]> => {
   const known = (partition: TopicPartition): bigint => committed.get(partitionKey(partition)) ?? -1n
-  const fresh = partitions.filter((partition) => known(partition) < 0n)
-  const listed =
-    fresh.length === 0 ? [] : await connection.listOffsets(fresh, policy.fromBeginning ? 'earliest' : 'latest', policy)
+  const listed = await listWhatCanBe(
+    connection,
+    partitions.filter((partition) => known(partition) < 0n),
+    policy,
+  )
   const reset = new Map(listed.map((entry) => [partitionKey(entry), entry.offset]))
-  return partitions.map(({ topic, partition }) => {
+  return partitions.flatMap(({ topic, partition }) => {
     const offset = known({ topic, partition })
     const start = offset >= 0n ? offset : reset.get(partitionKey({ topic, partition }))
-    if (start === undefined) throw new Error(`the broker told no offset for ${topic}-${partition}`)
-    return { topic, partition, offset: start, committed: offset }
+    return start === undefined ? [] : [{ topic, partition, offset: start, committed: offset }]
   })
+}
+
+/** All at once, or else one by one, so that one that has no answer does not take the others' with it. */
+const listWhatCanBe = async (
+  connection: Connection,
+  partitions: readonly TopicPartition[],
+  policy: ResetPolicy,
+): Promise<readonly TopicPartitionOffset[]> => {
+  if (partitions.length === 0) return []
+  const list = (some: readonly TopicPartition[]) =>
+    connection.listOffsets(some, policy.fromBeginning ? 'earliest' : 'latest', policy)
+  try {
+    return await list(partitions)
+  } catch {
+    const answers = await Promise.allSettled(partitions.map((partition) => list([partition])))
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+  }
 }

@@ -322,7 +322,8 @@ export class Seat {
   async #recover(error: unknown): Promise<void> {
     const { host, log } = this.#options
     const reaction = reactionTo(error)
-    log.debug({ err: error, reaction, ...this.membership }, 'the coordinator did not agree')
+    const level = reaction === 'retry' && this.#failures >= 3 ? 'warn' : 'debug'
+    log[level]({ err: error, reaction, ...this.membership }, 'the coordinator did not agree')
     switch (reaction) {
       case 'rejoin':
         this.#mustJoin = true

@@ -7,7 +7,7 @@ import type { FromThread } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
 import { deferred } from '../util/deferred.js'
 import { within } from '../util/within.js'
-import { AssignmentTaker } from './assignment-taker.js'
+import { AssignmentTaker, type Taken } from './assignment-taker.js'
 import { Commits } from './commits.js'
 import type { Coordinator } from './coordinator.js'
 import { CrashBook } from './crash-book.js'
@@ -15,6 +15,7 @@ import type { InFlightMessage } from './events.js'
 import type { Group } from './group.js'
 import { type Holding, Holdings, partitionKey, reached } from './holdings.js'
 import { Incarnations } from './incarnations.js'
+import { isMember } from './membership.js'
 import type { RestartLimiter } from './restart-limiter.js'
 import type { Crash } from './restarts.js'
 import { Seat, type SeatHost } from './seat.js'
@@ -85,6 +86,8 @@ export class Slot implements SeatHost {
   #isStarted = false
   /** The assignment of the current generation is in the books. */
   #inForce = false
+  /** Nothing of that assignment is missing in the books. */
+  #isComplete = false
   #generation = -1
   /** Generations were missed, and what was kept over them has not been looked up since. */
   #suspicious = false
@@ -135,6 +138,17 @@ export class Slot implements SeatHost {
 
   get state(): SlotState {
     return this.#state
+  }
+
+  /** True when the slot is a member of its group and handles everything that it was assigned. */
+  get isHealthy(): boolean {
+    return (
+      this.#state === 'running' &&
+      isMember(this.seat.state) &&
+      this.#isComplete &&
+      this.#stall.stalledMs(monotonicMs()) <= 2 * this.config.consumer.sessionTimeout &&
+      this.#holdings.all().every(({ paused }) => paused === null)
+    )
   }
 
   /** The thread that fills the slot now. */
@@ -226,12 +240,13 @@ export class Slot implements SeatHost {
     this.#generation = generation
     this.#tellRemoved(removed)
     if (!this.#suspicious) this.#incarnations.resume()
-    void this.#take(partitions, removed)
+    this.#take(partitions, removed)
   }
 
   lost(): void {
     this.#taker.cancel()
     this.#inForce = false
+    this.#isComplete = false
     this.#suspicious = false
     this.#generation = -1
     this.#tellRemoved(this.#holdings.drop(() => false))
@@ -268,16 +283,24 @@ export class Slot implements SeatHost {
     void this.#incarnations.hand(null, ids)
   }
 
-  async #take(partitions: readonly TopicPartition[], removed: readonly Holding[]): Promise<void> {
-    const taken = await this.#taker.take(partitions, this.#suspicious)
-    if (taken === null) return
-    this.#inForce = true
-    this.#tellRemoved(taken.overtaken)
-    if (this.#suspicious) this.#incarnations.resume()
-    this.#suspicious = false
-    this.#report.assigned(taken.added, removed, this.#holdings.all())
+  #take(partitions: readonly TopicPartition[], removed: readonly Holding[]): void {
+    this.#isComplete = false
+    let gone = removed
+    void this.#taker.take(partitions, this.#suspicious, (taken) => {
+      this.#isComplete = taken.complete
+      this.#tellRemoved(taken.overtaken)
+      if (this.#suspicious) this.#incarnations.resume()
+      this.#suspicious = false
+      this.#inForce = true
+      this.#report.assigned(taken.added, gone, this.#holdings.all())
+      gone = []
+      void this.#handOut(taken)
+    })
+  }
+
+  async #handOut({ handout, added }: Taken): Promise<void> {
     if (!this.#incarnations.ready) return
-    if (taken.added.length === 0 || (await this.#incarnations.hand(taken.handout, []))) this.#settled()
+    if (added.length === 0 || (await this.#incarnations.hand(handout, []))) this.#settled()
   }
 
   /** A new thread has its handler and its connection: it takes up everything that the slot holds. */

@@ -81,9 +81,9 @@ export interface PoolStatus {
   readonly totals: PoolTotals
 }
 
-/** Freezes a snapshot all the way down. */
+/** Freezes plain data all the way down; errors stay as they are. */
 export const frozen = <T>(value: T): T => {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+  if (typeof value === 'object' && value !== null && !(value instanceof Error) && !Object.isFrozen(value)) {
     Object.freeze(value)
     for (const inner of Object.values(value)) frozen(inner)
   }

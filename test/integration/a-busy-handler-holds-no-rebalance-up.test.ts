@@ -20,22 +20,22 @@ it('a newcomer has its partitions while handlers block; a message counts if its 
     [1, 3, 5],
   ])
   // With a third member between these two in the order of client ids, partition 0 stays and partition 1 goes.
-  await produce(
-    topic,
-    [0, 1].map((partition) => ({ partition, value: `block:${BLOCK_MS}` })),
-  )
+  await produce(topic, [
+    { partition: 0, value: `block:${BLOCK_MS}` },
+    { partition: 1, value: `block-once:${BLOCK_MS}` },
+  ])
   await until(() => busy.status().totals.inFlight === 2, { what: 'both handlers to block' })
 
   const newcomer = await startPool({ ...options, workers: 1, groupId: busy.groupId })
   const shared = await untilStable(busy.groupId, 3)
-  expect(record.read().filter(({ outcome }) => outcome === 'finished')).toEqual([])
+  expect(busy.status().totals.inFlight).toBe(2)
   expect(partitionsIn(shared)).toEqual(partitionNames(topic, PARTITIONS))
   expectBrokerAgrees(shared, busy, newcomer)
   expect(newcomer.status().slots[0]?.assignment.map(({ partition }) => partition)).toEqual([1, 4])
 
   // Meanwhile the newcomer works on what it got.
   await produce(topic, [{ partition: 4, value: 'plain' }])
-  await until(() => newcomer.status().totals.finished > 0, { what: 'the newcomer to work', deadlineMs: BLOCK_MS })
+  await until(() => newcomer.status().totals.finished === 2, { what: 'the newcomer to work' })
 
   const produced = await producedIn(topic)
   const verdict = await record.untilNothingIsLost(produced)

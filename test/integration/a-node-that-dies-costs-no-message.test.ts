@@ -11,7 +11,7 @@ const WORKERS = 2
 const DEADLINE_MS = 60_000
 
 it.skipIf(inject('externalBroker'))(
-  'the node that coordinates the group and a node that leads partitions are restarted under load, and nothing is lost',
+  'the node that coordinates the group and leads a third of the partitions is restarted under load, and nothing is lost',
   async () => {
     const broker = await startPrivateBroker({ nodes: 3 })
     const { clients } = broker
@@ -55,14 +55,11 @@ it.skipIf(inject('externalBroker'))(
     }
     await untilAllMove()
 
-    const coordinator = await (await rawConnection(broker.brokers)).findCoordinator(pool.groupId)
-    await broker.restart(coordinator)
-    await untilAllMove()
-    await until(isStable, { what: 'every slot to be stable again', deadlineMs: DEADLINE_MS, everyMs: 200 })
-
+    const node = await (await rawConnection(broker.brokers)).findCoordinator(pool.groupId)
     const [metadata] = (await clients.admin.fetchTopicMetadata({ topics: [topic] })).topics
-    const leaders = (metadata?.partitions ?? []).map(({ leader }) => leader)
-    await broker.restart(leaders.find((leader) => leader !== coordinator) ?? Number.NaN)
+    const led = metadata?.partitions.filter(({ leader }) => leader === node) ?? []
+    expect(led.length).toBeGreaterThan(0)
+    await broker.restart(node)
     await untilAllMove()
     await until(isStable, { what: 'every slot to be stable again', deadlineMs: DEADLINE_MS, everyMs: 200 })
 

@@ -21,8 +21,9 @@ describe('a partition that has no leader and no committed offset', () => {
       log: pino({ level: 'silent' }),
     })
     const partitions = [0, 1].map((partition) => ({ topic: 'orders', partition }))
-    void taker.take(partitions, false)
+    const taking = taker.take(partitions, false, () => {})
     await expect.poll(() => holdings.all().map(({ partition }) => partition), { timeout: 1_000 }).toEqual([0])
     taker.cancel()
+    await taking
   })
 })

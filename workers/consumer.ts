@@ -25,6 +25,7 @@ const early = <T>(load: () => Promise<T>): Promise<T> => {
 }
 
 const kafka = early(() => import('../src/kafka/connection.js'))
+void early(async () => (await import('../src/kafka/warm-up.js')).warmUp())
 
 const { handlers = [] } = (workerData ?? {}) as Partial<ThreadData>
 const preloaded: ReadonlyMap<string, Promise<Handler>> = new Map(

@@ -31,6 +31,9 @@ export interface RunOptions extends Omit<SlotTask, 'port' | 'ledger'> {
   readonly onMessage: (report: ThreadReport) => void
 }
 
+/** How long the boot of a spare waits for an incarnation to get ready. */
+const SETTLE_MS = 1_000
+
 /** A task of {@link Threads} that waits for a thread, or runs. */
 interface Run {
   readonly thread: Thread
@@ -64,6 +67,8 @@ export class Threads {
   /** Workers that have a task, or are being killed. */
   readonly #occupied = new Set<Worker>()
   readonly #lost = new Set<Thread>()
+  /** Incarnations that are not ready yet: booting a spare now would take the cores from them. */
+  readonly #settling = new Set<Thread>()
   readonly #backoff = new SpareBackoff(() => this.#fill())
   #lostTotal = 0
   #closing: Promise<void> | null = null
@@ -168,6 +173,11 @@ export class Threads {
 
   #follow(thread: Thread): void {
     this.#live.add(thread)
+    this.#settling.add(thread)
+    void within(thread.ready, SETTLE_MS).then(() => {
+      this.#settling.delete(thread)
+      this.#fill()
+    })
     void thread.exited.then(({ reason }) => {
       this.#live.delete(thread)
       if (reason === 'lost') {
@@ -199,7 +209,8 @@ export class Threads {
   #fill(): void {
     if (this.#closing !== null) return
     const room = this.#total - this.#piscina.threads.length
-    const missing = this.#backoff.resting ? Math.min(room, this.#waiting.length - this.#free.length) : room
+    const onlyForWaiting = this.#backoff.resting || this.#settling.size > 0
+    const missing = onlyForWaiting ? Math.min(room, this.#waiting.length - this.#free.length) : room
     for (let n = 0; n < missing; n++) this.#boot()
   }
 

@@ -14,6 +14,8 @@ it('a seat whose generation is over (22) gives everything up, commits nothing, a
   const topic = await createTopic({ partitions: PARTITIONS })
   const record = newRecord()
   const pool = await startPool({ topics: [topic], handler: record.handler, workers: 1, consumer })
+  const areCommitted = () => pool.status().slots[0]?.assignment.every(({ committed }) => committed === '0')
+  await until(areCommitted, { what: 'the start positions to be committed, so that the message is all that is left' })
   const { memberId, generation } = pool.status().slots[0]?.seat ?? { memberId: '', generation: -1 }
   const member = await rawMember(pool.groupId, [topic])
   expect(await member.join({ memberId, instanceId: null })).toMatchObject({ memberId, generation: generation + 1 })

@@ -51,7 +51,7 @@ const measure = async (cluster, topic, members, iterations) => {
     const crashes = watchCrashes(pool)
     await pool.start()
     const { generation } = pool.status().slots[0].seat
-    await crashInTurn(pool, orders, { count, slots, gapMs: gap })
+    await crashInTurn(pool, orders, { crashes, count, slots, gapMs: gap })
     await allHealed(crashes, count)
     orders.hurry()
     await until(
@@ -104,7 +104,7 @@ await withKafka(async (cluster) => {
   const rows = [['', 'rebalances', 'lost', 'repeated', 'in flight', 'recovered ms: median', '95 %', 'worst']]
   rows[0].push('next message handled ms: median', '95 %', 'worst')
   for (const result of results) {
-    const inFlight = result.crashes.reduce((sum, crash) => sum + crash.inFlight, 0)
+    const inFlight = result.crashes.reduce((sum, crash) => sum + crash.inFlight.length, 0)
     const recovered = result.crashes.map(({ recoveredAfterMs }) => recoveredAfterMs)
     const spread = (times) => [median(times), percentile(times, 0.95), Math.max(...times)]
     rows.push([result.members, result.rebalances, result.lost, result.repeated, inFlight])
@@ -113,7 +113,7 @@ await withKafka(async (cluster) => {
   printTable(rows)
   console.log()
   for (const { members, crashes, rebalances, lost, repeated, againMs, generation, inBrokerLog } of results) {
-    const inFlight = crashes.reduce((sum, crash) => sum + crash.inFlight, 0)
+    const inFlight = crashes.reduce((sum, crash) => sum + crash.inFlight.length, 0)
     const [middle, worst] = [median(againMs), Math.max(...againMs)].map((ms) => `${ms.toFixed(0)} ms`)
     const log = `${generation} at the start, ${inBrokerLog.at(-1)} in the broker's log at the end`
     printTarget(`${members}: rebalances`, rebalances === 0, rebalances, '0')

@@ -81,12 +81,19 @@ const pool = new ConsumerPool({
 const crashes = watchCrashes(pool)
 await pool.start()
 const kinds = ['throwOutside', 'exit']
-await crashInTurn(pool, orders, { count: warmUp, slots, gapMs, kinds })
+await crashInTurn(pool, orders, { crashes, count: warmUp, slots, gapMs, kinds })
 await allHealed(crashes, warmUp)
 const samples = [{ after: warmUp, ...(await settled(pool)) }]
 const step = Math.max(1, Math.floor(count / 10))
 for (let done = 0; done < count; done += step) {
-  await crashInTurn(pool, orders, { first: warmUp + done, count: Math.min(step, count - done), slots, gapMs, kinds })
+  await crashInTurn(pool, orders, {
+    crashes,
+    first: warmUp + done,
+    count: Math.min(step, count - done),
+    slots,
+    gapMs,
+    kinds,
+  })
   await allHealed(crashes, warmUp + Math.min(done + step, count))
   samples.push({ after: warmUp + Math.min(done + step, count), ...(await settled(pool)) })
 }

@@ -42,7 +42,7 @@ export interface ThreadOptions extends ThreadIdentity {
  *
  * ```
  * waiting ──board──► running ──stop──► exited
- *    └────────────────┴──crash, end──► dying ──worker's `exit`, or the terminate deadline──► exited
+ *    └────────────────┴──crash, end──► dying ──worker's `error` or `exit`, or the terminate deadline──► exited
  * ```
  *
  * `exited` resolves exactly once, after every message that the thread posted before its death was handled.
@@ -172,7 +172,11 @@ export class Thread {
     void this.#worker?.terminate()
   }
 
-  #onError = (thrown: unknown): void => this.#crash({ type: 'threw', thrown })
+  /** Its JavaScript has ended, the operating system thread will soon: nobody need wait for that. */
+  #onError = (thrown: unknown): void => {
+    this.#crash({ type: 'threw', thrown })
+    if (this.#exit !== null) this.#conclude(this.#exit, { workerIsGone: false })
+  }
 
   #onExit = (exitCode: number): void => {
     this.#crash({ type: 'exited', exitCode })
@@ -209,7 +213,7 @@ export class Thread {
     this.#conclude(exit)
   }
 
-  #conclude(exit: ThreadExit): void {
+  #conclude(exit: ThreadExit, { workerIsGone } = { workerIsGone: exit.reason !== 'lost' }): void {
     if (this.#isOver) return
     this.#isOver = true
     const { port } = this.#options
@@ -225,7 +229,7 @@ export class Thread {
       this.#ready.reject(exit.error ?? gone)
       for (const request of this.#requests.values()) request.reject(gone)
       this.#requests.clear()
-      if (exit.reason !== 'lost') this.#leaveWorker()
+      if (workerIsGone) this.#leaveWorker()
       this.#exited.resolve(exit)
     }
   }

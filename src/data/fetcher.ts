@@ -88,6 +88,7 @@ export class Fetcher implements NodeLoopEvents {
     const { consumer, now } = this.#context
     const brought = batch !== null && batch.nextOffset > fetching.offset
     fetching.failures = 0
+    fetching.fresh = false
     if (brought) {
       partition.buffer.push(batch)
       fetching.offset = batch.nextOffset

@@ -19,6 +19,8 @@ export interface NodeLoopEvents {
 
 /** Memory for messages that are fetched and not yet handled, all partitions of the slot together. */
 const BUFFER_BYTES = 16 * 1024 * 1024
+/** What the first Fetch of a partition asks for. */
+const FIRST_FETCH_BYTES = 64 * 1024
 const LONGEST_PAUSE_MS = 100
 
 /**
@@ -64,7 +66,7 @@ export class NodeLoop {
       const requested = plan.wanted.map(({ candidate: { partition }, maxBytes }) => ({
         partition,
         offset: partition.fetching.offset,
-        maxBytes,
+        maxBytes: partition.fetching.fresh ? Math.min(maxBytes, FIRST_FETCH_BYTES) : maxBytes,
       }))
       await this.#fetch(requested, fetchWaitMs(plan.leftOut, this.#idleStreak, this.#context.consumer.maxWaitTimeInMs))
     }

@@ -29,6 +29,8 @@ export interface Fetching {
   resetting: boolean
   /** Not fetched any more: a batch that cannot be read, or an exhausted message. */
   halted: boolean
+  /** Never answered yet: the first Fetch asks for little, so that the first message comes soon. */
+  fresh: boolean
   /** Bytes in memory for each byte asked for, as last seen (compressed batches grow); 1 or more. */
   expansion: number
 }
@@ -69,6 +71,7 @@ export class Partition {
       dueMs: 0,
       resetting: false,
       halted: false,
+      fresh: true,
       expansion: 1,
     }
   }

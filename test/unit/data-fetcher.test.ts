@@ -37,10 +37,20 @@ describe('the fetcher', () => {
 
   test('asks for more before the messages of the last answer are handled', async () => {
     const cluster = new FakeCluster(1)
-    cluster.produce(0, 100)
+    cluster.produce(0, 5)
     const bench = start(cluster)
     await until('the next Fetch is under way', () => cluster.fetches.length === 2)
-    expect(bench.get(0).buffer.bytes).toBe(100 * 10_000)
+    expect(bench.get(0).buffer.bytes).toBe(5 * 10_000)
+  })
+
+  test('asks for little at first, so that the first message comes soon, and for more from then on', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.produce(0, 5)
+    start(cluster)
+    await until('the next Fetch is under way', () => cluster.fetches.length === 2)
+    const [first, second] = cluster.fetches.map(({ request }) => request.partitions[0]?.maxBytes ?? 0)
+    expect(first).toBe(64 * 1024)
+    expect(second).toBeGreaterThan(64 * 1024)
   })
 
   test('leaves a partition with a full buffer out, comes back for it soon, and never holds up the others', async () => {

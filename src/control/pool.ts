@@ -37,6 +37,9 @@ const kafkaOfSeat = ({ kafka, consumer }: SlotConfig): KafkaConfig => ({
   requestTimeout: Math.min(kafka.requestTimeout, consumer.sessionTimeout),
 })
 
+/** Booted threads that wait for a slot to need them: the more slots, the sooner two need one at the same time. */
+const sparesFor = (slots: number): number => 1 + Math.floor(slots / 4)
+
 const stoppedTooSoon = (cause?: unknown): PoolError =>
   new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started', { cause })
 
@@ -141,6 +144,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     const { slots, pool: settings } = this.#config
     const threads = new Threads({
       size: slots.length,
+      spares: sparesFor(slots.length),
       resourceLimits: settings.resourceLimits,
       handlers: [...new Set(slots.map(({ handler }) => handler))],
       entry: THREAD_ENTRY,

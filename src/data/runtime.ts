@@ -13,6 +13,7 @@ import { Dispatcher } from './dispatcher.js'
 import { Failures } from './failures.js'
 import { Fetcher } from './fetcher.js'
 import { Gate } from './gate.js'
+import { giveWay } from './give-way.js'
 import type { Handler } from './handler.js'
 import { Partitions } from './partitions.js'
 import { Turns } from './turns.js'
@@ -98,6 +99,8 @@ export class Runtime {
     const options = { log: this.#log, wakeUp: this.#connecting, stopped: () => this.#ended }
     if (!(await connectForEver(connection, options))) return
     this.#work = this.#assemble(handler, connection)
+    // While main looks up what to assign. Whatever fails here fails again, and is dealt with, when it is needed.
+    connection.prepareFetch(config.topics).catch(() => {})
     this.#work.fetcher.start()
     this.#post({ type: 'ready', threadId, effective: this.#ports.effectiveConfig(config, clientId) })
   }
@@ -114,6 +117,7 @@ export class Runtime {
       facts,
       gate,
       failures: new Failures({ ...common, policy: config }),
+      onTurn: giveWay,
       onRoom: (partition) => fetcher.hasRoom(partition),
       onRetry: (partition) => dispatcher.schedule(partition),
     })

@@ -10,6 +10,8 @@ export interface TurnsOptions {
   readonly facts: ContextFacts
   readonly gate: Gate
   readonly failures: Failures
+  /** A turn begins. */
+  readonly onTurn: () => void
   /** A batch was finished, so the buffer has more room. */
   readonly onRoom: (partition: Partition) => void
   /** The pause before the next attempt is over. */
@@ -53,6 +55,7 @@ export class Turns {
       await new Promise((resolve) => setImmediate(resolve))
       this.#sliceEndMs = now() + SLICE_MS
     }
+    this.#options.onTurn()
     partition.handling = 'running'
     for (let call = this.#burst(partition, lane); call !== null; call = this.#burst(partition, lane)) {
       await this.#settle(call, partition, lane)

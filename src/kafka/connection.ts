@@ -131,6 +131,13 @@ class KafkaConnection implements Connection {
     return askBrokerConfig(await this.#nodes.to(node), node, names)
   }
 
+  async prepareFetch(names: readonly string[]): Promise<void> {
+    const topics = await this.topics(names)
+    const leaders = topics.flatMap(({ partitions }) => partitions.map(({ leader }) => leader))
+    const nodes = [...new Set(leaders)].filter((node) => node >= 0)
+    await Promise.all(nodes.map((node) => this.#nodes.to(node, 'fetch')))
+  }
+
   async fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]> {
     const codecs = await this.#loadCodecs()
     return fetch(await this.#nodes.to(node, 'fetch'), request, this.#turn++, codecs)

@@ -133,6 +133,8 @@ export interface Connection {
   ): Promise<readonly TopicPartitionOffset[]>
   /** A broker's own configuration values, by name (used to say which session timeouts it allows). */
   brokerConfig(node: number, names: readonly string[]): Promise<Readonly<Record<string, string>>>
+  /** Opens what a Fetch of these topics will need, so that the first one does not wait for it. */
+  prepareFetch(topics: readonly string[]): Promise<void>
   /** One Fetch to one node. A partition that cannot be decoded fails alone. */
   fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]>
 }

@@ -12,7 +12,7 @@ const ASKS = {
 } as const
 
 const RECORDS = 250
-const ROUNDS = 40
+const ROUNDS = 20
 
 /** A record batch of format 2 with small records, as a broker would send it. */
 const recordBatch = (): Buffer => {

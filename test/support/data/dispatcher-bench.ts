@@ -47,6 +47,7 @@ export class DispatcherBench {
       facts,
       gate,
       failures: new Failures({ policy, ledger, log, post, now }),
+      onTurn: () => {},
       onRoom: () => {},
       onRetry: (partition) => this.dispatcher.schedule(partition),
     })

@@ -75,6 +75,7 @@ export class FakeCluster {
     return {
       clientId: 'fake',
       supportsStaticMembership: true,
+      prepareFetch: async () => {},
       connect: () => Promise.resolve(),
       close: () => {
         this.closed = true

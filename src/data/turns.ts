@@ -3,6 +3,7 @@ import { type ContextFacts, MessageContext } from './context.js'
 import type { Failures } from './failures.js'
 import type { Gate } from './gate.js'
 import type { Handler } from './handler.js'
+import { invoke } from './invoke.js'
 import type { Partition } from './partition.js'
 
 export interface TurnsOptions {
@@ -88,7 +89,7 @@ export class Turns {
       ledger.begin(lane, partition.id, offset, partition.attempt, nowMs)
       let failure: { readonly thrown: unknown } | null = null
       try {
-        const result = handler(message, context)
+        const result = invoke(handler, message, context)
         if (result !== undefined && isThenable(result)) {
           partition.inFlight = true
           this.#inFlight++

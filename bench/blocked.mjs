@@ -1,6 +1,9 @@
 /*
- * A handler that blocks its thread (and a core) for a minute at a session timeout of 6 s, while the other slots work.
- * What the group noticed, and what the others did before and meanwhile.
+ * A handler that blocks its thread for a minute at a session timeout of 6 s, while the other slots work. What the group
+ * noticed, and what the others did before and meanwhile.
+ *
+ * The block waits; with `--block burn` it keeps a core busy as well, and then the others lose what the scheduler takes
+ * from them: on few cores that is visible, with and without Kafka.
  */
 import { ConsumerPool } from '#src/index.js'
 import { iterationsPerMs } from './support/burn.mjs'
@@ -14,8 +17,8 @@ const WORK_MS = 1
 const REST_MS = 9
 const UNDISTURBED = 0.95
 
-const options = programOptions({ seconds: 60, before: 20, slots: 4, session: 6_000 })
-const { seconds, before, slots, session } = options
+const options = programOptions({ seconds: 60, before: 20, slots: 4, session: 6_000, block: 'wait' })
+const { seconds, before, slots, session, block } = options
 
 /** Messages a second of the slots other than 0, over a time. */
 const othersRate = async (pool, forMs) => {
@@ -32,7 +35,7 @@ await withKafka(async (cluster) => {
   const topic = await filledTopic(cluster, { messages: Math.ceil((before + seconds + 20) * perSecond * slots) })
   const words = new Int32Array(new SharedArrayBuffer(4))
   const iterations = iterationsPerMs() * WORK_MS
-  giveToThreads({ iterations, restMs: REST_MS, words: words.buffer })
+  giveToThreads({ iterations, restMs: REST_MS, block, words: words.buffer })
   const groupId = uniqueName('bench-blocked')
   const pool = new ConsumerPool({
     kafka: { brokers: cluster.brokers },
@@ -60,7 +63,7 @@ await withKafka(async (cluster) => {
 
     const others = `${slots - 1} other slots`
     printTable([
-      [`${seconds} s block of slot 0, session timeout ${session} ms`, 'messages a second'],
+      [`${seconds} s block (${block}) of slot 0, session timeout ${session} ms`, 'messages a second'],
       [`${others} before (${before} s)`, rateBefore],
       [`${others} meanwhile (${seconds - 1} s)`, rateMeanwhile],
     ])

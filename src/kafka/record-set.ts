@@ -90,10 +90,11 @@ class RecordSetDecoder {
 
   async #batch(batch: RecordBatch): Promise<Progress> {
     const { topic, partition, fetchOffset, codecs, maxDecompressedBytes } = this.#options
+    // Before anything in it is believed: damage must not pass for a batch that shows nothing.
+    if (crc32c(batch.checkedBytes) !== batch.crc) throw new RangeError('its checksum is wrong')
     const { lastOffset, codec } = batch
     const hidden = this.#aborted.hides(batch) || batch.isControl
     if (hidden || lastOffset < fetchOffset) return { lastOffset, bytes: 0 }
-    if (crc32c(batch.checkedBytes) !== batch.crc) throw new RangeError('its checksum is wrong')
     let bytes = batch.records
     if (codec !== 0 && batch.count > 0) {
       const decompress = codecs.get(codec)

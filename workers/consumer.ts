@@ -25,7 +25,8 @@ const early = <T>(load: () => Promise<T>): Promise<T> => {
 }
 
 const kafka = early(() => import('../src/kafka/connection.js'))
-void early(async () => (await import('../src/kafka/warm-up.js')).warmUp())
+const calledUp = new AbortController()
+void early(async () => (await import('../src/kafka/warm-up.js')).warmUp(calledUp.signal))
 
 const { handlers = [] } = (workerData ?? {}) as Partial<ThreadData>
 const preloaded: ReadonlyMap<string, Promise<Handler>> = new Map(
@@ -38,6 +39,7 @@ const preloaded: ReadonlyMap<string, Promise<Handler>> = new Map(
  * @throws an `ErrorData` record, not an `Error`: it crosses the thread boundary whole
  */
 export default async (task: SlotTask) => {
+  calledUp.abort()
   const runtime = new Runtime(task, {
     loadHandler: (url) => preloaded.get(url) ?? loadHandler(url),
     createConnection: async (options) => (await kafka).createConnection(options),

@@ -1,10 +1,10 @@
 import type { SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { Control, type Counters, counterDelta } from '../protocol/ledger.js'
-import type { EffectiveConfig, FromThread } from '../protocol/messages.js'
+import type { EffectiveConfig, FromThread, SlotTask } from '../protocol/messages.js'
 import { within } from '../util/within.js'
 import type { Handout } from './holdings.js'
-import type { Thread, ThreadExit } from './thread.js'
+import type { Thread, ThreadExit, ThreadRequest } from './thread.js'
 import type { Threads } from './threads.js'
 
 const LOAD_TIMEOUT_MS = 60_000
@@ -14,13 +14,22 @@ const DEATHS: readonly string[] = [ErrorCode.threadCrashed, ErrorCode.threadExit
 
 const EMPTY_PAGE = new SharedArrayBuffer(0)
 
+const assignment = (added: Handout | null, removed: readonly number[]): ThreadRequest => ({
+  type: 'assign',
+  page: added?.page ?? EMPTY_PAGE,
+  added: added?.added ?? [],
+  removed,
+})
+
 export interface IncarnationsOptions {
   readonly config: SlotConfig
   readonly threads: Threads
   readonly nextClientId: () => string
+  readonly view: () => SlotTask['view']
   readonly logLevel: string
   /** How long a new thread may take to load its handler. @default 60_000 */
   readonly loadTimeoutMs?: number
+  /** The thread has its handler and its connection, and has taken up what it was given at its start. */
   readonly onReady: (thread: Thread) => void
   readonly onMessage: (message: FromThread) => void
   readonly onExit: (thread: Thread, exit: ThreadExit) => void
@@ -34,6 +43,7 @@ export class Incarnations {
   readonly #options: IncarnationsOptions
   #number = 0
   #thread: Thread | null = null
+  #loaded = false
   #ready = false
   #effective: EffectiveConfig | null = null
   #control = 0
@@ -54,7 +64,7 @@ export class Incarnations {
     return this.#thread
   }
 
-  /** True when the current thread has its handler and its connection. */
+  /** True when the current thread has its handler, its connection and what it was given at its start. */
   get ready(): boolean {
     return this.#ready
   }
@@ -74,31 +84,34 @@ export class Incarnations {
     }
   }
 
-  /** Fills the slot with a new thread under a fresh client id. */
-  start(): Thread {
-    const { config, threads, nextClientId, logLevel, onReady, onMessage, onExit } = this.#options
+  /** Fills the slot with a new thread under a fresh client id, which takes these partitions up. */
+  start(handout: Handout): Thread {
+    const { config, threads, nextClientId, view, logLevel, onReady, onMessage, onExit } = this.#options
     this.#number += 1
+    this.#loaded = false
     this.#ready = false
-    let loaded = false
     const thread = threads.run({
       slot: config.slot,
       incarnation: this.#number,
       clientId: nextClientId(),
       config,
+      view: view(),
       logLevel,
       onMessage: (message) => {
+        if (thread !== this.#thread) return
         if (message.type === 'loaded') {
-          loaded = true
+          this.#loaded = true
           clearTimeout(loading)
-        } else if (thread === this.#thread) onMessage(message)
+        } else onMessage(message)
       },
     })
     this.#thread = thread
     const loading = setTimeout(() => void thread.end(this.#loadingHangs()), this.#loadTimeoutMs)
     thread.ledger.raise(this.#control)
     thread.ledger.extendLease(this.#leaseUntilMs)
-    thread.ready.then(
-      ({ effective }) => {
+    // It may begin to fetch as soon as its connection stands: there is nothing left that it would have to ask for.
+    Promise.all([thread.ready, thread.request(assignment(handout, []))]).then(
+      ([{ effective }]) => {
         if (thread !== this.#thread) return
         this.#ready = true
         this.#effective = effective
@@ -115,7 +128,7 @@ export class Incarnations {
       this.#past.finished += counterDelta(0, finished)
       this.#past.failed += counterDelta(0, failed)
       this.#past.retried += counterDelta(0, retried)
-      onExit(thread, loaded ? exit : { ...exit, error: this.#whileLoading(exit.error) })
+      onExit(thread, this.#loaded ? exit : { ...exit, error: this.#whileLoading(exit.error) })
     })
     return thread
   }
@@ -138,15 +151,9 @@ export class Incarnations {
   /** Tells the thread what it gains and loses. Resolves with whether it has taken it in (false: it died meanwhile). */
   async hand(added: Handout | null, removedIds: readonly number[]): Promise<boolean> {
     const thread = this.#thread
-    if (thread === null || !this.#ready) return false
+    if (thread === null) return false
     if (removedIds.length > 0) thread.ledger.raise(Control.revoked)
-    const request = thread.request({
-      type: 'assign',
-      page: added?.page ?? EMPTY_PAGE,
-      added: added?.added ?? [],
-      removed: removedIds,
-    })
-    return request.then(
+    return thread.request(assignment(added, removedIds)).then(
       () => thread === this.#thread,
       () => false,
     )
@@ -155,7 +162,7 @@ export class Incarnations {
   /** Waits until no handler is in flight. Raise `Control.pause` or `Control.stop` before. */
   async quiesce(timeoutMs: number): Promise<boolean> {
     const thread = this.#thread
-    if (thread === null || !this.#ready) return true
+    if (thread === null || !this.#loaded) return true
     let quiet = false
     const answered = thread.request({ type: 'quiesce' }).then(
       () => {
@@ -171,7 +178,7 @@ export class Incarnations {
 
   resume(): void {
     this.clear(Control.pause)
-    if (this.#ready) this.#thread?.send({ type: 'resume' })
+    this.#thread?.send({ type: 'resume' })
   }
 
   get #loadTimeoutMs(): number {

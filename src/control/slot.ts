@@ -42,6 +42,9 @@ const HANDLER_ERRORS: readonly string[] = [
   ErrorCode.startTimedOut,
 ]
 
+/** States in which a slot may come to run. */
+const SETTLING: readonly SlotState[] = ['starting', 'restarting', 'running']
+
 export interface SlotOptions {
   readonly config: SlotConfig
   readonly settings: PoolSettings
@@ -113,9 +116,13 @@ export class Slot implements SeatHost {
       config,
       threads,
       nextClientId,
+      view: () => sharedConnection.view(config.topics),
       logLevel: options.log.level,
       ...(options.loadTimeoutMs === undefined ? {} : { loadTimeoutMs: options.loadTimeoutMs }),
-      onReady: () => void this.#equip(),
+      onReady: () => {
+        this.#crashes.ready(monotonicMs())
+        this.#settled()
+      },
       onMessage: (message) => this.#hear(message),
       onExit: (thread, exit) => this.#threadExited(thread, exit),
     })
@@ -160,7 +167,7 @@ export class Slot implements SeatHost {
 
   /** Resolves when the slot has its assignment and its thread has taken up the positions. */
   async start(): Promise<void> {
-    this.#incarnations.start()
+    this.#incarnations.start(this.#holdings.rehouse())
     this.seat.start().catch((error: unknown) => this.#started.reject(error))
     await this.#started.promise
   }
@@ -299,19 +306,12 @@ export class Slot implements SeatHost {
   }
 
   async #handOut({ handout, added }: Taken): Promise<void> {
-    if (!this.#incarnations.ready) return
     if (added.length === 0 || (await this.#incarnations.hand(handout, []))) this.#settled()
   }
 
-  /** A new thread has its handler and its connection: it takes up everything that the slot holds. */
-  async #equip(): Promise<void> {
-    this.#crashes.ready(monotonicMs())
-    if (await this.#incarnations.hand(this.#holdings.rehouse(), [])) this.#settled()
-  }
-
+  /** Assignment and thread may have come together. */
   #settled(): void {
-    if (!this.#inForce || (this.#state !== 'starting' && this.#state !== 'restarting' && this.#state !== 'running'))
-      return
+    if (!this.#inForce || !this.#incarnations.ready || !SETTLING.includes(this.#state)) return
     this.#state = 'running'
     if (this.#settledIncarnation !== this.#incarnations.number) {
       this.#settledIncarnation = this.#incarnations.number
@@ -395,7 +395,7 @@ export class Slot implements SeatHost {
 
   #replaceThread(): void {
     this.#restarts += 1
-    this.#incarnations.start()
+    this.#incarnations.start(this.#holdings.rehouse())
   }
 
   async #giveUpSeat(): Promise<void> {

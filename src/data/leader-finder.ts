@@ -9,6 +9,7 @@ const BACKOFF = { initialDelayMs: 50, maxDelayMs: 2_000 }
 const BETWEEN_LOOKUPS_MS = 50
 /** ACLs do not change by themselves, and each try costs a line in somebody's log. */
 const DENIED_DELAY_MS = 30_000
+const NO_LEADER = -1
 const LOUD_AT = 3
 const LOUD_AGAIN_EVERY = 30
 
@@ -20,10 +21,13 @@ export class LeaderFinder {
   readonly #context: FetchContext
   readonly #onFound: (partition: Partition) => void
   readonly #wakeUp = new WakeUp()
+  /** What main knew: good for the first partitions, too old for later ones. */
+  #guess: readonly TopicMetadata[] | null
   #closed = false
 
   constructor(context: FetchContext, onFound: (partition: Partition) => void) {
     this.#context = context
+    this.#guess = context.knownTopics
     this.#onFound = onFound
   }
 
@@ -34,6 +38,11 @@ export class LeaderFinder {
       const unknown = [...partitions].filter(({ fetching }) => fetching.leader === null && !fetching.halted)
       if (unknown.length === 0) {
         await this.#wakeUp.wait()
+        continue
+      }
+      if (this.#guess !== null) {
+        for (const metadata of this.#guess) this.#follow(metadata, unknown)
+        this.#guess = null
         continue
       }
       const dueMs = Math.max(notBeforeMs, Math.min(...unknown.map(({ fetching }) => fetching.dueMs)))
@@ -110,14 +119,19 @@ export class LeaderFinder {
       this.denied(metadata.topic, unknown)
       return
     }
-    const leaders = new Map(metadata.partitions.map(({ partition, leader }) => [partition, leader]))
-    const leaderless = unknown.filter((partition) => {
-      const leader = leaders.get(partition.partition) ?? -1
-      if (leader === -1) return true
+    this.#follow(metadata, unknown)
+    const leaderless = unknown.filter(({ fetching }) => fetching.leader === null)
+    if (leaderless.length > 0) this.lost(leaderless, metadata.error ?? 'LEADER_NOT_AVAILABLE')
+  }
+
+  /** Sends the partitions of this topic to their leaders, as far as it has any. */
+  #follow({ topic, partitions }: TopicMetadata, unknown: readonly Partition[]): void {
+    const leaders = new Map(partitions.map(({ partition, leader }) => [partition, leader]))
+    for (const partition of unknown) {
+      const leader = leaders.get(partition.partition) ?? NO_LEADER
+      if (partition.topic !== topic || leader === NO_LEADER) continue
       partition.fetching.leader = leader
       this.#onFound(partition)
-      return false
-    })
-    if (leaderless.length > 0) this.lost(leaderless, metadata.error ?? 'LEADER_NOT_AVAILABLE')
+    }
   }
 }

@@ -2,7 +2,7 @@ import { threadId } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
 import { PoolError } from '../errors.js'
-import type { Connection } from '../kafka/face.js'
+import type { ClusterView, Connection } from '../kafka/face.js'
 import { Ledger, Page } from '../protocol/ledger.js'
 import { type EffectiveConfig, type FromThread, type SlotTask, STOPPED, type ToThread } from '../protocol/messages.js'
 import { createThreadLogger } from '../telemetry/thread-logger.js'
@@ -26,6 +26,7 @@ export interface RuntimePorts {
     clientId: string
     kafka: KafkaConfig
     log: Logger
+    view: ClusterView
   }) => Connection | Promise<Connection>
   /** The configuration as it may be shown. */
   readonly effectiveConfig: (config: SlotConfig, clientId: string) => EffectiveConfig
@@ -86,27 +87,26 @@ export class Runtime {
   }
 
   async #start(): Promise<void> {
-    const { config, clientId } = this.#task
+    const { config, clientId, view } = this.#task
     const handler = await this.#ports.loadHandler(config.handler)
     this.#post({ type: 'loaded' })
     const connection = await this.#ports.createConnection({
       clientId,
       kafka: config.kafka,
       log: this.#log,
+      view,
     })
     if (this.#ended) return
     this.#connection = connection
     const options = { log: this.#log, wakeUp: this.#connecting, stopped: () => this.#ended }
     if (!(await connectForEver(connection, options))) return
     this.#work = this.#assemble(handler, connection)
-    // While main looks up what to assign. Whatever fails here fails again, and is dealt with, when it is needed.
-    connection.prepareFetch(config.topics).catch(() => {})
     this.#work.fetcher.start()
     this.#post({ type: 'ready', threadId, effective: this.#ports.effectiveConfig(config, clientId) })
   }
 
   #assemble(handler: Handler, connection: Connection): Work {
-    const { slot, incarnation, clientId, config } = this.#task
+    const { slot, incarnation, clientId, config, view } = this.#task
     const partitions = this.#partitions
     const common = { ledger: this.#ledger, log: this.#log, now: monotonicMs, post: this.#post }
     const onFault = this.#reportFault
@@ -125,6 +125,7 @@ export class Runtime {
     const fetcher: Fetcher = new Fetcher({
       ...common,
       connection,
+      knownTopics: view.topics,
       partitions,
       consumer: config.consumer,
       fromBeginning: config.fromBeginning,

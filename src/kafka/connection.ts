@@ -3,6 +3,7 @@ import { type Address, formatAddress, parseAddress } from './address.js'
 import { refuseOldBroker, speaksStaticMembership } from './api-versions.js'
 import { type Codecs, loadCodecs } from './codecs.js'
 import type {
+  ClusterView,
   Connection,
   FetchedPartition,
   FetchRequest,
@@ -32,6 +33,8 @@ export interface ConnectionOptions {
   readonly clientId: string
   readonly kafka: KafkaConfig
   readonly log: Logger
+  /** What another connection knew of the cluster, to begin with. */
+  readonly view?: ClusterView
 }
 
 class KafkaConnection implements Connection {
@@ -40,16 +43,21 @@ class KafkaConnection implements Connection {
   readonly #log: Logger
   readonly #nodes: Nodes
   readonly #abort = new AbortController()
+  /** By name, as last heard. */
+  readonly #topics = new Map<string, TopicMetadata>()
+  /** Where to connect first, once. */
+  #guess: ClusterView | null
   #settings: Promise<LinkSettings> | null = null
   #codecs: Promise<Codecs> | null = null
   #connecting: Promise<void> | null = null
   #static = false
   #turn = 0
 
-  constructor({ clientId, kafka, log }: ConnectionOptions) {
+  constructor({ clientId, kafka, log, view }: ConnectionOptions) {
     this.clientId = clientId
     this.#kafka = kafka
     this.#log = log
+    this.#guess = view ?? null
     this.#nodes = new Nodes(kafka.brokers.map(parseAddress), () => this.#loadSettings(), kafka.connectionTimeout)
   }
 
@@ -70,7 +78,17 @@ class KafkaConnection implements Connection {
   }
 
   async topics(names: readonly string[]): Promise<TopicMetadata[]> {
-    return names.length === 0 ? [] : describeTopics(names, await this.#metadata(names))
+    if (names.length === 0) return []
+    const answer = await askMetadata(await this.#nodes.any(), names)
+    this.#nodes.learn(answer.brokers)
+    const topics = describeTopics(names, answer)
+    for (const topic of topics) this.#topics.set(topic.topic, topic)
+    return topics
+  }
+
+  view(names: readonly string[]): ClusterView {
+    const topics = names.map((name) => this.#topics.get(name)).filter((topic) => topic !== undefined)
+    return { brokers: this.#nodes.known, topics }
   }
 
   async findCoordinator(groupId: string): Promise<number> {
@@ -131,13 +149,6 @@ class KafkaConnection implements Connection {
     return askBrokerConfig(await this.#nodes.to(node), node, names)
   }
 
-  async prepareFetch(names: readonly string[]): Promise<void> {
-    const topics = await this.topics(names)
-    const leaders = topics.flatMap(({ partitions }) => partitions.map(({ leader }) => leader))
-    const nodes = [...new Set(leaders)].filter((node) => node >= 0)
-    await Promise.all(nodes.map((node) => this.#nodes.to(node, 'fetch')))
-  }
-
   async fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]> {
     const codecs = await this.#loadCodecs()
     return fetch(await this.#nodes.to(node, 'fetch'), request, this.#turn++, codecs)
@@ -147,6 +158,7 @@ class KafkaConnection implements Connection {
     if (this.#nodes.isClosed) throw closedError()
     // Modules first: one that cannot be loaded has nothing to do with the brokers.
     await Promise.all([this.#loadCodecs(), this.#loadSettings()])
+    if (await this.#reachLeaders()) return
     const { brokers, connectionTimeout, retry } = this.#kafka
     const times = {
       connectionTimeoutMs: connectionTimeout,
@@ -156,6 +168,20 @@ class KafkaConnection implements Connection {
     }
     const attempt = (address: Address, stepMs: number) => this.#introduce(address, stepMs)
     await reachCluster(brokers.map(parseAddress), times, attempt, this.#abort.signal)
+  }
+
+  /** Resolves with whether one of the leaders is there whom somebody else knew; the others may follow. */
+  async #reachLeaders(): Promise<boolean> {
+    const view = this.#guess
+    if (view === null) return false
+    this.#guess = null
+    this.#nodes.learn(view.brokers)
+    const leaders = new Set(view.topics.flatMap(({ partitions }) => partitions.map(({ leader }) => leader)))
+    const addresses = view.brokers.filter(({ nodeId }) => leaders.has(nodeId))
+    return Promise.any(addresses.map(({ host, port }) => this.#nodes.open({ host, port }, 'fetch'))).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** Gets to know the cluster by way of one of its brokers. */
@@ -168,12 +194,6 @@ class KafkaConnection implements Connection {
     })
     this.#nodes.learn(brokers)
     this.#static = speaksStaticMembership(link.ranges)
-  }
-
-  async #metadata(names: readonly string[]) {
-    const answer = await askMetadata(await this.#nodes.any(), names)
-    this.#nodes.learn(answer.brokers)
-    return answer
   }
 
   #loadCodecs(): Promise<Codecs> {

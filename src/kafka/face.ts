@@ -49,6 +49,18 @@ export interface TopicMetadata {
   readonly partitions: readonly PartitionMetadata[]
 }
 
+export interface BrokerAddress {
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+}
+
+/** What a cluster said of itself when it was last asked. It grows old: good for a first guess that may fail. */
+export interface ClusterView {
+  readonly brokers: readonly BrokerAddress[]
+  readonly topics: readonly TopicMetadata[]
+}
+
 export interface TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -94,6 +106,7 @@ export interface Connection {
   /**
    * Connects to any of the configured brokers, trying all of them again and again for
    * `connectionTimeout × retries`; then rejects with `KCP_BROKER_UNREACHABLE` naming every address and reason.
+   * One that was made with a {@link ClusterView} begins with the leaders of the topics in it, on the sockets for Fetches.
    */
   connect(): Promise<void>
   /** Closes every socket at once; pending and later requests reject with type `CLOSED`. Idempotent. */
@@ -102,6 +115,8 @@ export interface Connection {
   readonly supportsStaticMembership: boolean
   /** Fresh metadata from a broker, never from a cache, in the order asked for. Topics are never auto-created. */
   topics(names: readonly string[]): Promise<TopicMetadata[]>
+  /** What this connection has last heard of the brokers and of those of the topics that it has heard of. */
+  view(topics: readonly string[]): ClusterView
   /** Node id of the group's coordinator. */
   findCoordinator(groupId: string): Promise<number>
   joinGroup(node: number, request: JoinRequest): Promise<JoinResult>
@@ -133,8 +148,6 @@ export interface Connection {
   ): Promise<readonly TopicPartitionOffset[]>
   /** A broker's own configuration values, by name (used to say which session timeouts it allows). */
   brokerConfig(node: number, names: readonly string[]): Promise<Readonly<Record<string, string>>>
-  /** Opens what a Fetch of these topics will need, so that the first one does not wait for it. */
-  prepareFetch(topics: readonly string[]): Promise<void>
   /** One Fetch to one node. A partition that cannot be decoded fails alone. */
   fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]>
 }

@@ -1,5 +1,5 @@
 import { type Address, formatAddress } from './address.js'
-import { KafkaError } from './face.js'
+import { type BrokerAddress, KafkaError } from './face.js'
 import { closedError, connectionError } from './kafka-errors.js'
 import { Link, type LinkSettings } from './link.js'
 import { askMetadata } from './metadata-requests.js'
@@ -32,6 +32,11 @@ export class Nodes {
 
   get isClosed(): boolean {
     return this.#closed
+  }
+
+  /** The brokers, as one of them last named them. */
+  get known(): BrokerAddress[] {
+    return [...this.#known].map(([nodeId, { host, port }]) => ({ nodeId, host, port }))
   }
 
   /** The link to a node; looks the node up again when it is not known, or not there any more. */
@@ -93,7 +98,7 @@ export class Nodes {
   }
 
   /** Takes over what a broker said about the others. */
-  learn(brokers: readonly (Address & { readonly nodeId: number })[]): void {
+  learn(brokers: readonly BrokerAddress[]): void {
     this.#known.clear()
     for (const { nodeId, host, port } of brokers) this.#known.set(nodeId, { host, port })
   }

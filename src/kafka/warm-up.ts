@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32c } from './crc32c.js'
 import { fetch } from './fetch-request.js'
 import type { Link } from './link.js'
@@ -51,9 +52,10 @@ const fetchAnswer = (records: Buffer): Buffer => {
  * when it is first used, Node much of `net`, and V8 compiles what is run often; a spare thread has time for all that, a
  * replacement has not.
  *
+ * @param signal aborted when there is no more time
  * @returns how many records were read in the last round
  */
-export const warmUp = async (): Promise<number> => {
+export const warmUp = async (signal: AbortSignal): Promise<number> => {
   const { requests } = kafkajs()
   for (const [name, ask] of Object.entries(ASKS)) {
     const module = requests[name as keyof typeof ASKS]
@@ -74,6 +76,8 @@ export const warmUp = async (): Promise<number> => {
   const request = { maxWaitMs: 0, minBytes: 1, maxBytes: 1, readUncommitted: false, rackId: null, partitions }
   let read = 0
   for (let round = 0; round < ROUNDS; round++) {
+    await nextTurn()
+    if (signal.aborted) break
     const [fetched] = await fetch(link as Link, request, round, new Map())
     read = fetched?.batch?.messages.filter(({ offset, value }) => offset !== '' && value !== null).length ?? 0
   }

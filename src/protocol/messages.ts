@@ -1,4 +1,5 @@
 import type { SlotConfig } from '../config/resolved.js'
+import type { ClusterView } from '../kafka/face.js'
 import type { ErrorData } from './error-data.js'
 
 /*
@@ -27,6 +28,8 @@ export interface SlotTask {
   /** `client.id` of the thread's connection, made for this incarnation. */
   readonly clientId: string
   readonly config: SlotConfig
+  /** What main knows of the brokers and of the slot's topics, so that the thread need not ask before its first Fetch. */
+  readonly view: ClusterView
   /** Pino level name below which the thread need not send log lines. */
   readonly logLevel: string
   /** {@link Ledger} of this incarnation. */

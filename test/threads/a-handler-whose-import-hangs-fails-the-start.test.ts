@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Holdings } from '#src/control/holdings.js'
 import { Incarnations } from '#src/control/incarnations.js'
 import type { ThreadExit } from '#src/control/thread.js'
 import { deferred } from '#src/util/deferred.js'
@@ -14,13 +15,14 @@ test('a thread whose handler is not loaded in time is ended, with an error that 
     config: slotConfig({ handler }),
     threads: startThreads({ entry: ENTRY, handlers: [handler] }),
     nextClientId: () => 'client',
+    view: () => ({ brokers: [], topics: [] }),
     logLevel: 'silent',
     loadTimeoutMs: 500,
     onReady: () => {},
     onMessage: () => {},
     onExit: (_, exit) => exited.resolve(exit),
   })
-  incarnations.start()
+  incarnations.start(new Holdings().rehouse())
   expect(await exited.promise).toMatchObject({
     reason: 'ended',
     error: { code: 'KCP_START_TIMED_OUT', message: expect.stringContaining(handler) },

@@ -35,6 +35,23 @@ describe('the fetcher', () => {
     expect(cluster.lookUps).toBe(1)
   })
 
+  test('asks nobody for leaders that main knew, but for those that main did not know or that have moved', async () => {
+    const leaders = [0, 1, 1].map((leader, partition) => ({ partition, leader }))
+    const known = [{ topic: 't', error: null, partitions: leaders }]
+    const current = new FakeCluster(3, (partition) => leaders[partition]?.leader ?? 0)
+    current.produce(0, 10)
+    const bench = start(current, { known })
+    await until('the first partition is fetched', () => bench.page.position(0) === 10n)
+    expect(current.lookUps).toBe(0)
+
+    const moved = new FakeCluster(4, (partition) => (partition === 0 ? 2 : 1))
+    for (const partition of range(0, 4)) moved.produce(partition, 10)
+    const other = start(moved, { known })
+    await until('all are fetched', () => range(0, 4).every((partition) => other.page.position(partition) === 10n))
+    expect(moved.lookUps).toBeGreaterThan(0)
+    expect(moved.fetchesOf(0).at(-1)?.node).toBe(2)
+  })
+
   test('asks for more before the messages of the last answer are handled', async () => {
     const cluster = new FakeCluster(1)
     cluster.produce(0, 5)

@@ -3,7 +3,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
-import { KafkaError, type Membership } from '#src/kafka/face.js'
+import { type ClusterView, KafkaError, type Membership } from '#src/kafka/face.js'
 import {
   Api,
   apiVersions,
@@ -174,6 +174,61 @@ describe('connect', () => {
     setImmediate(() => connection.close())
     await expect(connecting).rejects.toMatchObject({ type: 'CLOSED' })
     await expect(connection.connect()).rejects.toMatchObject({ type: 'CLOSED' })
+  })
+})
+
+describe('connect with a view of the cluster', () => {
+  /** Node n leads partition n. */
+  const viewOf = (...ports: number[]): ClusterView => ({
+    brokers: ports.map((port, node) => ({ nodeId: node, host: '127.0.0.1', port })),
+    topics: [{ topic: 't', error: null, partitions: ports.map((_, node) => ({ partition: node, leader: node })) }],
+  })
+
+  it('asks a leader for its versions and nothing else, and fetches over the same socket', async () => {
+    const bystander = await startStub()
+    const stub = await startStub()
+    const view = viewOf(stub.port, bystander.port)
+    const onlyFirst = {
+      ...view,
+      topics: view.topics.map((topic) => ({ ...topic, partitions: [{ partition: 0, leader: 0 }] })),
+    }
+    const connection = connectionTo([bystander.address], {}, onlyFirst)
+    await connection.connect()
+    expect(stub.requests.map(({ apiKey }) => apiKey)).toEqual([Api.apiVersions])
+    void connection.fetch(0, fetchOne).catch(() => {})
+    await expect.poll(() => stub.requests.map(({ apiKey }) => apiKey)).toEqual([Api.apiVersions, Api.fetch])
+    expect(stub.sockets.size).toBe(1)
+    expect(bystander.requests).toEqual([])
+  })
+
+  it('is content with one leader that is there', async () => {
+    const gone = await startStub()
+    await gone.stop()
+    const stub = await startStub()
+    const connection = connectionTo([gone.address], {}, viewOf(gone.port, stub.port))
+    await connection.connect()
+    expect(stub.requests.map(({ apiKey }) => apiKey)).toEqual([Api.apiVersions])
+  })
+
+  it('begins anew with the configured brokers when the view is out of date', async () => {
+    const gone = await startStub()
+    await gone.stop()
+    const stub = await startStub()
+    const connection = connectionTo([stub.address], {}, viewOf(gone.port))
+    await connection.connect()
+    expect(connection.view([]).brokers).toEqual([{ nodeId: 1, host: '127.0.0.1', port: stub.port }])
+  })
+
+  it('gives a view that another connection can begin with', async () => {
+    const stub = await startStub()
+    const connection = connectionTo([stub.address])
+    expect(connection.view(['t'])).toEqual({ brokers: [], topics: [] })
+    await connection.connect()
+    const [topic] = await connection.topics(['t'])
+    expect(connection.view(['t', 'u'])).toEqual({
+      brokers: [{ nodeId: 1, host: '127.0.0.1', port: stub.port }],
+      topics: [topic],
+    })
   })
 })
 

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
 import { createConnection } from '#src/kafka/connection.js'
+import type { ClusterView } from '#src/kafka/face.js'
 import { kafkajsFile } from './kafka-record-encoder.js'
 
 /* A broker that says what a test wants it to say. */
@@ -160,8 +161,9 @@ export const kafkaConfig = (brokers: readonly string[], more: Partial<KafkaConfi
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A connection that is closed when the test is over. */
-export const connectionTo = (brokers: readonly string[], more: Partial<KafkaConfig> = {}) => {
-  const connection = createConnection({ clientId: 'test-00', kafka: kafkaConfig(brokers, more), log: silent })
+export const connectionTo = (brokers: readonly string[], more: Partial<KafkaConfig> = {}, view?: ClusterView) => {
+  const kafka = kafkaConfig(brokers, more)
+  const connection = createConnection({ clientId: 'test-00', kafka, log: silent, ...(view && { view }) })
   onTestFinished(() => connection.close())
   return connection
 }

@@ -46,6 +46,55 @@ describe('a slot', () => {
     expect(bench.slot.state).toBe('running')
     expect(seat?.asked).toEqual([])
   })
+
+  test('tells a replacement at its birth what it holds, what the cluster looks like, and later what has changed', async () => {
+    const bench = await running()
+    const view = { brokers: [{ nodeId: 1, host: 'kafka', port: 9092 }], topics: [] }
+    bench.shared.view = () => view
+    bench.threads.last.crash()
+    await settle()
+    expect(bench.threads.last.view).toEqual(view)
+    expect(bench.threads.last.handed).toEqual([0, 1])
+    expect(bench.slot.state).toBe('restarting')
+    bench.slot.assigned(
+      [
+        { topic: 'orders', partition: 1 },
+        { topic: 'orders', partition: 2 },
+      ],
+      2,
+    )
+    await settle()
+    const [, removal, addition] = bench.threads.last.requests
+    expect(removal).toMatchObject({ type: 'assign', added: [], removed: [0] })
+    expect(addition).toMatchObject({ type: 'assign', added: [{ partition: 2 }], removed: [] })
+    expect(bench.slot.state).toBe('restarting')
+    bench.threads.last.boot()
+    await settle()
+    expect(bench.slot.state).toBe('running')
+  })
+
+  test('waits for the handlers of a replacement that is about to connect, and not for one that loads', async () => {
+    const bench = await running()
+    bench.threads.last.crash()
+    await settle()
+    const thread = bench.threads.last
+    thread.silent = true
+    let released = 0
+    const release = async () => {
+      await bench.slot.release()
+      released += 1
+    }
+    void release()
+    await settle()
+    expect(released).toBe(1)
+    thread.say({ type: 'loaded' })
+    void release()
+    await settle()
+    expect(thread.requests.at(-1)).toEqual({ type: 'quiesce' })
+    expect(released).toBe(1)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(released).toBe(2)
+  })
 })
 
 describe('a parked slot', () => {
@@ -201,7 +250,7 @@ describe('the watch over a slot', () => {
     })
     const bench = await running({ config })
     const [seat] = bench.seats
-    const [handed] = bench.threads.last.requests
+    const handed = bench.threads.last.requests.at(-1)
     if (seat === undefined || handed?.type !== 'assign') throw new Error('nothing was handed')
     Page.from(handed.page).fetched(0, 0, 100) // 100 messages wait
     seat.onHeartbeat = [() => Promise.reject(kafkaError(27))]

@@ -29,7 +29,7 @@ export class FakeConnection implements Connection {
   committedOffsets: Connection['committedOffsets'] = unexpected('committedOffsets')
   listOffsets: Connection['listOffsets'] = unexpected('listOffsets')
   brokerConfig: Connection['brokerConfig'] = unexpected('brokerConfig')
-  prepareFetch: Connection['prepareFetch'] = async () => {}
+  view: Connection['view'] = () => ({ brokers: [], topics: [] })
   fetch: Connection['fetch'] = unexpected('fetch')
 
   constructor(clientId = 'fake') {

@@ -11,6 +11,7 @@ export class FakeThread {
   readonly incarnation: number
   readonly clientId: string
   readonly threadId = 1
+  readonly view: RunOptions['view']
   readonly ledger: Ledger
   readonly requests: ThreadRequest[] = []
   readonly sent: ToThread[] = []
@@ -22,10 +23,11 @@ export class FakeThread {
   readonly ready = this.#ready.promise
   readonly exited = this.#exited.promise
 
-  constructor({ slot, incarnation, clientId, config, onMessage }: RunOptions) {
+  constructor({ slot, incarnation, clientId, config, view, onMessage }: RunOptions) {
     this.slot = slot
     this.incarnation = incarnation
     this.clientId = clientId
+    this.view = view
     this.ledger = Ledger.create(config.concurrency)
     this.#onMessage = onMessage
   }

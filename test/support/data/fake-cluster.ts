@@ -75,7 +75,7 @@ export class FakeCluster {
     return {
       clientId: 'fake',
       supportsStaticMembership: true,
-      prepareFetch: async () => {},
+      view: () => ({ brokers: [], topics: [] }),
       connect: () => Promise.resolve(),
       close: () => {
         this.closed = true

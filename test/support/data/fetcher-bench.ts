@@ -3,6 +3,7 @@ import type { ConsumerConfig } from '#src/config/resolved.js'
 import { Fetcher } from '#src/data/fetcher.js'
 import type { Partition } from '#src/data/partition.js'
 import { Partitions } from '#src/data/partitions.js'
+import type { TopicMetadata } from '#src/kafka/face.js'
 import { Page } from '#src/protocol/ledger.js'
 import type { FromThread } from '#src/protocol/messages.js'
 import { monotonicMs } from '#src/util/clock.js'
@@ -34,9 +35,14 @@ export class FetcherBench {
 
   constructor(
     cluster: FakeCluster,
-    more: { consumer?: Partial<ConsumerConfig>; fromBeginning?: boolean; offset?: number } = {},
+    more: {
+      consumer?: Partial<ConsumerConfig>
+      fromBeginning?: boolean
+      offset?: number
+      known?: TopicMetadata[]
+    } = {},
   ) {
-    const { consumer = {}, fromBeginning = true, offset = 0 } = more
+    const { consumer = {}, fromBeginning = true, offset = 0, known = [] } = more
     this.page = Page.create(cluster.partitions.map(() => BigInt(offset)))
     this.partitions.add(
       cluster.partitions.map((_, partition) => ({
@@ -50,6 +56,7 @@ export class FetcherBench {
     )
     this.fetcher = new Fetcher({
       connection: cluster.connection(),
+      knownTopics: known,
       partitions: this.partitions,
       consumer: { ...consumerConfig, ...consumer },
       fromBeginning,

@@ -28,6 +28,7 @@ export class MainSide {
       incarnation: 1,
       clientId: 'test-00-1-a',
       config,
+      view: { brokers: [], topics: [] },
       logLevel: 'info',
       ledger: this.ledger.buffer,
       port: port2,

@@ -38,7 +38,9 @@ export const run = (
 ): Thread => {
   incarnation += 1
   const config = { handler: how, concurrency: 1 } as SlotConfig
-  return threads.run({ slot: 0, incarnation, clientId: `test-00-${incarnation}`, config, logLevel: 'info', onMessage })
+  const view = { brokers: [], topics: [] }
+  const clientId = `test-00-${incarnation}`
+  return threads.run({ slot: 0, incarnation, clientId, config, view, logLevel: 'info', onMessage })
 }
 
 /** Begins an incarnation and makes it misbehave once it is ready. */

@@ -1,5 +1,6 @@
 import { isMainThread, workerData } from 'node:worker_threads'
 import { effectiveConfig } from '../src/config/mask-secrets.js'
+import { giveWay } from '../src/data/give-way.js'
 import type { Handler } from '../src/data/handler.js'
 import { loadHandler } from '../src/data/handler-loader.js'
 import { Runtime } from '../src/data/runtime.js'
@@ -26,7 +27,7 @@ const early = <T>(load: () => Promise<T>): Promise<T> => {
 
 const kafka = early(() => import('../src/kafka/connection.js'))
 const calledUp = new AbortController()
-void early(async () => (await import('../src/kafka/warm-up.js')).warmUp(calledUp.signal))
+void early(async () => (await import('../src/data/rehearsal.js')).rehearse(calledUp.signal))
 
 const { handlers = [] } = (workerData ?? {}) as Partial<ThreadData>
 const preloaded: ReadonlyMap<string, Promise<Handler>> = new Map(
@@ -44,6 +45,7 @@ export default async (task: SlotTask) => {
     loadHandler: (url) => preloaded.get(url) ?? loadHandler(url),
     createConnection: async (options) => (await kafka).createConnection(options),
     effectiveConfig,
+    giveWay,
   })
   try {
     return await runtime.run()

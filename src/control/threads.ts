@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { Piscina, queueOptionsSymbol } from 'piscina'
@@ -33,6 +34,8 @@ export interface RunOptions extends Omit<SlotTask, 'port' | 'ledger'> {
 
 /** How long the boot of a spare waits for an incarnation to get ready. */
 const SETTLE_MS = 1_000
+/** How long it waits after that, so that the incarnation's first message has the cores. */
+const HEADSTART_MS = 50
 
 /** A task of {@link Threads} that waits for a thread, or runs. */
 interface Run {
@@ -174,10 +177,12 @@ export class Threads {
   #follow(thread: Thread): void {
     this.#live.add(thread)
     this.#settling.add(thread)
-    void within(thread.ready, SETTLE_MS).then(() => {
-      this.#settling.delete(thread)
-      this.#fill()
-    })
+    void within(thread.ready, SETTLE_MS)
+      .then(() => sleep(HEADSTART_MS, undefined, { ref: false }))
+      .then(() => {
+        this.#settling.delete(thread)
+        this.#fill()
+      })
     void thread.exited.then(({ reason }) => {
       this.#live.delete(thread)
       if (reason === 'lost') {

@@ -13,7 +13,6 @@ import { Dispatcher } from './dispatcher.js'
 import { Failures } from './failures.js'
 import { Fetcher } from './fetcher.js'
 import { Gate } from './gate.js'
-import { giveWay } from './give-way.js'
 import type { Handler } from './handler.js'
 import { Partitions } from './partitions.js'
 import { Turns } from './turns.js'
@@ -30,6 +29,8 @@ export interface RuntimePorts {
   }) => Connection | Promise<Connection>
   /** The configuration as it may be shown. */
   readonly effectiveConfig: (config: SlotConfig, clientId: string) => EffectiveConfig
+  /** Called before messages are handled: lets the other threads of the process go first. */
+  readonly giveWay: () => void
 }
 
 /** The parts that exist once the connection stands. */
@@ -117,7 +118,7 @@ export class Runtime {
       facts,
       gate,
       failures: new Failures({ ...common, policy: config }),
-      onTurn: giveWay,
+      onTurn: this.#ports.giveWay,
       onRoom: (partition) => fetcher.hasRoom(partition),
       onRetry: (partition) => dispatcher.schedule(partition),
     })

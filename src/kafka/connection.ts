@@ -17,6 +17,7 @@ import type {
 } from './face.js'
 import { fetch } from './fetch-request.js'
 import { heartbeat, joinGroup, leaveGroup, syncGroup } from './group-requests.js'
+import type { SocketFactory } from './internals.js'
 import { closedError, connectionError } from './kafka-errors.js'
 import { leadersOf } from './leaders.js'
 import type { LinkSettings } from './link.js'
@@ -24,6 +25,7 @@ import { createLogBridge, type Logger } from './log-bridge.js'
 import { askBrokerConfig, askCoordinator, askMetadata, describeTopics } from './metadata-requests.js'
 import { Nodes } from './nodes.js'
 import { commitOffsets, committedOffsets, listOffsets } from './offset-requests.js'
+import { openSocket } from './open-socket.js'
 import { reachCluster } from './reach-cluster.js'
 import { loadSasl } from './sasl.js'
 import { verifyKafkajs } from './verify-kafkajs.js'
@@ -35,6 +37,8 @@ export interface ConnectionOptions {
   readonly log: Logger
   /** What another connection knew of the cluster, to begin with. */
   readonly view?: ClusterView
+  /** @default a socket of the operating system */
+  readonly openSocket?: SocketFactory
 }
 
 class KafkaConnection implements Connection {
@@ -42,6 +46,7 @@ class KafkaConnection implements Connection {
   readonly #kafka: KafkaConfig
   readonly #log: Logger
   readonly #nodes: Nodes
+  readonly #openSocket: SocketFactory
   readonly #abort = new AbortController()
   /** By name, as last heard. */
   readonly #topics = new Map<string, TopicMetadata>()
@@ -53,8 +58,9 @@ class KafkaConnection implements Connection {
   #static = false
   #turn = 0
 
-  constructor({ clientId, kafka, log, view }: ConnectionOptions) {
+  constructor({ clientId, kafka, log, view, ...more }: ConnectionOptions) {
     this.clientId = clientId
+    this.#openSocket = more.openSocket ?? openSocket
     this.#kafka = kafka
     this.#log = log
     this.#guess = view ?? null
@@ -210,6 +216,7 @@ class KafkaConnection implements Connection {
       reauthenticationThresholdMs: this.#kafka.reauthenticationThreshold,
       requestTimeoutMs: this.#kafka.requestTimeout,
       logger: createLogBridge(this.#log, () => this.#nodes.isClosed),
+      openSocket: this.#openSocket,
     }))()
     return this.#settings
   }

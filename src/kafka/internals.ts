@@ -14,10 +14,12 @@ import type { ApiName, Apis } from './apis.js'
 export interface KafkajsEncoder {
   readonly buffer: Buffer
   writeInt8(value: number): this
+  writeInt16(value: number): this
   writeInt32(value: number): this
   writeInt64(value: bigint | number | string): this
   writeBoolean(value: boolean): this
   writeString(value: string | null): this
+  writeBytes(value: Buffer | null): this
   writeArray(items: readonly (KafkajsEncoder | string | number)[]): this
 }
 

@@ -4,9 +4,8 @@ import { pickVersion } from './api-versions.js'
 import type { Answer, ApiName, Ask } from './apis.js'
 import { KafkaError } from './face.js'
 import { strangerBehind } from './first-bytes.js'
-import type { ApiRanges, KafkajsConnection, KafkajsLogger, KafkajsProtocol } from './internals.js'
+import type { ApiRanges, KafkajsConnection, KafkajsLogger, KafkajsProtocol, SocketFactory } from './internals.js'
 import { connectionError, timedOutError, toKafkaError } from './kafka-errors.js'
-import { openSocket } from './open-socket.js'
 import { RequestTimer } from './request-timer.js'
 import { kafkajs } from './verify-kafkajs.js'
 
@@ -18,6 +17,7 @@ export interface LinkSettings {
   readonly reauthenticationThresholdMs: number
   readonly requestTimeoutMs: number
   readonly logger: KafkajsLogger
+  readonly openSocket: SocketFactory
 }
 
 interface AskOptions {
@@ -58,7 +58,7 @@ export class Link {
     this.address = address
     this.#settings = settings
     this.#stepMs = stepMs
-    const { clientId, ssl, sasl, logger, requestTimeoutMs, reauthenticationThresholdMs } = settings
+    const { clientId, ssl, sasl, logger, openSocket, requestTimeoutMs, reauthenticationThresholdMs } = settings
     this.#connection = new (kafkajs().Connection)({
       ...address,
       clientId,

@@ -24,7 +24,9 @@ const NEEDED_VERSIONS: Readonly<Record<ApiName, readonly number[]>> = {
 
 const CONNECTION_METHODS = ['connect', 'send', 'authenticate', 'setVersions', 'setSupportAuthenticationProtocol']
 const QUEUE_METHODS = ['scheduleCheckPendingRequests', 'rejectAll', 'waitForPendingRequests', 'destroy']
-const ENCODER_METHODS = ['writeInt8', 'writeInt32', 'writeInt64', 'writeBoolean', 'writeString', 'writeArray']
+const ENCODER_METHODS = ['Int8', 'Int16', 'Int32', 'Int64', 'Boolean', 'String', 'Bytes', 'Array'].map(
+  (type) => `write${type}`,
+)
 
 const missingMethods = (of: unknown, name: string, methods: readonly string[]): string[] => {
   const prototype = (of as { prototype?: Record<string, unknown> } | undefined)?.prototype

@@ -28,6 +28,7 @@ const start = (
     loadHandler: async () => handler,
     createConnection: () => cluster.connection(),
     effectiveConfig: (config, clientId) => ({ ...config, clientId }),
+    giveWay: () => {},
     ...more.ports,
   })
   const running = runtime.run()

@@ -135,6 +135,7 @@ export class Threads {
       terminateTimeoutMs: this.#options.terminateTimeoutMs,
       onMessage,
       abort: () => {
+        port2.close() // if no worker got it: closing its other end does not end a port that has messages to read
         if (!this.#withdraw(run)) running.abort()
       },
     })

@@ -6,7 +6,7 @@ import { deferred } from '#src/util/deferred.js'
 import { slotConfig } from '../support/control/slot-config.js'
 import { startThreads } from '../support/threads/start.js'
 
-const ENTRY = new URL('../../dist/workers/consumer.js', import.meta.url)
+const ENTRY = new URL('../../dist/workers/entry.cjs', import.meta.url)
 
 test('a thread whose handler is not loaded in time is ended, with an error that names the module', async () => {
   const handler = new URL('../support/handlers/bad/hangs.mjs', import.meta.url).href

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Piscina } from 'piscina'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { PoolError } from '#src/errors.js'
@@ -20,7 +21,7 @@ const moduleWith = (name: string, code: string): string => {
 }
 const good = moduleWith('good.mjs', 'export default () => {}')
 
-const entry = new URL('../../dist/workers/consumer.js', import.meta.url).href
+const entry = new URL('../../dist/workers/entry.cjs', import.meta.url).href
 let pool: Piscina | undefined
 afterEach(() => pool?.destroy())
 
@@ -85,5 +86,6 @@ test('a spare has loaded its handlers before any slot asks', async () => {
 })
 
 test('the entry refuses the main thread', async () => {
-  await expect(import(entry)).rejects.toMatchObject({ code: 'KCP_INTERNAL' })
+  const loading: Promise<unknown> = createRequire(import.meta.url)(fileURLToPath(entry))
+  await expect(loading).rejects.toMatchObject({ code: 'KCP_INTERNAL' })
 })

@@ -11,7 +11,7 @@ failOnLeaks()
 const bootingBadly = (how: string, times: number, spares = 0): { threads: Threads; boots: () => number } => {
   const counter = markerFile()
   const handlers = [how, String(times), counter]
-  const threads = startThreads({ entry: fixture('boots-badly'), handlers, spares })
+  const threads = startThreads({ entry: fixture('boots-badly.cjs'), handlers, spares })
   return { threads, boots: () => (existsSync(counter) ? statSync(counter).size : 0) }
 }
 

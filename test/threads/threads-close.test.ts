@@ -35,7 +35,7 @@ it('a closed pool runs nothing any more', async () => {
 })
 
 it('nothing keeps the process alive after closing', async () => {
-  const script = fileURLToPath(fixture('lifecycle'))
+  const script = fileURLToPath(fixture('lifecycle.mjs'))
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [script], { timeout: 10_000 })
   expect([stdout, stderr]).toEqual(['ended\n', ''])
 })

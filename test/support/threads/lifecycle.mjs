@@ -5,7 +5,7 @@ import { Threads } from '#src/control/threads.js'
 const threads = new Threads({
   size: 2,
   handlers: [],
-  entry: new URL('./actor.mjs', import.meta.url),
+  entry: new URL('./actor.cjs', import.meta.url),
   resourceLimits: {},
   terminateTimeoutMs: 5_000,
   onLost() {},

@@ -8,7 +8,8 @@ import type { SlotConfig } from '#src/config/resolved.js'
 import type { Thread, ThreadReport } from '#src/control/thread.js'
 import { Threads, type ThreadsOptions } from '#src/control/threads.js'
 
-export const fixture = (name: string): URL => new URL(`./${name}.mjs`, import.meta.url)
+/** A module that a thread loads, or a script. See `workers/entry.cts` for why threads get theirs by way of CommonJS. */
+export const fixture = (file: string): URL => new URL(file, import.meta.url)
 
 const silent = pino({ level: 'silent' })
 
@@ -17,7 +18,7 @@ export const startThreads = (options: Partial<ThreadsOptions> = {}): Threads => 
   const threads = new Threads({
     size: 1,
     handlers: [],
-    entry: fixture('actor'),
+    entry: fixture('actor.cjs'),
     resourceLimits: {},
     terminateTimeoutMs: 5_000,
     onLost: () => {},

@@ -1,0 +1,1 @@
+module.exports = import('./actor.mjs').then((module) => module.default)

@@ -1,0 +1,1 @@
+module.exports = import('./boots-badly.mjs').then((module) => module.default)

@@ -10,11 +10,11 @@ import type { Connection, TopicMetadata } from '../kafka/face.js'
 import { createLogger, relay } from '../telemetry/logger.js'
 import { monotonicMs } from '../util/clock.js'
 import { Coordinator } from './coordinator.js'
+import { Escalation } from './escalation.js'
 import type { PoolEvents } from './events.js'
 import { Group } from './group.js'
 import { Liveness } from './liveness.js'
 import { RestartLimiter } from './restart-limiter.js'
-import { type Crash, decideEscalation } from './restarts.js'
 import { Slot } from './slot.js'
 import { frozen, type PoolState, type PoolStatus } from './status.js'
 import { Threads } from './threads.js'
@@ -25,9 +25,6 @@ import { TopicWatch } from './topic-watch.js'
 const STALL_LOOK_MS = 1_000
 /** How long ending the last threads may take when the pool stops. */
 const CLOSE_MS = 300
-/** More threads than this that would not die, and the process had better be restarted. */
-const MAX_LOST_THREADS = 3
-
 /** Two groups of the same name on different clusters are two groups. */
 const groupKey = ({ kafka, consumer }: SlotConfig): string => JSON.stringify([kafka.brokers, consumer.groupId])
 
@@ -68,6 +65,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   readonly #groups = new Map<string, Group>()
   readonly #shared = new Map<string, Connection>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #escalation: Escalation
   #slots: readonly Slot[] = []
   #threads: Threads | null = null
   #liveness: Liveness | null = null
@@ -75,16 +73,16 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   #state: PoolState = 'created'
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
-  #crashes: Crash[] = []
   #isStarted = false
   #generationsAtStart = 0
-  #escalation: PoolError | null = null
+  #escalated: PoolError | null = null
 
   /** @throws {@link PoolError} `KCP_CONFIG_INVALID` that lists every fault of the options */
   constructor(options: ConsumerPoolOptions) {
     super()
     this.#config = resolveConfig(options)
     this.#log = createLogger(options.logger)
+    this.#escalation = new Escalation(this.#config.pool.restart)
   }
 
   /**
@@ -208,7 +206,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       emit: (event, payload) => this.#announce(event, payload),
       relay: (line) => relay(this.#log, line),
       onTrouble: (crash) => {
-        if (crash !== null) this.#remember(crash)
+        if (crash !== null) this.#escalation.note(crash)
         this.#considerEscalation()
       },
     })
@@ -287,34 +285,18 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
 
   // ── trouble ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Only fruitless crashes of the last while can make the pool escalate. */
-  #remember(crash: Crash): void {
-    const sinceMs = crash.atMs - this.#config.pool.restart.windowMs
-    const recent = this.#crashes.filter(({ atMs }) => atMs > sinceMs)
-    this.#crashes = crash.fruitful ? recent : [...recent, crash]
-  }
-
   #considerEscalation(): void {
-    if (this.#escalation !== null || this.#state === 'stopping' || this.#state === 'stopped') return
-    const lost = this.#threads?.lost ?? 0
-    const reason =
-      lost > MAX_LOST_THREADS
-        ? `${lost} threads would not die and were left behind`
-        : decideEscalation({
-            crashes: this.#crashes,
-            parked: this.#slots.filter(({ state }) => state === 'parked').length,
-            size: this.#slots.length,
-            nowMs: monotonicMs(),
-            config: this.#config.pool.restart,
-          })
-    if (reason === null) return
-    this.#escalation = new PoolError(
-      ErrorCode.poolEscalated,
-      `the pool cannot heal itself: ${reason}. Look at the slot:crashed and slot:parked events before this; restart the process when the cause is mended`,
-    )
+    if (this.#escalated !== null || this.#state === 'stopping' || this.#state === 'stopped') return
+    this.#escalated = this.#escalation.judge({
+      slots: this.#slots.length,
+      parked: this.#slots.filter(({ state }) => state === 'parked').length,
+      lostThreads: this.#threads?.lost ?? 0,
+      nowMs: monotonicMs(),
+    })
+    if (this.#escalated === null) return
     this.#state = 'escalated'
-    this.#log.fatal({ err: this.#escalation }, 'pool escalated')
-    this.#announce('pool:escalated', { error: this.#escalation })
+    this.#log.fatal({ err: this.#escalated }, 'pool escalated')
+    this.#announce('pool:escalated', { error: this.#escalated })
   }
 
   // ── small things ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,9 +13,10 @@ import {
 import { monotonicMs } from '../util/clock.js'
 import { WakeableSleep } from '../util/wakeable-sleep.js'
 import { within } from '../util/within.js'
-import { decodeAssignment, encodeSubscription } from './assignors/subscription.js'
+import { decodeAssignment } from './assignors/subscription.js'
 import { Coordinator } from './coordinator.js'
 import type { Group } from './group.js'
+import { joinRequest } from './join-request.js'
 import { assignForGroup } from './leader.js'
 import {
   FENCED_FORGOTTEN_MS,
@@ -85,7 +86,7 @@ export class Seat {
   #failures = 0
   #fencedTries = 0
   #stableSinceMs = 0
-  /** Changes the bytes of the subscription, which makes the coordinator rebalance even for a follower. */
+  /** See {@link joinRequest}. */
   #subscriptionSerial = 0
   #loop: Promise<void> = Promise.resolve()
 
@@ -285,7 +286,8 @@ export class Seat {
     const send = () => {
       if (this.#ended) throw new PoolError('KCP_POOL_STOPPED', 'the seat left before it had joined')
       group.pokeSiblings(this)
-      return this.#coordinator.ask((connection, node) => connection.joinGroup(node, this.#joinRequest()))
+      const request = joinRequest(this.#options.config, this.#memberId, this.#subscriptionSerial)
+      return this.#coordinator.ask((connection, node) => connection.joinGroup(node, request))
     }
     try {
       return await send()
@@ -296,26 +298,6 @@ export class Seat {
       await group.barrier.arrive()
       return await send()
     }
-  }
-
-  #joinRequest() {
-    const { topics, assignors, consumer } = this.#options.config
-    const metadata = encodeSubscription({ topics, userData: this.#userData(), rackId: consumer.rackId })
-    return {
-      groupId: this.groupId,
-      memberId: this.#memberId,
-      instanceId: this.instanceId,
-      sessionTimeoutMs: consumer.sessionTimeout,
-      rebalanceTimeoutMs: consumer.rebalanceTimeout,
-      protocols: assignors.map((name) => ({ name, metadata })),
-    }
-  }
-
-  #userData(): Buffer | null {
-    if (this.#subscriptionSerial === 0) return null
-    const bytes = Buffer.alloc(4)
-    bytes.writeInt32BE(this.#subscriptionSerial)
-    return bytes
   }
 
   /** Decides what a failed request means. Everything else goes on in the loop. */

@@ -7,13 +7,13 @@ import type { FromThread } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
 import { deferred } from '../util/deferred.js'
 import { within } from '../util/within.js'
-import { AssignmentTaker, type Taken } from './assignment-taker.js'
+import { Assignment } from './assignment.js'
 import { Commits } from './commits.js'
 import type { Coordinator } from './coordinator.js'
 import { CrashBook } from './crash-book.js'
 import type { InFlightMessage } from './events.js'
 import type { Group } from './group.js'
-import { type Holding, Holdings, partitionKey, reached } from './holdings.js'
+import { Holdings, reached } from './holdings.js'
 import { Incarnations } from './incarnations.js'
 import { isMember } from './membership.js'
 import type { RestartLimiter } from './restart-limiter.js'
@@ -80,20 +80,13 @@ export class Slot implements SeatHost {
   readonly #holdings = new Holdings()
   readonly #incarnations: Incarnations
   readonly #commits: Commits
-  readonly #taker: AssignmentTaker
+  readonly #assignment: Assignment
   readonly #crashes: CrashBook
   readonly #report: SlotReporter
   readonly #stall = new StallWatch()
   readonly #started = deferred<void>()
   #state: SlotState = 'starting'
   #isStarted = false
-  /** The assignment of the current generation is in the books. */
-  #inForce = false
-  /** Nothing of that assignment is missing in the books. */
-  #isComplete = false
-  #generation = -1
-  /** Generations were missed, and what was kept over them has not been looked up since. */
-  #suspicious = false
   /** The last incarnation that took up positions. */
   #settledIncarnation = 0
   /** When the crash was noticed from which the slot has not recovered yet. */
@@ -110,7 +103,6 @@ export class Slot implements SeatHost {
     const holdings = this.#holdings
     this.#log = log
     this.seat = new Seat({ config, group, host: this, log, connect, shared, topics })
-    this.#taker = new AssignmentTaker({ config, holdings, sharedConnection, shared, log })
     this.#crashes = new CrashBook(options.settings.restart)
     this.#incarnations = new Incarnations({
       config,
@@ -133,6 +125,16 @@ export class Slot implements SeatHost {
       log: options.log,
       emit,
     })
+    this.#assignment = new Assignment({
+      config,
+      holdings,
+      incarnations: this.#incarnations,
+      sharedConnection,
+      shared,
+      log,
+      onTaken: (added, removed) => this.#report.assigned(added, removed, holdings.all()),
+      onHandedOut: () => this.#settled(),
+    })
     this.#commits = new Commits({
       holdings,
       shared,
@@ -152,7 +154,7 @@ export class Slot implements SeatHost {
     return (
       this.#state === 'running' &&
       isMember(this.seat.state) &&
-      this.#isComplete &&
+      this.#assignment.isComplete &&
       this.#stall.stalledMs(monotonicMs()) <= 2 * this.config.consumer.sessionTimeout &&
       this.#holdings.all().every(({ paused }) => paused === null)
     )
@@ -212,7 +214,7 @@ export class Slot implements SeatHost {
 
   /** Second half of a stop: gives the seat up and ends the thread. */
   async leave(sendLeave: boolean): Promise<void> {
-    this.#taker.cancel()
+    this.#assignment.cancel()
     await Promise.all([this.seat.leave(sendLeave), this.#sayGoodbye()])
     this.#state = 'stopped'
   }
@@ -233,7 +235,7 @@ export class Slot implements SeatHost {
   // ── what the seat says ────────────────────────────────────────────────────────────────────────────────────────────
 
   async release(): Promise<void> {
-    this.#taker.cancel()
+    this.#assignment.cancel()
     this.#incarnations.raise(Control.pause)
     const quiet = await this.#incarnations.quiesce(Math.min(RELEASE_WAIT_MS, this.config.consumer.sessionTimeout / 3))
     if (!quiet) this.#log.info({ inFlight: this.#inFlight() }, 'rebalancing while handlers are in flight')
@@ -241,23 +243,11 @@ export class Slot implements SeatHost {
   }
 
   assigned(partitions: readonly TopicPartition[], generation: number): void {
-    const wanted = new Set(partitions.map(partitionKey))
-    const removed = this.#holdings.drop((partition) => wanted.has(partitionKey(partition)))
-    if (this.#generation >= 0 && generation > this.#generation + 1) this.#suspicious = true
-    this.#generation = generation
-    this.#tellRemoved(removed)
-    if (!this.#suspicious) this.#incarnations.resume()
-    this.#take(partitions, removed)
+    this.#assignment.begin(partitions, generation)
   }
 
   lost(): void {
-    this.#taker.cancel()
-    this.#inForce = false
-    this.#isComplete = false
-    this.#suspicious = false
-    this.#generation = -1
-    this.#tellRemoved(this.#holdings.drop(() => false))
-    this.#incarnations.resume()
+    this.#assignment.lose()
   }
 
   lease(untilMs: number): void {
@@ -284,34 +274,9 @@ export class Slot implements SeatHost {
 
   // ── assignment and thread come together ───────────────────────────────────────────────────────────────────────────
 
-  #tellRemoved(removed: readonly Holding[]): void {
-    if (removed.length === 0) return
-    const ids = removed.map(({ id }) => id)
-    void this.#incarnations.hand(null, ids)
-  }
-
-  #take(partitions: readonly TopicPartition[], removed: readonly Holding[]): void {
-    this.#isComplete = false
-    let gone = removed
-    void this.#taker.take(partitions, this.#suspicious, (taken) => {
-      this.#isComplete = taken.complete
-      this.#tellRemoved(taken.overtaken)
-      if (this.#suspicious) this.#incarnations.resume()
-      this.#suspicious = false
-      this.#inForce = true
-      this.#report.assigned(taken.added, gone, this.#holdings.all())
-      gone = []
-      void this.#handOut(taken)
-    })
-  }
-
-  async #handOut({ handout, added }: Taken): Promise<void> {
-    if (added.length === 0 || (await this.#incarnations.hand(handout, []))) this.#settled()
-  }
-
   /** Assignment and thread may have come together. */
   #settled(): void {
-    if (!this.#inForce || !this.#incarnations.ready || !SETTLING.includes(this.#state)) return
+    if (!this.#assignment.inForce || !this.#incarnations.ready || !SETTLING.includes(this.#state)) return
     this.#state = 'running'
     if (this.#settledIncarnation !== this.#incarnations.number) {
       this.#settledIncarnation = this.#incarnations.number

@@ -1,0 +1,94 @@
+import type { TopicPartition } from '../kafka/face.js'
+import { AssignmentTaker, type Taken, type TakerOptions } from './assignment-taker.js'
+import { type Holding, partitionKey } from './holdings.js'
+import type { Incarnations } from './incarnations.js'
+
+export interface AssignmentOptions extends TakerOptions {
+  readonly incarnations: Incarnations
+  /** A part of the assignment is in the books; `removed` is what the assignment before it had and this one has not. */
+  readonly onTaken: (added: readonly TopicPartition[], removed: readonly TopicPartition[]) => void
+  /** The thread has taken that part up too, if there is a thread. */
+  readonly onHandedOut: () => void
+}
+
+/** What a slot is assigned in the current generation: brings it into the books and to the thread. */
+export class Assignment {
+  readonly #options: AssignmentOptions
+  readonly #taker: AssignmentTaker
+  #generation = -1
+  #inForce = false
+  #isComplete = false
+  /** Generations were missed, and what was kept over them has not been looked up since. */
+  #suspicious = false
+
+  constructor(options: AssignmentOptions) {
+    this.#options = options
+    this.#taker = new AssignmentTaker(options)
+  }
+
+  /** True when the assignment of the current generation is in the books. */
+  get inForce(): boolean {
+    return this.#inForce
+  }
+
+  /** True when nothing of it is missing in the books. */
+  get isComplete(): boolean {
+    return this.#isComplete
+  }
+
+  /** No part that is still being looked up will be taken. */
+  cancel(): void {
+    this.#taker.cancel()
+  }
+
+  /** A new generation begins. */
+  begin(partitions: readonly TopicPartition[], generation: number): void {
+    const { holdings, incarnations } = this.#options
+    const wanted = new Set(partitions.map(partitionKey))
+    const removed = holdings.drop((partition) => wanted.has(partitionKey(partition)))
+    if (this.#generation >= 0 && generation > this.#generation + 1) this.#suspicious = true
+    this.#generation = generation
+    this.#isComplete = false
+    this.#tellRemoved(removed)
+    if (!this.#suspicious) incarnations.resume()
+    this.#take(partitions, removed)
+  }
+
+  /** The membership is over, and with it everything that was assigned. */
+  lose(): void {
+    const { holdings, incarnations } = this.#options
+    this.#taker.cancel()
+    this.#inForce = false
+    this.#isComplete = false
+    this.#suspicious = false
+    this.#generation = -1
+    this.#tellRemoved(holdings.drop(() => false))
+    incarnations.resume()
+  }
+
+  #take(partitions: readonly TopicPartition[], removed: readonly Holding[]): void {
+    const { incarnations, onTaken } = this.#options
+    let gone = removed
+    void this.#taker.take(partitions, this.#suspicious, (taken) => {
+      this.#isComplete = taken.complete
+      this.#tellRemoved(taken.overtaken)
+      if (this.#suspicious) incarnations.resume()
+      this.#suspicious = false
+      this.#inForce = true
+      onTaken(taken.added, gone)
+      gone = []
+      void this.#handOut(taken)
+    })
+  }
+
+  async #handOut({ handout, added }: Taken): Promise<void> {
+    const { incarnations, onHandedOut } = this.#options
+    if (added.length === 0 || (await incarnations.hand(handout, []))) onHandedOut()
+  }
+
+  #tellRemoved(removed: readonly Holding[]): void {
+    if (removed.length === 0) return
+    const ids = removed.map(({ id }) => id)
+    void this.#options.incarnations.hand(null, ids)
+  }
+}

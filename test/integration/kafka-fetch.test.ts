@@ -1,8 +1,7 @@
 import { createRequire } from 'node:module'
-import { CompressionCodecs, CompressionTypes } from 'kafkajs'
+import { CompressionTypes } from 'kafkajs'
 import { expect, it, onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
-import { createConnection } from '#src/kafka/connection.js'
 import type { Connection, FetchedPartition, FetchRequest, Message } from '#src/kafka/face.js'
 import {
   adminClient,
@@ -13,37 +12,11 @@ import {
   producerClient,
   uniqueName,
 } from '../support/kafka.js'
+import { rawConnection } from '../support/raw-connection.js'
+import { SNAPPY_MODULE, writeSnappy } from '../support/snappy.js'
 import { until } from '../support/until.js'
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
-
-const create = (more: Partial<KafkaConfig> = {}): Connection => {
-  const connection = createConnection({
-    clientId: 'kafka-fetch',
-    log: silent,
-    kafka: {
-      brokers: brokers(),
-      clientId: 'kafka-fetch',
-      ssl: null,
-      sasl: null,
-      connectionTimeout: 1_000,
-      authenticationTimeout: 10_000,
-      reauthenticationThreshold: 10_000,
-      requestTimeout: 30_000,
-      retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000 },
-      codecs: {},
-      ...more,
-    },
-  })
-  onTestFinished(() => connection.close())
-  return connection
-}
-
-const connect = async (more: Partial<KafkaConfig> = {}): Promise<Connection> => {
-  const connection = create(more)
-  await connection.connect()
-  return connection
-}
+const connect = (more: Partial<KafkaConfig> = {}): Promise<Connection> => rawConnection(brokers(), more)
 
 type Wanted = FetchRequest['partitions'][number]
 
@@ -152,27 +125,9 @@ it('an aborted transaction is hidden from committed reads only', async () => {
   expect(marker?.batch?.offsets[0]).toBe(6)
 })
 
-/** Snappy without compression: the length, then one literal. The broker checks that it can be read. */
-const snappyCompress = (plain: Buffer): Buffer => {
-  const { length } = plain
-  const preamble = [(length & 0x7f) | 0x80, ((length >> 7) & 0x7f) | 0x80, length >> 14]
-  return Buffer.concat([Buffer.from([...preamble, 61 << 2, (length - 1) & 0xff, (length - 1) >> 8]), plain])
-}
-
-const SNAPPY_MODULE = `data:text/javascript,${encodeURIComponent(
-  'export default () => ({ decompress: async (buffer) => buffer.subarray(6) })',
-)}`
-
 it('a batch in a codec that is not there stops its own partition only, and a codec by module path reads it', async () => {
   const topic = await createTopic({ partitions: 2 })
-  const kafkajsCodecs = CompressionCodecs as Record<number, unknown>
-  const before = kafkajsCodecs[CompressionTypes.Snappy]
-  kafkajsCodecs[CompressionTypes.Snappy] = () => ({
-    compress: async ({ buffer }: { buffer: Buffer }) => snappyCompress(buffer),
-  })
-  onTestFinished(() => {
-    kafkajsCodecs[CompressionTypes.Snappy] = before
-  })
+  writeSnappy()
   await produce(
     topic,
     [0, 1].map((partition) => ({ partition, value: 'plain' })),

@@ -1,36 +1,14 @@
 import { AssignerProtocol } from 'kafkajs'
-import { expect, it, onTestFinished } from 'vitest'
-import { createConnection } from '#src/kafka/connection.js'
+import { expect, it } from 'vitest'
 import { type Connection, type JoinRequest, KafkaError, type Membership } from '#src/kafka/face.js'
 import { brokers, createTopic, uniqueName } from '../support/kafka.js'
+import { rawConnection } from '../support/raw-connection.js'
 import { until } from '../support/until.js'
 
 // A broker reads it (to know who consumes a topic) and never answers a JoinGroup in which it cannot.
 const metadata = AssignerProtocol.MemberMetadata.encode({ version: 0, topics: ['any'], userData: Buffer.alloc(0) })
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
-
-const connect = async (clientId = 'kafka-group'): Promise<Connection> => {
-  const connection = createConnection({
-    clientId,
-    log: silent,
-    kafka: {
-      brokers: brokers(),
-      clientId,
-      ssl: null,
-      sasl: null,
-      connectionTimeout: 1_000,
-      authenticationTimeout: 10_000,
-      reauthenticationThreshold: 10_000,
-      requestTimeout: 30_000,
-      retry: { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000 },
-      codecs: {},
-    },
-  })
-  onTestFinished(() => connection.close())
-  await connection.connect()
-  return connection
-}
+const connect = (clientId = 'kafka-group'): Promise<Connection> => rawConnection(brokers(), { clientId })
 
 /** The coordinator of a group once it answers for it: a new broker makes the offsets topic first, and loads it. */
 const coordinator = (connection: Connection, groupId: string): Promise<number> => {

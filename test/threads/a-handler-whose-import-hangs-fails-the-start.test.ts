@@ -3,7 +3,7 @@ import { Holdings } from '#src/control/holdings.js'
 import { Incarnations } from '#src/control/incarnations.js'
 import type { ThreadExit } from '#src/control/thread.js'
 import { deferred } from '#src/util/deferred.js'
-import { slotConfig } from '../support/control/slot-config.js'
+import { slotConfig } from '../support/slot-config.js'
 import { startThreads } from '../support/threads/start.js'
 
 const ENTRY = new URL('../../dist/workers/entry.cjs', import.meta.url)

@@ -4,7 +4,7 @@ import { AssignmentTaker } from '#src/control/assignment-taker.js'
 import { Coordinator } from '#src/control/coordinator.js'
 import { Holdings } from '#src/control/holdings.js'
 import { FakeConnection, kafkaError } from '../support/control/fake-connection.js'
-import { slotConfig } from '../support/control/slot-config.js'
+import { slotConfig } from '../support/slot-config.js'
 
 describe('a partition that has no leader and no committed offset', () => {
   test('does not keep the others of the assignment waiting', async () => {

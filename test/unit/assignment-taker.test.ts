@@ -4,7 +4,7 @@ import { AssignmentTaker, type Taken } from '#src/control/assignment-taker.js'
 import { Coordinator } from '#src/control/coordinator.js'
 import { Holdings, reached } from '#src/control/holdings.js'
 import { FakeConnection, kafkaError } from '../support/control/fake-connection.js'
-import { slotConfig } from '../support/control/slot-config.js'
+import { slotConfig } from '../support/slot-config.js'
 
 const orders = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'orders', partition }))
 

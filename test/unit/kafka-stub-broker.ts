@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
 import { createConnection } from '#src/kafka/connection.js'
 import type { ClusterView } from '#src/kafka/face.js'
+import { kafkaConfig } from '../support/slot-config.js'
 import { kafkajsFile } from './kafka-record-encoder.js'
 
 /* A broker that says what a test wants it to say. */
@@ -144,25 +145,18 @@ export const framed = (correlationId: number, body: Buffer): Buffer => {
   return Buffer.concat([header, body])
 }
 
-export const kafkaConfig = (brokers: readonly string[], more: Partial<KafkaConfig> = {}): KafkaConfig => ({
-  brokers,
-  clientId: 'test',
-  ssl: null,
-  sasl: null,
-  connectionTimeout: 100,
-  authenticationTimeout: 1_000,
-  reauthenticationThreshold: 10_000,
-  requestTimeout: 5_000,
-  retry: { retries: 5, initialRetryTime: 20, maxRetryTime: 50 },
-  codecs: {},
-  ...more,
-})
-
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A connection that is closed when the test is over. */
 export const connectionTo = (brokers: readonly string[], more: Partial<KafkaConfig> = {}, view?: ClusterView) => {
-  const kafka = kafkaConfig(brokers, more)
+  const kafka = kafkaConfig({
+    brokers,
+    connectionTimeout: 100,
+    authenticationTimeout: 1_000,
+    requestTimeout: 5_000,
+    retry: { retries: 5, initialRetryTime: 20, maxRetryTime: 50 },
+    ...more,
+  })
   const connection = createConnection({ clientId: 'test-00', kafka, log: silent, ...(view && { view }) })
   onTestFinished(() => connection.close())
   return connection

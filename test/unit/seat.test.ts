@@ -8,7 +8,7 @@ import { Seat, type SeatHost } from '#src/control/seat.js'
 import type { PoolError } from '#src/errors.js'
 import type { JoinResult, TopicPartition } from '#src/kafka/face.js'
 import { FakeConnection, kafkaError, unanswered } from '../support/control/fake-connection.js'
-import { slotConfig } from '../support/control/slot-config.js'
+import { slotConfig } from '../support/slot-config.js'
 
 const REBALANCE_IN_PROGRESS = 27
 const MEMBER_ID_REQUIRED = 79

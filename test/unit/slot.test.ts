@@ -5,7 +5,7 @@ import { deferred } from '#src/util/deferred.js'
 import { kafkaError, unanswered } from '../support/control/fake-connection.js'
 import { untilClosed } from '../support/control/seat-bench.js'
 import { assignment, joinedAs, slotBench } from '../support/control/slot-bench.js'
-import { slotConfig } from '../support/control/slot-config.js'
+import { slotConfig } from '../support/slot-config.js'
 
 const settle = () => vi.advanceTimersByTimeAsync(0)
 

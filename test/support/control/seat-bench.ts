@@ -4,9 +4,9 @@ import { Coordinator } from '#src/control/coordinator.js'
 import { Group } from '#src/control/group.js'
 import { Seat, type SeatHost } from '#src/control/seat.js'
 import type { TopicMetadata, TopicPartition } from '#src/kafka/face.js'
+import { slotConfig } from '../slot-config.js'
 import { FakeConnection } from './fake-connection.js'
 import { assignment, joinedAs } from './slot-bench.js'
-import { slotConfig } from './slot-config.js'
 
 /** A host that writes down what it is told. */
 export class Notes implements SeatHost {

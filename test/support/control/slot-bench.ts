@@ -6,9 +6,9 @@ import { Group } from '#src/control/group.js'
 import { RestartLimiter } from '#src/control/restart-limiter.js'
 import { Slot } from '#src/control/slot.js'
 import type { JoinResult, TopicPartitionOffset } from '#src/kafka/face.js'
+import { slotConfig } from '../slot-config.js'
 import { FakeConnection } from './fake-connection.js'
 import { FakeThreads } from './fake-threads.js'
-import { slotConfig } from './slot-config.js'
 
 export const joinedAs = (memberId: string, generation: number) => async (): Promise<JoinResult> => ({
   memberId,

@@ -7,22 +7,8 @@ import type { TopicMetadata } from '#src/kafka/face.js'
 import { Page } from '#src/protocol/ledger.js'
 import type { FromThread } from '#src/protocol/messages.js'
 import { monotonicMs } from '#src/util/clock.js'
+import { consumerConfig } from '../slot-config.js'
 import type { FakeCluster } from './fake-cluster.js'
-
-export const consumerConfig: ConsumerConfig = {
-  groupId: 'g',
-  groupInstanceId: null,
-  sessionTimeout: 45_000,
-  heartbeatInterval: 3_000,
-  rebalanceTimeout: 60_000,
-  maxBytes: 10 * 1024 * 1024,
-  maxBytesPerPartition: 1024 * 1024,
-  minBytes: 1,
-  maxWaitTimeInMs: 1_000,
-  metadataMaxAge: 300_000,
-  readUncommitted: false,
-  rackId: null,
-}
 
 /** A fetcher in front of a fake cluster: the test plays the dispatcher. */
 export class FetcherBench {
@@ -58,7 +44,7 @@ export class FetcherBench {
       connection: cluster.connection(),
       knownTopics: known,
       partitions: this.partitions,
-      consumer: { ...consumerConfig, ...consumer },
+      consumer: consumerConfig({ maxWaitTimeInMs: 1_000, ...consumer }),
       fromBeginning,
       log: pino({ base: null }, { write: (line: string) => void this.lines.push(JSON.parse(line)) }),
       post: (message) => void this.posted.push(message),

@@ -38,6 +38,11 @@ it.skipIf(inject('externalBroker'))(
         slots.reduce((sum, { assignment }) => sum + assignment.length, 0) === PARTITIONS
       )
     }
+    const evidence = async () => ({
+      committed: await clients.admin.fetchOffsets({ groupId: pool.groupId, topics: [topic] }),
+      inTopic: await clients.admin.fetchTopicOffsets(topic),
+      slots: pool.status().slots.map(({ state, seat, assignment }) => ({ state, seat, assignment })),
+    })
     /** Every partition is committed further than when it was called: fetching, handling and committing work. */
     const untilAllMove = async () => {
       const read = async () => {
@@ -50,7 +55,7 @@ it.skipIf(inject('externalBroker'))(
           const now = await read()
           return now.size === PARTITIONS && [...now].every(([partition, at]) => at > (before.get(partition) ?? -1))
         },
-        { what: 'every partition to move', deadlineMs: DEADLINE_MS, everyMs: 200 },
+        { what: 'every partition to move', deadlineMs: DEADLINE_MS, everyMs: 200, evidence },
       )
     }
     await untilAllMove()

@@ -7,6 +7,8 @@ export interface UntilOptions {
   readonly everyMs?: number
   /** What is awaited, for the error message: "all partitions to be assigned". */
   readonly what: string
+  /** What else the error shall tell. */
+  readonly evidence?: () => unknown
 }
 
 const describe = (value: unknown): string => {
@@ -23,14 +25,15 @@ const describe = (value: unknown): string => {
  */
 export const until = async <T>(
   predicate: () => T | Promise<T>,
-  { deadlineMs = 20_000, everyMs = 25, what }: UntilOptions,
+  { deadlineMs = 20_000, everyMs = 25, what, evidence }: UntilOptions,
 ): Promise<Exclude<T, false | null | undefined | 0 | ''>> => {
   const end = performance.now() + deadlineMs
   for (;;) {
     const value = await predicate()
     if (value) return value as Exclude<T, false | null | undefined | 0 | ''>
     if (performance.now() > end) {
-      throw new Error(`Waited ${deadlineMs} ms for ${what}; the last look gave ${describe(value)}`)
+      const waited = `Waited ${deadlineMs} ms for ${what}; the last look gave ${describe(value)}`
+      throw new Error(evidence === undefined ? waited : `${waited}. ${describe(await evidence())}`)
     }
     await sleep(everyMs)
   }

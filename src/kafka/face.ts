@@ -128,7 +128,10 @@ export interface Connection {
   ): Promise<Buffer>
   heartbeat(node: number, member: Membership): Promise<void>
   leaveGroup(node: number, member: Omit<Membership, 'generation'>): Promise<void>
-  /** Resolves with the partitions that were refused and why (the request itself may succeed for the others). */
+  /**
+   * Resolves with the partitions that were refused and why (the request itself may succeed for the others). Rejects when
+   * the node is not the group's coordinator.
+   */
   commitOffsets(
     node: number,
     member: Membership,

@@ -1,6 +1,7 @@
 import { pickVersion } from './api-versions.js'
 import type { Answer, Ask } from './apis.js'
 import { byTopic, flatten } from './by-topic.js'
+import { KafkaCode } from './error-codes.js'
 import type { KafkaError, Membership, TopicPartition, TopicPartitionOffset } from './face.js'
 import type { KafkajsProtocol } from './internals.js'
 import { brokerError } from './kafka-errors.js'
@@ -9,6 +10,7 @@ import { kafkajs } from './verify-kafkajs.js'
 
 const NO_OFFSET = -1n
 const NO_LEADER_EPOCH = -1
+const WRONG_NODE: readonly number[] = [KafkaCode.coordinatorNotAvailable, KafkaCode.notCoordinator]
 const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 const TIMESTAMPS = { earliest: -2, latest: -1 } as const
@@ -41,7 +43,10 @@ const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsProtocol<Answer<'OffsetCommi
   }
 }
 
-/** @returns the partitions that were refused, and why */
+/**
+ * @returns the partitions that were refused, and why
+ * @throws KafkaError when this node is not the group's coordinator
+ */
 export const commitOffsets = async (
   link: Link,
   member: Membership,
@@ -59,13 +64,17 @@ export const commitOffsets = async (
   const version = pickVersion(link.ranges, 'OffsetCommit', instanceId === null ? [3, 4, 5, COMMIT_V7] : [COMMIT_V7])
   const protocol = version === COMMIT_V7 ? commitV7(ask) : kafkajs().requests.OffsetCommit.protocol({ version })(ask)
   const { responses } = await link.send(protocol)
-  return flatten(responses)
+  const refused = flatten(responses)
     .filter(({ errorCode }) => errorCode !== 0)
     .map(({ topic, partition, errorCode }) => ({
       topic,
       partition,
       error: brokerError(errorCode, `OffsetCommit of group "${groupId}" for ${topic}[${partition}]`),
     }))
+  // The answer has no place for an error of the whole request: it stands with every partition.
+  const misdirected = refused.find(({ error }) => WRONG_NODE.includes(error.code))
+  if (misdirected !== undefined) throw misdirected.error
+  return refused
 }
 
 /** The offsets in the order in which the partitions were asked for. */

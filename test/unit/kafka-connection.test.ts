@@ -243,6 +243,32 @@ describe('a request', () => {
     return { stub, connection }
   }
 
+  const commitAnswer = (...errorCodes: number[]) => {
+    const partitions = errorCodes.map((code, partition) => encoder().writeInt32(partition).writeInt16(code))
+    return encoder()
+      .writeInt32(0)
+      .writeArray([encoder().writeString('t').writeArray(partitions)])
+  }
+  const offsets = [0, 1].map((partition) => ({ topic: 't', partition, offset: 5n }))
+
+  it.each([
+    15, 16,
+  ])('to commit rejects when the node is no coordinator (%i), which every partition says', async (code) => {
+    const { connection } = await connected(({ apiKey }) =>
+      apiKey === Api.offsetCommit ? commitAnswer(code, code) : undefined,
+    )
+    const refused = await connection.commitOffsets(1, member, offsets).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(KafkaError)
+    expect(refused).toMatchObject({ code })
+  })
+
+  it('to commit resolves with the partitions that were refused', async () => {
+    const { connection } = await connected(({ apiKey }) =>
+      apiKey === Api.offsetCommit ? commitAnswer(0, 29) : undefined,
+    )
+    expect(await connection.commitOffsets(1, member, offsets)).toMatchObject([{ partition: 1, error: { code: 29 } }])
+  })
+
   it('carries the client id', async () => {
     const { stub } = await connected(() => undefined)
     expect(new Set(stub.requests.map(({ clientId }) => clientId))).toEqual(new Set(['test-00']))

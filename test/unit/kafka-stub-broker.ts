@@ -17,6 +17,7 @@ export const encoder = (): any => new Encoder()
 export const Api = {
   fetch: 1,
   metadata: 3,
+  offsetCommit: 8,
   heartbeat: 12,
   saslHandshake: 17,
   apiVersions: 18,

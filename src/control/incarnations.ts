@@ -1,7 +1,8 @@
 import type { SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
+import type { ClusterView } from '../kafka/face.js'
 import { Control, type Counters, counterDelta } from '../protocol/ledger.js'
-import type { EffectiveConfig, FromThread, SlotTask } from '../protocol/messages.js'
+import type { EffectiveConfig, FromThread } from '../protocol/messages.js'
 import { within } from '../util/within.js'
 import type { Handout } from './holdings.js'
 import type { Thread, ThreadExit, ThreadRequest } from './thread.js'
@@ -25,7 +26,8 @@ export interface IncarnationsOptions {
   readonly config: SlotConfig
   readonly threads: Threads
   readonly nextClientId: () => string
-  readonly view: () => SlotTask['view']
+  /** What main knows of the cluster now. */
+  readonly view: () => ClusterView
   readonly logLevel: string
   /** How long a new thread may take to load its handler. @default 60_000 */
   readonly loadTimeoutMs?: number

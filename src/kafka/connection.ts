@@ -58,9 +58,9 @@ class KafkaConnection implements Connection {
   #static = false
   #turn = 0
 
-  constructor({ clientId, kafka, log, view, ...more }: ConnectionOptions) {
+  constructor({ clientId, kafka, log, view, openSocket: open = openSocket }: ConnectionOptions) {
     this.clientId = clientId
-    this.#openSocket = more.openSocket ?? openSocket
+    this.#openSocket = open
     this.#kafka = kafka
     this.#log = log
     this.#guess = view ?? null

@@ -1,11 +1,9 @@
-import { KafkaCode } from '../kafka/error-codes.js'
+import { COORDINATOR_MOVED } from '../kafka/error-codes.js'
 import { type Connection, KafkaError } from '../kafka/face.js'
-
-const MOVED: readonly number[] = [KafkaCode.notCoordinator, KafkaCode.coordinatorNotAvailable]
 
 /** True for the failures after which the coordinator must be looked up again. */
 const coordinatorMoved = (error: unknown): boolean =>
-  error instanceof KafkaError && (error.unanswered || MOVED.includes(error.code))
+  error instanceof KafkaError && (error.unanswered || COORDINATOR_MOVED.includes(error.code))
 
 /** The coordinator of one group as one connection sees it: looked up when needed, forgotten when it moved. */
 export class Coordinator {

@@ -1,4 +1,4 @@
-import type { TopicMetadata } from '../kafka/face.js'
+import { NO_LEADER, type TopicMetadata } from '../kafka/face.js'
 import { groupBy } from '../util/group-by.js'
 import { backoffMs } from './backoff.js'
 import type { FetchContext } from './fetch-context.js'
@@ -9,7 +9,6 @@ const BACKOFF = { initialDelayMs: 50, maxDelayMs: 2_000 }
 const BETWEEN_LOOKUPS_MS = 50
 /** ACLs do not change by themselves, and each try costs a line in somebody's log. */
 const DENIED_DELAY_MS = 30_000
-const NO_LEADER = -1
 const LOUD_AT = 3
 const LOUD_AGAIN_EVERY = 30
 

@@ -16,3 +16,6 @@ export const KafkaCode = {
   groupMaxSizeReached: 81,
   fencedInstanceId: 82,
 } as const
+
+/** The node that answered is not the group's coordinator, or not any more. */
+export const COORDINATOR_MOVED: readonly number[] = [KafkaCode.coordinatorNotAvailable, KafkaCode.notCoordinator]

@@ -35,9 +35,12 @@ export class KafkaError extends Error {
   }
 }
 
+/** In place of a node id while a partition has no leader. */
+export const NO_LEADER = -1
+
 export interface PartitionMetadata {
   readonly partition: number
-  /** Node id of the leader; -1 while there is none. */
+  /** Node id of the leader, or {@link NO_LEADER}. */
   readonly leader: number
 }
 

@@ -1,7 +1,5 @@
-import type { TopicMetadata, TopicPartition } from './face.js'
+import { NO_LEADER, type TopicMetadata, type TopicPartition } from './face.js'
 import { namedError } from './kafka-errors.js'
-
-const NO_LEADER = -1
 
 /**
  * The partitions by the node that leads them.

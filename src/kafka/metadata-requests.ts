@@ -1,13 +1,12 @@
 import { pickVersion } from './api-versions.js'
 import type { Answer } from './apis.js'
-import type { TopicMetadata } from './face.js'
+import { NO_LEADER, type TopicMetadata } from './face.js'
 import { brokerError, errorName } from './kafka-errors.js'
 import type { Link } from './link.js'
 import { kafkajs } from './verify-kafkajs.js'
 
 const UNKNOWN_TOPIC_OR_PARTITION = 3
 const LEADER_NOT_AVAILABLE = 5
-const NO_LEADER = -1
 const BROKER_RESOURCE = 4
 
 /** The versions that can say "no topics at all" and forbid auto-creation. */

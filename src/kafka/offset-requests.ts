@@ -1,7 +1,7 @@
 import { pickVersion } from './api-versions.js'
 import type { Answer, Ask } from './apis.js'
 import { byTopic, flatten } from './by-topic.js'
-import { KafkaCode } from './error-codes.js'
+import { COORDINATOR_MOVED } from './error-codes.js'
 import type { KafkaError, Membership, TopicPartition, TopicPartitionOffset } from './face.js'
 import type { KafkajsProtocol } from './internals.js'
 import { brokerError } from './kafka-errors.js'
@@ -10,7 +10,6 @@ import { kafkajs } from './verify-kafkajs.js'
 
 const NO_OFFSET = -1n
 const NO_LEADER_EPOCH = -1
-const WRONG_NODE: readonly number[] = [KafkaCode.coordinatorNotAvailable, KafkaCode.notCoordinator]
 const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 const TIMESTAMPS = { earliest: -2, latest: -1 } as const
@@ -72,7 +71,7 @@ export const commitOffsets = async (
       error: brokerError(errorCode, `OffsetCommit of group "${groupId}" for ${topic}[${partition}]`),
     }))
   // The answer has no place for an error of the whole request: it stands with every partition.
-  const misdirected = refused.find(({ error }) => WRONG_NODE.includes(error.code))
+  const misdirected = refused.find(({ error }) => COORDINATOR_MOVED.includes(error.code))
   if (misdirected !== undefined) throw misdirected.error
   return refused
 }

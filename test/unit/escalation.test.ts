@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { Escalation } from '#src/control/escalation.js'
+
+const config = {
+  delayMs: 1_000,
+  maxDelayMs: 60_000,
+  healthyAfterMs: 120_000,
+  maxRestarts: 8,
+  maxPoolRestarts: 2,
+  windowMs: 10_000,
+  probeMs: 60_000,
+}
+const fine = { slots: 4, parked: 0, lostThreads: 0, nowMs: 20_000 }
+const crash = (atMs: number, fruitful = false) => ({ atMs, fruitful, healthyMs: 0 })
+const escalated = { code: 'KCP_POOL_ESCALATED' }
+
+test('more fruitless crashes than are allowed within the window escalate; fruitful and old ones do not', () => {
+  const escalation = new Escalation(config)
+  for (const atMs of [1_000, 2_000, 15_000, 16_000]) escalation.note(crash(atMs))
+  for (const atMs of [17_000, 18_000]) escalation.note(crash(atMs, true))
+  expect(escalation.judge(fine)).toBeNull()
+  escalation.note(crash(19_000))
+  expect(escalation.judge(fine)).toMatchObject(escalated)
+  expect(escalation.judge({ ...fine, nowMs: 26_000 })).toBeNull()
+})
+
+test('when all slots are parked, or the fourth thread will not die, the pool cannot heal itself', () => {
+  const escalation = new Escalation(config)
+  expect(escalation.judge({ ...fine, parked: 3, lostThreads: 3 })).toBeNull()
+  expect(escalation.judge({ ...fine, parked: 4 })).toMatchObject(escalated)
+  expect(escalation.judge({ ...fine, lostThreads: 4 })?.message).toContain('4 threads would not die')
+})

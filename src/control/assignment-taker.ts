@@ -3,7 +3,7 @@ import type { SlotConfig } from '../config/resolved.js'
 import type { Connection, TopicPartition } from '../kafka/face.js'
 import { WakeableSleep } from '../util/wakeable-sleep.js'
 import type { Coordinator } from './coordinator.js'
-import { type Handout, type Holding, type Holdings, partitionKey, reached } from './holdings.js'
+import type { Handout, Holdings } from './holdings.js'
 import { retryDelayMs } from './membership.js'
 import { committedOffsets, startPositions } from './positions.js'
 
@@ -19,8 +19,6 @@ export interface TakerOptions {
 export interface Taken {
   readonly handout: Handout
   readonly added: readonly TopicPartition[]
-  /** Partitions that were held, but that somebody else has brought further meanwhile; they are among `added` too. */
-  readonly overtaken: readonly Holding[]
   /** Nothing of the assignment is missing any more. */
   readonly complete: boolean
 }
@@ -47,24 +45,17 @@ export class AssignmentTaker {
   /**
    * Resolves when all is taken, or when it was cancelled.
    *
-   * @param suspicious generations were missed in between, so a partition that was kept may have been somebody else's
    * @param onTaken told of each part, and at the least once unless it is cancelled before
    */
-  async take(
-    partitions: readonly TopicPartition[],
-    suspicious: boolean,
-    onTaken: (taken: Taken) => void,
-  ): Promise<void> {
+  async take(partitions: readonly TopicPartition[], onTaken: (taken: Taken) => void): Promise<void> {
     this.cancel()
     const turn = this.#turn
     const isCurrent = () => turn === this.#turn
-    let mistrust = suspicious
     for (let failures = 0; isCurrent(); failures++) {
       let reason: unknown
       try {
-        const taken = await this.#look(partitions, mistrust, isCurrent)
+        const taken = await this.#look(partitions, isCurrent)
         if (taken === null) return
-        mistrust = false
         if (taken.complete || taken.added.length > 0) onTaken(taken)
         if (taken.complete) return
         reason = 'some partitions have no leader'
@@ -79,24 +70,15 @@ export class AssignmentTaker {
     }
   }
 
-  async #look(
-    partitions: readonly TopicPartition[],
-    suspicious: boolean,
-    isCurrent: () => boolean,
-  ): Promise<Taken | null> {
+  async #look(partitions: readonly TopicPartition[], isCurrent: () => boolean): Promise<Taken | null> {
     const { config, holdings, sharedConnection, shared } = this.#options
-    const unheld = partitions.filter((partition) => !holdings.has(partition))
-    const asked = suspicious ? partitions : unheld
-    const committed = await committedOffsets(shared, config.consumer.groupId, asked)
-    const isOvertaken = (holding: Holding) => (committed.get(partitionKey(holding)) ?? -1n) > reached(holding)
-    const wanted = [...unheld, ...(suspicious ? holdings.all().filter(isOvertaken) : [])]
+    const wanted = partitions.filter((partition) => !holdings.has(partition))
+    const committed = await committedOffsets(shared, config.consumer.groupId, wanted)
     const added = await startPositions(sharedConnection, wanted, committed, {
       fromBeginning: config.fromBeginning,
       readUncommitted: config.consumer.readUncommitted,
     })
     if (!isCurrent()) return null
-    const renewed = new Set(added.map(partitionKey))
-    const overtaken = holdings.drop((partition) => !renewed.has(partitionKey(partition)))
-    return { handout: holdings.add(added), added, overtaken, complete: added.length === wanted.length }
+    return { handout: holdings.add(added), added, complete: added.length === wanted.length }
   }
 }

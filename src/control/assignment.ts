@@ -18,8 +18,6 @@ export class Assignment {
   #generation = -1
   #inForce = false
   #isComplete = false
-  /** Generations were missed, and what was kept over them has not been looked up since. */
-  #suspicious = false
 
   constructor(options: AssignmentOptions) {
     this.#options = options
@@ -41,16 +39,20 @@ export class Assignment {
     this.#taker.cancel()
   }
 
-  /** A new generation begins. */
+  /**
+   * A new generation begins. What is kept over a generation that was missed may have been somebody else's in between, who
+   * has committed more than is known here: so nothing is kept over one.
+   */
   begin(partitions: readonly TopicPartition[], generation: number): void {
     const { holdings, incarnations } = this.#options
     const wanted = new Set(partitions.map(partitionKey))
-    const removed = holdings.drop((partition) => wanted.has(partitionKey(partition)))
-    if (this.#generation >= 0 && generation > this.#generation + 1) this.#suspicious = true
+    const isWanted = (partition: TopicPartition) => wanted.has(partitionKey(partition))
+    const removed = holdings.all().filter((holding) => !isWanted(holding))
+    if (generation !== this.#generation && generation !== this.#generation + 1) this.lose()
+    this.#tellRemoved(holdings.drop(isWanted))
     this.#generation = generation
     this.#isComplete = false
-    this.#tellRemoved(removed)
-    if (!this.#suspicious) incarnations.resume()
+    incarnations.resume()
     this.#take(partitions, removed)
   }
 
@@ -60,22 +62,17 @@ export class Assignment {
     this.#taker.cancel()
     this.#inForce = false
     this.#isComplete = false
-    this.#suspicious = false
     this.#generation = -1
     this.#tellRemoved(holdings.drop(() => false))
     incarnations.resume()
   }
 
   #take(partitions: readonly TopicPartition[], removed: readonly Holding[]): void {
-    const { incarnations, onTaken } = this.#options
     let gone = removed
-    void this.#taker.take(partitions, this.#suspicious, (taken) => {
+    void this.#taker.take(partitions, (taken) => {
       this.#isComplete = taken.complete
-      this.#tellRemoved(taken.overtaken)
-      if (this.#suspicious) incarnations.resume()
-      this.#suspicious = false
       this.#inForce = true
-      onTaken(taken.added, gone)
+      this.#options.onTaken(taken.added, gone)
       gone = []
       void this.#handOut(taken)
     })

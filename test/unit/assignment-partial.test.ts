@@ -21,7 +21,7 @@ describe('a partition that has no leader and no committed offset', () => {
       log: pino({ level: 'silent' }),
     })
     const partitions = [0, 1].map((partition) => ({ topic: 'orders', partition }))
-    const taking = taker.take(partitions, false, () => {})
+    const taking = taker.take(partitions, () => {})
     await expect.poll(() => holdings.all().map(({ partition }) => partition), { timeout: 1_000 }).toEqual([0])
     taker.cancel()
     await taking

@@ -36,7 +36,7 @@ describe('taking an assignment', () => {
     [false, 'latest', 500n],
   ])('starts at the committed offset, else (fromBeginning %s) at the %s one', async (fromBeginning, at, start) => {
     const { holdings, taker, resets } = world({ 0: 40n }, fromBeginning)
-    await taker.take(orders(0, 1), false, () => {})
+    await taker.take(orders(0, 1), () => {})
     expect(offsets(holdings)).toEqual([
       [0, 40n],
       [1, start],
@@ -48,26 +48,9 @@ describe('taking an assignment', () => {
     const { holdings, taker, connection } = world({})
     holdings.add([{ topic: 'orders', partition: 0, offset: 7n, committed: 7n }])
     connection.asked.length = 0
-    await taker.take(orders(0), false, () => {})
+    await taker.take(orders(0), () => {})
     expect(connection.asked).toEqual([])
     expect(offsets(holdings)).toEqual([[0, 7n]])
-  })
-
-  test('starts anew where somebody else has been meanwhile, when generations were missed', async () => {
-    const { holdings, taker } = world({ 0: 90n, 1: 5n })
-    holdings.add([
-      { topic: 'orders', partition: 0, offset: 7n, committed: 7n },
-      { topic: 'orders', partition: 1, offset: 7n, committed: 5n },
-    ])
-    const parts: Taken[] = []
-    await taker.take(orders(0, 1), true, (taken) => parts.push(taken))
-    expect(parts[0]?.overtaken.map(({ partition }) => partition)).toEqual([0])
-    expect(new Map(holdings.all().map((holding) => [holding.partition, reached(holding)]))).toEqual(
-      new Map([
-        [0, 90n],
-        [1, 7n],
-      ]),
-    )
   })
 
   test('tries again until the coordinator answers', async () => {
@@ -75,14 +58,14 @@ describe('taking an assignment', () => {
     const answer = connection.committedOffsets
     let failures = 2
     connection.committedOffsets = (...request) => (failures-- > 0 ? Promise.reject(kafkaError(14)) : answer(...request))
-    await taker.take(orders(0), false, () => {})
+    await taker.take(orders(0), () => {})
     expect(offsets(holdings)).toEqual([[0, 1n]])
   })
 
   test('changes nothing when a newer assignment came meanwhile', async () => {
     const { holdings, taker } = world({ 0: 1n })
     const parts: Taken[] = []
-    const first = taker.take(orders(0), false, (taken) => parts.push(taken))
+    const first = taker.take(orders(0), (taken) => parts.push(taken))
     taker.cancel()
     await first
     expect(parts).toEqual([])

@@ -27,7 +27,7 @@ interface PendingCall {
   readonly offset: number
 }
 
-/** How long messages are handled before the event loop gets a turn. */
+/** How long messages are handled, in all lanes together, before the event loop gets a turn. */
 const SLICE_MS = 10
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
@@ -44,6 +44,7 @@ export class Turns {
   readonly #options: TurnsOptions
   readonly #whenQuiet: (() => void)[] = []
   #sliceEndMs = Number.NEGATIVE_INFINITY
+  #nextSlice: Promise<void> | null = null
   #inFlight = 0
 
   constructor(options: TurnsOptions) {
@@ -51,11 +52,8 @@ export class Turns {
   }
 
   async take(partition: Partition, lane: number): Promise<void> {
-    const { now } = this.#options.facts
-    if (now() >= this.#sliceEndMs) {
-      await new Promise((resolve) => setImmediate(resolve))
-      this.#sliceEndMs = now() + SLICE_MS
-    }
+    // Again: whoever waited for the same slice and came first may have used it up.
+    while (this.#options.facts.now() >= this.#sliceEndMs) await this.#slice()
     this.#options.onTurn()
     partition.handling = 'running'
     for (let call = this.#burst(partition, lane); call !== null; call = this.#burst(partition, lane)) {
@@ -68,6 +66,18 @@ export class Turns {
   /** Resolves when no handler is in flight. */
   async quiet(): Promise<void> {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenQuiet.push(resolve))
+  }
+
+  /** The event loop gets a turn, then the next slice begins: one for the thread, however many lanes wait for it. */
+  #slice(): Promise<void> {
+    this.#nextSlice ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#nextSlice = null
+        this.#sliceEndMs = this.#options.facts.now() + SLICE_MS
+        resolve()
+      })
+    })
+    return this.#nextSlice
   }
 
   /** Returns null when the turn is over, or the call that has to be waited for. */

@@ -106,6 +106,27 @@ describe('messages', () => {
 })
 
 describe('with concurrency', () => {
+  test.each([
+    ['synchronous', () => {}],
+    ['asynchronous', () => Promise.resolve()],
+  ])('8, %s handlers that need the CPU keep the event loop from other work for one slice, not for 8', async (_, end) => {
+    let nowMs = 1_000
+    const handler: Handler = () => {
+      nowMs += 4
+      return end()
+    }
+    const bench = new DispatcherBench(handler, { concurrency: 8, now: () => nowMs })
+    const partitions = bench.assign(...range(0, 8).map((partition) => ({ partition })))
+    for (const partition of partitions) bench.feed(partition, range(0, 50))
+    const blockedMs: number[] = []
+    while (partitions.some((partition) => bench.toCommit(partition) < 50)) {
+      const beganMs = nowMs
+      await turns(1)
+      blockedMs.push(nowMs - beganMs)
+    }
+    expect(Math.max(...blockedMs)).toBeLessThanOrEqual(12)
+  })
+
   test('1, one asynchronous handler is in flight at a time', async () => {
     const { handler, begun, close } = openHandler()
     const bench = new DispatcherBench(handler)

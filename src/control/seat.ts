@@ -22,6 +22,7 @@ import {
   FENCED_FORGOTTEN_MS,
   FENCED_TRIES,
   FENCED_WAIT_MS,
+  isMember,
   mayEnter,
   reactionTo,
   retryDelayMs,
@@ -119,6 +120,11 @@ export class Seat {
 
   get protocol(): string {
     return this.#protocol
+  }
+
+  /** False while no answer of the coordinator says that the membership still holds: no message may begin then. */
+  get isConfirmed(): boolean {
+    return isMember(this.#state) && monotonicMs() < this.#leaseUntilMs
   }
 
   /** Who the seat is to the coordinator. Generation -1 while it is no member. */
@@ -320,12 +326,12 @@ export class Seat {
       case 'refused': {
         const { config } = this.#options
         host.refused(await refusal(error, config, this.#coordinator))
-        this.#loseIfLeaseIsOver(error)
         await this.#rest(REFUSED_WAIT_MS)
         return
       }
       case 'retry':
-        this.#loseIfLeaseIsOver(error)
+        // Not even when the session must be over: a coordinator that was away may still know the member, and the lease
+        // sees to it that nothing begins before it has said so.
         this.#nextBeatAtMs = 0
         await this.#rest(retryDelayMs(this.#failures++))
     }
@@ -334,10 +340,6 @@ export class Seat {
   /** Waits until it is woken. Leaving wakes only who sleeps already, so nobody may fall asleep after that. */
   async #rest(ms: number): Promise<void> {
     if (!this.#ended) await this.#sleep.for(ms)
-  }
-
-  #loseIfLeaseIsOver(error: unknown): void {
-    if (this.#generation >= 0 && monotonicMs() > this.#leaseUntilMs) this.#lose(error, false)
   }
 
   /** The membership is over. The member id is kept where the coordinator may still know it. */

@@ -15,7 +15,6 @@ import type { InFlightMessage } from './events.js'
 import type { Group } from './group.js'
 import { Holdings, reached } from './holdings.js'
 import { Incarnations } from './incarnations.js'
-import { isMember } from './membership.js'
 import type { RestartLimiter } from './restart-limiter.js'
 import type { Crash } from './restarts.js'
 import { Seat, type SeatHost } from './seat.js'
@@ -153,7 +152,7 @@ export class Slot implements SeatHost {
   get isHealthy(): boolean {
     return (
       this.#state === 'running' &&
-      isMember(this.seat.state) &&
+      this.seat.isConfirmed &&
       this.#assignment.isComplete &&
       this.#stall.stalledMs(monotonicMs()) <= 2 * this.config.consumer.sessionTimeout &&
       this.#holdings.all().every(({ paused }) => paused === null)
@@ -188,7 +187,10 @@ export class Slot implements SeatHost {
   watch(nowMs: number): void {
     const { maxProcessingMs, retry, slot } = this.config
     const busy =
-      this.#state !== 'running' || this.seat.state !== 'stable' || (this.thread?.ledger.flights(nowMs).length ?? 0) > 0
+      this.#state !== 'running' ||
+      this.seat.state !== 'stable' ||
+      !this.seat.isConfirmed ||
+      (this.thread?.ledger.flights(nowMs).length ?? 0) > 0
     const stalledMs = this.#stall.look(this.#holdings.all(), busy, nowMs)
     if (stalledMs <= maxProcessingMs + retry.maxDelayMs) return
     const seconds = Math.round(stalledMs / 1000)

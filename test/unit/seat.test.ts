@@ -7,6 +7,7 @@ import { Group } from '#src/control/group.js'
 import { Seat, type SeatHost } from '#src/control/seat.js'
 import type { PoolError } from '#src/errors.js'
 import type { JoinResult, TopicPartition } from '#src/kafka/face.js'
+import { monotonicMs } from '#src/util/clock.js'
 import { FakeConnection, kafkaError, unanswered } from '../support/control/fake-connection.js'
 import { slotConfig } from '../support/slot-config.js'
 
@@ -215,14 +216,36 @@ describe('a seat that is a member', () => {
     expect(seat.state).toBe('stable')
   })
 
-  test('without an answer it keeps asking until its session must be over, then stops its partitions', async () => {
-    const { host, own } = await member()
-    own.onHeartbeat = [() => Promise.reject(unanswered())]
-    own.onFindCoordinator = [() => Promise.reject(unanswered())]
-    await vi.advanceTimersByTimeAsync(44_000)
-    expect(host.told).toEqual([])
-    await vi.advanceTimersByTimeAsync(4_000)
-    expect(host.told).toEqual(['lost'])
+  describe('without an answer for longer than its session', () => {
+    const cutOff = async () => {
+      const parts = await member()
+      parts.own.onHeartbeat = [() => Promise.reject(unanswered())]
+      parts.own.onFindCoordinator = [() => Promise.reject(unanswered())]
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(parts.host.told).toEqual([])
+      expect(parts.host.leaseUntilMs).toBeLessThan(monotonicMs())
+      expect(parts.seat.isConfirmed).toBe(false)
+      parts.own.onFindCoordinator = [async () => 1]
+      return parts
+    }
+
+    test('goes on when the coordinator, back again, still knows it', async () => {
+      const { host, own, seat } = await cutOff()
+      own.onHeartbeat = [async () => {}]
+      await vi.advanceTimersByTimeAsync(1_100)
+      expect(host.told).toEqual([])
+      expect(seat.membership).toMatchObject({ memberId: 'member', generation: 1 })
+      expect(host.leaseUntilMs).toBeGreaterThan(monotonicMs() + 40_000)
+      expect(seat.isConfirmed).toBe(true)
+    })
+
+    test('stops its partitions when the coordinator, back again, says that it was thrown out', async () => {
+      const { host, own } = await cutOff()
+      own.onHeartbeat = [() => Promise.reject(kafkaError(25)), async () => {}]
+      own.onJoin = [joinedAs('again', 9)]
+      await vi.advanceTimersByTimeAsync(1_100)
+      expect(host.told).toEqual(['lost', 'joined', 'assigned 9'])
+    })
   })
 
   test('that is fenced stops at once, tries three times ten seconds apart and then gives up', async () => {

@@ -73,6 +73,16 @@ describe('a slot', () => {
     expect(bench.slot.state).toBe('running')
   })
 
+  test('is not healthy while no heartbeat confirms its membership', async () => {
+    const bench = await running()
+    const [seat] = bench.seats
+    if (seat === undefined) throw new Error('no seat')
+    expect(bench.slot.isHealthy).toBe(true)
+    seat.onHeartbeat = [() => Promise.reject(unanswered())]
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(bench.slot.isHealthy).toBe(false)
+  })
+
   test('waits for the handlers of a replacement that is about to connect, and not for one that loads', async () => {
     const bench = await running()
     bench.threads.last.crash()

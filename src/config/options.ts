@@ -64,15 +64,15 @@ export interface RestartOptions {
   delayMs?: number | undefined
   /** Longest wait before a restart, in milliseconds. @default 60_000 */
   maxDelayMs?: number | undefined
-  /** Milliseconds without a crash after which the earlier ones are forgotten. @default 120_000 */
+  /** Milliseconds without a crash after which the earlier ones are forgotten; a hang does not count. @default 120_000 */
   healthyAfterMs?: number | undefined
-  /** After how many fruitless crashes within `windowMs` the slot is parked. @default 8 */
+  /** After how many fruitless crashes in a row the slot is parked. @default 8 */
   maxRestarts?: number | undefined
-  /** After how many of all slots together the pool escalates. @default 3 for each slot, at least 10 */
+  /** After how many of all slots together within `windowMs` the pool escalates. @default `maxRestarts` for each slot, at least 10 */
   maxPoolRestarts?: number | undefined
-  /** The time over which they are counted, in milliseconds. @default 300_000 */
+  /** The time over which those of the pool are counted, in milliseconds. @default 300_000 */
   windowMs?: number | undefined
-  /** Milliseconds after which a parked slot is tried again. @default 60_000 */
+  /** Milliseconds after which a parked slot is tried again; doubles up to ten minutes. @default 60_000 */
   probeMs?: number | undefined
 }
 

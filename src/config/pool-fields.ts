@@ -28,16 +28,25 @@ export const poolFields = z.strictObject({
       'Wait before the second restart after crashes that bore no fruit (no message finished); doubles with each, ± 20 %. The first is immediate.',
     ),
     maxDelayMs: milliseconds(60_000, 'Longest wait before a restart.'),
-    healthyAfterMs: milliseconds(120_000, 'After how long without a crash the earlier ones are forgotten.'),
-    maxRestarts: count(8, 'After how many fruitless crashes within `windowMs` the slot is parked.'),
+    healthyAfterMs: milliseconds(
+      120_000,
+      'After how long without a crash the earlier ones are forgotten. The time in which a handler hung does not count.',
+    ),
+    maxRestarts: count(
+      8,
+      'After how many fruitless crashes in a row the slot is parked: it leaves the group, so that others take its partitions.',
+    ),
     maxPoolRestarts: field(
       z.int().min(1).max(1_000_000).optional(),
       'a whole number from 1 to 1000000',
       'After how many fruitless crashes within `windowMs`, of all slots together, the pool gives up (`pool:escalated`).',
-      '3 for each slot, at least 10',
+      '`maxRestarts` for each slot, at least 10',
     ),
-    windowMs: milliseconds(300_000, 'The time over which those crashes are counted.'),
-    probeMs: milliseconds(60_000, 'How often a parked slot is tried again.'),
+    windowMs: milliseconds(300_000, 'The time over which the crashes of the pool are counted.'),
+    probeMs: milliseconds(
+      60_000,
+      'After how long a parked slot is tried again; doubles each time that fails, up to ten minutes.',
+    ),
   } satisfies FieldsOf<RestartOptions>),
   resourceLimits: z.strictObject({
     maxOldGenerationSizeMb: field(

@@ -63,7 +63,7 @@ const resolvePool = (layer: Layer, slots: number, memoryBytes: number, issues: I
   const heapMb = Math.floor((0.75 * memoryBytes) / 2 ** 20 / Math.max(slots, 1))
   return {
     ...settings,
-    restart: { ...restart, maxPoolRestarts: restart.maxPoolRestarts ?? Math.max(10, 3 * slots) },
+    restart: { ...restart, maxPoolRestarts: restart.maxPoolRestarts ?? Math.max(10, restart.maxRestarts * slots) },
     resourceLimits: {
       maxOldGenerationSizeMb: Math.min(Math.max(heapMb, 64), 2_048),
       ...(resourceLimits as PoolSettings['resourceLimits']),

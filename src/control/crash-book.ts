@@ -1,21 +1,35 @@
 import type { RestartConfig } from '../config/resolved.js'
-import type { TopicPartitionOffset } from '../kafka/face.js'
-import type { InFlightMessage } from './events.js'
-import { type Crash, decideRestart, isFruitful, type RestartDecision, rememberCrash } from './restarts.js'
+import {
+  afterCrash,
+  type Crash,
+  type CrashHistory,
+  decideRestart,
+  NO_CRASHES,
+  type RestartDecision,
+} from './restarts.js'
+import type { Suspect, Suspects } from './suspects.js'
 
-/** How many of the messages that were in flight at a death are remembered, to know a repeated killer. */
-const VICTIMS_KEPT = 100
+/** How an incarnation came to its end. */
+export interface Death {
+  /** Monotonic. */
+  readonly atMs: number
+  /** For how long the handler had run that was in flight longest; 0 when none was. */
+  readonly inFlightMs: number
+  readonly finishedSinceStart: number
+  readonly inFlight: readonly Suspect[]
+}
 
 /** The crash history of one slot, and what its restart policy makes of it. */
 export class CrashBook {
   readonly #config: RestartConfig
-  #crashes: readonly Crash[] = []
-  #victims: TopicPartitionOffset[] = []
+  readonly #suspects: Suspects
+  #history: CrashHistory = NO_CRASHES
   #readySinceMs: number | null = null
-  #probing = false
 
-  constructor(config: RestartConfig) {
+  /** @param suspects those of the slot's group */
+  constructor(config: RestartConfig, suspects: Suspects) {
     this.#config = config
+    this.#suspects = suspects
   }
 
   /** A thread got ready. */
@@ -23,35 +37,24 @@ export class CrashBook {
     this.#readySinceMs = nowMs
   }
 
-  /** The next thread is the probe of a parked slot: if it fails too, the slot is parked again. */
-  probing(): void {
-    this.#probing = true
+  /** Enters a death and decides what follows from it. */
+  crashed(death: Death): { readonly crash: Crash; readonly decision: RestartDecision } {
+    const repeated = this.#suspects.accuse(death.inFlight)
+    const crash = {
+      atMs: death.atMs,
+      fruitful: death.finishedSinceStart > 0 && !repeated,
+      // Beside a message that has killed before one may be healthy for long without getting past it.
+      healthyMs: repeated ? 0 : this.#healthyMs(death),
+    }
+    this.#readySinceMs = null
+    this.#history = afterCrash(this.#history, crash, this.#config)
+    const decision = decideRestart(this.#history, this.#config, Math.random())
+    if (decision.action === 'park') this.#history = { ...this.#history, parked: this.#history.parked + 1 }
+    return { crash, decision }
   }
 
-  /** Enters a death and decides what follows from it. */
-  crashed(death: {
-    readonly atMs: number
-    readonly finishedSinceStart: number
-    readonly inFlight: readonly InFlightMessage[]
-  }): { readonly crash: Crash; readonly decision: RestartDecision } {
-    const { atMs, finishedSinceStart } = death
-    const inFlight = death.inFlight.map(({ topic, partition, offset }) => ({
-      topic,
-      partition,
-      offset: BigInt(offset),
-    }))
-    const fruitful = isFruitful({ finishedSinceStart, inFlight, earlierVictims: this.#victims })
-    const crash = { atMs, fruitful, healthyMs: this.#readySinceMs === null ? 0 : atMs - this.#readySinceMs }
-    this.#victims = [...this.#victims, ...inFlight].slice(-VICTIMS_KEPT)
-    this.#readySinceMs = null
-    this.#crashes = rememberCrash(this.#crashes, crash, this.#config)
-    const decision = decideRestart({
-      crashes: this.#crashes,
-      wasProbe: this.#probing,
-      config: this.#config,
-      random: Math.random(),
-    })
-    if (decision.action === 'restart') this.#probing = false
-    return { crash, decision }
+  /** The time in which a handler hung is not health, however long it was allowed to. */
+  #healthyMs({ atMs, inFlightMs }: Death): number {
+    return this.#readySinceMs === null ? 0 : Math.max(atMs - inFlightMs - this.#readySinceMs, 0)
   }
 }

@@ -1,5 +1,6 @@
 import { JoinBarrier } from './join-barrier.js'
 import type { Seat } from './seat.js'
+import { Suspects } from './suspects.js'
 
 /** When siblings are poked after a seat has sent its JoinGroup: soon, and again in case the first came too early. */
 const POKE_AFTER_MS = [3, 30]
@@ -8,6 +9,7 @@ const POKE_AFTER_MS = [3, 30]
 export class Group {
   readonly groupId: string
   readonly barrier: JoinBarrier
+  readonly suspects = new Suspects()
   readonly #seats = new Set<Seat>()
   readonly #pokes = new Set<NodeJS.Timeout>()
   #generation = -1

@@ -1,5 +1,4 @@
 import type { RestartConfig } from '../config/resolved.js'
-import type { TopicPartitionOffset } from '../kafka/face.js'
 
 /*
  * When a slot whose thread died gets a new one: pure functions of the crash history. All times are monotonic ms.
@@ -7,17 +6,29 @@ import type { TopicPartitionOffset } from '../kafka/face.js'
  *   crash ── fruitful ─────────────────────────────► restart at once
  *     └───── fruitless: 1st ───────────────────────► restart at once
  *                       2nd, 3rd, … ───────────────► restart after delayMs × 1, 2, 4, … up to maxDelayMs
- *                       maxRestarts in windowMs,
- *                       or of a parked slot's probe ► park, probe after probeMs
+ *                       maxRestarts in a row,
+ *                       or of a parked slot's probe ► park, probe after probeMs × 1, 2, 4, … up to 10 min
+ *
+ * In a row, and not within some time: the pool's own pauses, and the time that a hung handler is given, outlast any.
  */
 
 /** One death of a slot's thread. */
 export interface Crash {
   readonly atMs: number
-  /** False when the crash brought the work no further: see {@link isFruitful}. */
+  /** True when it brought the work further: it finished a message, and died on none that had killed a thread before. */
   readonly fruitful: boolean
-  /** How long the thread had been ready when it died; 0 when it never was. */
+  /** How long the thread had worked when it died, or when what it died of began; 0 when it never got ready. */
   readonly healthyMs: number
+}
+
+/** What is remembered of a slot's crashes. */
+export interface CrashHistory {
+  /** Fruitless ones since the slot was healthy. */
+  readonly fruitless: number
+  /** Those of them that came after the last fruitful one. */
+  readonly inARow: number
+  /** How often the slot was parked since the last fruitful crash or health. */
+  readonly parked: number
 }
 
 export type RestartDecision =
@@ -25,64 +36,41 @@ export type RestartDecision =
   /** Give the seat up, so that others take the partitions, and try the slot again later. */
   | { readonly action: 'park'; readonly probeInMs: number }
 
+/** The history of a slot whose thread has never died. */
+export const NO_CRASHES: CrashHistory = { fruitless: 0, inARow: 0, parked: 0 }
+
 /** How far a delay is spread, so that slots that died together do not come back together. */
 const JITTER = 0.2
 
-/** Doublings after which every delay has reached its maximum; more of the history is not kept. */
+/** A parked slot is tried again at least so often, unless `probeMs` is longer. */
+const MAX_PROBE_MS = 600_000
+
+/** Doublings after which every delay has reached its maximum. */
 const MAX_DOUBLINGS = 40
 
-/**
- * Whether the incarnation that died had brought the work further. It had not when it finished no message, or died on a
- * message that had killed an incarnation before.
- *
- * @param died.inFlight what its handlers were working on when it died
- * @param died.earlierVictims messages that were in flight at earlier deaths in the pool
- */
-export const isFruitful = (died: {
-  readonly finishedSinceStart: number
-  readonly inFlight: readonly TopicPartitionOffset[]
-  readonly earlierVictims: readonly TopicPartitionOffset[]
-}): boolean => {
-  const killers = new Set(died.earlierVictims.map(messageKey))
-  return died.finishedSinceStart > 0 && !died.inFlight.some((message) => killers.has(messageKey(message)))
+/** The history with one more crash. A thread that was healthy for long clears its slot of everything before. */
+export const afterCrash = (
+  history: CrashHistory,
+  { fruitful, healthyMs }: Crash,
+  { healthyAfterMs }: Pick<RestartConfig, 'healthyAfterMs'>,
+): CrashHistory => {
+  const { fruitless, inARow, parked } = healthyMs >= healthyAfterMs ? NO_CRASHES : history
+  return fruitful ? { fruitless, inARow: 0, parked: 0 } : { fruitless: fruitless + 1, inARow: inARow + 1, parked }
 }
 
 /**
- * The slot's history with one more crash: what {@link decideRestart} needs and no more, so that it stays small over any
- * number of crashes.
- */
-export const rememberCrash = (
-  history: readonly Crash[],
-  crash: Crash,
-  config: Pick<RestartConfig, 'healthyAfterMs' | 'maxRestarts'>,
-): readonly Crash[] => {
-  const fruitless = unforgotten([...history, crash], config).filter((earlier) => !earlier.fruitful && earlier !== crash)
-  return [...fruitless.slice(-Math.max(config.maxRestarts, MAX_DOUBLINGS + 1)), crash]
-}
-
-/**
- * What to do about the last crash of `crashes`.
+ * What to do about the last crash of `history`.
  *
- * @param input.crashes all crashes of the slot, the newest last
- * @param input.wasProbe the incarnation that died was the probe of a parked slot
- * @param input.random from 0 to 1
+ * @param random from 0 to 1
  */
-export const decideRestart = (input: {
-  readonly crashes: readonly Crash[]
-  readonly wasProbe: boolean
-  readonly config: RestartConfig
-  readonly random: number
-}): RestartDecision => {
-  const { crashes, wasProbe, config, random } = input
-  const last = crashes.at(-1)
-  if (last === undefined || last.fruitful) return { action: 'restart', delayMs: 0 }
-  const fruitless = unforgotten(crashes, config).filter((crash) => !crash.fruitful)
-  const recent = fruitless.filter((crash) => crash.atMs > last.atMs - config.windowMs)
-  const outlivedProbation = last.healthyMs >= config.healthyAfterMs
-  if (recent.length >= config.maxRestarts || (wasProbe && !outlivedProbation)) {
-    return { action: 'park', probeInMs: config.probeMs }
+export const decideRestart = (history: CrashHistory, config: RestartConfig, random: number): RestartDecision => {
+  const { fruitless, inARow, parked } = history
+  if (inARow === 0) return { action: 'restart', delayMs: 0 }
+  if (parked > 0 || inARow >= config.maxRestarts) {
+    const maxMs = Math.max(config.probeMs, MAX_PROBE_MS)
+    return { action: 'park', probeInMs: Math.min(doubled(config.probeMs, parked), maxMs) }
   }
-  return { action: 'restart', delayMs: delayAfter(fruitless.length, config, random) }
+  return { action: 'restart', delayMs: delayAfter(fruitless, config, random) }
 }
 
 /**
@@ -109,17 +97,11 @@ export const decideEscalation = (input: {
   return `${recent} crashes within ${seconds} s brought the work no further; ${config.maxPoolRestarts} are allowed`
 }
 
-/** An incarnation that stayed healthy long enough clears its slot of everything before. */
-const unforgotten = (crashes: readonly Crash[], config: Pick<RestartConfig, 'healthyAfterMs'>): readonly Crash[] => {
-  const healthy = crashes.findLastIndex((crash) => crash.healthyMs >= config.healthyAfterMs)
-  return healthy === -1 ? crashes : crashes.slice(healthy)
-}
-
 const delayAfter = (fruitless: number, config: RestartConfig, random: number): number => {
   if (fruitless <= 1) return 0
-  const baseMs = config.delayMs * 2 ** Math.min(fruitless - 2, MAX_DOUBLINGS)
+  const baseMs = Math.min(doubled(config.delayMs, fruitless - 2), config.maxDelayMs)
   const spread = 1 - JITTER + 2 * JITTER * random
-  return Math.min(Math.round(Math.min(baseMs, config.maxDelayMs) * spread), config.maxDelayMs)
+  return Math.min(Math.round(baseMs * spread), config.maxDelayMs)
 }
 
-const messageKey = ({ topic, partition, offset }: TopicPartitionOffset): string => `${topic}/${partition}/${offset}`
+const doubled = (ms: number, times: number): number => ms * 2 ** Math.min(times, MAX_DOUBLINGS)

@@ -102,7 +102,7 @@ export class Slot implements SeatHost {
     const holdings = this.#holdings
     this.#log = log
     this.seat = new Seat({ config, group, host: this, log, connect, shared, topics })
-    this.#crashes = new CrashBook(options.settings.restart)
+    this.#crashes = new CrashBook(options.settings.restart, group.suspects)
     this.#incarnations = new Incarnations({
       config,
       threads,
@@ -316,14 +316,16 @@ export class Slot implements SeatHost {
       this.#started.reject(error)
       return
     }
-    const inFlight = this.#inFlight(thread)
+    const { atMs } = exit
+    const inFlight = this.#inFlight(thread, atMs)
+    const inFlightMs = Math.max(0, ...thread.ledger.flights(atMs).map(({ runningMs }) => runningMs))
     const finishedSinceStart = thread.ledger.counters.finished
-    const { crash, decision } = this.#crashes.crashed({ atMs: exit.atMs, finishedSinceStart, inFlight })
+    const { crash, decision } = this.#crashes.crashed({ atMs, inFlightMs, finishedSinceStart, inFlight })
     this.#report.crashed(thread, error, inFlight, decision.action === 'restart' ? decision.delayMs : null)
     this.#options.onTrouble(crash)
     if (this.#isStopping) return // a listener stopped the pool
     if (decision.action === 'park') void this.#park(error, decision.probeInMs)
-    else void this.#restart(decision.delayMs, exit.atMs)
+    else void this.#restart(decision.delayMs, atMs)
   }
 
   async #restart(delayMs: number, noticedAtMs: number): Promise<void> {
@@ -355,7 +357,6 @@ export class Slot implements SeatHost {
     if (this.#state !== 'parked') return
     this.#log.info('trying the parked slot again')
     this.#state = 'restarting'
-    this.#crashes.probing()
     this.#replaceThread()
     this.#comeBack()
   }
@@ -395,8 +396,8 @@ export class Slot implements SeatHost {
   }
 
   /** What is being handled now, or was when the thread died. A message whose finish was noted does not count. */
-  #inFlight(thread: Thread | null = this.thread): InFlightMessage[] {
-    return (thread?.ledger.flights() ?? []).flatMap(({ partitionId, offset, attempt, runningMs }) => {
+  #inFlight(thread: Thread | null = this.thread, nowMs: number = monotonicMs()): InFlightMessage[] {
+    return (thread?.ledger.flights(nowMs) ?? []).flatMap(({ partitionId, offset, attempt, runningMs }) => {
       const holding = this.#holdings.byId(partitionId)
       if (holding === undefined || offset < reached(holding)) return []
       const { topic, partition } = holding

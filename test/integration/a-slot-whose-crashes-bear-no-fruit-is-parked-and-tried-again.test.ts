@@ -62,9 +62,9 @@ test('a parked slot is tried again until it works', async () => {
     restart: { ...RESTART, maxRestarts: 2, probeMs: 300 },
   })
   await record.untilNothingIsLost([{ topic, partition: 0, from: 0, to: 2 }])
-  // Killed twice and parked; tried again, killed, parked at once; tried again, and this time it works.
+  // Killed twice and parked; tried again, killed, parked at once for twice as long; tried again, and this time it works.
   expect(heard('slot:crashed').map(({ restartInMs }) => restartInMs)).toEqual([0, null, null])
-  expect(heard('slot:parked').map(({ retryInMs }) => retryInMs)).toEqual([300, 300])
+  expect(heard('slot:parked').map(({ retryInMs }) => retryInMs)).toEqual([300, 600])
   expect(heard('pool:escalated')).toHaveLength(1)
   const group = await untilStable(groupId, 1)
   expect(group.members[0]?.assignment).toEqual({ [topic]: [0] })

@@ -98,7 +98,10 @@ describe('defaults', () => {
   })
 
   test('of the restarts grow with the pool', () => {
-    expect(resolveConfig({ ...base, workers: 5 }).pool.restart.maxPoolRestarts).toBe(15)
+    const allowed = (options: object) => resolveConfig({ ...base, ...options }).pool.restart.maxPoolRestarts
+    expect(allowed({ workers: 5 })).toBe(40)
+    expect(allowed({ workers: 5, restart: { maxRestarts: 4 } })).toBe(20)
+    expect(allowed({ workers: 1 })).toBe(10)
   })
 
   test('of one limit stay when another is set, and give way to the same', () => {

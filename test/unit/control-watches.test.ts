@@ -1,6 +1,5 @@
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { CrashBook } from '#src/control/crash-book.js'
 import { Group } from '#src/control/group.js'
 import { Holdings } from '#src/control/holdings.js'
 import { JoinBarrier } from '#src/control/join-barrier.js'
@@ -133,38 +132,5 @@ describe('the watch over a stall', () => {
       expect(watch.look([holding], busy, 0)).toBe(0)
       expect(watch.look([holding], busy, 99_000)).toBe(0)
     }
-  })
-})
-
-describe('the crash book', () => {
-  const config = {
-    delayMs: 1_000,
-    maxDelayMs: 60_000,
-    healthyAfterMs: 120_000,
-    maxRestarts: 3,
-    maxPoolRestarts: 10,
-    windowMs: 300_000,
-    probeMs: 60_000,
-  }
-  const flight = (offset: string) => ({ topic: 'orders', partition: 0, offset, attempt: 1, runningMs: 1 })
-
-  test('knows a message that kills a second time, and parks a slot that gets no further', () => {
-    const book = new CrashBook(config)
-    book.ready(0)
-    const first = book.crashed({ atMs: 10, finishedSinceStart: 5, inFlight: [flight('7')] })
-    expect([first.crash.fruitful, first.decision]).toEqual([true, { action: 'restart', delayMs: 0 }])
-    book.ready(20)
-    expect(book.crashed({ atMs: 30, finishedSinceStart: 5, inFlight: [flight('7')] }).crash.fruitful).toBe(false)
-    expect(book.crashed({ atMs: 40, finishedSinceStart: 0, inFlight: [] }).decision.action).toBe('restart')
-    expect(book.crashed({ atMs: 50, finishedSinceStart: 0, inFlight: [] }).decision).toEqual({
-      action: 'park',
-      probeInMs: 60_000,
-    })
-  })
-
-  test('parks a probe that fails at once', () => {
-    const book = new CrashBook(config)
-    book.probing()
-    expect(book.crashed({ atMs: 10, finishedSinceStart: 0, inFlight: [] }).decision.action).toBe('park')
   })
 })

@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { RestartConfig } from '#src/config/resolved.js'
-import { type Crash, decideEscalation, decideRestart, isFruitful, rememberCrash } from '#src/control/restarts.js'
+import {
+  afterCrash,
+  type Crash,
+  type CrashHistory,
+  decideEscalation,
+  decideRestart,
+  NO_CRASHES,
+} from '#src/control/restarts.js'
 
 const config: RestartConfig = {
   delayMs: 1000,
@@ -12,59 +19,54 @@ const config: RestartConfig = {
   windowMs: 300_000,
   probeMs: 60_000,
 }
-const fruitless = (atMs: number, healthyMs = 0): Crash => ({ atMs, fruitful: false, healthyMs })
-const fruitful = (atMs: number, healthyMs = 0): Crash => ({ atMs, fruitful: true, healthyMs })
-const decide = (crashes: readonly Crash[], more: Partial<Parameters<typeof decideRestart>[0]> = {}) =>
-  decideRestart({ crashes, wasProbe: false, config, random: 0.5, ...more })
+const fruitless = (healthyMs = 0): Crash => ({ atMs: 0, fruitful: false, healthyMs })
+const fruitful = (healthyMs = 0): Crash => ({ atMs: 0, fruitful: true, healthyMs })
+const times = (count: number, crash: Crash): Crash[] => Array.from({ length: count }, () => crash)
+const history = (crashes: readonly Crash[], before: CrashHistory = NO_CRASHES): CrashHistory =>
+  crashes.reduce((so, crash) => afterCrash(so, crash, config), before)
+const decide = (crashes: readonly Crash[], random = 0.5, more: Partial<RestartConfig> = {}) =>
+  decideRestart(history(crashes), { ...config, ...more }, random)
 const restartAfter = (delayMs: number) => ({ action: 'restart', delayMs })
 const park = { action: 'park', probeInMs: 60_000 }
 
 describe('a restart', () => {
   test.each<[string, Crash[], object]>([
-    ['follows a fruitful crash at once', [fruitful(5)], restartAfter(0)],
-    ['follows the first fruitless crash at once', [fruitless(5)], restartAfter(0)],
-    ['waits delayMs after the second fruitless crash', [0, 5].map((at) => fruitless(at)), restartAfter(1000)],
-    ['waits twice as long after the third', [0, 5, 10].map((at) => fruitless(at)), restartAfter(2000)],
+    ['follows a fruitful crash at once', [fruitful()], restartAfter(0)],
+    ['follows the first fruitless crash at once', [fruitless()], restartAfter(0)],
+    ['waits delayMs after the second fruitless crash', times(2, fruitless()), restartAfter(1000)],
+    ['waits twice as long after the third', times(3, fruitless()), restartAfter(2000)],
+    ['waits 32 times as long after the seventh', times(7, fruitless()), restartAfter(32_000)],
+    ['does not happen after the eighth in a row: the slot is parked', times(8, fruitless()), park],
     [
-      'waits 32 times as long after the seventh',
-      [0, 1, 2, 3, 4, 5, 6].map((at) => fruitless(at)),
-      restartAfter(32_000),
-    ],
-    ['does not happen after the eighth: the slot is parked', [0, 1, 2, 3, 4, 5, 6, 7].map((at) => fruitless(at)), park],
-    [
-      'counts only fruitless crashes within the window towards parking',
-      [0, 1, 2, 3, 4, 5, 6, 300_000].map((at) => fruitless(at)),
+      'counts only what came after the last fruitful crash towards parking',
+      [...times(7, fruitless()), fruitful(), fruitless()],
       restartAfter(60_000),
     ],
-    ['is not slowed down by fruitful crashes before', [...Array(20).keys()].map((at) => fruitful(at)), restartAfter(0)],
+    ['is not slowed down by fruitful crashes before', times(20, fruitful()), restartAfter(0)],
     [
       'is not speeded up by a fruitful crash between two fruitless ones',
-      [fruitless(0), fruitful(10), fruitless(20)],
+      [fruitless(), fruitful(), fruitless()],
       restartAfter(1000),
     ],
-    [
-      'follows a fruitful crash at once, whatever was before',
-      [fruitless(0), fruitless(1), fruitful(2)],
-      restartAfter(0),
-    ],
+    ['follows a fruitful crash at once, whatever was before', [...times(2, fruitless()), fruitful()], restartAfter(0)],
     [
       'starts from the beginning when the incarnation that died was healthy for healthyAfterMs',
-      [fruitless(0), fruitless(1), fruitless(2), fruitless(130_000, 120_000)],
+      [...times(3, fruitless()), fruitless(120_000)],
       restartAfter(0),
     ],
     [
       'counts the crash that ended the health as the first',
-      [fruitless(0), fruitless(1), fruitless(130_000, 120_000), fruitless(130_001)],
+      [...times(2, fruitless()), fruitless(120_000), fruitless()],
       restartAfter(1000),
     ],
     [
       'does not forget when the health lasted a millisecond less',
-      [fruitless(0), fruitless(1), fruitless(2), fruitless(130_000, 119_999)],
+      [...times(3, fruitless()), fruitless(119_999)],
       restartAfter(4000),
     ],
     [
       'forgets at a fruitful crash after health too',
-      [fruitless(0), fruitless(1), fruitful(130_000, 125_000), fruitless(130_010)],
+      [...times(2, fruitless()), fruitful(125_000), fruitless()],
       restartAfter(0),
     ],
   ])('%s', (_, crashes, decision) => {
@@ -72,67 +74,43 @@ describe('a restart', () => {
   })
 
   test('spreads its delay by 20 % both ways, and never over maxDelayMs', () => {
-    const two = [fruitless(0), fruitless(1)]
-    expect(decide(two, { random: 0 })).toEqual(restartAfter(800))
-    expect(decide(two, { random: 1 })).toEqual(restartAfter(1200))
-    const patient = { ...config, maxRestarts: 100 }
-    const many = [...Array(60).keys()].map((at) => fruitless(at))
-    expect(decide(many, { random: 1, config: patient })).toEqual(restartAfter(60_000))
-    expect(decide(many, { random: 0, config: patient })).toEqual(restartAfter(48_000))
+    expect(decide(times(2, fruitless()), 0)).toEqual(restartAfter(800))
+    expect(decide(times(2, fruitless()), 1)).toEqual(restartAfter(1200))
+    expect(decide(times(60, fruitless()), 1, { maxRestarts: 100 })).toEqual(restartAfter(60_000))
+    expect(decide(times(60, fruitless()), 0, { maxRestarts: 100 })).toEqual(restartAfter(48_000))
   })
 })
 
 describe('a probe of a parked slot', () => {
-  const parkedLongAgo = [fruitless(0), fruitless(400_000)]
+  const probe = (crash: Crash, parked = 1) =>
+    decideRestart(afterCrash({ ...history(times(2, fruitless())), parked }, crash, config), config, 0.5)
 
-  test('that crashes without fruit parks the slot again, however long ago the other crashes were', () => {
-    expect(decide(parkedLongAgo, { wasProbe: true })).toEqual(park)
-    expect(decide(parkedLongAgo)).toEqual(restartAfter(1000))
+  test('that crashes without fruit parks the slot again, for twice as long each time and at most ten minutes', () => {
+    const waits = [0, 1, 2, 3, 4, 50].map((parked) => decideRestart({ fruitless: 8, inARow: 8, parked }, config, 0.5))
+    expect(waits).toEqual([60, 120, 240, 480, 600, 600].map((s) => ({ action: 'park', probeInMs: s * 1000 })))
+    expect(probe(fruitless())).toEqual({ action: 'park', probeInMs: 120_000 })
   })
 
-  test('that finished something is restarted at once', () => {
-    expect(decide([fruitless(0), fruitful(400_000)], { wasProbe: true })).toEqual(restartAfter(0))
+  test('waits for probeMs where that is longer than ten minutes', () => {
+    const patient = { ...config, probeMs: 3_600_000 }
+    const decision = decideRestart({ fruitless: 9, inARow: 9, parked: 3 }, patient, 0.5)
+    expect(decision).toEqual({ action: 'park', probeInMs: 3_600_000 })
+  })
+
+  test('that finished something is restarted at once, and is a probe no more', () => {
+    expect(probe(fruitful(), 3)).toEqual(restartAfter(0))
+    expect(history([fruitful()], { fruitless: 9, inARow: 9, parked: 3 })).toMatchObject({ inARow: 0, parked: 0 })
   })
 
   test('that stayed healthy is a probe no more', () => {
-    expect(decide([fruitless(0), fruitless(600_000, 150_000)], { wasProbe: true })).toEqual(restartAfter(0))
-  })
-})
-
-describe('a crash', () => {
-  const message = { topic: 'orders', partition: 1, offset: 7n }
-
-  test.each([
-    ['is fruitless when nothing was finished', { finishedSinceStart: 0, inFlight: [], earlierVictims: [] }, false],
-    [
-      'is fruitful when a message was finished',
-      { finishedSinceStart: 1, inFlight: [message], earlierVictims: [] },
-      true,
-    ],
-    [
-      'is fruitless on a message that had already killed one',
-      { finishedSinceStart: 900, inFlight: [{ ...message, offset: 3n }, message], earlierVictims: [{ ...message }] },
-      false,
-    ],
-    [
-      'is fruitful on a neighbour of a message that had killed one',
-      { finishedSinceStart: 900, inFlight: [{ ...message, offset: 8n }], earlierVictims: [message] },
-      true,
-    ],
-    [
-      'is fruitful on the same offset of another partition',
-      { finishedSinceStart: 900, inFlight: [{ ...message, partition: 2 }], earlierVictims: [message] },
-      true,
-    ],
-  ])('%s', (_, died, answer) => {
-    expect(isFruitful(died)).toBe(answer)
+    expect(probe(fruitless(150_000))).toEqual(restartAfter(0))
   })
 })
 
 describe('the pool escalates', () => {
   const ask = (more: Partial<Parameters<typeof decideEscalation>[0]>) =>
     decideEscalation({ crashes: [], parked: 0, size: 4, nowMs: 1_000_000, config, ...more })
-  const crashesAt = (atMs: number, count: number) => Array.from({ length: count }, () => fruitless(atMs))
+  const crashesAt = (atMs: number, count: number) => times(count, { ...fruitless(), atMs })
 
   test('when all slots are parked', () => {
     expect(ask({ parked: 3 })).toBeNull()
@@ -148,38 +126,27 @@ describe('the pool escalates', () => {
   })
 
   test('but not for fruitful crashes, nor for those before the window', () => {
-    expect(ask({ crashes: Array.from({ length: 1000 }, () => fruitful(999_000)) })).toBeNull()
+    expect(ask({ crashes: times(1000, { ...fruitful(), atMs: 999_000 }) })).toBeNull()
     expect(ask({ crashes: crashesAt(700_000, 50) })).toBeNull()
   })
 })
 
-/** Histories as a slot lives through them: each crash after the one before and its health. */
-const histories = fc
-  .array(
-    fc.record({
-      gapMs: fc.integer({ min: 1, max: 100_000 }),
-      healthyMs: fc.oneof(
-        { weight: 5, arbitrary: fc.integer({ min: 0, max: 2000 }) },
-        fc.integer({ min: 0, max: 200_000 }),
-      ),
-      fruitful: fc.boolean(),
-    }),
-    { minLength: 1, maxLength: 80 },
-  )
-  .map((steps) => {
-    let atMs = 0
-    return steps.map(({ gapMs, healthyMs, fruitful }): Crash => {
-      atMs += gapMs + healthyMs
-      return { atMs, fruitful, healthyMs }
-    })
-  })
+const anyCrash = fc.record<Crash>({
+  atMs: fc.nat(),
+  fruitful: fc.boolean(),
+  healthyMs: fc.oneof(
+    { weight: 5, arbitrary: fc.integer({ min: 0, max: 2000 }) },
+    fc.integer({ min: 0, max: 200_000 }),
+  ),
+})
+const someCrashes = fc.array(anyCrash, { minLength: 1, maxLength: 80 })
 const unit = fc.double({ min: 0, max: 1, noNaN: true })
 
 describe('for every history of crashes', () => {
   test('a delay is never negative and never over maxDelayMs', () => {
     fc.assert(
-      fc.property(histories, unit, fc.nat(100_000), fc.nat(100_000), (crashes, random, delayMs, maxDelayMs) => {
-        const decision = decide(crashes, { random, config: { ...config, delayMs, maxDelayMs, maxRestarts: 1000 } })
+      fc.property(someCrashes, unit, fc.nat(100_000), fc.nat(100_000), (crashes, random, delayMs, maxDelayMs) => {
+        const decision = decide(crashes, random, { delayMs, maxDelayMs, maxRestarts: 1000 })
         if (decision.action !== 'restart') throw new Error('parked')
         expect(decision.delayMs).toBeGreaterThanOrEqual(0)
         expect(decision.delayMs).toBeLessThanOrEqual(maxDelayMs)
@@ -189,73 +156,33 @@ describe('for every history of crashes', () => {
 
   test('one more fruitless crash never shortens the delay', () => {
     fc.assert(
-      fc.property(histories, unit, (crashes, random) => {
-        const patient = { ...config, maxRestarts: 1000 }
-        const last = crashes.at(-1)
-        if (last === undefined || last.fruitful) return
-        const before = decide(crashes, { random, config: patient })
-        const after = decide([...crashes, fruitless(last.atMs + 1)], { random, config: patient })
+      fc.property(someCrashes, unit, (crashes, random) => {
+        if (crashes.at(-1)?.fruitful) return
+        const before = decide(crashes, random, { maxRestarts: 1000 })
+        const after = decide([...crashes, fruitless()], random, { maxRestarts: 1000 })
         if (before.action !== 'restart' || after.action !== 'restart') throw new Error('parked')
         expect(after.delayMs).toBeGreaterThanOrEqual(before.delayMs)
       }),
     )
   })
 
-  test('the same question has the same answer, and asking changes nothing', () => {
+  test('a slot is parked exactly when its last maxRestarts crashes were fruitless and none of the later ones came after health', () => {
     fc.assert(
-      fc.property(histories, unit, fc.boolean(), (crashes, random, wasProbe) => {
-        const copy = structuredClone(crashes)
-        expect(decide(crashes, { random, wasProbe })).toEqual(decide(copy, { random, wasProbe }))
-        expect(crashes).toEqual(copy)
+      fc.property(someCrashes, fc.integer({ min: 1, max: 10 }), (crashes, maxRestarts) => {
+        const last = crashes.slice(-maxRestarts)
+        const inARow = last.length === maxRestarts && last.every((crash) => !crash.fruitful)
+        const forgotten = last.slice(1).some(({ healthyMs }) => healthyMs >= config.healthyAfterMs)
+        expect(decide(crashes, 0.5, { maxRestarts }).action === 'park').toBe(inARow && !forgotten)
       }),
     )
   })
 
   test('what was before a healthy incarnation has no say', () => {
     fc.assert(
-      fc.property(histories, histories, unit, (before, after, random) => {
-        const first = after[0] as Crash
-        const start = (before.at(-1) as Crash).atMs
-        const since = [{ ...first, healthyMs: config.healthyAfterMs }, ...after.slice(1)].map((crash) => ({
-          ...crash,
-          atMs: crash.atMs + start,
-        }))
-        expect(decide([...before, ...since], { random })).toEqual(decide(since, { random }))
-      }),
-    )
-  })
-
-  test('the remembered part of the history decides as the whole, and stays small', () => {
-    fc.assert(
-      fc.property(
-        histories,
-        unit,
-        fc.boolean(),
-        fc.integer({ min: 1, max: 60 }),
-        (crashes, random, wasProbe, maxRestarts) => {
-          const settings = { ...config, maxRestarts }
-          let remembered: readonly Crash[] = []
-          for (const crash of crashes) remembered = rememberCrash(remembered, crash, settings)
-          const more = { random, wasProbe, config: settings }
-          expect(decide(remembered, more)).toEqual(decide(crashes, more))
-          expect(remembered.length).toBeLessThanOrEqual(Math.max(maxRestarts, 41) + 1)
-        },
-      ),
-    )
-  })
-
-  test('a slot that dies at once whenever it is started is parked after maxRestarts crashes', () => {
-    fc.assert(
-      fc.property(fc.array(unit, { minLength: 8, maxLength: 8 }), (randoms) => {
-        let nowMs = 0
-        const crashes: Crash[] = []
-        const actions = randoms.map((random) => {
-          crashes.push(fruitless(nowMs))
-          const decision = decide(crashes, { random })
-          nowMs += decision.action === 'restart' ? decision.delayMs : 0
-          return decision.action
-        })
-        expect(actions).toEqual([...Array(7).fill('restart'), 'park'])
+      fc.property(someCrashes, someCrashes, unit, (before, [first, ...others], random) => {
+        if (first === undefined) return
+        const since = [{ ...first, healthyMs: config.healthyAfterMs }, ...others]
+        expect(decide([...before, ...since], random)).toEqual(decide(since, random))
       }),
     )
   })

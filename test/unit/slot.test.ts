@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { PoolError } from '#src/errors.js'
 import { Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { deferred } from '#src/util/deferred.js'
@@ -186,6 +187,28 @@ describe('a slot that a listener stops when it crashes', () => {
     expect(bench.heard('slot:parked')).toEqual([])
     expect(bench.slot.state).toBe('stopped')
     expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('a slot whose handler hangs in the same message every time', () => {
+  test('is parked, although each hang outlasts the time after which a healthy slot is forgiven', async () => {
+    const bench = await running()
+    for (let hang = 1; hang <= 9; hang++) {
+      const { ledger } = bench.threads.last
+      ledger.countFinished()
+      ledger.begin(0, 0, 0, 1, monotonicMs())
+      await vi.advanceTimersByTimeAsync(300_000)
+      expect(bench.slot.state).toBe('running')
+      bench.slot.endThread(new PoolError('KCP_HANDLER_HUNG', 'it hangs'))
+      await settle()
+      if (bench.slot.state === 'parked') break
+      while (bench.threads.all.length === hang) await vi.advanceTimersByTimeAsync(1_000)
+      bench.threads.last.boot()
+      await settle()
+    }
+    expect(bench.heard('slot:crashed')).toHaveLength(9)
+    expect(bench.heard('slot:parked')).toMatchObject([{ error: { code: 'KCP_HANDLER_HUNG' }, retryInMs: 60_000 }])
+    await stop(bench)
   })
 })
 

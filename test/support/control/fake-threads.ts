@@ -3,6 +3,7 @@ import type { RunOptions, Threads } from '#src/control/threads.js'
 import { ErrorCode, PoolError } from '#src/errors.js'
 import { Ledger } from '#src/protocol/ledger.js'
 import type { EffectiveConfig, ToThread } from '#src/protocol/messages.js'
+import { monotonicMs } from '#src/util/clock.js'
 import { type Deferred, deferred } from '#src/util/deferred.js'
 
 /** One incarnation whose life a test directs. It answers every request at once, unless told to be `silent`. */
@@ -43,7 +44,7 @@ export class FakeThread {
   }
 
   crash(error = new PoolError(ErrorCode.threadCrashed, 'the test lets it crash')): void {
-    this.#exit({ reason: 'crashed', error, atMs: 0 })
+    this.#exit({ reason: 'crashed', error, atMs: monotonicMs() })
   }
 
   send(message: ToThread): void {
@@ -59,12 +60,12 @@ export class FakeThread {
   }
 
   async stop(): Promise<ThreadExit> {
-    this.#exit({ reason: 'stopped', error: null, atMs: 0 })
+    this.#exit({ reason: 'stopped', error: null, atMs: monotonicMs() })
     return this.exited
   }
 
   end(error: PoolError): Promise<ThreadExit> {
-    this.#exit({ reason: 'ended', error, atMs: 0 })
+    this.#exit({ reason: 'ended', error, atMs: monotonicMs() })
     return this.exited
   }
 

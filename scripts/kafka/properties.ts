@@ -30,6 +30,7 @@ export const serverProperties = (
   const properties = {
     'process.roles': 'broker,controller',
     'node.id': node.id,
+    'broker.rack': `rack-${node.id}`,
     'controller.quorum.voters': all.map(({ id, controller }) => `${id}@${controller.advertised}`).join(','),
     listeners: [...listeners(node, 'bind'), `CONTROLLER://${node.controller.bind}`].join(','),
     'advertised.listeners': listeners(node, 'advertised').join(','),

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino'
 import { ErrorCode, PoolError } from '../errors.js'
 import type { Connection } from '../kafka/face.js'
+import { monotonicMs } from '../util/clock.js'
+import { Episode } from '../util/episode.js'
 import { backoffMs } from './backoff.js'
 import type { WakeUp } from './wake-up.js'
 
@@ -30,15 +32,19 @@ export const connectForEver = async (
   connection: Connection,
   { log, wakeUp, stopped }: ConnectOptions,
 ): Promise<boolean> => {
+  const away = new Episode()
   for (let failures = 1; !stopped(); failures++) {
     try {
       await connection.connect()
+      const afterMs = away.ended(monotonicMs())
+      if (afterMs !== null) log.info({ afterMs: Math.round(afterMs) }, 'Connected to Kafka at last')
       return !stopped()
     } catch (err) {
       if (stopped()) break
       if (err instanceof PoolError && HOPELESS.includes(err.code)) throw err
       const delayMs = backoffMs(failures, BACKOFF, Math.random())
-      log.warn({ err, failures, delayMs }, `Cannot connect to Kafka; trying again in ${delayMs} ms`)
+      const level = away.happened(monotonicMs()) === null ? 'debug' : 'warn'
+      log[level]({ err, failures, delayMs }, `Cannot connect to Kafka; trying again until it is there`)
       await wakeUp.wait(delayMs)
     }
   }

@@ -3,10 +3,11 @@ import { toErrorData } from '../protocol/error-data.js'
 import { groupBy } from '../util/group-by.js'
 import type { FetchContext } from './fetch-context.js'
 import { judgeFetchError } from './fetch-verdict.js'
-import { LeaderFinder } from './leader-finder.js'
+import { LeaderFinder, noAnswer } from './leader-finder.js'
 import { NodeLoop, type NodeLoopEvents, type RequestedPartition } from './node-loop.js'
 import { OffsetReset } from './offset-reset.js'
 import type { Partition } from './partition.js'
+import { Troubles } from './troubles.js'
 
 /** Keeps the buffers of all partitions filled: one {@link NodeLoop} for each broker node that leads one of them. */
 export class Fetcher implements NodeLoopEvents {
@@ -14,14 +15,16 @@ export class Fetcher implements NodeLoopEvents {
   readonly #loops = new Map<number, NodeLoop>()
   readonly #leaders: LeaderFinder
   readonly #reset: OffsetReset
+  readonly #replicaTroubles: Troubles
   #closed = false
 
   constructor(context: FetchContext) {
     this.#context = context
+    this.#replicaTroubles = new Troubles(context.log, context.now)
     this.#leaders = new LeaderFinder(context, (partition) => this.#route(partition))
     this.#reset = new OffsetReset(context, {
       done: (partition) => this.#wentOn(partition),
-      failed: (partition, reason) => this.#leaders.lost([partition], reason),
+      failed: (partition, reason) => this.#leaders.lost([partition], { reason }),
     })
   }
 
@@ -55,15 +58,23 @@ export class Fetcher implements NodeLoopEvents {
       // Dropped, paused, or moved to another offset while the request was under way.
       if (fetched === undefined || partition.fetching.halted || partition.fetching.offset !== offset) continue
       if (fetched.error === null) brought = this.#store(node, request, fetched) || brought
-      else if (this.#refused(partition, fetched.error) === 'denied') denied.push(partition)
+      else if (partition.node !== node)
+        continue // it is read from elsewhere by now
+      else if (this.#refused(node, partition, fetched.error) === 'denied') denied.push(partition)
     }
     for (const [topic, partitions] of groupBy(denied, ({ topic }) => topic)) this.#leaders.denied(topic, partitions)
     return brought
   }
 
   failed(node: number, requested: readonly RequestedPartition[], error: unknown): void {
-    const partitions = requested.map(({ partition }) => partition).filter(({ dropped }) => !dropped)
-    this.#leaders.lost(partitions, `node ${node}: ${toErrorData(error).message}`)
+    const reason = `node ${node}: ${toErrorData(error).message}`
+    const partitions = requested
+      .map(({ partition }) => partition)
+      .filter((partition) => partition.node === node && !partition.dropped)
+    const readsFollower = ({ fetching }: Partition) => fetching.replica.node === node
+    const fromLeader = partitions.filter((partition) => !readsFollower(partition))
+    this.#leaveReplica(node, partitions.filter(readsFollower), reason, false)
+    if (fromLeader.length > 0) this.#leaders.lost(fromLeader, noAnswer(reason))
   }
 
   #route({ node }: Partition): void {
@@ -87,7 +98,7 @@ export class Fetcher implements NodeLoopEvents {
     const { batch, undecodable, highWatermark, preferredReadReplica } = fetched
     const { consumer, now } = this.#context
     const brought = batch !== null && batch.nextOffset > fetching.offset
-    fetching.failures = 0
+    this.#leaders.works(partition)
     fetching.fresh = false
     if (brought) {
       partition.buffer.push(batch)
@@ -97,32 +108,42 @@ export class Fetcher implements NodeLoopEvents {
     partition.publishPosition(highWatermark)
     if (brought) this.#context.onFetched(partition)
     if (undecodable !== null) this.#halt(partition, undecodable)
-    if (preferredReadReplica >= 0 && preferredReadReplica !== node && consumer.rackId !== null) {
-      fetching.replica = preferredReadReplica
-      fetching.replicaUntilMs = now() + consumer.metadataMaxAge
-      this.#route(partition)
-    } else if (fetching.replica !== null && now() >= fetching.replicaUntilMs) {
-      // Ask the leader once more which replica is the best one now.
-      fetching.replica = null
-      this.#route(partition)
-    }
+    if (fetching.replica.node === node) this.#replicaTroubles.over(partition)
+    const preferred = consumer.rackId === null ? -1 : preferredReadReplica
+    if (fetching.replica.answered(node, preferred, now(), consumer.metadataMaxAge)) this.#route(partition)
     return brought
   }
 
-  #refused(partition: Partition, error: string): 'denied' | 'handled' {
-    const verdict = judgeFetchError(error, partition.fetching.replica !== null)
+  #refused(node: number, partition: Partition, error: string): 'denied' | 'handled' {
+    const fromReplica = partition.fetching.replica.node === node
+    const verdict = judgeFetchError(error, fromReplica)
     if (verdict === 'denied') return verdict
-    if (verdict === 'reset-offset') {
+    if (fromReplica) this.#leaveReplica(node, [partition], error, true)
+    else if (verdict === 'reset-offset') {
       partition.fetching.failures++
       this.#reset.begin(partition)
-    } else this.#leaders.lost([partition], error, verdict === 'look-up-loudly')
+    } else this.#leaders.lost([partition], { reason: error, loud: verdict === 'look-up-loudly' })
     return 'handled'
+  }
+
+  /** The leader itself is asked for these, for a while. Nothing is known to be wrong with it. */
+  #leaveReplica(node: number, partitions: readonly Partition[], reason: string, answered: boolean): void {
+    if (partitions.length === 0) return
+    const { now, consumer } = this.#context
+    let pauseMs = 0
+    for (const partition of partitions) {
+      pauseMs = partition.fetching.replica.failed(answered, now(), consumer.metadataMaxAge)
+      this.#route(partition)
+    }
+    const cause = `node ${node} cannot be read from, which the leaders prefer for rack "${consumer.rackId}"`
+    const message = `${cause} (${reason}): going on with the leaders of ${partitions.length} partition(s) for ${Math.round(pauseMs / 1000)} s`
+    this.#replicaTroubles.note(partitions, { cause, reason, message })
   }
 
   /** After an offset reset. The first one is followed at once; when the new offset is not there either, with pauses. */
   #wentOn(partition: Partition): void {
     if (partition.fetching.failures <= 1) this.#route(partition)
-    else this.#leaders.lost([partition], 'OFFSET_OUT_OF_RANGE after an offset reset')
+    else this.#leaders.lost([partition], { reason: 'OFFSET_OUT_OF_RANGE after an offset reset' })
   }
 
   #halt(partition: Partition, undecodable: Error): void {

@@ -3,14 +3,28 @@ import { groupBy } from '../util/group-by.js'
 import { backoffMs } from './backoff.js'
 import type { FetchContext } from './fetch-context.js'
 import type { Partition } from './partition.js'
+import { Troubles } from './troubles.js'
 import { WakeUp } from './wake-up.js'
 
 const BACKOFF = { initialDelayMs: 50, maxDelayMs: 2_000 }
 const BETWEEN_LOOKUPS_MS = 50
 /** ACLs do not change by themselves, and each try costs a line in somebody's log. */
 const DENIED_DELAY_MS = 30_000
+/** Failures in a row that are no part of ordinary life any more. */
 const LOUD_AT = 3
-const LOUD_AGAIN_EVERY = 30
+/** The trouble of a broker that does not answer, whatever it is that it does not answer. */
+const NO_ANSWER = 'no answer from the brokers'
+
+/** Why partitions could not be fetched. */
+export interface Loss {
+  readonly reason: string
+  /** What counts as the same trouble in the log. @default the reason */
+  readonly cause?: string
+  /** Worth a line although it is the first time. */
+  readonly loud?: boolean
+}
+
+export const noAnswer = (reason: string): Loss => ({ reason, cause: NO_ANSWER })
 
 /**
  * Finds out which node leads each partition whose leader is not known, with one metadata request for all of them.
@@ -20,6 +34,7 @@ export class LeaderFinder {
   readonly #context: FetchContext
   readonly #onFound: (partition: Partition) => void
   readonly #wakeUp = new WakeUp()
+  readonly #troubles: Troubles
   /** What main knew: good for the first partitions, too old for later ones. */
   #guess: readonly TopicMetadata[] | null
   #closed = false
@@ -28,6 +43,7 @@ export class LeaderFinder {
     this.#context = context
     this.#guess = context.knownTopics
     this.#onFound = onFound
+    this.#troubles = new Troubles(context.log, context.now)
   }
 
   async run(): Promise<void> {
@@ -60,23 +76,20 @@ export class LeaderFinder {
   }
 
   /** These could not be fetched: look their leaders up again after a pause that grows with the failures in a row. */
-  lost(partitions: readonly Partition[], reason: string, loud = false): void {
+  lost(partitions: readonly Partition[], { reason, cause = reason, loud = false }: Loss): void {
     const nowMs = this.#context.now()
     // The same jitter for all of them, so that one request can look them all up.
     const random = Math.random()
-    let worst = 0
     for (const { fetching } of partitions) {
       fetching.leader = null
-      fetching.replica = null
+      fetching.replica.forget()
       fetching.failures++
       fetching.dueMs = nowMs + backoffMs(fetching.failures, BACKOFF, random)
-      worst = Math.max(worst, fetching.failures)
     }
-    const level = loud || worst === LOUD_AT || worst % LOUD_AGAIN_EVERY === 0 ? 'warn' : 'debug'
-    this.#context.log[level](
-      { partitions: partitions.slice(0, 10).map(({ key }) => key), failures: worst, reason },
-      `Cannot fetch ${partitions.length} partition(s): ${reason}; looking up their leaders again`,
-    )
+    const worth = partitions.filter(({ fetching }) => loud || fetching.failures >= LOUD_AT)
+    const message = `Cannot fetch ${partitions.length} partition(s): ${reason}; looking up their leaders again`
+    if (worth.length > 0) this.#troubles.note(worth, { cause, reason, message })
+    else this.#context.log.debug({ partitions: partitions.slice(0, 10).map(({ key }) => key), reason }, message)
     this.#wakeUp.wake()
   }
 
@@ -84,15 +97,23 @@ export class LeaderFinder {
   denied(topic: string, partitions: readonly Partition[]): void {
     for (const { fetching } of partitions) {
       fetching.leader = null
-      fetching.replica = null
+      fetching.replica.forget()
+      fetching.failures++
       fetching.dueMs = this.#context.now() + DENIED_DELAY_MS
     }
-    this.#context.log.error(
-      { topic, partitions: partitions.map(({ partition }) => partition) },
+    const message =
       `Not allowed to read topic ${topic}: give this client the READ and DESCRIBE permissions; ` +
-        `trying again every ${DENIED_DELAY_MS / 1000} s`,
-    )
+      `trying again every ${DENIED_DELAY_MS / 1000} s`
+    const cause = `not allowed to read topic ${topic}`
+    this.#troubles.note(partitions, { cause, reason: 'TOPIC_AUTHORIZATION_FAILED', message, level: 'error' })
     this.#wakeUp.wake()
+  }
+
+  /** A partition was fetched without an error. */
+  works(partition: Partition): void {
+    if (partition.fetching.failures === 0) return
+    partition.fetching.failures = 0
+    this.#troubles.over(partition)
   }
 
   close(): void {
@@ -106,7 +127,7 @@ export class LeaderFinder {
     try {
       found = await this.#context.connection.topics([...byTopic.keys()])
     } catch (error) {
-      if (!this.#closed) this.lost(unknown, `no metadata (${(error as Error).message})`)
+      if (!this.#closed) this.lost(unknown, noAnswer(`no metadata (${(error as Error).message})`))
       return
     }
     for (const metadata of found) this.#apply(metadata, byTopic.get(metadata.topic) ?? [])
@@ -120,7 +141,7 @@ export class LeaderFinder {
     }
     this.#follow(metadata, unknown)
     const leaderless = unknown.filter(({ fetching }) => fetching.leader === null)
-    if (leaderless.length > 0) this.lost(leaderless, metadata.error ?? 'LEADER_NOT_AVAILABLE')
+    if (leaderless.length > 0) this.lost(leaderless, { reason: metadata.error ?? 'LEADER_NOT_AVAILABLE' })
   }
 
   /** Sends the partitions of this topic to their leaders, as far as it has any. */

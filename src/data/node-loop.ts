@@ -96,6 +96,8 @@ export class NodeLoop {
   async #fetch(requested: readonly RequestedPartition[], maxWaitMs: number): Promise<void> {
     const { connection, consumer, now } = this.#context
     const sentMs = now()
+    // One rack id for all: a partition that shall not be sent to a follower keeps the others here meanwhile.
+    const anyReplica = requested.every(({ partition }) => partition.fetching.replica.isWelcome(sentMs))
     let answer: readonly FetchedPartition[]
     try {
       answer = await connection.fetch(this.node, {
@@ -103,7 +105,7 @@ export class NodeLoop {
         minBytes: consumer.minBytes,
         maxBytes: consumer.maxBytes,
         readUncommitted: consumer.readUncommitted,
-        rackId: consumer.rackId,
+        rackId: anyReplica ? consumer.rackId : null,
         partitions: requested.map(({ partition: { topic, partition }, offset, maxBytes }) => ({
           topic,
           partition,

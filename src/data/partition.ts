@@ -1,6 +1,7 @@
 import type { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
 import { BatchBuffer } from './batch-buffer.js'
+import { ReadReplica } from './read-replica.js'
 
 /**
  * Where a partition stands with the dispatcher.
@@ -19,8 +20,7 @@ export interface Fetching {
   /** Node id of the leader; null while it has to be looked up. */
   leader: number | null
   /** Follower to read from instead (KIP-392). */
-  replica: number | null
-  replicaUntilMs: number
+  readonly replica: ReadReplica
   /** Failures in a row; an answer without an error sets it back. */
   failures: number
   /** Not to be tried before this moment. */
@@ -65,8 +65,7 @@ export class Partition {
     this.fetching = {
       offset: Number(offset),
       leader: null,
-      replica: null,
-      replicaUntilMs: 0,
+      replica: new ReadReplica(),
       failures: 0,
       dueMs: 0,
       resetting: false,
@@ -78,7 +77,7 @@ export class Partition {
 
   /** Node to fetch from; null while the leader is unknown. */
   get node(): number | null {
-    return this.fetching.leader === null ? null : (this.fetching.replica ?? this.fetching.leader)
+    return this.fetching.leader === null ? null : (this.fetching.replica.node ?? this.fetching.leader)
   }
 
   /** True as soon as main says so, even before this thread has looked. */

@@ -248,7 +248,7 @@ describe('a partition that cannot be read', () => {
     await until('it is said', () => bench.lines.some(({ level }) => level === 50))
     await turns(20)
     expect(bench.lines.filter(({ level }) => level === 50)).toMatchObject([
-      { topic: 't', partitions: [0, 1], msg: expect.stringContaining('READ') },
+      { partitions: ['t-0', 't-1'], msg: expect.stringMatching(/topic t: .*READ/) },
     ])
     expect(cluster.fetches.length).toBe(1)
   })
@@ -267,5 +267,45 @@ describe('with a rack id', () => {
     cluster.produce(0, 10)
     await until('the rest is fetched', () => bench.page.position(0) === 20n)
     expect(cluster.fetches.at(-1)?.node).toBe(1)
+  })
+
+  test.each([
+    ['cannot be reached', (cluster: FakeCluster) => void cluster.broken.set(5, Number.POSITIVE_INFINITY)],
+    [
+      'answers with an error',
+      (cluster: FakeCluster) => {
+        cluster.partition(0).followerError = 'OFFSET_OUT_OF_RANGE'
+      },
+    ],
+  ])('messages come from the leader while the replica that it prefers %s, which is said once and needs no look-up', async (_, fail) => {
+    const cluster = new FakeCluster(1)
+    cluster.partition(0).preferredReadReplica = 5
+    fail(cluster)
+    cluster.produce(0, 10)
+    const bench = start(cluster, { consumer: { rackId: 'here' } })
+    await until('it is fetched', () => bench.page.position(0) === 10n)
+    cluster.produce(0, 10)
+    await until('the rest is fetched', () => bench.page.position(0) === 20n)
+    expect(bench.drain(bench.get(0))).toEqual(range(0, 20))
+    expect(cluster.fetches.slice(0, 3).map(({ node }) => node)).toEqual([1, 5, 1])
+    expect(cluster.fetches.filter(({ node }) => node === 5).length).toBe(1)
+    expect(cluster.lookUps).toBe(1)
+    expect(bench.lines.filter(({ level }) => level >= 40)).toMatchObject([
+      { level: 40, msg: expect.stringMatching(/^node 5 cannot be read from.*going on with the leaders/) },
+    ])
+  })
+
+  test('a replica that failed is tried again after a while, and it is said when it can be read again', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.partition(0).preferredReadReplica = 5
+    cluster.broken.set(5, 1)
+    cluster.produce(0, 10)
+    const bench = start(cluster, { consumer: { rackId: 'here', metadataMaxAge: 50, maxWaitTimeInMs: 10 } })
+    await until('the leader is read from', () => bench.page.position(0) === 10n)
+    await until('the replica is read from', () => cluster.fetches.filter(({ node }) => node === 5).length > 1)
+    await until('it is said', () => bench.lines.some(({ level, msg }) => level === 30 && msg.startsWith('No longer')))
+    cluster.produce(0, 10)
+    await until('the rest is fetched', () => bench.page.position(0) === 20n)
+    expect(bench.drain(bench.get(0))).toEqual(range(0, 20))
   })
 })

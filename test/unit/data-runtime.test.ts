@@ -119,8 +119,8 @@ describe('a thread that fills a slot', () => {
 })
 
 describe('before it is ready, a thread', () => {
-  test('keeps trying to connect while no broker is there, and says so', async () => {
-    let failures = 2
+  test('keeps trying to connect while no broker is there, and says so once, and once when one is there', async () => {
+    let failures = 3
     const cluster = new FakeCluster(1)
     const connection: Connection = {
       ...cluster.connection(),
@@ -130,7 +130,8 @@ describe('before it is ready, a thread', () => {
     }
     const { main } = start(() => {}, { ports: { createConnection: () => connection } })
     await main.ready()
-    expect(main.of('log').filter(({ line }) => line.includes('nobody at 127.0.0.1:1')).length).toBe(2)
+    expect(main.of('log').filter(({ line }) => line.includes('nobody at 127.0.0.1:1')).length).toBe(1)
+    expect(main.of('log').filter(({ line }) => line.includes('Connected to Kafka at last')).length).toBe(1)
   })
 
   test.each(['KCP_MODULE_NOT_USABLE', 'KCP_KAFKAJS_MISMATCH'] as const)('gives up at once after %s', async (code) => {

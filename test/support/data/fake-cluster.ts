@@ -17,6 +17,8 @@ export interface FakePartition {
   /** Size of each message. */
   messageBytes: number
   preferredReadReplica: number
+  /** Error that a follower always answers with. */
+  followerError: string | null
   undecodable: Error | null
 }
 
@@ -45,6 +47,7 @@ export class FakeCluster {
       errors: [],
       messageBytes: 10_000,
       preferredReadReplica: -1,
+      followerError: null,
       undecodable: null,
     }))
   }
@@ -116,7 +119,7 @@ export class FakeCluster {
       const broken = this.broken.get(node) ?? 0
       if (broken > 0) this.broken.set(node, broken - 1)
       if (this.closed || broken > 0) throw new KafkaError('CONNECTION', -1, true, `no connection to node ${node}`)
-      const answer = request.partitions.map((wanted) => this.#answer(node, wanted))
+      const answer = request.partitions.map((wanted) => this.#answer(node, wanted, request.rackId))
       const due = answer.some(
         ({ batch, error, undecodable, preferredReadReplica }) =>
           [batch, error, undecodable].some((part) => part !== null) || preferredReadReplica !== -1,
@@ -138,7 +141,7 @@ export class FakeCluster {
     })
   }
 
-  #answer(node: number, wanted: FetchRequest['partitions'][number]): FetchedPartition {
+  #answer(node: number, wanted: FetchRequest['partitions'][number], rackId: string | null): FetchedPartition {
     const log = this.partition(wanted.partition)
     const { topic, partition, offset } = wanted
     const answer = (more: Partial<FetchedPartition>): FetchedPartition => ({
@@ -152,9 +155,9 @@ export class FakeCluster {
       undecodable: null,
       ...more,
     })
-    const planned = log.errors.shift()
-    if (planned !== undefined) return answer({ error: planned })
-    if (log.preferredReadReplica !== -1 && node === log.leader)
+    const planned = log.errors.shift() ?? (node === log.leader ? undefined : log.followerError)
+    if (planned != null) return answer({ error: planned })
+    if (log.preferredReadReplica !== -1 && node === log.leader && rackId !== null)
       return answer({ preferredReadReplica: log.preferredReadReplica })
     if (node !== log.leader && node !== log.preferredReadReplica) return answer({ error: 'NOT_LEADER_FOR_PARTITION' })
     if (offset < log.start || offset > log.end) return answer({ error: 'OFFSET_OUT_OF_RANGE' })

@@ -17,6 +17,7 @@ import { decodeAssignment } from './assignors/subscription.js'
 import { Coordinator } from './coordinator.js'
 import type { Group } from './group.js'
 import { joinRequest } from './join-request.js'
+import { lookAtKeptAssignment } from './kept-assignment.js'
 import { assignForGroup } from './leader.js'
 import {
   FENCED_FORGOTTEN_MS,
@@ -249,11 +250,20 @@ export class Seat {
     if (this.#state === 'rebalancing') await host.release()
     if (this.#ended || this.#draining) return
 
+    const seenBefore = group.generation
+    const outdated = this.#memberId === '' ? await this.#whyOutdated() : null
     const joined = await this.#sendJoin()
     this.#memberId = joined.memberId
     // Until the assignment is known, what the slot holds and commits is that of the old generation.
     const member = { ...this.membership, generation: joined.generation }
     const leader = joined.leaderId === joined.memberId
+    // A sibling that came back too may have made the group rebalance already.
+    const rebalanced = leader || (group.generation !== seenBefore && joined.generation > group.generation)
+    if (outdated !== null && !rebalanced) {
+      group.noteGeneration(joined.generation)
+      this.rejoin(outdated)
+      return
+    }
     const serial = this.#subscriptionSerial
 
     const assignments = leader ? await assignForGroup(joined, this.#options.topics) : []
@@ -284,6 +294,11 @@ export class Seat {
       log.error({ ...this.membership, foreign, topics: config.topics }, message)
     }
     return assignment.filter(({ topic }) => config.topics.includes(topic))
+  }
+
+  #whyOutdated(): Promise<string | null> {
+    const { config, topics, log } = this.#options
+    return lookAtKeptAssignment(config, this.#coordinator, topics, log)
   }
 
   async #sendJoin(): Promise<JoinResult> {

@@ -94,6 +94,21 @@ export interface Apis {
     readonly ask: { readonly groupId: string; readonly memberId: string; readonly groupInstanceId: string | null }
     readonly answer: Throttled & Coded & { readonly members?: readonly Coded[] }
   }
+  readonly DescribeGroups: {
+    readonly ask: { readonly groupIds: readonly string[] }
+    /** Decoded by our own code (describe-group.ts). */
+    readonly answer: Throttled & {
+      readonly groups: readonly (Coded & {
+        readonly state: string
+        readonly members: readonly {
+          readonly memberId: string
+          readonly groupInstanceId: string | null
+          readonly memberMetadata: Buffer
+          readonly memberAssignment: Buffer
+        }[]
+      })[]
+    }
+  }
   readonly OffsetCommit: {
     readonly ask: {
       readonly groupId: string

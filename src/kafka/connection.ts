@@ -2,11 +2,13 @@ import type { KafkaConfig } from '../config/resolved.js'
 import { type Address, formatAddress, parseAddress } from './address.js'
 import { refuseOldBroker, speaksStaticMembership } from './api-versions.js'
 import { type Codecs, loadCodecs } from './codecs.js'
+import { describeGroup } from './describe-group.js'
 import type {
   ClusterView,
   Connection,
   FetchedPartition,
   FetchRequest,
+  GroupDescription,
   JoinRequest,
   JoinResult,
   KafkaError,
@@ -121,6 +123,10 @@ class KafkaConnection implements Connection {
 
   async leaveGroup(node: number, member: Omit<Membership, 'generation'>): Promise<void> {
     return leaveGroup(await this.#nodes.to(node), member)
+  }
+
+  async describeGroup(node: number, groupId: string): Promise<GroupDescription> {
+    return describeGroup(await this.#nodes.to(node), groupId)
   }
 
   async commitOffsets(

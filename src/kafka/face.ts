@@ -103,6 +103,19 @@ export interface JoinResult {
   }[]
 }
 
+/** A group as its coordinator sees it. */
+export interface GroupDescription {
+  /** Kafka's name: `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead` (no such group). */
+  readonly state: string
+  /** What they said when they joined and what they were assigned; both are empty unless the group is stable. */
+  readonly members: readonly {
+    readonly memberId: string
+    readonly instanceId: string | null
+    readonly metadata: Buffer
+    readonly assignment: Buffer
+  }[]
+}
+
 /** One connection to a cluster under one client id. Every request rejects with a {@link KafkaError}. */
 export interface Connection {
   readonly clientId: string
@@ -131,6 +144,8 @@ export interface Connection {
   ): Promise<Buffer>
   heartbeat(node: number, member: Membership): Promise<void>
   leaveGroup(node: number, member: Omit<Membership, 'generation'>): Promise<void>
+  /** Rejects with `UNSUPPORTED_VERSION` before Kafka 2.4, whose answer names no instance ids. */
+  describeGroup(node: number, groupId: string): Promise<GroupDescription>
   /**
    * Resolves with the partitions that were refused and why (the request itself may succeed for the others). Rejects when
    * the node is not the group's coordinator.

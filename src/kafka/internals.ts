@@ -23,6 +23,15 @@ export interface KafkajsEncoder {
   writeArray(items: readonly (KafkajsEncoder | string | number)[]): this
 }
 
+/** Reads what {@link KafkajsEncoder} writes. Null arrays read as empty ones. */
+export interface KafkajsDecoder {
+  readInt16(): number
+  readInt32(): number
+  readString(): string | null
+  readBytes(): Buffer | null
+  readArray<T>(read: (decoder: KafkajsDecoder) => T): T[]
+}
+
 export interface KafkajsRequest {
   readonly apiKey: number
   readonly apiVersion: number
@@ -102,6 +111,7 @@ export interface Kafkajs {
     readonly prototype: { readonly pending: readonly unknown[]; scheduleCheckPendingRequests(): void }
   }
   readonly Encoder: new () => KafkajsEncoder
+  readonly Decoder: new (bytes: Buffer) => KafkajsDecoder
   readonly apiKeys: Readonly<Record<ApiName | 'SaslAuthenticate', number>>
   readonly requests: { readonly [K in ApiName]: RequestModule<Apis[K]['ask'], Apis[K]['answer']> }
   readonly errorCodes: readonly KafkajsErrorCode[]
@@ -117,6 +127,7 @@ export const loadInternals = (load: (path: string) => unknown): Kafkajs => {
     Connection: load('./src/network/connection') as Kafkajs['Connection'],
     RequestQueue: load('./src/network/requestQueue') as Kafkajs['RequestQueue'],
     Encoder: load('./src/protocol/encoder') as Kafkajs['Encoder'],
+    Decoder: load('./src/protocol/decoder') as Kafkajs['Decoder'],
     apiKeys: load('./src/protocol/requests/apiKeys') as Kafkajs['apiKeys'],
     requests,
     errorCodes,

@@ -6,7 +6,10 @@ import { type Kafkajs, loadInternals, requireKafkajs } from './internals.js'
 /** The one version whose internals this code was written and tested against. */
 export const KAFKAJS_VERSION = '2.2.4'
 
-/** The versions of each request that must be there; the highest ones carry the group instance id (KIP-345). */
+/**
+ * The versions of each request that must be there; the highest ones carry the group instance id (KIP-345). None where
+ * the request is put together by hand.
+ */
 const NEEDED_VERSIONS: Readonly<Record<ApiName, readonly number[]>> = {
   ApiVersions: [0, 1, 2],
   Metadata: [4, 5, 6],
@@ -15,6 +18,7 @@ const NEEDED_VERSIONS: Readonly<Record<ApiName, readonly number[]>> = {
   SyncGroup: [1, 2, 3],
   Heartbeat: [1, 2, 3],
   LeaveGroup: [1, 2, 3],
+  DescribeGroups: [],
   OffsetCommit: [3, 4, 5],
   OffsetFetch: [2, 3, 4],
   ListOffsets: [1, 2, 3],
@@ -27,6 +31,8 @@ const QUEUE_METHODS = ['scheduleCheckPendingRequests', 'rejectAll', 'waitForPend
 const ENCODER_METHODS = ['Int8', 'Int16', 'Int32', 'Int64', 'Boolean', 'String', 'Bytes', 'Array'].map(
   (type) => `write${type}`,
 )
+
+const DECODER_METHODS = ['Int16', 'Int32', 'String', 'Bytes', 'Array'].map((type) => `read${type}`)
 
 const missingMethods = (of: unknown, name: string, methods: readonly string[]): string[] => {
   const prototype = (of as { prototype?: Record<string, unknown> } | undefined)?.prototype
@@ -47,6 +53,7 @@ const missingMembers = (internals: Kafkajs): string[] => [
   ...missingMethods(internals.Connection, 'Connection', CONNECTION_METHODS),
   ...missingMethods(internals.RequestQueue, 'RequestQueue', QUEUE_METHODS),
   ...missingMethods(internals.Encoder, 'Encoder', ENCODER_METHODS),
+  ...missingMethods(internals.Decoder, 'Decoder', DECODER_METHODS),
   ...missingVersions(internals),
   ...(typeof internals.createLogger === 'function' ? [] : ['createLogger']),
   ...(Array.isArray(internals.errorCodes) ? [] : ['errorCodes']),

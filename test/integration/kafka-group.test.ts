@@ -118,6 +118,21 @@ it('a static member comes back under its instance id to the same generation, and
   await connection.leaveGroup(node, after.member)
 })
 
+it('a group is described with what its members said and got, and one that is not there as dead', async () => {
+  const connection = await connect()
+  const groupId = uniqueName('group')
+  const node = await coordinator(connection, groupId)
+  expect(await connection.describeGroup(node, groupId)).toEqual({ state: 'Dead', members: [] })
+  const { member } = await joinAlone(connection, node, groupId, { instanceId: 'instance-0', assignment: 'mine' })
+  const { memberId, instanceId } = member
+  const assignment = Buffer.from('mine')
+  expect(await connection.describeGroup(node, groupId)).toEqual({
+    state: 'Stable',
+    members: [{ memberId, instanceId, metadata, assignment }],
+  })
+  await connection.leaveGroup(node, member)
+})
+
 it('offsets that were never committed are -1, and come in the order asked for', async () => {
   const connection = await connect()
   const groupId = uniqueName('group')

@@ -29,6 +29,7 @@ export class FakeConnection implements Connection {
   committedOffsets: Connection['committedOffsets'] = unexpected('committedOffsets')
   listOffsets: Connection['listOffsets'] = unexpected('listOffsets')
   brokerConfig: Connection['brokerConfig'] = unexpected('brokerConfig')
+  describeGroup: Connection['describeGroup'] = async () => ({ state: 'Empty', members: [] })
   view: Connection['view'] = () => ({ brokers: [], topics: [] })
   fetch: Connection['fetch'] = unexpected('fetch')
 

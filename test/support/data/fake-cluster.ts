@@ -99,6 +99,7 @@ export class FakeCluster {
       syncGroup: unused,
       heartbeat: unused,
       leaveGroup: unused,
+      describeGroup: unused,
       commitOffsets: unused,
       committedOffsets: unused,
       brokerConfig: unused,

@@ -4,7 +4,7 @@ import { BrokerError } from './broker-error.js'
 import type { BrokerOptions } from './options.js'
 import type { Broker } from './start-broker.js'
 
-const USAGE = `Usage: node dist/scripts/broker.js [--nodes 1|3] [--version 4.1.0] [--port 9092]
+const USAGE = `Usage: node dist/scripts/broker.js [--nodes 1|3] [--version 4.3.0] [--port 9092]
 Runs a Kafka for development until Ctrl-C. Its data is gone afterwards.`
 
 const integer = (name: string, text: string): number => {

@@ -1,12 +1,12 @@
 import { BrokerError } from './broker-error.js'
 
-export const DEFAULT_VERSION = '4.1.0'
+export const DEFAULT_VERSION = '4.3.0'
 
 /** What a caller may ask of `startBroker`. */
 export interface BrokerOptions {
   /** One node or three, each broker and controller at once. @default 1 */
   readonly nodes?: 1 | 3
-  /** Kafka's release. @default the environment variable `KAFKA_VERSION`, else `4.1.0` */
+  /** Kafka's release. @default the environment variable `KAFKA_VERSION`, else `4.3.0` */
   readonly version?: string
   /** Port of the first node; the others take the next ones. @default a free one */
   readonly port?: number

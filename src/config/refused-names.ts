@@ -36,7 +36,11 @@ const refusedEverywhere: ReadonlyMap<string, string> = new Map([
   ),
   ...because('there is no call that it could limit. See requestTimeout, drainTimeoutMs', 'default.api.timeout.ms'),
   ...because('it belongs to the consumer group protocol of KIP-848. Use assignors', 'group.remote.assignor'),
-  ...because('the pool is not a share consumer', 'share.acknowledgement.mode'),
+  ...because('the pool is not a share consumer', 'share.acknowledgement.mode', 'share.acquire.mode'),
+  ...because(
+    'values are taken as they stand. A configuration in JavaScript can read them from process.env or a file',
+    'config.providers',
+  ),
   ...because('every address that the name resolves to is left to Node', 'client.dns.lookup'),
   ...because(SOCKETS, 'receive.buffer.bytes', 'send.buffer.bytes', 'connections.max.idle.ms'),
   ...because('connectionTimeout is one constant time', 'socket.connection.setup.timeout.max.ms'),

@@ -5,7 +5,7 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Addresses of the broker that all integration tests share; none when there is no Kafka on this machine. */
     brokers: string[]
-    /** Kafka's release, such as `4.1.0`. */
+    /** Kafka's release, such as `4.3.0`. */
     version: string
     /** Where Kafka's command-line tools are. */
     kafkaTools: ToolSource

@@ -72,8 +72,8 @@ test('containers talk to each other by name and to clients on a loopback port', 
     'inter.broker.listener.name': 'INTERNAL',
     'controller.quorum.voters': '1@kafka-x-1:19093',
   })
-  const args = createArguments('kafka-x-1', 'kafka-x', 9001, 'apache/kafka:4.1.0', { A: 'b' }).join(' ')
-  expect(args).toContain('--publish 127.0.0.1:9001:9001 --env A=b --entrypoint /bin/sh apache/kafka:4.1.0 -c')
+  const args = createArguments('kafka-x-1', 'kafka-x', 9001, 'apache/kafka:4.3.0', { A: 'b' }).join(' ')
+  expect(args).toContain('--publish 127.0.0.1:9001:9001 --env A=b --entrypoint /bin/sh apache/kafka:4.3.0 -c')
 })
 
 test('free ports are different, free and below the range of outgoing connections', async () => {

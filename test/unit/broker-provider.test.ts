@@ -63,9 +63,9 @@ test.each([
 test('the version comes from the option, else from KAFKA_VERSION, else it is the newest known', () => {
   expect(brokerSettings({ version: '3.8.0' }, { KAFKA_VERSION: '3.9.1' }).version).toBe('3.8.0')
   expect(brokerSettings({}, { KAFKA_VERSION: '3.9.1' }).version).toBe('3.9.1')
-  expect(brokerSettings({}, { KAFKA_VERSION: '' }).version).toBe('4.1.0')
+  expect(brokerSettings({}, { KAFKA_VERSION: '' }).version).toBe('4.3.0')
 })
 
-test.each(['latest', '4.1', '../../etc', '4.1.0; rm'])('refuses the version %j', (version) => {
+test.each(['latest', '4.1', '../../etc', '4.3.0; rm'])('refuses the version %j', (version) => {
   expect(() => brokerSettings({ version }, {})).toThrow(`got "${version}"`)
 })

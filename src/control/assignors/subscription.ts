@@ -12,7 +12,7 @@ import { WireReader, WireWriter } from './wire.js'
  *   Assignment:   version, [topic, [partition]], userData
  */
 
-/** What we write: the newest version of both layouts, that of Java 3.5 to 4.1. Older Java, librdkafka and KafkaJS read it. */
+/** What we write: the newest version of both layouts, that of Java 3.5 to 4.3. Older Java, librdkafka and KafkaJS read it. */
 const VERSION = 3
 
 /** What a member tells the leader when it joins. */

@@ -5,6 +5,7 @@ import { startBroker } from './kafka/start-broker.js'
 
 export { BrokerError } from './kafka/broker-error.js'
 export type { BrokerOptions } from './kafka/options.js'
+export type { BrokerSecurity, SecuredListener } from './kafka/security.js'
 export { type Broker, startBroker } from './kafka/start-broker.js'
 export { type KafkaTool, runTool, type ToolSource } from './kafka/tools.js'
 

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { BrokerError } from './broker-error.js'
-import type { Cluster } from './cluster.js'
+import { type Cluster, securedAddresses } from './cluster.js'
 import { Keeper } from './keeper.js'
 import type { BrokerSettings } from './options.js'
 import { freePorts } from './ports.js'
-import { type NodeAddresses, serverProperties } from './properties.js'
+import { type ListenerAddress, type NodeAddresses, serverProperties } from './properties.js'
+import { scramArguments } from './security.js'
 import type { ToolSource } from './tools.js'
 
 /*
@@ -14,7 +15,7 @@ import type { ToolSource } from './tools.js'
  */
 const ENTRY = [
   'printf "%s" "$SERVER_PROPERTIES" > /tmp/server.properties',
-  '/opt/kafka/bin/kafka-storage.sh format --ignore-formatted -t "$CLUSTER_ID" -c /tmp/server.properties',
+  '/opt/kafka/bin/kafka-storage.sh format --ignore-formatted -t "$CLUSTER_ID" -c /tmp/server.properties "$@"',
   'exec /opt/kafka/bin/kafka-server-start.sh /tmp/server.properties',
 ].join(' && ')
 
@@ -26,31 +27,45 @@ const docker = (args: readonly string[]): Promise<string> =>
     })
   })
 
-/** Addresses of a node in a container: clients come through a published loopback port, the others by its name. */
-export const containerAddresses = (id: number, container: string, port: number): NodeAddresses => ({
+const published = (port: number): ListenerAddress => ({ bind: `:${port}`, advertised: `127.0.0.1:${port}` })
+
+/** Addresses of a node in a container: clients come through published loopback ports, the others by its name. */
+export const containerAddresses = (
+  id: number,
+  container: string,
+  port: number,
+  securedPorts: Readonly<Record<string, number>>,
+): NodeAddresses => ({
   id,
-  client: { bind: `:${port}`, advertised: `127.0.0.1:${port}` },
+  client: published(port),
+  secured: Object.fromEntries(Object.entries(securedPorts).map(([name, of]) => [name, published(of)])),
   internal: { bind: ':19092', advertised: `${container}:19092` },
   controller: { bind: ':19093', advertised: `${container}:19093` },
 })
 
+interface Container {
+  readonly name: string
+  readonly network: string
+  readonly ports: readonly number[]
+  readonly image: string
+  readonly environment: Readonly<Record<string, string>>
+  /** More arguments for Kafka's storage tool. */
+  readonly format: readonly string[]
+}
+
 /** Arguments of `docker create` for one node. */
-export const createArguments = (
-  container: string,
-  network: string,
-  port: number,
-  image: string,
-  environment: Readonly<Record<string, string>>,
-): string[] => [
+export const createArguments = ({ name, network, ports, image, environment, format }: Container): string[] => [
   'create',
-  ...['--name', container, '--network', network, '--publish', `127.0.0.1:${port}:${port}`],
-  ...Object.entries(environment).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
-  ...['--entrypoint', '/bin/sh', image, '-c', ENTRY],
+  ...['--name', name, '--network', network],
+  ...ports.flatMap((port) => ['--publish', `127.0.0.1:${port}:${port}`]),
+  ...Object.entries(environment).flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
+  ...['--entrypoint', '/bin/sh', image, '-c', ENTRY, 'sh', ...format],
 ]
 
 /** Nodes that are containers of the official image. */
 export class DockerCluster implements Cluster {
   readonly brokers: readonly string[]
+  readonly secured: Cluster['secured']
   readonly version: string
   readonly tools: ToolSource
   readonly #keeper: Keeper
@@ -61,6 +76,7 @@ export class DockerCluster implements Cluster {
     this.version = version
     this.#name = name
     this.brokers = nodes.map(({ client }) => client.advertised)
+    this.secured = securedAddresses(nodes)
     this.tools = { kind: 'docker', container: `${name}-1`, bootstrap: `${name}-1:19092` }
   }
 
@@ -68,9 +84,16 @@ export class DockerCluster implements Cluster {
   static async open(settings: BrokerSettings): Promise<DockerCluster> {
     const name = `kafka-${randomBytes(4).toString('hex')}`
     const image = `apache/kafka:${settings.version}`
-    const free = await freePorts(settings.nodes)
-    const ports = free.map((port, index) => (settings.port === undefined ? port : settings.port + index))
-    const nodes = ports.map((port, index) => containerAddresses(index + 1, `${name}-${index + 1}`, port))
+    const listeners = Object.keys(settings.security.listeners)
+    const free = await freePorts((1 + listeners.length) * settings.nodes)
+    const ports = Array.from({ length: settings.nodes }, (_, index) => {
+      const [client = 0, ...secured] = free.splice(0, 1 + listeners.length)
+      return [settings.port === undefined ? client : settings.port + index, ...secured]
+    })
+    const nodes = ports.map(([client = 0, ...secured], index) => {
+      const byListener = Object.fromEntries(listeners.map((listener, n) => [listener, secured[n] ?? 0]))
+      return containerAddresses(index + 1, `${name}-${index + 1}`, client, byListener)
+    })
     const keeper = await Keeper.start()
     const cluster = new DockerCluster(keeper, settings.version, name, nodes)
     try {
@@ -89,7 +112,8 @@ export class DockerCluster implements Cluster {
           KAFKA_HEAP_OPTS: '-Xmx512m -XX:+UseSerialGC',
           SERVER_PROPERTIES: serverProperties(node, nodes, '/tmp/kafka-data', settings),
         }
-        await docker(createArguments(`${name}-${node.id}`, name, ports[index] ?? 0, image, environment))
+        const container = { name: `${name}-${node.id}`, network: name, ports: ports[index] ?? [], image, environment }
+        await docker(createArguments({ ...container, format: scramArguments(settings.security) }))
       }
       return cluster
     } catch (error) {

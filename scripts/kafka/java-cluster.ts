@@ -2,27 +2,32 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BrokerError } from './broker-error.js'
-import type { Cluster } from './cluster.js'
+import { type Cluster, securedAddresses } from './cluster.js'
 import { type JavaRuntime, serverArguments, toolArguments } from './java.js'
 import { Keeper, type Kept } from './keeper.js'
 import type { BrokerSettings } from './options.js'
 import { freePorts } from './ports.js'
-import { type NodeAddresses, serverProperties } from './properties.js'
+import { type ListenerAddress, type NodeAddresses, serverProperties } from './properties.js'
+import { scramArguments } from './security.js'
 import type { ToolSource } from './tools.js'
 
 /** A cluster id as Kafka writes it. The first character is a letter, because tools take a dash for an option. */
 const newClusterId = (): string => `K${randomBytes(16).toString('base64url').slice(1)}`
 
 const loopback = async (settings: BrokerSettings): Promise<NodeAddresses[]> => {
-  const free = await freePorts(2 * settings.nodes)
+  const names = Object.keys(settings.security.listeners)
+  const free = await freePorts((2 + names.length) * settings.nodes)
+  const on = (port: number | undefined): ListenerAddress => {
+    const address = `127.0.0.1:${port}`
+    return { bind: address, advertised: address }
+  }
   return Array.from({ length: settings.nodes }, (_, index) => {
-    const port = settings.port === undefined ? free[index] : settings.port + index
-    const client = `127.0.0.1:${port}`
-    const controller = `127.0.0.1:${free[settings.nodes + index]}`
+    const client = free.shift()
     return {
       id: index + 1,
-      client: { bind: client, advertised: client },
-      controller: { bind: controller, advertised: controller },
+      client: on(settings.port === undefined ? client : settings.port + index),
+      secured: Object.fromEntries(names.map((name) => [name, on(free.shift())])),
+      controller: on(free.shift()),
     }
   })
 }
@@ -30,6 +35,7 @@ const loopback = async (settings: BrokerSettings): Promise<NodeAddresses[]> => {
 /** Nodes that are java processes on this machine, bound to 127.0.0.1. */
 export class JavaCluster implements Cluster {
   readonly brokers: readonly string[]
+  readonly secured: Cluster['secured']
   readonly version: string
   readonly tools: ToolSource
   readonly #java: JavaRuntime
@@ -41,6 +47,7 @@ export class JavaCluster implements Cluster {
     this.version = version
     this.#keeper = keeper
     this.brokers = nodes.map(({ client }) => client.advertised)
+    this.secured = securedAddresses(nodes)
     this.tools = { kind: 'java', java, bootstrap: this.brokers.join(',') }
   }
 
@@ -94,7 +101,7 @@ export class JavaCluster implements Cluster {
     const { folder, properties, log } = this.#paths(node.id)
     await mkdir(folder)
     await writeFile(properties, serverProperties(node, all, join(folder, 'data'), settings))
-    const format = ['format', '-t', clusterId, '-c', properties]
+    const format = ['format', '-t', clusterId, '-c', properties, ...scramArguments(settings.security)]
     const args = toolArguments(this.#java, 'kafka.tools.StorageTool', format)
     const formatting = await this.#keeper.spawn(`format-${node.id}`, this.#java.command, args, log)
     const how = await formatting.exited

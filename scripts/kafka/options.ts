@@ -1,4 +1,5 @@
 import { BrokerError } from './broker-error.js'
+import { type BrokerSecurity, NO_SECURITY } from './security.js'
 
 export const DEFAULT_VERSION = '4.3.0'
 
@@ -16,6 +17,8 @@ export interface BrokerOptions {
   readonly minSessionTimeoutMs?: number
   /** More lines for every node's server.properties; they win over everything else. */
   readonly properties?: Readonly<Record<string, string | number | boolean>>
+  /** Listeners with TLS and SASL, beside the plain one. @default none */
+  readonly security?: BrokerSecurity
   /** How long the nodes may take to answer. @default 90000 */
   readonly startTimeoutMs?: number
   /** Hears of slow steps, such as a download. @default a line on stderr */
@@ -43,6 +46,7 @@ export const brokerSettings = (options: BrokerOptions, env: NodeJS.ProcessEnv): 
     rebalanceDelayMs: options.rebalanceDelayMs ?? 0,
     minSessionTimeoutMs: options.minSessionTimeoutMs ?? 1000,
     properties: options.properties ?? {},
+    security: options.security ?? NO_SECURITY,
     startTimeoutMs: options.startTimeoutMs ?? 90_000,
     log: options.log ?? toStderr,
   }

@@ -1,17 +1,26 @@
 import type { BrokerSettings } from './options.js'
+import { securityProperties } from './security.js'
+
+export interface ListenerAddress {
+  readonly bind: string
+  readonly advertised: string
+}
 
 /** Where one node listens. `id` is Kafka's `node.id`; nodes are numbered from 1. */
 export interface NodeAddresses {
   readonly id: number
-  /** Listeners by name: where the socket is bound and what other machines are told. */
-  readonly client: { readonly bind: string; readonly advertised: string }
+  /** The plain listener of clients: where the socket is bound and what other machines are told. */
+  readonly client: ListenerAddress
+  /** Secured listeners by name. */
+  readonly secured: Readonly<Record<string, ListenerAddress>>
   /** Only where nodes do not reach each other by the address that clients use. */
-  readonly internal?: { readonly bind: string; readonly advertised: string }
-  readonly controller: { readonly bind: string; readonly advertised: string }
+  readonly internal?: ListenerAddress
+  readonly controller: ListenerAddress
 }
 
 const listeners = (node: NodeAddresses, side: 'bind' | 'advertised'): string[] => [
   `PLAINTEXT://${node.client[side]}`,
+  ...Object.entries(node.secured).map(([name, address]) => `${name}://${address[side]}`),
   ...(node.internal === undefined ? [] : [`INTERNAL://${node.internal[side]}`]),
 ]
 
@@ -23,10 +32,11 @@ export const serverProperties = (
   node: NodeAddresses,
   all: readonly NodeAddresses[],
   logDir: string,
-  settings: Pick<BrokerSettings, 'rebalanceDelayMs' | 'minSessionTimeoutMs' | 'properties'>,
+  settings: Pick<BrokerSettings, 'rebalanceDelayMs' | 'minSessionTimeoutMs' | 'properties' | 'security'>,
 ): string => {
   const replicas = Math.min(3, all.length)
   const inSync = Math.min(2, replicas)
+  const protocols = Object.entries(settings.security.listeners).map(([name, { protocol }]) => `${name}:${protocol}`)
   const properties = {
     'process.roles': 'broker,controller',
     'node.id': node.id,
@@ -36,7 +46,10 @@ export const serverProperties = (
     'advertised.listeners': listeners(node, 'advertised').join(','),
     'inter.broker.listener.name': node.internal === undefined ? 'PLAINTEXT' : 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'listener.security.protocol.map': [
+      ...['CONTROLLER:PLAINTEXT', 'INTERNAL:PLAINTEXT', 'PLAINTEXT:PLAINTEXT'],
+      ...protocols,
+    ].join(','),
     'log.dirs': logDir,
     // A broker that was killed is taken back as soon as its old session is over: 3 s instead of 9.
     'broker.heartbeat.interval.ms': 500,
@@ -54,6 +67,7 @@ export const serverProperties = (
     'group.min.session.timeout.ms': settings.minSessionTimeoutMs,
     'log.retention.ms': -1,
     'log.cleaner.dedupe.buffer.size': 8 * 1024 * 1024,
+    ...securityProperties(settings.security),
     ...settings.properties,
   }
   return Object.entries(properties)

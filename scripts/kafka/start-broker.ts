@@ -13,6 +13,8 @@ import { type KafkaTool, runTool, type ToolSource } from './tools.js'
 /** A running Kafka. Nodes are named by Kafka's `node.id`, from 1; `brokers[node - 1]` is the node's address. */
 export interface Broker {
   readonly brokers: string[]
+  /** The same for each listener of {@link BrokerOptions.security}, by its name; none for an external broker. */
+  readonly secured: Readonly<Record<string, readonly string[]>>
   /** Kafka's release, or `unknown` for a broker from `KAFKA_BROKERS` when `KAFKA_VERSION` does not say it. */
   readonly version: string
   /** True for a broker from `KAFKA_BROKERS`: it is not stopped at the end, and the methods for nodes reject. */
@@ -63,6 +65,7 @@ const ourBroker = (cluster: Cluster, settings: BrokerSettings): Broker => {
   }
   return {
     brokers: [...cluster.brokers],
+    secured: cluster.secured,
     version: cluster.version,
     external: false,
     tools: cluster.tools,
@@ -94,6 +97,7 @@ const externalBroker = (brokers: readonly string[], tools: ToolSource): Broker =
     Promise.reject(new BrokerError('The broker from KAFKA_BROKERS is not ours to kill, pause or restart.'))
   return {
     brokers: [...brokers],
+    secured: {},
     version: process.env.KAFKA_VERSION || 'unknown',
     external: true,
     tools,

@@ -1,6 +1,7 @@
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { onTestFinished } from 'vitest'
 import { type Broker, type BrokerOptions, startBroker } from '#scripts/broker.js'
+import { closeAfterFile } from './clients.js'
 import { makeTopic, uniqueName } from './topics.js'
 import type { TestClients } from './traffic.js'
 
@@ -13,10 +14,10 @@ export interface PrivateBroker extends Broker {
 
 const NEVER = 1_000_000
 
-/** Started for the test that calls it, and stopped after it. Not where `KAFKA_BROKERS` names somebody else's broker. */
-export const startPrivateBroker = async (options: BrokerOptions): Promise<PrivateBroker> => {
+/** @param atEnd is given what closes the broker and its clients; later ones are to be called first */
+const open = async (options: BrokerOptions, atEnd: (close: () => Promise<unknown>) => void): Promise<PrivateBroker> => {
   const broker = await startBroker(options)
-  onTestFinished(() => broker.stop(), 30_000)
+  atEnd(() => broker.stop())
   const kafka = new Kafka({
     clientId: 'test',
     brokers: broker.brokers,
@@ -30,9 +31,7 @@ export const startPrivateBroker = async (options: BrokerOptions): Promise<Privat
     metadataMaxAge: 1_000,
     retry: { retries: 20, initialRetryTime: 50, maxRetryTime: 500 },
   })
-  onTestFinished(async () => {
-    await Promise.all([producer.disconnect(), admin.disconnect()])
-  })
+  atEnd(() => Promise.all([producer.disconnect(), admin.disconnect()]))
   await Promise.all([admin.connect(), producer.connect()])
   return {
     ...broker,
@@ -44,3 +43,10 @@ export const startPrivateBroker = async (options: BrokerOptions): Promise<Privat
     },
   }
 }
+
+/** Started for the test that calls it, and stopped after it. Not where `KAFKA_BROKERS` names somebody else's broker. */
+export const startPrivateBroker = (options: BrokerOptions): Promise<PrivateBroker> =>
+  open(options, (close) => onTestFinished(async () => void (await close()), 30_000))
+
+/** The same for all tests of a file: to be called in `beforeAll`. */
+export const startFileBroker = (options: BrokerOptions): Promise<PrivateBroker> => open(options, closeAfterFile)

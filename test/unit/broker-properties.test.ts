@@ -11,6 +11,7 @@ const loopback = (id: number): NodeAddresses => {
   return {
     id,
     client: { bind: client, advertised: client },
+    secured: {},
     controller: { bind: controller, advertised: controller },
   }
 }
@@ -64,7 +65,7 @@ test('options reach the file, and given properties win over everything', () => {
 })
 
 test('containers talk to each other by name and to clients on a loopback port', () => {
-  const node = containerAddresses(1, 'kafka-x-1', 9001)
+  const node = containerAddresses(1, 'kafka-x-1', 9001, {})
   const properties = parsed(serverProperties(node, [node], '/data', settings))
   expect(properties).toMatchObject({
     listeners: 'PLAINTEXT://:9001,INTERNAL://:19092,CONTROLLER://:19093',
@@ -72,7 +73,9 @@ test('containers talk to each other by name and to clients on a loopback port', 
     'inter.broker.listener.name': 'INTERNAL',
     'controller.quorum.voters': '1@kafka-x-1:19093',
   })
-  const args = createArguments('kafka-x-1', 'kafka-x', 9001, 'apache/kafka:4.3.0', { A: 'b' }).join(' ')
+  const image = 'apache/kafka:4.3.0'
+  const container = { name: 'kafka-x-1', network: 'kafka-x', ports: [9001], image, environment: { A: 'b' }, format: [] }
+  const args = createArguments(container).join(' ')
   expect(args).toContain('--publish 127.0.0.1:9001:9001 --env A=b --entrypoint /bin/sh apache/kafka:4.3.0 -c')
 })
 

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../config/resolved.js'
 import type { Connection, TopicPartition } from '../kafka/face.js'
+import { monotonicMs } from '../util/clock.js'
+import { Episode } from '../util/episode.js'
 import { WakeableSleep } from '../util/wakeable-sleep.js'
 import type { Coordinator } from './coordinator.js'
-import type { Handout, Holdings } from './holdings.js'
+import { type Handout, type Holdings, partitionKey } from './holdings.js'
 import { retryDelayMs } from './membership.js'
 import { committedOffsets, startPositions } from './positions.js'
 
@@ -14,6 +16,9 @@ export interface TakerOptions {
   readonly shared: Coordinator
   readonly log: Logger
 }
+
+/** So many look-ups may fail before it is said: a topic that is between two leaders has one again in no time. */
+const QUIET_FAILURES = 3
 
 /** A part of an assignment that is in the books now. */
 export interface Taken {
@@ -31,6 +36,7 @@ export interface Taken {
 export class AssignmentTaker {
   readonly #options: TakerOptions
   readonly #sleep = new WakeableSleep()
+  readonly #waiting = new Episode()
   #turn = 0
 
   constructor(options: TakerOptions) {
@@ -57,17 +63,33 @@ export class AssignmentTaker {
         const taken = await this.#look(partitions, isCurrent)
         if (taken === null) return
         if (taken.complete || taken.added.length > 0) onTaken(taken)
-        if (taken.complete) return
-        reason = 'some partitions have no leader'
+        if (taken.complete) {
+          this.#found()
+          return
+        }
+        reason = new Error('the partitions have no leader')
       } catch (error) {
         if (!isCurrent()) return
         reason = error
       }
-      const { log, config } = this.#options
-      const message = 'cannot look up all the offsets to start from; trying again'
-      log[failures < 3 ? 'debug' : 'warn']({ err: reason, groupId: config.consumer.groupId }, message)
+      if (failures >= QUIET_FAILURES) this.#wait(partitions, reason)
       await this.#sleep.for(retryDelayMs(failures))
     }
+  }
+
+  #wait(partitions: readonly TopicPartition[], reason: unknown): void {
+    const { log, config, holdings } = this.#options
+    if (this.#waiting.happened(monotonicMs()) === null) return
+    const waitsFor = partitions.filter((partition) => !holdings.has(partition)).map(partitionKey)
+    const message =
+      'cannot look up where to start in these partitions, so they are not consumed; asking again and again'
+    log.warn({ err: reason, groupId: config.consumer.groupId, waitsFor }, message)
+  }
+
+  #found(): void {
+    const afterMs = this.#waiting.ended(monotonicMs())
+    const { log, config } = this.#options
+    if (afterMs !== null) log.info({ groupId: config.consumer.groupId, afterMs }, 'all starts are known now')
   }
 
   async #look(partitions: readonly TopicPartition[], isCurrent: () => boolean): Promise<Taken | null> {

@@ -15,6 +15,7 @@ import type { InFlightMessage } from './events.js'
 import type { Group } from './group.js'
 import { Holdings, reached } from './holdings.js'
 import { Incarnations } from './incarnations.js'
+import { COMMIT_WAIT_MS, releaseTimes } from './release-times.js'
 import type { RestartLimiter } from './restart-limiter.js'
 import type { Crash } from './restarts.js'
 import { Seat, type SeatHost } from './seat.js'
@@ -25,10 +26,6 @@ import type { SlotState, SlotStatus } from './status.js'
 import type { Thread, ThreadExit } from './thread.js'
 import type { Threads } from './threads.js'
 
-/** How long a rebalance with an eager protocol waits for a busy handler before the seat joins without it. */
-const RELEASE_WAIT_MS = 3_000
-/** How long a commit may hold up a rebalance or a stop. */
-const COMMIT_WAIT_MS = 700
 /** How long a thread may take to close its connection and return, before it is ended. */
 const GOODBYE_MS = 350
 
@@ -239,9 +236,10 @@ export class Slot implements SeatHost {
   async release(): Promise<void> {
     this.#assignment.cancel()
     this.#incarnations.raise(Control.pause)
-    const quiet = await this.#incarnations.quiesce(Math.min(RELEASE_WAIT_MS, this.config.consumer.sessionTimeout / 3))
+    const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
+    const quiet = await this.#incarnations.quiesce(quiesceMs)
     if (!quiet) this.#log.info({ inFlight: this.#inFlight() }, 'rebalancing while handlers are in flight')
-    await within(this.commit(), COMMIT_WAIT_MS)
+    await within(this.commit(), commitMs)
   }
 
   assigned(partitions: readonly TopicPartition[], generation: number): void {

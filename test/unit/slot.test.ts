@@ -108,6 +108,20 @@ describe('a slot', () => {
   })
 })
 
+describe('a slot in a rebalance', () => {
+  test('does not wait for a busy handler until the rebalance is over without it', async () => {
+    const consumer = { heartbeatInterval: 500, rebalanceTimeout: 2_000 }
+    const bench = await running({ config: slotConfig({ consumer }) })
+    bench.threads.last.silent = true // a handler is in flight
+    let released = false
+    void bench.slot.release().then(() => {
+      released = true
+    })
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(released).toBe(true)
+  })
+})
+
 describe('a parked slot', () => {
   const restart = {
     delayMs: 1_000,

@@ -1,8 +1,12 @@
 import type { Logger } from 'pino'
 import { KafkaCode } from '../kafka/error-codes.js'
 import { KafkaError, type Membership, type TopicPartitionOffset } from '../kafka/face.js'
+import { monotonicMs } from '../util/clock.js'
+import { WakeableSleep } from '../util/wakeable-sleep.js'
+import { within } from '../util/within.js'
 import type { Coordinator } from './coordinator.js'
 import type { Holdings } from './holdings.js'
+import { retryDelayMs } from './membership.js'
 
 /** Refusals that say something about the membership: the next heartbeat will tell the seat the same, with authority. */
 const ABOUT_MEMBERSHIP: readonly number[] = [
@@ -11,6 +15,10 @@ const ABOUT_MEMBERSHIP: readonly number[] = [
   KafkaCode.fencedInstanceId,
   KafkaCode.rebalanceInProgress,
 ]
+
+/** Whether the same commit may be accepted later. */
+const mayHelp = (error: unknown): boolean =>
+  error instanceof KafkaError && (error.retriable || ABOUT_MEMBERSHIP.includes(error.code))
 
 export interface CommitsOptions {
   readonly holdings: Holdings
@@ -31,6 +39,9 @@ export class Commits {
   readonly #options: CommitsOptions
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
+  /** What the last commit left over may yet be stored. */
+  #mayHelp = true
+  readonly #sleep = new WakeableSleep()
 
   constructor(options: CommitsOptions) {
     this.#options = options
@@ -51,11 +62,29 @@ export class Commits {
     return this.#next
   }
 
+  /**
+   * The last commit: tries again and again until everything is stored, nothing can help any more (the membership is over,
+   * the broker has refused for good), or the deadline has come (monotonic). Never rejects.
+   */
+  async last(deadlineMs: number): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      await within(this.now(), deadlineMs - monotonicMs())
+      const leftMs = deadlineMs - monotonicMs()
+      if (leftMs <= 0 || !this.#mayHelp || !this.#isDue) return
+      await this.#sleep.for(Math.min(retryDelayMs(failures), leftMs))
+    }
+  }
+
+  get #isDue(): boolean {
+    const { holdings, membership } = this.#options
+    return membership().generation >= 0 && holdings.uncommitted().length > 0
+  }
+
   async #commit(): Promise<void> {
     const { holdings, shared, membership, log, onCommitted } = this.#options
     const member = membership()
     const offsets = holdings.uncommitted()
-    if (member.generation < 0 || offsets.length === 0) return
+    if (!this.#isDue) return
     try {
       const refused = await shared.askPersistently((connection, node) =>
         connection.commitOffsets(node, member, offsets),
@@ -65,8 +94,10 @@ export class Commits {
       for (const offset of stored) holdings.markCommitted(offset)
       if (stored.length > 0) onCommitted(stored, member.generation)
       const first = refused[0]
+      this.#mayHelp = refused.some(({ error }) => mayHelp(error))
       if (first !== undefined) this.#refused(first.error, refused.length)
     } catch (error) {
+      this.#mayHelp = mayHelp(error)
       this.#refused(error, offsets.length)
       log.debug({ err: error, ...member }, 'commit failed')
     }

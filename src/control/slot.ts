@@ -207,7 +207,7 @@ export class Slot implements SeatHost {
     this.seat.drain()
     this.#incarnations.raise(Control.stop)
     const drained = await this.#incarnations.quiesce(deadlineMs - monotonicMs())
-    await within(this.commit(), COMMIT_WAIT_MS)
+    await this.#commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
     return drained
   }
 

@@ -162,3 +162,31 @@ test.skipIf(inject('externalBroker'))(
     expect(await timed(second.pool.stop())).toBeLessThan(500 + BEYOND_MS)
   },
 )
+
+test.skipIf(inject('externalBroker'))(
+  'stop commits what is finished to a coordinator that is away and comes back before drainTimeoutMs is over',
+  async () => {
+    const broker = await startPrivateBroker({})
+    const topic = await broker.createTopic(2)
+    const record = newRecord()
+    await broker.clients.producer.send({ topic, messages: [0, 1].map((partition) => ({ partition, value: 'plain' })) })
+    const { pool, groupId, heard } = await startPool({
+      topics: [topic],
+      handler: record.handler,
+      workers: 2,
+      drainTimeoutMs: 60_000,
+      commitIntervalMs: 600_000,
+      kafka: { brokers: broker.brokers },
+      consumer: { sessionTimeout: 45_000 },
+    })
+    await until(() => pool.status().totals.finished === 2, { what: 'both messages' })
+    await broker.kill(1)
+    const stopping = pool.stop()
+    await broker.restart(1)
+    await stopping
+    expect(heard('pool:stopped')).toMatchObject([{ drained: true }])
+    const [answer] = await broker.clients.admin.fetchOffsets({ groupId, topics: [topic] })
+    expect(answer?.partitions.map(({ offset }) => offset)).toEqual(['1', '1'])
+  },
+  120_000,
+)

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { Commits } from '#src/control/commits.js'
 import { Coordinator } from '#src/control/coordinator.js'
 import { Holdings } from '#src/control/holdings.js'
-import type { KafkaError, Membership, TopicPartition, TopicPartitionOffset } from '#src/kafka/face.js'
+import { KafkaError, type Membership, type TopicPartition, type TopicPartitionOffset } from '#src/kafka/face.js'
+import { monotonicMs } from '#src/util/clock.js'
 import { FakeConnection, kafkaError } from '../support/control/fake-connection.js'
 
 type Refused = TopicPartition & { readonly error: KafkaError }
@@ -86,5 +87,36 @@ describe('commits', () => {
     await commits.now()
     expect(told.committed).toEqual([5n])
     expect(holdings.uncommitted().map(({ partition }) => partition)).toEqual([0])
+  })
+})
+
+describe('the last commit', () => {
+  const soon = () => monotonicMs() + 2_000
+
+  test('is tried again until everything is stored', async () => {
+    const { commits, answers, holdings } = world()
+    answers.push(() => Promise.reject(new KafkaError('COORDINATOR_LOAD_IN_PROGRESS', 14, true, 'later')))
+    answers.push(() => Promise.reject(kafkaError(27)))
+    answers.push(() => Promise.reject(new KafkaError('CONNECTION', -1, true, 'refused')))
+    answers.push(() => Promise.reject(new KafkaError('CONNECTION', -1, true, 'refused'))) // and once persistently
+    await commits.last(soon())
+    expect(holdings.uncommitted()).toEqual([])
+  })
+
+  test('is not tried again when the broker has refused it for good', async () => {
+    const { commits, answers, sent } = world()
+    answers.push(async () => [
+      { topic: 'orders', partition: 0, error: new KafkaError('REFUSED', 29, false, 'refused') },
+    ])
+    await commits.last(soon())
+    expect(sent).toHaveLength(1)
+  })
+
+  test('is over when its time is, although nobody answers', async () => {
+    const { commits, answers } = world()
+    answers.push(() => new Promise(() => {}))
+    const deadlineMs = monotonicMs() + 100
+    await commits.last(deadlineMs)
+    expect(monotonicMs()).toBeGreaterThanOrEqual(deadlineMs - 5)
   })
 })

@@ -333,6 +333,21 @@ describe('the watch over a slot', () => {
 })
 
 describe('a slot that drains', () => {
+  test('uses the time that it has for the last commit, until the coordinator is back', async () => {
+    const bench = await running()
+    const handed = bench.threads.last.requests.at(-1)
+    if (handed?.type !== 'assign') throw new Error('nothing was handed')
+    Page.from(handed.page).finish(0, 7)
+    const store = bench.shared.commitOffsets
+    bench.shared.commitOffsets = () => Promise.reject(unanswered())
+    const drained = bench.slot.drain(monotonicMs() + 10_000)
+    await vi.advanceTimersByTimeAsync(5_000)
+    bench.shared.commitOffsets = store
+    await vi.advanceTimersByTimeAsync(1_500)
+    expect(bench.commits).toMatchObject([[{ partition: 0, offset: 7n }]])
+    expect(await drained).toBe(true)
+  })
+
   test('does not say that it has drained when its thread died with a message in flight', async () => {
     const bench = await running()
     const { last } = bench.threads

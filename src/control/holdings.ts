@@ -114,11 +114,14 @@ export class Holdings {
 /** The lowest offset of a partition that is not finished. */
 export const reached = (holding: Holding): bigint => holding.page.toCommit(holding.index)
 
-/** Messages that wait in a partition: null until it was fetched for the first time. */
+/**
+ * Messages that wait in a partition: null until it was fetched for the first time. What an open transaction has written
+ * waits for its end, not for us.
+ */
 export const lagOf = (holding: Holding): bigint | null => {
-  const highWatermark = holding.page.highWatermark(holding.index)
-  if (highWatermark < 0n) return null
-  const lag = highWatermark - reached(holding)
+  const end = holding.page.end(holding.index)
+  if (end < 0n) return null
+  const lag = end - reached(holding)
   return lag < 0n ? 0n : lag
 }
 

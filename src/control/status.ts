@@ -15,7 +15,10 @@ export interface PartitionStatus {
   readonly finishedUpTo: string
   /** The next offset to fetch. */
   readonly position: string
-  /** Messages that wait; null until the partition was fetched for the first time. */
+  /**
+   * Messages that wait: up to the high watermark, or up to the first open transaction unless `readUncommitted` is set.
+   * Null until the partition was fetched for the first time.
+   */
   readonly lag: string | null
   /** Why the partition stands still, or null. */
   readonly paused: PausedAt | null

@@ -95,7 +95,7 @@ export class Fetcher implements NodeLoopEvents {
 
   #store(node: number, { partition, maxBytes }: RequestedPartition, fetched: FetchedPartition): boolean {
     const { fetching } = partition
-    const { batch, undecodable, highWatermark, preferredReadReplica } = fetched
+    const { batch, undecodable, end, preferredReadReplica } = fetched
     const { consumer, now } = this.#context
     const brought = batch !== null && batch.nextOffset > fetching.offset
     this.#leaders.works(partition)
@@ -105,7 +105,7 @@ export class Fetcher implements NodeLoopEvents {
       fetching.offset = batch.nextOffset
       fetching.expansion = Math.max(1, batch.bytes / maxBytes)
     }
-    partition.publishPosition(highWatermark)
+    partition.publishPosition(end)
     if (brought) this.#context.onFetched(partition)
     if (undecodable !== null) this.#halt(partition, undecodable)
     if (fetching.replica.node === node) this.#replicaTroubles.over(partition)

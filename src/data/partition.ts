@@ -99,8 +99,8 @@ export class Partition {
     this.publishPosition()
   }
 
-  /** Publishes the next offset to fetch and, if it is known, the high watermark. */
-  publishPosition(highWatermark = Number(this.#page.highWatermark(this.#index))): void {
-    this.#page.fetched(this.#index, this.fetching.offset, highWatermark)
+  /** Publishes the next offset to fetch and, if it is known, where what may be read ends. */
+  publishPosition(end = Number(this.#page.end(this.#index))): void {
+    this.#page.fetched(this.#index, this.fetching.offset, end)
   }
 }

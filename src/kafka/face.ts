@@ -190,7 +190,8 @@ export interface FetchRequest {
 export interface FetchedPartition extends TopicPartition {
   /** Kafka's error name, or null. */
   readonly error: string | null
-  readonly highWatermark: number
+  /** Where what may be read ends: the high watermark, or the last stable offset when only what is committed is read. */
+  readonly end: number
   readonly logStartOffset: number
   /** Node to fetch from instead (KIP-392), or -1. */
   readonly preferredReadReplica: number

@@ -62,6 +62,10 @@ const NOTHING = { batch: null, undecodable: null }
 const ownBytes = (records: Buffer, answerBytes: number): Buffer =>
   records.length * 2 < answerBytes ? Buffer.from(records) : records
 
+/** Behind the last stable offset nothing is sent to those who read what is committed. */
+const endOf = ({ highWatermark, lastStableOffset }: PartitionAnswer, readUncommitted: boolean): number =>
+  readUncommitted || lastStableOffset < 0 ? highWatermark : lastStableOffset
+
 const decodePartition = async (
   answer: PartitionAnswer,
   answerBytes: number,
@@ -69,7 +73,7 @@ const decodePartition = async (
   { readUncommitted }: FetchRequest,
   codecs: Codecs,
 ): Promise<FetchedPartition> => {
-  const { topic, partition, errorCode, highWatermark, logStartOffset, preferredReadReplica, records, aborted } = answer
+  const { topic, partition, errorCode, logStartOffset, preferredReadReplica, records, aborted } = answer
   const decoded =
     wanted === undefined || errorCode !== 0 || records.length === 0
       ? NOTHING
@@ -82,7 +86,15 @@ const decodePartition = async (
           codecs,
         })
   const error = errorName(errorCode)
-  return { topic, partition, error, highWatermark, logStartOffset, preferredReadReplica, ...decoded }
+  return {
+    topic,
+    partition,
+    error,
+    end: endOf(answer, readUncommitted),
+    logStartOffset,
+    preferredReadReplica,
+    ...decoded,
+  }
 }
 
 /**

@@ -7,6 +7,8 @@ export interface PartitionAnswer {
   readonly partition: number
   readonly errorCode: number
   readonly highWatermark: number
+  /** Where the first open transaction begins; a broker may leave it at -1 when uncommitted records were asked for. */
+  readonly lastStableOffset: number
   /** -1 before version 5. */
   readonly logStartOffset: number
   readonly aborted: readonly AbortedTransaction[]
@@ -75,12 +77,13 @@ export const decodeFetchResponse = (raw: Buffer, version: number): FetchAnswer =
     const partition = reader.int32()
     const code = reader.int16()
     const highWatermark = reader.offset()
-    reader.offset() // last stable offset
+    const lastStableOffset = reader.offset()
     const logStartOffset = version >= 5 ? reader.offset() : -1
     const aborted = reader.array(() => ({ producerId: reader.int64(), firstOffset: reader.offset() }))
     const preferredReadReplica = version >= 11 ? reader.int32() : -1
     const records = reader.take(reader.int32())
-    return { topic, partition, errorCode: code, highWatermark, logStartOffset, aborted, preferredReadReplica, records }
+    const offsets = { highWatermark, lastStableOffset, logStartOffset }
+    return { topic, partition, errorCode: code, ...offsets, aborted, preferredReadReplica, records }
   }
   const topics = reader.array(() => {
     const topic = reader.take(reader.int16()).toString()

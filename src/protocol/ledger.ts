@@ -8,7 +8,7 @@ import { monotonicMs, ticksBetween, toTicks } from '../util/clock.js'
  *   control, lease        ──── Ledger ────►        read before every message
  *   read at any time      ◄─── Ledger ─────        counters, handlers in flight
  *   revoked flags         ──── Page ──────►        read when the control word says so
- *   commits, lag          ◄─── Page ──────         offset to commit, position, high watermark
+ *   commits, lag          ◄─── Page ──────         offset to commit, position, end
  *
  * A Ledger belongs to one incarnation and dies with it, so a thread that would not die can never write into the memory
  * of its successor. A Page holds the partitions that one assignment added; a partition that is kept over a rebalance
@@ -167,7 +167,7 @@ export class Ledger {
 
 const TO_COMMIT = 0
 const POSITION = 1
-const HIGH_WATERMARK = 2
+const END = 2
 const PAGE_OFFSETS = 3
 
 /** Shared memory of the partitions that one assignment added. A partition's place on it is its `index`. */
@@ -191,7 +191,7 @@ export class Page {
     startOffsets.forEach((offset, index) => {
       page.#offsets[index * PAGE_OFFSETS + TO_COMMIT] = offset
       page.#offsets[index * PAGE_OFFSETS + POSITION] = offset
-      page.#offsets[index * PAGE_OFFSETS + HIGH_WATERMARK] = -1n
+      page.#offsets[index * PAGE_OFFSETS + END] = -1n
     })
     return page
   }
@@ -215,15 +215,15 @@ export class Page {
     return Atomics.load(this.#offsets, index * PAGE_OFFSETS + POSITION)
   }
 
-  /** The partition's high watermark when it was last fetched; -1 before the first fetch. */
-  highWatermark(index: number): bigint {
-    return Atomics.load(this.#offsets, index * PAGE_OFFSETS + HIGH_WATERMARK)
+  /** Where what may be read of the partition ended when it was last fetched; -1 before the first fetch. */
+  end(index: number): bigint {
+    return Atomics.load(this.#offsets, index * PAGE_OFFSETS + END)
   }
 
   /** Thread: a fetch answered. */
-  fetched(index: number, position: number, highWatermark: number): void {
+  fetched(index: number, position: number, end: number): void {
     Atomics.store(this.#offsets, index * PAGE_OFFSETS + POSITION, BigInt(position))
-    Atomics.store(this.#offsets, index * PAGE_OFFSETS + HIGH_WATERMARK, BigInt(highWatermark))
+    Atomics.store(this.#offsets, index * PAGE_OFFSETS + END, BigInt(end))
   }
 
   /** Main: the partition is no longer the slot's; what is in flight on it will not count. Then raise `Control.revoked`. */

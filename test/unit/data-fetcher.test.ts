@@ -30,7 +30,7 @@ describe('the fetcher', () => {
     for (const index of range(0, 3)) {
       expect(bench.drain(bench.get(index))).toEqual(range(0, 250))
       expect(cluster.fetchesOf(index).every(({ node }) => node === index % 2)).toBe(true)
-      expect(bench.page.highWatermark(index)).toBe(250n)
+      expect(bench.page.end(index)).toBe(250n)
     }
     expect(cluster.lookUps).toBe(1)
   })
@@ -119,7 +119,7 @@ describe('the fetcher', () => {
       topic: 't',
       partition: 0,
       error: null,
-      highWatermark: 10,
+      end: 10,
       logStartOffset: 0,
       preferredReadReplica: -1,
       batch: batch('t', 0, range(0, 20)),

@@ -74,6 +74,7 @@ describe('the answer to a Fetch', () => {
           const item = flat[index]
           expect(ours).toMatchObject({ topic: item.topic, partition: item.partition, errorCode: item.errorCode })
           expect(String(ours.highWatermark)).toBe(item.highWatermark)
+          expect(String(ours.lastStableOffset)).toBe(item.lastStableOffset)
           expect(String(ours.logStartOffset)).toBe(item.lastStartOffset ?? '-1')
           expect(ours.preferredReadReplica).toBe(item.preferredReadReplica ?? -1)
           expect(ours.aborted.map((a) => `${a.producerId} ${a.firstOffset}`)).toEqual(

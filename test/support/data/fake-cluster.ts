@@ -149,7 +149,7 @@ export class FakeCluster {
       topic,
       partition,
       error: null,
-      highWatermark: log.end,
+      end: log.end,
       logStartOffset: log.start,
       preferredReadReplica: -1,
       batch: null,

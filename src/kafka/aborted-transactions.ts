@@ -1,4 +1,4 @@
-import { ByteReader } from './byte-reader.js'
+import { type Collected, readRecords } from './read-records.js'
 import type { RecordBatch } from './record-batch.js'
 
 export interface AbortedTransaction {
@@ -9,15 +9,21 @@ export interface AbortedTransaction {
 
 const ABORT_MARKER = 0
 
-/** The type of a control batch: its one record has version (int16) and type (int16) as its key. */
+/**
+ * The type of a control batch: its one record, unless the log cleaner has removed it, has version (int16) and type
+ * (int16) as its key.
+ *
+ * @throws RangeError when it does not say: what comes after it would be hidden or shown by chance
+ */
 const isAbortMarker = (batch: RecordBatch): boolean => {
-  const record = new ByteReader(batch.records, 0)
-  record.skipVarint() // length
-  record.at++ // attributes
-  record.skipVarint() // timestamp delta
-  record.skipVarint() // offset delta
-  const key = record.nullableBytes()
-  return key !== null && key.length >= 4 && key.readInt16BE(2) === ABORT_MARKER
+  if (batch.count === 0) return false
+  const { baseOffset, records: bytes } = batch
+  const found: Collected = { messages: [], offsets: [] }
+  const frame = { topic: '', partition: 0, bytes, baseOffset, baseTimestamp: 0n, appendTimestamp: null }
+  readRecords(frame, batch, 0, found)
+  const key = found.messages[0]?.key
+  if (key === null || key === undefined || key.length < 4) throw new RangeError('a control record without a type')
+  return key.readInt16BE(2) === ABORT_MARKER
 }
 
 /**
@@ -34,7 +40,11 @@ export class AbortedTransactions {
     this.#ahead = transactions.toSorted((a, b) => b.firstOffset - a.firstOffset)
   }
 
-  /** True when the records of `batch` must not be shown. */
+  /**
+   * True when the records of `batch` must not be shown.
+   *
+   * @throws RangeError when it ends a transaction and cannot be read
+   */
   hides(batch: RecordBatch): boolean {
     this.#begin(batch.lastOffset)
     if (this.#open.size === 0 || !batch.isTransactional || !this.#open.has(batch.producerId)) return false

@@ -1,3 +1,7 @@
+const LONGEST_VARINT = 10
+
+const overLong = (at: number): RangeError => new RangeError(`a number that does not end before byte ${at}`)
+
 /** Reads the variable-length numbers of Kafka's record format (protobuf's zig-zag varints) from a buffer. */
 export class ByteReader {
   readonly bytes: Buffer
@@ -9,13 +13,17 @@ export class ByteReader {
     this.at = at
   }
 
-  /** A zig-zag varint of up to 32 bits. A longer one (corrupt data) yields NaN, which fails every check of a length. */
+  /**
+   * A zig-zag varint of up to 32 bits.
+   *
+   * @throws RangeError when it is longer: never a number of which nobody knows what it means
+   */
   varint(): number {
     const bytes = this.bytes
     let byte = bytes[this.at++] as number
     let raw = byte & 0x7f
     for (let shift = 7; byte > 0x7f; shift += 7) {
-      if (shift > 28) return Number.NaN
+      if (shift > 28) throw overLong(this.at)
       byte = bytes[this.at++] as number
       raw |= (byte & 0x7f) << shift
     }
@@ -33,9 +41,14 @@ export class ByteReader {
     return BigInt.asIntN(64, (raw >> 1n) ^ -(raw & 1n))
   }
 
-  /** Passes over a varint without decoding it. */
+  /**
+   * Passes over a varint without decoding it.
+   *
+   * @throws RangeError when it is longer than 64 bits
+   */
   skipVarint(): void {
-    while ((this.bytes[this.at++] as number) > 0x7f);
+    const longest = this.at + LONGEST_VARINT
+    while ((this.bytes[this.at++] as number) > 0x7f) if (this.at === longest) throw overLong(this.at)
   }
 
   /** Passes over bytes with their length in front. */

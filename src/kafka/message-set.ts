@@ -102,6 +102,8 @@ export interface MessageSetOptions {
   readonly partition: number
   /** Messages below this offset are passed over. */
   readonly from: number
+  /** What came last before it: all offsets are above this one. */
+  readonly after: number
   readonly codecs: Codecs
   readonly maxDecompressedBytes: number
 }
@@ -110,10 +112,14 @@ const readInner = async (wrapper: Entry, options: MessageSetOptions): Promise<{ 
   const codec = wrapper.attributes & CODEC_MASK
   const decompress = options.codecs.get(codec)
   if (decompress === undefined) throw codecMissing({ ...options, offset: wrapper.offset }, codec)
-  if (wrapper.value === null) return { entries: [], bytes: 0 }
+  if (wrapper.value === null) throw new RangeError('a compressed message without a value')
   const set = await decompress(wrapper.value, options.maxDecompressedBytes)
   const inner: Entry[] = []
   for (let at = 0; at < set.length; at = inner.at(-1)?.end ?? set.length) inner.push(readEntry(set, at))
+  if (inner.length === 0) throw new RangeError('a compressed message with nothing in it')
+  if (inner.some(({ attributes }) => (attributes & CODEC_MASK) !== 0)) {
+    throw new RangeError('a compressed message within a compressed one')
+  }
   const shift = wrapper.magic === 1 ? wrapper.offset - (inner.at(-1)?.offset ?? 0) : 0
   const appendTime = (wrapper.attributes & LOG_APPEND_TIME) !== 0
   const entries = inner.map((entry) => ({
@@ -122,6 +128,15 @@ const readInner = async (wrapper: Entry, options: MessageSetOptions): Promise<{ 
     timestamp: appendTime ? wrapper.timestamp : entry.timestamp,
   }))
   return { entries, bytes: set.length }
+}
+
+const checkOffsets = (entries: readonly Entry[], after: number, lastOffset: number): void => {
+  let before = after
+  for (const { offset } of entries) {
+    if (offset <= before || offset > lastOffset)
+      throw new RangeError(`a message at offset ${offset}, where none can be`)
+    before = offset
+  }
 }
 
 /**
@@ -139,6 +154,7 @@ export const readMessageSetEntry = async (
   const outer = readEntry(bytes, at)
   const isWrapper = (outer.attributes & CODEC_MASK) !== 0
   const found = isWrapper ? await readInner(outer, options) : { entries: [outer], bytes: outer.end - at }
+  checkOffsets(found.entries, options.after, outer.offset)
   for (const { offset, timestamp, attributes, key, value } of found.entries) {
     if (offset < options.from) continue
     into.messages.push(

@@ -10,40 +10,55 @@ export interface Collected {
 
 const malformed = (what: string, at: number): RangeError => new RangeError(`${what} at byte ${at} of the records`)
 
-/** Where the field behind a length ends; a negative length stands for null and takes no bytes. */
-const passField = (reader: ByteReader, end: number, what: string): void => {
+/** Passes over a field and returns its length; a negative one stands for null and takes no bytes. */
+const passField = (reader: ByteReader, end: number, what: string): number => {
   const length = reader.varint()
   if (length > 0) reader.at += length
-  // Written so that NaN, which an over-long varint yields, fails too.
-  if (!(reader.at <= end)) throw malformed(`a ${what} of ${length} bytes runs over the end of its record`, reader.at)
+  if (reader.at > end) throw malformed(`a ${what} of ${length} bytes runs over the end of its record`, reader.at)
+  return length
 }
 
 const checkHeaders = (reader: ByteReader, end: number): void => {
-  for (let left = reader.varint(); left > 0; left--) {
-    passField(reader, end, 'header name')
+  const count = reader.varint()
+  if (count < 0) throw malformed(`${count} headers`, reader.at)
+  for (let left = count; left > 0; left--) {
+    // As in Java's client.
+    if (passField(reader, end, 'header name') < 0) throw malformed('a header without a name', reader.at)
     passField(reader, end, 'header value')
   }
 }
 
 /**
  * Makes a message of every record of a batch from offset `from` on. Every length in the records is checked here, so
- * that a message, which decodes itself when it is read, cannot fail in a handler.
+ * that a message, which decodes itself when it is read, cannot fail in a handler; and every offset, so that what is
+ * committed behind a message is behind that message alone.
  *
- * @param count how many records the batch's header announces
+ * @param announced what the batch's header says of its records
  * @throws RangeError when the records are malformed; some messages may have been collected then
  */
-export const readRecords = (frame: RecordFrame, count: number, from: number, into: Collected): void => {
+export const readRecords = (
+  frame: RecordFrame,
+  announced: { readonly count: number; readonly lastOffsetDelta: number },
+  from: number,
+  into: Collected,
+): void => {
   const { bytes, baseOffset } = frame
+  const { count, lastOffsetDelta } = announced
   const { messages, offsets } = into
   const reader = new ByteReader(bytes, 0)
+  let before = -1
   for (let index = 0; index < count; index++) {
     const length = reader.varint()
     const start = reader.at
     const end = start + length
-    if (!(length > 0 && end <= bytes.length)) throw malformed(`a record of ${length} bytes`, start)
+    if (length <= 0 || end > bytes.length) throw malformed(`a record of ${length} bytes`, start)
     reader.at = start + 1 // behind the attributes
     reader.skipVarint() // timestamp delta
     const offsetDelta = reader.varint()
+    if (offsetDelta <= before || offsetDelta > lastOffsetDelta) {
+      throw malformed(`offset ${baseOffset + offsetDelta}, which cannot stand`, start)
+    }
+    before = offsetDelta
     passField(reader, end, 'key')
     passField(reader, end, 'value')
     // Most records have no headers: one zero byte.
@@ -55,4 +70,5 @@ export const readRecords = (frame: RecordFrame, count: number, from: number, int
     messages.push(new LazyMessage(frame, start, offsetDelta))
     offsets.push(offset)
   }
+  if (reader.at !== bytes.length) throw malformed('more than the records that are announced', reader.at)
 }

@@ -1,3 +1,4 @@
+import { crc32c } from './crc32c.js'
 import { readInt64 } from './int64.js'
 
 /*
@@ -48,6 +49,20 @@ export class RecordBatch {
     this.baseOffset = readInt64(bytes, at)
   }
 
+  /**
+   * Before anything in it is believed: damage must not pass for a batch that shows nothing.
+   *
+   * @throws RangeError when it cannot be what a producer wrote, or makes no sense
+   */
+  check(): void {
+    const bytes = this.#bytes.subarray(this.#at + ATTRIBUTES_AT, this.#end)
+    if (crc32c(bytes) !== this.#bytes.readUInt32BE(this.#at + CRC_AT)) throw new RangeError('its checksum is wrong')
+    const { count, lastOffset, lastOffsetDelta } = this
+    if (count < 0) throw new RangeError(`it announces ${count} records`)
+    if (lastOffsetDelta < 0 || !Number.isSafeInteger(lastOffset))
+      throw new RangeError(`it ends at offset ${lastOffset}`)
+  }
+
   /** Number of the codec in Kafka's attributes; 0 for none. */
   get codec(): number {
     return this.#attributes & CODEC_MASK
@@ -63,7 +78,11 @@ export class RecordBatch {
 
   /** The log cleaner keeps it when it removes the last records of a batch. */
   get lastOffset(): number {
-    return this.baseOffset + this.#bytes.readInt32BE(this.#at + LAST_OFFSET_DELTA_AT)
+    return this.baseOffset + this.lastOffsetDelta
+  }
+
+  get lastOffsetDelta(): number {
+    return this.#bytes.readInt32BE(this.#at + LAST_OFFSET_DELTA_AT)
   }
 
   get baseTimestamp(): bigint {
@@ -81,15 +100,6 @@ export class RecordBatch {
 
   get count(): number {
     return this.#bytes.readInt32BE(this.#at + COUNT_AT)
-  }
-
-  /** CRC-32C that the producer wrote, of {@link checkedBytes}. */
-  get crc(): number {
-    return this.#bytes.readUInt32BE(this.#at + CRC_AT)
-  }
-
-  get checkedBytes(): Buffer {
-    return this.#bytes.subarray(this.#at + ATTRIBUTES_AT, this.#end)
   }
 
   /** The records, compressed if {@link codec} is not 0. */

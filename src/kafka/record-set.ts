@@ -1,6 +1,5 @@
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.js'
 import type { Codecs } from './codecs.js'
-import { crc32c } from './crc32c.js'
 import type { MessageBatch } from './face.js'
 import { readInt64 } from './int64.js'
 import { readMessageSetEntry } from './message-set.js'
@@ -41,6 +40,8 @@ class RecordSetDecoder {
   readonly #aborted: AbortedTransactions
   readonly #collected: Collected = { messages: [], offsets: [] }
   #nextOffset: number
+  /** Of the entry that was read last. */
+  #lastOffset = -1
   #bytes = 0
 
   constructor(options: RecordSetOptions) {
@@ -77,6 +78,7 @@ class RecordSetDecoder {
   }
 
   #advance({ lastOffset, bytes }: Progress): void {
+    this.#lastOffset = lastOffset
     this.#nextOffset = Math.max(this.#nextOffset, lastOffset + 1)
     this.#bytes += bytes
   }
@@ -85,14 +87,18 @@ class RecordSetDecoder {
     if (end < at + MAGIC_AT + 1) throw new RangeError(`an entry of ${end - at} bytes is too short`)
     if (set.readInt8(at + MAGIC_AT) === 2) return this.#batch(new RecordBatch(set, at, end))
     const { fetchOffset: from, ...options } = this.#options
-    return readMessageSetEntry(set, at, { ...options, from }, this.#collected)
+    return readMessageSetEntry(set, at, { ...options, from, after: this.#lastOffset }, this.#collected)
   }
 
   async #batch(batch: RecordBatch): Promise<Progress> {
     const { topic, partition, fetchOffset, codecs, maxDecompressedBytes } = this.#options
-    // Before anything in it is believed: damage must not pass for a batch that shows nothing.
-    if (crc32c(batch.checkedBytes) !== batch.crc) throw new RangeError('its checksum is wrong')
+    batch.check()
     const { lastOffset, codec } = batch
+    if (batch.baseOffset <= this.#lastOffset) {
+      throw new RangeError(
+        `it begins at offset ${batch.baseOffset}, and ${this.#lastOffset + 1} is the least that can come`,
+      )
+    }
     const hidden = this.#aborted.hides(batch) || batch.isControl
     if (hidden || lastOffset < fetchOffset) return { lastOffset, bytes: 0 }
     let bytes = batch.records
@@ -104,7 +110,7 @@ class RecordSetDecoder {
     }
     const { baseOffset, baseTimestamp, appendTimestamp } = batch
     const frame = { topic, partition, bytes, baseOffset, baseTimestamp, appendTimestamp }
-    readRecords(frame, batch.count, fetchOffset, this.#collected)
+    readRecords(frame, batch, fetchOffset, this.#collected)
     return { lastOffset, bytes: bytes.length }
   }
 

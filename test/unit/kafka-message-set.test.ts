@@ -1,38 +1,21 @@
-import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { loadCodecs } from '#src/kafka/codecs.js'
 import type { Message } from '#src/kafka/face.js'
 import { decodeRecordSet } from '#src/kafka/record-set.js'
 import { encodeBatch, kafkajsFile, plainRecords } from './kafka-record-encoder.js'
+import { compressed, entry, type OldTestMessage } from './message-set-encoder.js'
 
 const codecs = await loadCodecs({})
 
 const decode = (set: Buffer, fetchOffset = 0) =>
   decodeRecordSet(set, { topic: 't', partition: 0, fetchOffset, maxBytes: 1 << 20, aborted: [], codecs })
 
-interface OldMessage {
-  readonly offset: number
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly timestamp: number
-}
-
-const Encoder = kafkajsFile('protocol/encoder')
-const encodeMessage = kafkajsFile('protocol/message')
-
-const entry = (magic: number, { offset, ...message }: OldMessage & { compression?: number }): Buffer => {
-  const encoded = encodeMessage({ version: magic })(message)
-  return new Encoder().writeInt64(offset).writeInt32(encoded.size()).writeEncoder(encoded).buffer
-}
-
-const compressed = (magic: number, messages: readonly OldMessage[]): Buffer => {
-  const base = messages[0]?.offset ?? 0
-  const inner = messages.map((message) =>
-    entry(magic, magic === 1 ? { ...message, offset: message.offset - base } : message),
-  )
-  const value = gzipSync(Buffer.concat(inner))
-  return entry(magic, { offset: messages.at(-1)?.offset ?? 0, key: null, value, timestamp: 1, compression: 1 })
+/** A message with a set in it, whose offsets count from zero in format 1. */
+const setOf = (magic: number, messages: readonly OldTestMessage[]): Buffer => {
+  const base = magic === 1 ? (messages[0]?.offset ?? 0) : 0
+  const inner = messages.map((message) => ({ ...message, offset: message.offset - base }))
+  return compressed(magic, inner, messages.at(-1)?.offset ?? 0)
 }
 
 const bytes = fc.option(fc.uint8Array({ maxLength: 30 }).map((array) => Buffer.from(array)))
@@ -46,7 +29,7 @@ describe('messages of formats 0 and 1', () => {
     const decodeTheirs = kafkajsFile('protocol/messageSet/decoder')
     await fc.assert(
       fc.asyncProperty(messages, fc.boolean(), async (list, zip) => {
-        const set = zip ? compressed(magic, list) : Buffer.concat(list.map((item) => entry(magic, item)))
+        const set = zip ? setOf(magic, list) : Buffer.concat(list.map((item) => entry(magic, item)))
         const theirs = await decodeTheirs(new Decoder(set), set.length)
         const { batch, undecodable } = await decode(set)
         expect(undecodable).toBeNull()
@@ -70,7 +53,7 @@ describe('messages of formats 0 and 1', () => {
 
   it('below the fetch offset are not shown, also inside a compressed one', async () => {
     const list = [5, 6, 7].map((offset) => ({ offset, key: null, value: Buffer.from(`v${offset}`), timestamp: 0 }))
-    const { batch } = await decode(compressed(1, list), 7)
+    const { batch } = await decode(setOf(1, list), 7)
     expect(batch?.messages.map(({ offset }) => offset)).toEqual(['7'])
   })
 

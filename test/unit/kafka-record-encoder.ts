@@ -35,6 +35,8 @@ export interface TestBatch {
   readonly count?: number
   /** The bytes behind the header, when they are not to be made from the records. */
   readonly body?: Buffer
+  /** Changes the records' bytes before they are compressed. */
+  readonly transform?: (plain: Buffer) => Buffer
 }
 
 export const varint = (value: number): Buffer => {
@@ -68,8 +70,8 @@ export const sign = (batch: Buffer): Buffer => {
 }
 
 export const encodeBatch = (batch: TestBatch): Buffer => {
-  const { records, codec = 0, baseTimestamp = 1_700_000_000_000n } = batch
-  const plain = Buffer.concat(records.map(encodeRecord))
+  const { records, codec = 0, baseTimestamp = 1_700_000_000_000n, transform = (bytes) => bytes } = batch
+  const plain = transform(Buffer.concat(records.map(encodeRecord)))
   const body = batch.body ?? (codec === 1 ? gzipSync(plain) : plain)
   const bytes = Buffer.alloc(61 + body.length)
   const attributes =

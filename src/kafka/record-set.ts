@@ -69,7 +69,7 @@ class RecordSetDecoder {
       }
       at = end
     }
-    if (!this.#progressed) return { batch: null, undecodable: this.#cutOff(set) }
+    if (!this.#progressed) return { batch: null, undecodable: this.#noProgress(set, at) }
     return { batch: { ...this.#collected, nextOffset: this.#nextOffset, bytes: this.#bytes }, undecodable: null }
   }
 
@@ -125,13 +125,22 @@ class RecordSetDecoder {
     return undecodable({ topic, partition, offset }, error, maxDecompressedBytes)
   }
 
-  /** Brokers send the first batch whole even when it is over the limit (KIP-74); one that does not would stall us. */
-  #cutOff(set: Buffer): Error | null {
+  /**
+   * Bytes came, and no batch that leads on. Brokers send the first batch whole even when it is over the limit (KIP-74);
+   * one that does not would stall us for ever. Java's `FetchCollector` throws "Failed to make progress" then.
+   *
+   * @param at where the entry begins that is not whole, or the end of the set
+   */
+  #noProgress(set: Buffer, at: number): Error | null {
     const { topic, partition, fetchOffset, maxBytes } = this.#options
-    if (set.length < Math.max(maxBytes, ENTRY_HEADER_BYTES)) return null
-    const batchBytes = ENTRY_HEADER_BYTES + set.readInt32BE(8)
-    if (batchBytes <= set.length) return null
-    return batchCutOff({ topic, partition, offset: fetchOffset }, batchBytes, maxBytes)
+    const left = set.length - at
+    if (set.length === 0) return null
+    if (left === 0)
+      return this.#explain(new RangeError(`the broker's answer ends at offset ${this.#lastOffset}`), set, at)
+    const batchBytes = left < ENTRY_HEADER_BYTES ? null : ENTRY_HEADER_BYTES + set.readInt32BE(at + 8)
+    const tooLarge = set.length >= maxBytes && batchBytes !== null
+    if (tooLarge) return batchCutOff({ topic, partition, offset: fetchOffset }, batchBytes, maxBytes)
+    return this.#explain(new RangeError(`only ${left} of its ${batchBytes ?? 'unknown'} bytes came`), set, at)
   }
 }
 

@@ -169,8 +169,9 @@ describe('a set of batches', () => {
         const complete = three.filter(
           (_, index) => cut >= three.slice(0, index + 1).reduce((sum, b) => sum + b.length, 0),
         )
-        expect(undecodable).toBeNull()
         expect(batch?.messages.length ?? 0).toBe(complete.length * 10)
+        // Nothing is nothing new, but bytes without a whole batch are an answer that leads nowhere.
+        expect(undecodable === null).toBe(cut === 0 || cut >= whole)
         if (cut < whole) expect(batch).toBeNull()
         else expect(batch?.nextOffset).toBe(complete.length * 10)
       }),
@@ -266,6 +267,21 @@ describe('a set of batches', () => {
     const { undecodable } = await decode(batch.subarray(0, 100), { fetchOffset: 7, maxBytes: 100 })
     expect(undecodable).toMatchObject({ code: 'KCP_BATCH_TOO_LARGE', offset: '7' })
     expect(undecodable?.message).toContain(`${batch.length} bytes`)
+  })
+
+  it.each([16, 17, 60, 200])('of which %i bytes came, though more were allowed, says so', async (cut) => {
+    const batch = encodeBatch({ baseOffset: 7, records: plainRecords(7, 50) })
+    const { batch: none, undecodable } = await decode(batch.subarray(0, cut), { fetchOffset: 7 })
+    expect(none).toBeNull()
+    expect(undecodable).toMatchObject({ code: 'KCP_BATCH_UNDECODABLE', topic: 't', partition: 3, offset: '7' })
+    expect(undecodable?.message).toContain(`${cut} of its ${batch.length} bytes`)
+  })
+
+  it('that all end before the offset that was asked for says so', async () => {
+    const { batch, undecodable } = await decode(three, { fetchOffset: 30 })
+    expect(batch).toBeNull()
+    expect(undecodable).toMatchObject({ code: 'KCP_BATCH_UNDECODABLE', offset: '30' })
+    expect(undecodable?.message).toContain('offset 29')
   })
 
   it('with offsets beyond 2^53 is refused with the offset', async () => {

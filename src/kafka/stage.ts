@@ -5,14 +5,18 @@ import { kafkajs } from './verify-kafkajs.js'
 
 /** Messages in each answer to a Fetch. */
 const RECORDS = 250
-const RECORD_BYTES = 107
+const RECORD_BYTES = 108
 
 /** A record batch of format 2 with small records. */
 const recordBatch = (): Buffer => {
-  const length = Buffer.from([0xd6, 0x01]) // RECORD_BYTES as a varint
-  const record = Buffer.alloc(RECORD_BYTES)
-  record.set([0, 0, 0, 1, 0xc8, 0x01]) // attributes, time, offset; no key (-1); a value of 100 bytes
-  const body = Buffer.concat(Array.from({ length: RECORDS }, () => [length, record]).flat())
+  const length = Buffer.from([0xd8, 0x01]) // RECORD_BYTES as a varint
+  const record = (offset: number): Buffer => {
+    const bytes = Buffer.alloc(RECORD_BYTES)
+    // Attributes, time, offset (a varint of two bytes); no key (-1); a value of 100 bytes.
+    bytes.set([0, 0, ((offset << 1) & 0x7f) | 0x80, offset >> 6, 1, 0xc8, 0x01])
+    return bytes
+  }
+  const body = Buffer.concat(Array.from({ length: RECORDS }, (_, offset) => [length, record(offset)]).flat())
   const header = Buffer.alloc(61)
   header.writeInt32BE(49 + body.length, 8)
   header.writeInt8(2, 16)

@@ -3,6 +3,7 @@ export const ErrorCode = {
   configInvalid: 'KCP_CONFIG_INVALID',
   brokerUnreachable: 'KCP_BROKER_UNREACHABLE',
   brokerTooOld: 'KCP_BROKER_TOO_OLD',
+  brokerTooNew: 'KCP_BROKER_TOO_NEW',
   brokerRefused: 'KCP_BROKER_REFUSED',
   topicMissing: 'KCP_TOPIC_MISSING',
   sessionTimeoutRefused: 'KCP_SESSION_TIMEOUT_REFUSED',

@@ -104,7 +104,12 @@ export interface KafkaOptions extends KafkaProperties {
   connectionTimeout?: Count
   /** Milliseconds that the authentication of a connection may take. @default 10_000 */
   authenticationTimeout?: Count
-  /** Milliseconds before the end of a SASL session (KIP-368) at which the connection authenticates anew. @default 10_000 */
+  /**
+   * Milliseconds before the end of a SASL session (KIP-368) at which the connection authenticates anew; 5 to 15 % of its
+   * lifetime, whatever stands here.
+   *
+   * @default 10_000
+   */
   reauthenticationThreshold?: Count
   /** Milliseconds to wait for the answer to a request. @default 30_000 */
   requestTimeout?: Count

@@ -4,7 +4,7 @@
  */
 
 interface Throttled {
-  /** Milliseconds to keep quiet (KIP-219); kafkajs does it. */
+  /** Milliseconds to keep quiet (KIP-219); the link does it. */
   readonly clientSideThrottleTime?: number
 }
 
@@ -22,6 +22,20 @@ export interface Apis {
     readonly ask: undefined
     readonly answer: Coded & {
       readonly apiVersions: readonly { apiKey: number; minVersion: number; maxVersion: number }[]
+    }
+  }
+  readonly SaslHandshake: {
+    readonly ask: { readonly mechanism: string }
+    readonly answer: Coded & { readonly enabledMechanisms: readonly string[] }
+  }
+  readonly SaslAuthenticate: {
+    readonly ask: { readonly authBytes: Buffer }
+    readonly answer: Coded & {
+      readonly errorMessage: string | null
+      /** With their length in front, as mechanisms want it. */
+      readonly authBytes: Buffer
+      /** Absent before version 1 (KIP-368). */
+      readonly sessionLifetimeMs?: string
     }
   }
   readonly Metadata: {

@@ -1,6 +1,6 @@
 import type { KafkaConfig } from '../config/resolved.js'
 import { type Address, formatAddress, parseAddress } from './address.js'
-import { refuseOldBroker, speaksStaticMembership } from './api-versions.js'
+import { refuseForeignBroker, speaksStaticMembership } from './api-versions.js'
 import { type Codecs, loadCodecs } from './codecs.js'
 import { describeGroup } from './describe-group.js'
 import type {
@@ -19,7 +19,6 @@ import type {
 } from './face.js'
 import { fetch } from './fetch-request.js'
 import { heartbeat, joinGroup, leaveGroup, syncGroup } from './group-requests.js'
-import type { SocketFactory } from './internals.js'
 import { closedError, connectionError } from './kafka-errors.js'
 import { leadersOf } from './leaders.js'
 import type { LinkSettings } from './link.js'
@@ -27,7 +26,7 @@ import { createLogBridge, type Logger } from './log-bridge.js'
 import { askBrokerConfig, askCoordinator, askMetadata, describeTopics } from './metadata-requests.js'
 import { Nodes } from './nodes.js'
 import { commitOffsets, committedOffsets, listOffsets } from './offset-requests.js'
-import { openSocket } from './open-socket.js'
+import { openSocket, type SocketFactory } from './open-socket.js'
 import { reachCluster } from './reach-cluster.js'
 import { loadSasl } from './sasl.js'
 import { verifyKafkajs } from './verify-kafkajs.js'
@@ -199,7 +198,7 @@ class KafkaConnection implements Connection {
   /** Gets to know the cluster by way of one of its brokers. */
   async #introduce(address: Address, stepMs: number): Promise<void> {
     const link = await this.#nodes.open(address, 'requests', stepMs)
-    refuseOldBroker(link.ranges, formatAddress(address))
+    refuseForeignBroker(link.ranges, formatAddress(address))
     const { brokers } = await askMetadata(link, [], { timeoutMs: stepMs }).catch((error: KafkaError) => {
       if (error.type !== 'CONNECTION' || this.#kafka.sasl !== null) throw error
       throw connectionError(`${error.message} when it was asked for metadata (does the listener want SASL?)`, error)
@@ -221,7 +220,8 @@ class KafkaConnection implements Connection {
       authenticationTimeoutMs: this.#kafka.authenticationTimeout,
       reauthenticationThresholdMs: this.#kafka.reauthenticationThreshold,
       requestTimeoutMs: this.#kafka.requestTimeout,
-      logger: createLogBridge(this.#log, () => this.#nodes.isClosed),
+      log: this.#log,
+      saslLogger: createLogBridge(this.#log, () => this.#nodes.isClosed),
       openSocket: this.#openSocket,
     }))()
     return this.#settings

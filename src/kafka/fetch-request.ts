@@ -9,7 +9,6 @@ import { kafkajs } from './verify-kafkajs.js'
 
 const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
-const VERSIONS = [4, 5, 6, 7, 8, 9, 10, 11]
 
 type Wanted = FetchRequest['partitions'][number]
 
@@ -37,7 +36,7 @@ const inRuns = (partitions: readonly Wanted[]) => {
 
 const askFetch = (link: Link, request: FetchRequest, turn: number): Promise<FetchAnswer> => {
   const { maxWaitMs, minBytes, maxBytes, readUncommitted, rackId, partitions } = request
-  const version = pickVersion(link.ranges, 'Fetch', VERSIONS)
+  const version = pickVersion(link.ranges, 'Fetch')
   const protocol = kafkajs().requests.Fetch.protocol({ version })({
     isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
     maxWaitTime: maxWaitMs,
@@ -49,7 +48,7 @@ const askFetch = (link: Link, request: FetchRequest, turn: number): Promise<Fetc
   const decode = async (raw: Buffer) => decodeFetchResponse(raw, version)
   return link.send(
     { request: protocol.request, response: { decode, parse: async (answer) => answer } },
-    { holdMs: maxWaitMs },
+    { holdMs: maxWaitMs, answerBytes: maxBytes },
   )
 }
 

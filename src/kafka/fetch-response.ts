@@ -18,7 +18,7 @@ export interface PartitionAnswer {
 }
 
 export interface FetchAnswer {
-  /** For kafkajs, which holds its requests back for that long (KIP-219). */
+  /** How long the next request is held back (KIP-219). */
   readonly clientSideThrottleTime: number
   readonly errorCode: number
   readonly partitions: readonly PartitionAnswer[]

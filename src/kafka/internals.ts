@@ -1,13 +1,12 @@
 import { createRequire } from 'node:module'
-import type { Socket } from 'node:net'
 import type { ApiName, Apis } from './apis.js'
 
 /*
  * The parts of kafkajs 2.2.4 that this project stands on, with types. They are not its public interface, so their shape
- * is verified when they are loaded (verify-kafkajs.ts). Used are: its connection (framing, correlation, throttling, all
- * SASL mechanisms with re-authentication) and its request encoders and response decoders. Not used are its Cluster and
- * BrokerPool: they retry behind our back, wait for pending requests when they close, and ask for the metadata of every
- * topic.
+ * is verified when they are loaded (verify-kafkajs.ts). Used are its request encoders and response decoders, its table
+ * of errors and its SASL mechanisms. Not used are its Connection, whose socket a hostile frame turns into an exception
+ * of the process, and its Cluster and BrokerPool: they retry behind our back, wait for pending requests when they close,
+ * and ask for the metadata of every topic.
  */
 
 /** What kafkajs sends: the bytes behind the request header. */
@@ -67,34 +66,25 @@ interface LogEntry {
   readonly log: Readonly<Record<string, unknown>> & { readonly message: string }
 }
 
-export type SocketFactory = (options: {
-  host: string
-  port: number
-  ssl: object | boolean | null
-  onConnect: () => void
-}) => Socket
-
-export interface KafkajsConnectionOptions {
-  readonly host: string
-  readonly port: number
-  readonly clientId: string
-  readonly ssl: object | boolean | null
-  readonly sasl: object | null
-  readonly socketFactory: SocketFactory
-  readonly logger: KafkajsLogger
-  readonly requestTimeout: number
-  readonly connectionTimeout: number
-  readonly reauthenticationThreshold: number
-  readonly enforceRequestTimeout: boolean
+/** One message of a mechanism, and how to read the answer when one is wanted. */
+export interface SaslExchange<T> {
+  readonly request: { encode(): Buffer | Promise<Buffer> }
+  readonly response?: { decode(raw: Buffer): unknown; parse(decoded: unknown): T | Promise<T> }
 }
 
-/** One socket to one broker. */
-export interface KafkajsConnection {
-  connect(): Promise<unknown>
-  authenticate(): Promise<void>
-  setVersions(versions: ApiRanges): void
-  setSupportAuthenticationProtocol(supported: boolean): void
-  send<T>(protocol: KafkajsProtocol<T> & { readonly logResponseError: boolean }): Promise<T>
+/** A SASL mechanism, KafkaJS's or a user's own; called anew for each authentication. */
+export type AuthenticationProvider = (connection: {
+  readonly host: string
+  readonly port: number
+  readonly logger: KafkajsLogger
+  readonly saslAuthenticate: <T>(exchange: SaslExchange<T>) => Promise<T | undefined>
+}) => { authenticate(): Promise<void> }
+
+/** Option `sasl`, with its functions. */
+export interface SaslOptions {
+  readonly mechanism: string
+  authenticationProvider?: AuthenticationProvider
+  readonly [option: string]: unknown
 }
 
 export interface KafkajsErrorCode {
@@ -106,15 +96,13 @@ export interface KafkajsErrorCode {
 
 /** Everything that is used of kafkajs. */
 export interface Kafkajs {
-  readonly Connection: new (options: KafkajsConnectionOptions) => KafkajsConnection
-  readonly RequestQueue: {
-    readonly prototype: { readonly pending: readonly unknown[]; scheduleCheckPendingRequests(): void }
-  }
   readonly Encoder: new () => KafkajsEncoder
   readonly Decoder: new (bytes: Buffer) => KafkajsDecoder
-  readonly apiKeys: Readonly<Record<ApiName | 'SaslAuthenticate', number>>
+  readonly apiKeys: Readonly<Record<ApiName, number>>
   readonly requests: { readonly [K in ApiName]: RequestModule<Apis[K]['ask'], Apis[K]['answer']> }
   readonly errorCodes: readonly KafkajsErrorCode[]
+  /** By the name of the mechanism. */
+  readonly authenticators: Readonly<Record<string, (sasl: SaslOptions) => AuthenticationProvider>>
   readonly createLogger: (options: { level: number; logCreator: () => (entry: LogEntry) => void }) => KafkajsLogger
 }
 
@@ -123,14 +111,21 @@ export const loadInternals = (load: (path: string) => unknown): Kafkajs => {
   const { requests } = load('./src/protocol/requests') as Pick<Kafkajs, 'requests'>
   const { errorCodes } = load('./src/protocol/error') as Pick<Kafkajs, 'errorCodes'>
   const { createLogger } = load('./src/loggers') as Pick<Kafkajs, 'createLogger'>
+  const authenticator = (name: string) =>
+    load(`./src/broker/saslAuthenticator/${name}`) as Kafkajs['authenticators'][string]
   return {
-    Connection: load('./src/network/connection') as Kafkajs['Connection'],
-    RequestQueue: load('./src/network/requestQueue') as Kafkajs['RequestQueue'],
     Encoder: load('./src/protocol/encoder') as Kafkajs['Encoder'],
     Decoder: load('./src/protocol/decoder') as Kafkajs['Decoder'],
     apiKeys: load('./src/protocol/requests/apiKeys') as Kafkajs['apiKeys'],
     requests,
     errorCodes,
+    authenticators: {
+      AWS: authenticator('awsIam'),
+      PLAIN: authenticator('plain'),
+      OAUTHBEARER: authenticator('oauthBearer'),
+      'SCRAM-SHA-256': authenticator('scram256'),
+      'SCRAM-SHA-512': authenticator('scram512'),
+    },
     createLogger,
   }
 }

@@ -1,90 +1,83 @@
-import type { Socket } from 'node:net'
-import { type Address, formatAddress } from './address.js'
-import { pickVersion } from './api-versions.js'
+import { PoolError } from '../errors.js'
+import type { Address } from './address.js'
+import { pickVersion, refuseBrokerWithout } from './api-versions.js'
 import type { Answer, ApiName, Ask } from './apis.js'
 import { KafkaError } from './face.js'
-import { strangerBehind } from './first-bytes.js'
-import type { ApiRanges, KafkajsConnection, KafkajsLogger, KafkajsProtocol, SocketFactory } from './internals.js'
-import { connectionError, timedOutError, toKafkaError } from './kafka-errors.js'
-import { RequestTimer } from './request-timer.js'
+import type { ApiRanges, KafkajsLogger, KafkajsProtocol, SaslOptions } from './internals.js'
+import { connectionError, toKafkaError } from './kafka-errors.js'
+import { SaslSession } from './sasl-session.js'
 import { kafkajs } from './verify-kafkajs.js'
+import { type ExchangeOptions, Wire, type WireSettings } from './wire.js'
 
-export interface LinkSettings {
-  readonly clientId: string
-  readonly ssl: object | boolean | null
-  readonly sasl: object | null
+export interface LinkSettings extends WireSettings {
+  readonly sasl: SaslOptions | null
   readonly authenticationTimeoutMs: number
   readonly reauthenticationThresholdMs: number
   readonly requestTimeoutMs: number
-  readonly logger: KafkajsLogger
-  readonly openSocket: SocketFactory
+  readonly saslLogger: KafkajsLogger
 }
 
-interface AskOptions {
-  /** How long the broker may hold the answer back on purpose (the wait of a Fetch, the rebalance of a JoinGroup). */
-  readonly holdMs?: number
-  /** @default the request timeout of the settings */
-  readonly timeoutMs?: number
+/** Default of the timeout: that of the settings. */
+type AskOptions = Partial<ExchangeOptions>
+
+/** A request that waits to be sent. */
+interface Waiting {
+  readonly send: () => void
+  readonly reject: (reason: KafkaError) => void
 }
 
-/** How long kafkajs's own connection timer outlives ours, which must be the first. */
-const AFTER_OURS_MS = 1_000
+const VERSIONS_OF_VERSIONS = [2, 1, 0]
 
-/** Codes of errors that may mean: the other side does not speak what we do. */
-const SPEAKS_OTHERWISE = /^(ECONNRESET|EPROTO|ERR_SSL_.*)$/
-
-type Reject = (reason: KafkaError) => void
-
-/**
- * One socket to one broker, from connecting to its death. It is never connected again: kafkajs's connection keeps half
- * an answer of the old socket in its buffer and would take the new one's bytes for the rest of it.
- */
+/** A broker that is connected: speaks the protocol's versions, throttles itself, keeps its authentication alive. */
 export class Link {
-  readonly address: Address
   readonly #settings: LinkSettings
-  readonly #connection: KafkajsConnection
-  readonly #pending = new Set<Reject>()
-  #socket: Socket | undefined
-  #ranges: ApiRanges = {}
-  #phase: 'connecting' | 'greeting' | 'authenticating' | 'open' = 'connecting'
-  #death: KafkaError | null = null
   readonly #stepMs: number
-  /** Until when the broker may hold answers back (ms of `performance.now`), one entry for each request in flight. */
-  readonly #holds = new Set<{ readonly untilMs: number }>()
+  readonly #wire: Wire
+  readonly #session: SaslSession | null
+  readonly #waiting: Waiting[] = []
+  #ranges: ApiRanges = {}
+  #isOpen = false
+  #retired = false
+  #renewing: Promise<void> | null = null
   #throttledUntilMs = 0
+  #throttleTimer: NodeJS.Timeout | undefined
 
-  /** @param stepMs how long connecting may take, and again the broker's first answer */
-  constructor(address: Address, settings: LinkSettings, stepMs: number) {
-    this.address = address
+  /**
+   * @param stepMs how long connecting may take, and again the broker's first answer
+   * @param onDeath called once
+   */
+  constructor(address: Address, settings: LinkSettings, stepMs: number, onDeath: () => void = () => {}) {
     this.#settings = settings
     this.#stepMs = stepMs
-    const { clientId, ssl, sasl, logger, openSocket, requestTimeoutMs, reauthenticationThresholdMs } = settings
-    this.#connection = new (kafkajs().Connection)({
-      ...address,
-      clientId,
-      ssl,
-      // kafkajs stores the authenticator in it.
-      sasl: sasl === null ? null : { ...sasl },
-      logger,
-      socketFactory: (options) => this.#watch(openSocket(options)),
-      reauthenticationThreshold: reauthenticationThresholdMs,
-      requestTimeout: requestTimeoutMs,
-      connectionTimeout: stepMs + AFTER_OURS_MS,
-      enforceRequestTimeout: false,
+    const { sasl, saslLogger, reauthenticationThresholdMs } = settings
+    this.#session = sasl === null ? null : new SaslSession(sasl, address, saslLogger, reauthenticationThresholdMs)
+    this.#wire = new Wire(address, settings, (reason) => {
+      clearTimeout(this.#throttleTimer)
+      for (const { reject } of this.#waiting.splice(0)) reject(reason)
+      onDeath()
     })
   }
 
+  get address(): Address {
+    return this.#wire.address
+  }
+
   get isDead(): boolean {
-    return this.#death !== null
+    return this.#wire.death !== null
   }
 
   get isOpen(): boolean {
-    return this.#phase === 'open' && !this.isDead
+    return this.#isOpen && !this.isDead
   }
 
   /** True while the broker holds a request back; it answers no other one before that. */
   get isHeld(): boolean {
-    return this.#holds.size > 0
+    return this.#wire.isHeld
+  }
+
+  /** True when the authentication has to be renewed before the next request, see {@link renew}. */
+  get isDue(): boolean {
+    return this.isOpen && (this.#renewing !== null || this.#session?.isDue === true)
   }
 
   /** What this broker speaks. */
@@ -92,144 +85,144 @@ export class Link {
     return this.#ranges
   }
 
-  get #name(): string {
-    return formatAddress(this.address)
-  }
-
   /** Connects, asks for the versions, authenticates. Rejects with a {@link KafkaError}, and is dead then. */
   async open(): Promise<void> {
     try {
-      await this.#guarded('connecting', this.#stepMs, () => this.#connection.connect())
-      this.#phase = 'greeting'
+      await this.#wire.connect(this.#stepMs)
       this.#ranges = await this.#askVersions()
-      this.#connection.setVersions(this.#ranges)
-      this.#connection.setSupportAuthenticationProtocol(this.#ranges[kafkajs().apiKeys.SaslAuthenticate] !== undefined)
-      this.#phase = 'authenticating'
-      const { authenticationTimeoutMs } = this.#settings
-      await this.#guarded('authentication', authenticationTimeoutMs, () => this.#connection.authenticate())
-      this.#phase = 'open'
+      await this.#authenticate()
+      this.#isOpen = true
     } catch (error) {
-      const reason = toKafkaError(error, `connecting to ${this.#name}`)
+      const reason = toKafkaError(error, `connecting to ${this.#wire.name}`)
       this.destroy(reason)
-      throw reason
+      throw error instanceof PoolError ? error : reason
     }
   }
 
   /**
    * Sends a request in the highest version that both sides speak. Resolves with the decoded answer, error codes and all.
    *
-   * @param versions those that may be used; default: all that kafkajs has
+   * @param options.versions those that may be used; default: all that we can send
    */
   async ask<K extends ApiName>(
     api: K,
     ask: Ask<K>,
     { versions, ...options }: AskOptions & { readonly versions?: readonly number[] } = {},
   ): Promise<Answer<K>> {
-    const module = kafkajs().requests[api]
-    const version = pickVersion(this.#ranges, api, versions ?? module.versions.map(Number))
-    return this.send(module.protocol({ version })(ask), options)
+    const version = pickVersion(this.#ranges, api, versions)
+    return this.send(kafkajs().requests[api].protocol({ version })(ask), options)
   }
 
-  /** Like {@link ask}, for a request that was put together by hand. */
-  async send<T>({ request, response }: KafkajsProtocol<T>, options: AskOptions = {}): Promise<T> {
-    const { holdMs = 0, timeoutMs = this.#settings.requestTimeoutMs } = options
-    const now = performance.now()
-    const silentUntilMs = Math.max(now, this.#throttledUntilMs, ...[...this.#holds].map((hold) => hold.untilMs))
-    const hold = { untilMs: silentUntilMs + holdMs }
-    if (holdMs > 0) this.#holds.add(hold)
-    const decode = async (raw: Buffer): Promise<T> => {
-      const answer = await response.decode(raw)
-      const { clientSideThrottleTime = 0 } = answer as { clientSideThrottleTime?: number }
-      this.#throttledUntilMs = performance.now() + clientSideThrottleTime
-      return answer
-    }
-    try {
-      return await this.#guarded(request.apiName, hold.untilMs - now + timeoutMs, () =>
-        this.#connection.send({
-          request,
-          // Not with kafkajs's `parse`: it throws for the first code it finds, and forgets those it does not know.
-          response: { decode, parse: async (answer) => answer },
-          logResponseError: false,
-        }),
-      )
-    } finally {
-      this.#holds.delete(hold)
-    }
+  /**
+   * Like {@link ask}, for a request that was put together by hand. Waits while the broker wants quiet (KIP-219), and
+   * while the authentication is renewed (KIP-368), which must have the connection to itself.
+   */
+  send<T>(protocol: KafkajsProtocol<T>, options: AskOptions = {}): Promise<T> {
+    return this.#exchange(protocol, options, (send, reject) => {
+      this.#waiting.push({ send, reject })
+      this.#flush()
+    })
+  }
+
+  /** Authenticates anew, with whoever wants that at the same time. The link is dead when it fails. */
+  renew(): Promise<void> {
+    this.#renewing ??= (async () => {
+      try {
+        await this.#wire.whenIdle()
+        await this.#authenticate()
+      } catch (error) {
+        const reason = toKafkaError(error, `authentication at ${this.#wire.name}`)
+        this.destroy(reason)
+        throw reason
+      } finally {
+        this.#renewing = null
+        this.#flush()
+      }
+    })()
+    return this.#renewing
+  }
+
+  /** Ends the link when nothing is pending on it any more. */
+  retire(): void {
+    this.#retired = true
+    this.#endIfRetired()
   }
 
   /** Ends the link at once: everything pending rejects with `reason`, and the socket is gone. */
   destroy(reason: KafkaError): void {
-    if (this.#death !== null) return
-    this.#death = reason
-    for (const reject of [...this.#pending]) reject(reason)
-    // The error makes kafkajs clear its own timers and queue.
-    this.#socket?.destroy(reason)
+    this.#wire.destroy(reason)
   }
 
-  #watch(socket: Socket): Socket {
-    this.#socket = socket
-    const broken = (what: string, cause?: NodeJS.ErrnoException) => {
-      const hint = cause === undefined || SPEAKS_OTHERWISE.test(cause.code ?? '') ? this.#hint : ''
-      this.destroy(connectionError(`the connection to ${this.#name} ${what}${hint}`, cause))
+  #endIfRetired(): void {
+    if (!this.#retired || !this.#isOpen || this.#waiting.length > 0 || !this.#wire.isIdle) return
+    this.destroy(connectionError(`${this.#wire.name} is not in the metadata of the cluster any more`))
+  }
+
+  /** Sends what waits, in its order, as far as that may be sent now. */
+  #flush(): void {
+    clearTimeout(this.#throttleTimer)
+    while (!this.isDead && this.#renewing === null && this.#waiting.length > 0) {
+      const quietMs = this.#throttledUntilMs - performance.now()
+      if (quietMs > 0) {
+        this.#throttleTimer = setTimeout(() => this.#flush(), quietMs)
+        return
+      }
+      if (this.#session?.isDue) void this.renew().catch(() => {})
+      else this.#waiting.shift()?.send()
     }
-    socket.once('data', (bytes) => {
-      const stranger = strangerBehind(bytes)
-      if (stranger !== null) this.destroy(connectionError(`${this.#name}: ${stranger}`))
-    })
-    socket.once('error', (error) => broken(`failed: ${error.message}`, error))
-    socket.once('end', () => broken('was closed by the other side'))
-    socket.once('close', () => broken('was closed'))
-    return socket
   }
 
-  /** What a connection that breaks in this phase may mean. */
-  get #hint(): string {
-    const { ssl } = this.#settings
-    if (this.#phase === 'connecting') return ssl ? ' (does the listener speak TLS?)' : ''
-    if (this.#phase !== 'greeting') return ''
-    return ` before it said which versions it speaks (is it a Kafka broker${ssl ? '' : ', and one that wants no TLS'}?)`
+  /** @param whenever calls `send` when the request may leave */
+  async #exchange<T>(
+    { request, response }: KafkajsProtocol<T>,
+    options: AskOptions,
+    whenever: (send: () => void, reject: (reason: KafkaError) => void) => void,
+  ): Promise<T> {
+    const { timeoutMs = this.#settings.requestTimeoutMs } = options
+    try {
+      const { buffer } = await request.encode()
+      if (this.#wire.death !== null) throw this.#wire.death
+      const body = await new Promise<Buffer>((resolve, reject) => {
+        const send = () => void this.#wire.exchange(request, buffer, { ...options, timeoutMs }).then(resolve, reject)
+        whenever(send, reject)
+      })
+      this.#endIfRetired()
+      // Not with kafkajs's `parse`: it throws for the first code it finds, and forgets those it does not know.
+      const answer = await response.decode(body)
+      const { clientSideThrottleTime = 0 } = answer as { clientSideThrottleTime?: number }
+      this.#throttledUntilMs = Math.max(this.#throttledUntilMs, performance.now() + clientSideThrottleTime)
+      return answer
+    } catch (error) {
+      throw toKafkaError(error, `${request.apiName} at ${this.#wire.name}`)
+    }
   }
 
   async #askVersions(): Promise<ApiRanges> {
     const { ApiVersions } = kafkajs().requests
-    for (const version of [2, 1, 0]) {
+    for (const version of VERSIONS_OF_VERSIONS) {
       try {
-        const { apiVersions } = await this.send(ApiVersions.protocol({ version })(undefined), {
-          timeoutMs: this.#stepMs,
-        })
+        const protocol = ApiVersions.protocol({ version })(undefined)
+        const { apiVersions } = await this.#exchange(protocol, { timeoutMs: this.#stepMs }, (send) => send())
         return Object.fromEntries(apiVersions.map(({ apiKey, ...range }) => [apiKey, range]))
       } catch (error) {
         if (!(error instanceof KafkaError) || error.type !== 'UNSUPPORTED_VERSION') throw error
       }
     }
-    throw connectionError(`${this.#name} answers no version of ApiVersions`)
+    throw connectionError(`${this.#wire.name} answers no version of ApiVersions`)
   }
 
-  /** Runs a step of kafkajs, but no longer than `timeoutMs` and no longer than the link lives. */
-  #guarded<T>(what: string, timeoutMs: number, step: () => Promise<T>): Promise<T> {
-    if (this.#death !== null) return Promise.reject(this.#death)
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        timer.stop()
-        this.#pending.delete(fail)
-      }
-      const fail: Reject = (reason) => {
-        settle()
-        reject(reason)
-      }
-      const timer = new RequestTimer(
-        timeoutMs,
-        () => this.#socket?.bytesRead ?? 0,
-        () => this.destroy(timedOutError(`${what} at ${this.#name}: no answer within ${Math.round(timeoutMs)} ms`)),
-      )
-      this.#pending.add(fail)
-      step().then(
-        (value) => {
-          settle()
-          resolve(value)
-        },
-        (error) => fail(toKafkaError(error, `${what} at ${this.#name}`)),
-      )
-    })
+  async #authenticate(): Promise<void> {
+    const session = this.#session
+    if (session === null) return
+    refuseBrokerWithout(['SaslHandshake', 'SaslAuthenticate'], this.#ranges, this.#wire.name)
+    const timeoutMs = this.#settings.authenticationTimeoutMs
+    await this.#wire.guard('authentication', timeoutMs, () =>
+      session.authenticate(async (api, ask) => {
+        const version = pickVersion(this.#ranges, api)
+        const { request, response } = kafkajs().requests[api].protocol({ version })(ask)
+        const answer = await this.#exchange({ request, response }, { timeoutMs }, (send) => send())
+        return response.parse(answer)
+      }),
+    )
   }
 }

@@ -9,9 +9,6 @@ const UNKNOWN_TOPIC_OR_PARTITION = 3
 const LEADER_NOT_AVAILABLE = 5
 const BROKER_RESOURCE = 4
 
-/** The versions that can say "no topics at all" and forbid auto-creation. */
-const METADATA_VERSIONS = [4, 5, 6]
-
 /**
  * Metadata of the cluster's brokers and of the topics named; of none when none is. (kafkajs's own encoder would ask for
  * all topics then.)
@@ -22,7 +19,7 @@ export const askMetadata = (
   options: { timeoutMs?: number } = {},
 ): Promise<Answer<'Metadata'>> => {
   const { requests, Encoder } = kafkajs()
-  const version = pickVersion(link.ranges, 'Metadata', METADATA_VERSIONS)
+  const version = pickVersion(link.ranges, 'Metadata')
   const { request, response } = requests.Metadata.protocol({ version })({ topics, allowAutoTopicCreation: false })
   const encode = async () => new Encoder().writeArray(topics).writeBoolean(false)
   return link.send({ request: { ...request, encode }, response }, options)

@@ -62,7 +62,7 @@ export class Nodes {
   async any(): Promise<Link> {
     const open = [...this.#openings.values()].filter(({ link, lane }) => lane === 'requests' && link.isOpen)
     const idle = open.find(({ link }) => !link.isHeld)
-    if (idle !== undefined) return idle.link
+    if (idle !== undefined) return this.open(idle.link.address)
     const tried = new Map<string, string>(open.map(({ link }) => [formatAddress(link.address), 'busy']))
     for (const address of [...this.#known.values(), ...this.#bootstrap]) {
       const name = formatAddress(address)
@@ -82,36 +82,56 @@ export class Nodes {
   open(address: Address, lane: Lane = 'requests', stepMs: number = this.#stepMs): Promise<Link> {
     const key = `${formatAddress(address)} ${lane}`
     const there = this.#openings.get(key)
-    if (there !== undefined && !there.link.isDead) return there.opened
-    return this.#settings().then((settings) => this.#start(key, lane, () => new Link(address, settings, stepMs)))
+    if (there === undefined)
+      return this.#settings().then((settings) => this.#start(key, address, lane, settings, stepMs))
+    if (there.link.isDue) return this.#renew(there, () => this.open(address, lane, stepMs))
+    return there.opened
   }
 
-  #start(key: string, lane: Lane, create: () => Link): Promise<Link> {
+  #start(key: string, address: Address, lane: Lane, settings: LinkSettings, stepMs: number): Promise<Link> {
     if (this.#closed) throw closedError()
     // Somebody else may have been faster while the settings were loading.
     const there = this.#openings.get(key)
-    if (there !== undefined && !there.link.isDead) return there.opened
-    const link = create()
+    if (there !== undefined) return there.opened
+    const link = new Link(address, settings, stepMs, () => this.#openings.delete(key))
     const opened = link.open().then(() => link)
     this.#openings.set(key, { link, lane, opened })
     return opened
+  }
+
+  /** A broker may have dropped a link whose authentication ran out while it was idle: that is no failure of the next request. */
+  async #renew({ link }: Opening, reopen: () => Promise<Link>): Promise<Link> {
+    try {
+      await link.renew()
+      return link
+    } catch (error) {
+      if (this.#closed || !(error instanceof KafkaError) || !error.unanswered) throw error
+      return reopen()
+    }
   }
 
   /** Takes over what a broker said about the others. */
   learn(brokers: readonly BrokerAddress[]): void {
     this.#known.clear()
     for (const { nodeId, host, port } of brokers) this.#known.set(nodeId, { host, port })
+    this.#retireGone()
   }
 
   /** Takes over where one broker is. */
   learnOne(nodeId: number, address: Address): void {
     this.#known.set(nodeId, address)
+    this.#retireGone()
   }
 
   close(): void {
     this.#closed = true
-    for (const { link } of this.#openings.values()) link.destroy(closedError())
-    this.#openings.clear()
+    for (const { link } of [...this.#openings.values()]) link.destroy(closedError())
+  }
+
+  /** The configured addresses stay, which need not be those that the brokers name. */
+  #retireGone(): void {
+    const addresses = new Set([...this.#bootstrap, ...this.#known.values()].map(formatAddress))
+    for (const { link } of [...this.#openings.values()]) if (!addresses.has(formatAddress(link.address))) link.retire()
   }
 
   #refresh(): Promise<void> {

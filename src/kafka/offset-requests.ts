@@ -60,7 +60,7 @@ export const commitOffsets = async (
     groupInstanceId: instanceId,
     topics: byTopic(offsets, ({ partition, offset }) => ({ partition, offset: String(offset) })),
   }
-  const version = pickVersion(link.ranges, 'OffsetCommit', instanceId === null ? [3, 4, 5, COMMIT_V7] : [COMMIT_V7])
+  const version = pickVersion(link.ranges, 'OffsetCommit', instanceId === null ? undefined : [COMMIT_V7])
   const protocol = version === COMMIT_V7 ? commitV7(ask) : kafkajs().requests.OffsetCommit.protocol({ version })(ask)
   const { responses } = await link.send(protocol)
   const refused = flatten(responses)
@@ -118,14 +118,10 @@ export const listOffsets = async (
   at: 'earliest' | 'latest',
   { readUncommitted }: { readonly readUncommitted: boolean },
 ): Promise<TopicPartitionOffset[]> => {
-  const { responses } = await link.ask(
-    'ListOffsets',
-    {
-      isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
-      topics: byTopic(partitions, ({ partition }) => ({ partition, timestamp: TIMESTAMPS[at] })),
-    },
-    { versions: [1, 2, 3] },
-  )
+  const { responses } = await link.ask('ListOffsets', {
+    isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
+    topics: byTopic(partitions, ({ partition }) => ({ partition, timestamp: TIMESTAMPS[at] })),
+  })
   const found = flatten(responses)
   refuseErrors('ListOffsets', found)
   return inOrderOf(partitions, found)

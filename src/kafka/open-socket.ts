@@ -1,10 +1,21 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { SocketFactory } from './internals.js'
 
 const KEEP_ALIVE_MS = 60_000
 
-/** Opens a socket for a kafkajs connection, as kafkajs does, but without Nagle's delay. */
+/**
+ * Begins to connect, with TLS when `ssl` says so.
+ *
+ * @param options.onConnect called when bytes can be sent
+ */
+export type SocketFactory = (options: {
+  readonly host: string
+  readonly port: number
+  readonly ssl: object | boolean | null
+  readonly onConnect: () => void
+}) => Socket
+
+/** Opens a socket of the operating system, without Nagle's delay. */
 export const openSocket: SocketFactory = ({ host, port, ssl, onConnect }): Socket => {
   const servername = isIP(host) === 0 ? { servername: host } : {}
   const socket = ssl

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import { crc32c } from './crc32c.js'
-import type { KafkajsEncoder, SocketFactory } from './internals.js'
+import type { KafkajsEncoder } from './internals.js'
+import type { SocketFactory } from './open-socket.js'
 import { kafkajs } from './verify-kafkajs.js'
 
 /** Messages in each answer to a Fetch. */

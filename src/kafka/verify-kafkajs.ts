@@ -1,6 +1,5 @@
 import { ErrorCode, PoolError } from '../errors.js'
 import type { ApiName } from './apis.js'
-import { guardIdleTimer } from './idle-timer-guard.js'
 import { type Kafkajs, loadInternals, requireKafkajs } from './internals.js'
 
 /** The one version whose internals this code was written and tested against. */
@@ -24,10 +23,10 @@ const NEEDED_VERSIONS: Readonly<Record<ApiName, readonly number[]>> = {
   ListOffsets: [1, 2, 3],
   DescribeConfigs: [0, 1, 2],
   Fetch: [4, 5, 6, 7, 8, 9, 10, 11],
+  SaslHandshake: [1],
+  SaslAuthenticate: [0, 1],
 }
 
-const CONNECTION_METHODS = ['connect', 'send', 'authenticate', 'setVersions', 'setSupportAuthenticationProtocol']
-const QUEUE_METHODS = ['scheduleCheckPendingRequests', 'rejectAll', 'waitForPendingRequests', 'destroy']
 const ENCODER_METHODS = ['Int8', 'Int16', 'Int32', 'Int64', 'Boolean', 'String', 'Bytes', 'Array'].map(
   (type) => `write${type}`,
 )
@@ -50,11 +49,12 @@ const missingVersions = ({ requests, apiKeys }: Kafkajs): string[] =>
 
 /** The members of kafkajs that are needed and not there. */
 const missingMembers = (internals: Kafkajs): string[] => [
-  ...missingMethods(internals.Connection, 'Connection', CONNECTION_METHODS),
-  ...missingMethods(internals.RequestQueue, 'RequestQueue', QUEUE_METHODS),
   ...missingMethods(internals.Encoder, 'Encoder', ENCODER_METHODS),
   ...missingMethods(internals.Decoder, 'Decoder', DECODER_METHODS),
   ...missingVersions(internals),
+  ...Object.entries(internals.authenticators)
+    .filter(([, provider]) => typeof provider !== 'function')
+    .map(([mechanism]) => `the mechanism ${mechanism}`),
   ...(typeof internals.createLogger === 'function' ? [] : ['createLogger']),
   ...(Array.isArray(internals.errorCodes) ? [] : ['errorCodes']),
 ]
@@ -89,12 +89,9 @@ export const loadVerified = (load: (path: string) => unknown): Kafkajs => {
 
 let verified: Kafkajs | undefined
 
-/** kafkajs's internals, verified and with the idle timer fixed, once per thread. */
+/** kafkajs's internals, verified once per thread. */
 export const kafkajs = (): Kafkajs => {
-  if (verified === undefined) {
-    verified = loadVerified(requireKafkajs)
-    guardIdleTimer(verified.RequestQueue)
-  }
+  verified ??= loadVerified(requireKafkajs)
   return verified
 }
 

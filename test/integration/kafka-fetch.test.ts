@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import { CompressionTypes } from 'kafkajs'
 import { expect, it, onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
@@ -240,23 +239,4 @@ it('nothing is left of a connection that was closed while it waited', async () =
   await until(() => count('TCPSocketWrap') <= before.sockets && count('Timeout') <= before.timers + 1, {
     what: 'every socket and timer to be gone',
   })
-})
-
-it('an idle connection runs no timer', async () => {
-  const connection = await connect()
-  await connection.topics(['any'])
-  const { RequestQueue } = { RequestQueue: createRequire(import.meta.url)('kafkajs/src/network/requestQueue') }
-  let checks = 0
-  const original = RequestQueue.prototype.checkPendingRequests
-  RequestQueue.prototype.checkPendingRequests = function (...args: unknown[]) {
-    checks++
-    return original.apply(this, args)
-  }
-  onTestFinished(() => {
-    RequestQueue.prototype.checkPendingRequests = original
-  })
-  await connection.topics(['any'])
-  const afterRequest = checks
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  expect(checks).toBe(afterRequest)
 })

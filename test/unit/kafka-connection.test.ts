@@ -401,6 +401,18 @@ describe('a request', () => {
   })
 })
 
+describe('an idle connection', () => {
+  it('runs no timer', async () => {
+    const stub = await startStub(({ apiKey }) => (apiKey === Api.heartbeat ? heartbeatAnswer(0) : undefined))
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+    const before = timers()
+    const connection = connectionTo([stub.address])
+    await connection.connect()
+    await connection.heartbeat(1, member)
+    expect(timers()).toBeLessThanOrEqual(before)
+  })
+})
+
 describe('close', () => {
   it('rejects what is pending, ends every socket and leaves no timer', async () => {
     const stub = await startStub(({ apiKey }) => (apiKey === Api.heartbeat || apiKey === Api.fetch ? null : undefined))

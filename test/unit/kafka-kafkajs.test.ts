@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
 import { createLogBridge } from '#src/kafka/log-bridge.js'
-import { kafkajs, loadVerified, verifyKafkajs } from '#src/kafka/verify-kafkajs.js'
+import { loadVerified, verifyKafkajs } from '#src/kafka/verify-kafkajs.js'
 
 const require = createRequire(import.meta.url)
 
@@ -33,21 +33,21 @@ describe('the self-test of kafkajs', () => {
     {
       title: 'a file that is not there',
       plants: {
-        './src/network/connection': () => {
+        './src/protocol/requests/apiKeys': () => {
           throw new Error('Cannot find module')
         },
       },
       says: /cannot be loaded: Cannot find module/,
     },
     {
-      title: 'a connection without send',
+      title: 'an encoder that lacks a method',
       plants: {
-        './src/network/connection': () =>
+        './src/protocol/encoder': () =>
           class {
-            connect() {}
+            writeInt8() {}
           },
       },
-      says: /lacks Connection#send, Connection#authenticate/,
+      says: /lacks Encoder#writeInt16, Encoder#writeInt32/,
     },
     {
       title: 'JoinGroup without the version that has the instance id',
@@ -59,46 +59,14 @@ describe('the self-test of kafkajs', () => {
     },
     { title: 'no Fetch at all', plants: request('Fetch', {}), says: /lacks Fetch/ },
     {
-      title: 'another queue',
-      plants: { './src/network/requestQueue': () => class {} },
-      says: /RequestQueue#scheduleCheckPendingRequests/,
+      title: 'a mechanism that is no function',
+      plants: { './src/broker/saslAuthenticator/scram256': () => ({}) },
+      says: /lacks the mechanism SCRAM-SHA-256/,
     },
   ])('refuses $title', ({ plants, says }) => {
     expect(() => load(plants)).toThrow(says)
     expect(() => load(plants)).toThrow(/kafkajs 2\.2\.4 exactly/)
     expect(() => load(plants)).toThrow(expect.objectContaining({ code: 'KCP_KAFKAJS_MISMATCH' }))
-  })
-})
-
-describe('the queue of a kafkajs connection', () => {
-  const queue = () => {
-    const silent = { debug() {}, info() {}, warn() {}, error() {} }
-    const logger = createLogBridge(silent, () => true)
-    const { RequestQueue } = kafkajs() as unknown as {
-      RequestQueue: new (
-        options: object,
-      ) => {
-        pending: unknown[]
-        throttleCheckTimeoutId: unknown
-        scheduleCheckPendingRequests(): void
-        destroy(): void
-      }
-    }
-    return new RequestQueue({ logger, clientId: 'c', broker: 'b', requestTimeout: 1, maxInFlightRequests: null })
-  }
-
-  it('arms no timer while nothing waits in it', () => {
-    const idle = queue()
-    idle.scheduleCheckPendingRequests()
-    expect(idle.throttleCheckTimeoutId).toBeNull()
-  })
-
-  it('arms one when something does', () => {
-    const busy = queue()
-    busy.pending.push({})
-    busy.scheduleCheckPendingRequests()
-    expect(busy.throttleCheckTimeoutId).not.toBeNull()
-    busy.destroy()
   })
 })
 

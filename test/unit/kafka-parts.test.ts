@@ -9,7 +9,6 @@ import { readInt64 } from '#src/kafka/int64.js'
 import { toKafkaError } from '#src/kafka/kafka-errors.js'
 import { leadersOf } from '#src/kafka/leaders.js'
 import { reachCluster } from '#src/kafka/reach-cluster.js'
-import { RequestTimer } from '#src/kafka/request-timer.js'
 import { kafkajsFile } from './kafka-record-encoder.js'
 
 describe('a broker’s address', () => {
@@ -176,34 +175,5 @@ describe('reaching the cluster', () => {
     const attempt = vi.fn(() => Promise.reject(new KafkaError('CLUSTER_AUTHORIZATION_FAILED', 31, false, 'no')))
     await expect(reachCluster(addresses, times, attempt, signal)).rejects.toMatchObject({ code: 'KCP_BROKER_REFUSED' })
     expect(attempt).toHaveBeenCalledTimes(1)
-  })
-})
-
-describe('the timer of a request', () => {
-  it('waits on while bytes arrive, and ends the wait when none do', async () => {
-    let bytesRead = 0
-    let timedOut = false
-    const timer = new RequestTimer(
-      10,
-      () => bytesRead++,
-      () => {
-        timedOut = true
-      },
-    )
-    await expect.poll(() => bytesRead, { timeout: 4_000 }).toBeGreaterThanOrEqual(3)
-    expect(timedOut).toBe(false)
-    timer.stop()
-    await new Promise<void>((resolve) => {
-      new RequestTimer(10, () => 7, resolve)
-    })
-  })
-
-  it('is not due at once when the time is longer than Node’s timers reach', async () => {
-    const onTimeout = vi.fn()
-    const timer = new RequestTimer(2 ** 40, () => 0, onTimeout)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    await new Promise((resolve) => setImmediate(resolve))
-    timer.stop()
-    expect(onTimeout).not.toHaveBeenCalled()
   })
 })

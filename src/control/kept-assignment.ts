@@ -5,6 +5,7 @@ import { type GroupDescription, KafkaError, type TopicMetadata } from '../kafka/
 import { decodeAssignment, decodeSubscription } from './assignors/subscription.js'
 import type { Coordinator } from './coordinator.js'
 import { partitionKey } from './holdings.js'
+import type { AskTopics } from './steady-topics.js'
 
 /*
  * The coordinator keeps the assignment of a static member that is away and hands it back to whoever comes with its
@@ -66,7 +67,7 @@ export const whyOutdated = (
 export const lookAtKeptAssignment = async (
   { consumer, topics }: SlotConfig,
   coordinator: Coordinator,
-  metadata: (names: readonly string[]) => Promise<readonly TopicMetadata[]>,
+  metadata: AskTopics,
   log: Logger,
 ): Promise<string | null> => {
   const { groupId, groupInstanceId } = consumer

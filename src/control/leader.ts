@@ -1,22 +1,26 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { PoolError } from '../errors.js'
 import type { JoinResult, TopicMetadata } from '../kafka/face.js'
 import { assignorNamed } from './assignors/index.js'
 import { decodeSubscription, encodeAssignment } from './assignors/subscription.js'
+import { type AskTopics, steadyTopics } from './steady-topics.js'
 
-const TRIES = 3
-const BETWEEN_TRIES_MS = 100
+/** What an assignment was computed from: how many partitions each topic of the group had, none when it was in error. */
+export type PartitionCounts = ReadonlyMap<string, number>
+
+export interface GroupAssignment {
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[]
+  readonly counts: PartitionCounts
+}
 
 /**
  * What a seat does when the coordinator made it the leader: assign the partitions of all members' topics to all
- * members. The topics may differ by member; one that does not exist counts as having no partitions.
+ * members. The topics may differ by member. One that the broker says nothing good of counts as having no partitions;
+ * the leader keeps the counts and makes the group rebalance when they turn out to be others, as Java's does.
  *
  * @param topics fresh metadata, because a stale partition count would leave partitions to nobody
  */
-export const assignForGroup = async (
-  joined: JoinResult,
-  topics: (names: readonly string[]) => Promise<readonly TopicMetadata[]>,
-): Promise<{ memberId: string; assignment: Buffer }[]> => {
+export const assignForGroup = async (joined: JoinResult, topics: AskTopics, log: Logger): Promise<GroupAssignment> => {
   const assignor = assignorNamed(joined.protocol)
   if (assignor === undefined) {
     throw new PoolError(
@@ -29,19 +33,31 @@ export const assignForGroup = async (
     return { memberId, instanceId, topics: names }
   })
   const names = [...new Set(members.flatMap((member) => member.topics))]
-  const counts = new Map((await steadyTopics(names, topics)).map(({ topic, partitions }) => [topic, partitions.length]))
+  const found = await steadyTopics(names, topics)
+  const unknown = found.filter(({ error }) => error !== null)
+  if (unknown.length > 0) {
+    const message = 'topics that the broker does not describe are assigned to nobody; the group rebalances when it does'
+    log.warn({ topics: Object.fromEntries(unknown.map(({ topic, error }) => [topic, error])) }, message)
+  }
+  const counts = new Map(found.map((topic) => [topic.topic, countOf(topic)]))
   const assignment = assignor.assign(members, counts)
-  return members.map(({ memberId }) => ({ memberId, assignment: encodeAssignment(assignment.get(memberId) ?? []) }))
+  const assignments = members.map(({ memberId }) => ({
+    memberId,
+    assignment: encodeAssignment(assignment.get(memberId) ?? []),
+  }))
+  return { assignments, counts }
 }
 
-/** A broker that has just heard of a topic, or a topic between two leaders, must not be taken for no topic at all. */
-const steadyTopics = async (
-  names: readonly string[],
-  topics: (names: readonly string[]) => Promise<readonly TopicMetadata[]>,
-): Promise<readonly TopicMetadata[]> => {
-  for (let tries = 1; ; tries++) {
-    const found = await topics(names)
-    if (tries === TRIES || found.every(({ error }) => error === null)) return found
-    await sleep(BETWEEN_TRIES_MS)
-  }
-}
+const countOf = ({ error, partitions }: TopicMetadata): number => (error === null ? partitions.length : 0)
+
+/**
+ * The topics of an assignment that have another number of partitions by now, in words. A topic that is gone has none; an
+ * error of another kind says nothing.
+ */
+export const changedTopics = (counts: PartitionCounts, found: readonly TopicMetadata[]): string[] =>
+  found.flatMap((topic) => {
+    const before = counts.get(topic.topic)
+    const isKnown = topic.error === null || topic.error === 'UNKNOWN_TOPIC_OR_PARTITION'
+    const now = countOf(topic)
+    return !isKnown || before === undefined || now === before ? [] : [`"${topic.topic}" has ${now}, not ${before}`]
+  })

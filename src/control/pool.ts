@@ -6,7 +6,7 @@ import type { KafkaConfig, ResolvedConfig, SlotConfig } from '../config/resolved
 import { ErrorCode, PoolError } from '../errors.js'
 import { ClientIds } from '../identity.js'
 import { createConnection } from '../kafka/connection.js'
-import type { Connection, TopicMetadata } from '../kafka/face.js'
+import type { Connection } from '../kafka/face.js'
 import { createLogger, relay } from '../telemetry/logger.js'
 import { monotonicMs } from '../util/clock.js'
 import { Coordinator } from './coordinator.js'
@@ -64,12 +64,12 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   readonly #limiter = new RestartLimiter()
   readonly #groups = new Map<string, Group>()
   readonly #shared = new Map<string, Connection>()
+  readonly #watches = new Map<Connection, TopicWatch>()
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #escalation: Escalation
   #slots: readonly Slot[] = []
   #threads: Threads | null = null
   #liveness: Liveness | null = null
-  #watches: readonly TopicWatch[] = []
   #state: PoolState = 'created'
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
@@ -152,7 +152,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     })
     this.#threads = threads
     await Promise.all(slots.map(({ kafka }) => this.#sharedConnection(kafka).connect()))
-    const topics = await this.#checkBroker()
+    if (this.#stopping !== null) throw stoppedTooSoon()
+    await this.#checkBroker()
     if (this.#stopping !== null) throw stoppedTooSoon()
     this.#slots = slots.map((config) => this.#createSlot(config, threads))
     this.#liveness = new Liveness({
@@ -169,13 +170,12 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     if (this.#stopping !== null) throw stoppedTooSoon()
     this.#generationsAtStart = this.#generations()
     this.#isStarted = true
-    this.#watches = this.#watchTopics(topics)
     if (this.#state === 'starting') this.#state = 'running'
     this.#log.info({ slots: slots.length }, 'pool running')
   }
 
   /** What must be so before anything joins: static membership is understood, the topics are there. */
-  async #checkBroker(): Promise<readonly TopicMetadata[]> {
+  async #checkBroker(): Promise<void> {
     for (const { consumer, kafka, slot } of this.#config.slots) {
       if (consumer.groupInstanceId === null || this.#sharedConnection(kafka).supportsStaticMembership) continue
       throw new PoolError(
@@ -184,7 +184,11 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
         { slot, groupId: consumer.groupId },
       )
     }
-    return checkTopics(this.#config.slots, (kafka, names) => this.#sharedConnection(kafka).topics(names))
+    await checkTopics(this.#config.slots, async (kafka, names) => {
+      const found = await this.#sharedConnection(kafka).topics(names)
+      this.#topicWatch(kafka).begin(found)
+      return found
+    })
   }
 
   #createSlot(config: SlotConfig, threads: Threads): Slot {
@@ -201,7 +205,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       shared: new Coordinator(sharedConnection, groupId),
       connect: () => createConnection({ clientId: nextClientId(), kafka: kafkaOfSeat(config), log: this.#log }),
       nextClientId,
-      topics: (names) => sharedConnection.topics(names),
+      topics: (names) => this.#topicWatch(config.kafka).metadata(names),
       log: this.#log,
       emit: (event, payload) => this.#announce(event, payload),
       relay: (line) => relay(this.#log, line),
@@ -232,21 +236,24 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     return connection
   }
 
-  #watchTopics(known: readonly TopicMetadata[]): TopicWatch[] {
-    const watch = (connection: Connection) => {
-      const slots = this.#config.slots.filter(({ kafka }) => this.#sharedConnection(kafka) === connection)
-      const options = {
-        topics: [...new Set(slots.flatMap(({ topics }) => topics))],
-        groupsOf: (topic: string) =>
-          slots.filter(({ topics }) => topics.includes(topic)).map((slot) => this.#groupFor(slot)),
-        metadata: (names: readonly string[]) => connection.topics(names),
-        intervalMs: Math.min(...slots.map(({ consumer }) => consumer.metadataMaxAge)),
-        heartbeatMs: Math.max(...slots.map(({ consumer }) => consumer.heartbeatInterval)),
-        log: this.#log,
-      }
-      return new TopicWatch(options, known)
-    }
-    return [...this.#shared.values()].map(watch)
+  /** One for each connection beside the seats' own. */
+  #topicWatch(kafka: KafkaConfig): TopicWatch {
+    const connection = this.#sharedConnection(kafka)
+    const known = this.#watches.get(connection)
+    if (known !== undefined) return known
+    const slots = this.#config.slots.filter((slot) => this.#sharedConnection(slot.kafka) === connection)
+    const topicsOf = (group: Group) =>
+      new Set(slots.filter((slot) => this.#groupFor(slot) === group).flatMap(({ topics }) => topics))
+    const watch = new TopicWatch({
+      groups: () =>
+        [...new Set(slots.map((slot) => this.#groupFor(slot)))].map((group) => ({ group, topics: topicsOf(group) })),
+      metadata: (names) => connection.topics(names),
+      intervalMs: Math.min(...slots.map(({ consumer }) => consumer.metadataMaxAge)),
+      heartbeatMs: Math.max(...slots.map(({ consumer }) => consumer.heartbeatInterval)),
+      log: this.#log,
+    })
+    this.#watches.set(connection, watch)
+    return watch
   }
 
   // ── stop ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -259,7 +266,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   async #drainAndClose(drainTimeoutMs: number): Promise<void> {
     const beganAtMs = monotonicMs()
     this.#state = 'stopping'
-    for (const watch of this.#watches) watch.close()
+    for (const watch of this.#watches.values()) watch.close()
     this.#limiter.cancel()
     const drained = await Promise.all(this.#slots.map((slot) => slot.drain(beganAtMs + drainTimeoutMs)))
     for (const timer of this.#timers) clearInterval(timer)

@@ -2,14 +2,7 @@ import type { Logger } from 'pino'
 import type { SlotConfig } from '../config/resolved.js'
 import { PoolError } from '../errors.js'
 import { KafkaCode } from '../kafka/error-codes.js'
-import {
-  type Connection,
-  type JoinResult,
-  KafkaError,
-  type Membership,
-  type TopicMetadata,
-  type TopicPartition,
-} from '../kafka/face.js'
+import { type Connection, type JoinResult, KafkaError, type Membership, type TopicPartition } from '../kafka/face.js'
 import { monotonicMs } from '../util/clock.js'
 import { WakeableSleep } from '../util/wakeable-sleep.js'
 import { within } from '../util/within.js'
@@ -18,7 +11,7 @@ import { Coordinator } from './coordinator.js'
 import type { Group } from './group.js'
 import { joinRequest } from './join-request.js'
 import { lookAtKeptAssignment } from './kept-assignment.js'
-import { assignForGroup } from './leader.js'
+import { assignForGroup, type PartitionCounts } from './leader.js'
 import {
   FENCED_FORGOTTEN_MS,
   FENCED_TRIES,
@@ -30,6 +23,7 @@ import {
   type SeatState,
 } from './membership.js'
 import { refusal } from './refusal.js'
+import type { AskTopics } from './steady-topics.js'
 
 /** How long a seat waits before it asks again for what the broker has refused. */
 const REFUSED_WAIT_MS = 30_000
@@ -61,7 +55,7 @@ export interface SeatOptions {
   readonly connect: () => Connection
   /** Coordinator over the connection that the pool shares (free while a JoinGroup waits on the seat's own). */
   readonly shared: Coordinator
-  readonly topics: (names: readonly string[]) => Promise<readonly TopicMetadata[]>
+  readonly topics: AskTopics
 }
 
 /**
@@ -78,7 +72,7 @@ export class Seat {
   #state: SeatState = 'unjoined'
   #memberId = ''
   #generation = -1
-  #leader = false
+  #assignedFrom: PartitionCounts | null = null
   #protocol = ''
   #mustJoin = true
   #draining = false
@@ -116,7 +110,12 @@ export class Seat {
   }
 
   get isLeader(): boolean {
-    return this.#leader
+    return this.#assignedFrom !== null
+  }
+
+  /** What the seat made the group's present assignment from; null when it does not lead. */
+  get assignedFrom(): PartitionCounts | null {
+    return this.#assignedFrom
   }
 
   get protocol(): string {
@@ -211,7 +210,7 @@ export class Seat {
   #forgetMembership(): void {
     this.#memberId = ''
     this.#generation = -1
-    this.#leader = false
+    this.#assignedFrom = null
     this.#mustJoin = true
   }
 
@@ -245,7 +244,7 @@ export class Seat {
   }
 
   async #join(): Promise<void> {
-    const { config, group, host } = this.#options
+    const { config, group, host, log } = this.#options
     this.#enter(this.#state === 'stable' || this.#state === 'rebalancing' ? 'rebalancing' : 'joining')
     if (this.#state === 'rebalancing') await host.release()
     if (this.#ended || this.#draining) return
@@ -266,13 +265,15 @@ export class Seat {
     }
     const serial = this.#subscriptionSerial
 
-    const assignments = leader ? await assignForGroup(joined, this.#options.topics) : []
+    const assigned = leader ? await assignForGroup(joined, this.#options.topics, log) : null
     const syncedAtMs = monotonicMs()
-    const bytes = await this.#coordinator.ask((connection, node) => connection.syncGroup(node, member, assignments))
+    const bytes = await this.#coordinator.ask((connection, node) =>
+      connection.syncGroup(node, member, assigned?.assignments ?? []),
+    )
     if (this.#ended) return
     const partitions = this.#subscribedOnly(decodeAssignment(bytes))
     this.#generation = joined.generation
-    this.#leader = leader
+    this.#assignedFrom = assigned?.counts ?? null
     this.#protocol = joined.protocol
     this.#mustJoin = serial !== this.#subscriptionSerial // somebody called rejoin() meanwhile
     this.#nextBeatAtMs = syncedAtMs + config.consumer.heartbeatInterval
@@ -280,7 +281,7 @@ export class Seat {
     this.#stableSinceMs = syncedAtMs
     this.#enter('stable')
     group.noteGeneration(this.#generation)
-    host.joined(this.membership, this.#protocol, this.#leader)
+    host.joined(this.membership, this.#protocol, leader)
     host.assigned(partitions, this.#generation)
   }
 
@@ -365,7 +366,7 @@ export class Seat {
     this.#enter('lost')
     host.lost(reason)
     this.#generation = -1
-    this.#leader = false
+    this.#assignedFrom = null
     this.#mustJoin = true
     if (forgetMemberId) this.#memberId = ''
   }

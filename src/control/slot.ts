@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { PoolSettings, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { Connection, Membership, TopicMetadata, TopicPartition } from '../kafka/face.js'
+import type { Connection, Membership, TopicPartition } from '../kafka/face.js'
 import { Control } from '../protocol/ledger.js'
 import type { FromThread } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
@@ -23,6 +23,7 @@ import { type Emit, SlotReporter } from './slot-reporter.js'
 import { describeSlot } from './slot-status.js'
 import { StallWatch } from './stall-watch.js'
 import type { SlotState, SlotStatus } from './status.js'
+import type { AskTopics } from './steady-topics.js'
 import type { Thread, ThreadExit } from './thread.js'
 import type { Threads } from './threads.js'
 
@@ -55,7 +56,7 @@ export interface SlotOptions {
   readonly nextClientId: () => string
   /** How long a new thread may take to load its handler. @default 60_000 */
   readonly loadTimeoutMs?: number
-  readonly topics: (names: readonly string[]) => Promise<readonly TopicMetadata[]>
+  readonly topics: AskTopics
   readonly log: Logger
   readonly emit: Emit
   /** Re-emits a line of a thread's logger. */

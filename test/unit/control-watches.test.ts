@@ -1,11 +1,9 @@
-import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Group } from '#src/control/group.js'
 import { Holdings } from '#src/control/holdings.js'
 import { JoinBarrier } from '#src/control/join-barrier.js'
 import type { Seat } from '#src/control/seat.js'
 import { StallWatch } from '#src/control/stall-watch.js'
-import { TopicWatch } from '#src/control/topic-watch.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -14,63 +12,15 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const fakeSeat = (isLeader: boolean) => {
-  const rejoins: string[] = []
-  const seat = { isLeader, state: 'stable', rejoin: (why: string) => rejoins.push(why), poke: vi.fn() }
-  return { seat: seat as unknown as Seat, rejoins, poke: seat.poke }
+const fakeSeat = () => {
+  const seat = { poke: vi.fn() }
+  return { seat: seat as unknown as Seat, poke: seat.poke }
 }
-
-describe('the watch over topics that grow', () => {
-  const watching = (seats: Seat[], counts: number[]) => {
-    const group = new Group('group', seats.length)
-    for (const seat of seats) group.add(seat)
-    const metadata = async () => {
-      const partitions = Array.from({ length: counts.shift() ?? 0 }, (_, partition) => ({ partition, leader: 1 }))
-      return [{ topic: 'orders', error: null, partitions }]
-    }
-    const known = [{ topic: 'orders', error: null, partitions: [{ partition: 0, leader: 1 }] }]
-    const log = pino({ level: 'silent' })
-    const options = { topics: ['orders'], groupsOf: () => [group], metadata, intervalMs: 1_000, heartbeatMs: 500, log }
-    return { group, watch: new TopicWatch(options, known) }
-  }
-
-  test('makes the leader rejoin at once', async () => {
-    const follower = fakeSeat(false)
-    const leader = fakeSeat(true)
-    const { watch } = watching([follower.seat, leader.seat], [1, 2, 2])
-    await vi.advanceTimersByTimeAsync(1_000)
-    expect(leader.rejoins).toEqual([])
-    await vi.advanceTimersByTimeAsync(2_000)
-    expect(leader.rejoins).toHaveLength(1)
-    expect(follower.rejoins).toEqual([])
-    watch.close()
-  })
-
-  test('gives a leader elsewhere a head start, and then forces it', async () => {
-    const follower = fakeSeat(false)
-    const { watch } = watching([follower.seat], [2, 2, 2, 2])
-    await vi.advanceTimersByTimeAsync(1_000)
-    expect(follower.rejoins).toEqual([])
-    await vi.advanceTimersByTimeAsync(2_000)
-    expect(follower.rejoins).toHaveLength(1)
-    watch.close()
-  })
-
-  test('leaves it at that when the leader elsewhere was quick', async () => {
-    const follower = fakeSeat(false)
-    const { watch, group } = watching([follower.seat], [2, 2, 2, 2])
-    await vi.advanceTimersByTimeAsync(1_000)
-    group.noteGeneration(9)
-    await vi.advanceTimersByTimeAsync(2_500)
-    expect(follower.rejoins).toEqual([])
-    watch.close()
-  })
-})
 
 describe('seats of one group', () => {
   test('poke their siblings, not themselves', async () => {
     const group = new Group('group', 2)
-    const [a, b] = [fakeSeat(true), fakeSeat(false)]
+    const [a, b] = [fakeSeat(), fakeSeat()]
     group.add(a.seat)
     group.add(b.seat)
     group.pokeSiblings(a.seat)

@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { decodeAssignment, encodeSubscription } from '#src/control/assignors/subscription.js'
 import { assignForGroup } from '#src/control/leader.js'
@@ -22,7 +23,9 @@ describe('a leader', () => {
     ]
     const topics = async () =>
       [answers.length > 1 ? answers.shift() : answers[0]].filter((found) => found !== undefined)
-    const [own] = await assignForGroup(joined, topics)
+    const { assignments, counts } = await assignForGroup(joined, topics, pino({ level: 'silent' }))
+    const [own] = assignments
     expect(decodeAssignment(own?.assignment ?? Buffer.alloc(0))).toEqual([{ topic: 'orders', partition: 0 }])
+    expect(counts).toEqual(new Map([['orders', 1]]))
   })
 })

@@ -3,6 +3,7 @@ import type { SlotConfig } from '#src/config/resolved.js'
 import { Coordinator } from '#src/control/coordinator.js'
 import { Group } from '#src/control/group.js'
 import { Seat, type SeatHost } from '#src/control/seat.js'
+import type { AskTopics } from '#src/control/steady-topics.js'
 import type { TopicMetadata, TopicPartition } from '#src/kafka/face.js'
 import { slotConfig } from '../slot-config.js'
 import { FakeConnection } from './fake-connection.js'
@@ -38,9 +39,7 @@ const metadata = async (names: readonly string[]): Promise<TopicMetadata[]> =>
   names.map((topic) => ({ topic, error: null, partitions: [0, 1, 2].map((partition) => ({ partition, leader: 1 })) }))
 
 /** A seat on a scripted coordinator: it is let in as `member` in generation 1 with partitions 0 and 1. */
-export const seatBench = (
-  more: { config?: SlotConfig; group?: Group; topics?: (names: readonly string[]) => Promise<TopicMetadata[]> } = {},
-) => {
+export const seatBench = (more: { config?: SlotConfig; group?: Group; topics?: AskTopics } = {}) => {
   const own = new FakeConnection()
   const shared = new FakeConnection('shared')
   const host = new Notes()

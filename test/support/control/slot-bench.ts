@@ -10,13 +10,16 @@ import { slotConfig } from '../slot-config.js'
 import { FakeConnection } from './fake-connection.js'
 import { FakeThreads } from './fake-threads.js'
 
-export const joinedAs = (memberId: string, generation: number) => async (): Promise<JoinResult> => ({
-  memberId,
-  generation,
-  protocol: 'roundrobin',
-  leaderId: 'somebody',
-  members: [],
-})
+export const joinedAs =
+  (memberId: string, generation: number, more: Partial<JoinResult> = {}) =>
+  async (): Promise<JoinResult> => ({
+    memberId,
+    generation,
+    protocol: 'roundrobin',
+    leaderId: 'somebody',
+    members: [],
+    ...more,
+  })
 
 export const assignment =
   (...partitions: number[]) =>

@@ -18,6 +18,7 @@ export type {
   SlotParked,
   SlotReady,
   SlotRecovered,
+  SlotStalled,
 } from './control/events.js'
 export { ConsumerPool } from './control/pool.js'
 export type { PartitionStatus, PoolState, PoolStatus, PoolTotals, SlotState, SlotStatus } from './control/status.js'

@@ -52,6 +52,11 @@ export interface SlotRecovered extends SlotIdentity {
   readonly by: 'handover' | 'rejoin'
 }
 
+export interface SlotStalled extends SlotIdentity {
+  /** Where nothing moves, each with the offset at which it stands. */
+  readonly partitions: readonly (EventPartition & { readonly offset: string })[]
+}
+
 export interface SlotParked {
   readonly slot: number
   readonly groupId: string
@@ -140,6 +145,8 @@ export interface PoolEvents {
   'slot:crashed': [SlotCrashed]
   /** The replacement of a crashed thread has taken up its positions. */
   'slot:recovered': [SlotRecovered]
+  /** Messages wait and nothing has moved for two session timeouts. Nothing is done about it: somebody should look. */
+  'slot:stalled': [SlotStalled]
   /** A slot gave its partitions up because it cannot be kept running; the event says why and until when. */
   'slot:parked': [SlotParked]
   /** A seat became a member of a generation of its group. */

@@ -113,8 +113,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
 
   /** A plain frozen snapshot of what the pool, its slots and their partitions are doing. */
   status(): PoolStatus {
-    const now = monotonicMs()
-    const slots = this.#slots.map((slot) => slot.status(now))
+    const slots = this.#slots.map((slot) => slot.status())
     const sum = (value: (slot: (typeof slots)[number]) => number) =>
       slots.reduce((total, slot) => total + value(slot), 0)
     const partitions = slots.flatMap((slot) => slot.assignment)

@@ -3,8 +3,9 @@ import type { SlotConfig } from '../config/resolved.js'
 import type { PoolError } from '../errors.js'
 import type { Membership, TopicPartition, TopicPartitionOffset } from '../kafka/face.js'
 import type { FromThread } from '../protocol/messages.js'
+import { Episode } from '../util/episode.js'
 import type { EventPartition, InFlightMessage, PoolEvents, SlotIdentity } from './events.js'
-import type { Holding } from './holdings.js'
+import { type Holding, reached } from './holdings.js'
 import type { Incarnations } from './incarnations.js'
 import type { Seat } from './seat.js'
 import type { Thread } from './thread.js'
@@ -24,6 +25,7 @@ export class SlotReporter {
   readonly #options: SlotReporterOptions
   readonly #log: Logger
   readonly #emit: Emit
+  readonly #stall = new Episode()
 
   constructor(options: SlotReporterOptions) {
     this.#options = options
@@ -76,6 +78,22 @@ export class SlotReporter {
     const { error: _, ...rest } = event
     this.#log.error({ err: error, ...rest }, 'slot crashed')
     this.#emit('slot:crashed', event)
+  }
+
+  /** @param holdings where messages wait and nothing moves */
+  stalled(holdings: readonly Holding[], nowMs: number): void {
+    if (holdings.length === 0) {
+      const stalledMs = this.#stall.ended(nowMs)
+      if (stalledMs !== null)
+        this.#log.info({ ...this.#identity(), stalledMs: Math.round(stalledMs) }, 'no longer stalled')
+      return
+    }
+    const word = this.#stall.happened(nowMs)
+    if (word === null) return
+    const partitions = holdings.map((holding) => ({ ...coordinates(holding), offset: reached(holding).toString() }))
+    const event = { ...this.#identity(), partitions }
+    this.#log.warn(event, 'messages wait and nothing moves, although no handler is busy')
+    if (word === 'begins') this.#emit('slot:stalled', event)
   }
 
   parked(error: PoolError, retryInMs: number | null): void {

@@ -80,7 +80,7 @@ export class Slot implements SeatHost {
   readonly #assignment: Assignment
   readonly #crashes: CrashBook
   readonly #report: SlotReporter
-  readonly #stall = new StallWatch()
+  readonly #stall: StallWatch
   readonly #started = deferred<void>()
   #state: SlotState = 'starting'
   #isStarted = false
@@ -100,6 +100,7 @@ export class Slot implements SeatHost {
     const holdings = this.#holdings
     this.#log = log
     this.seat = new Seat({ config, group, host: this, log, connect, shared, topics })
+    this.#stall = new StallWatch(2 * config.consumer.sessionTimeout)
     this.#crashes = new CrashBook(options.settings.restart, group.suspects)
     this.#incarnations = new Incarnations({
       config,
@@ -152,7 +153,7 @@ export class Slot implements SeatHost {
       this.#state === 'running' &&
       this.seat.isConfirmed &&
       this.#assignment.isComplete &&
-      this.#stall.stalledMs(monotonicMs()) <= 2 * this.config.consumer.sessionTimeout &&
+      this.#stall.stalled.length === 0 &&
       this.#holdings.all().every(({ paused }) => paused === null)
     )
   }
@@ -181,19 +182,12 @@ export class Slot implements SeatHost {
     void this.thread?.end(why)
   }
 
-  /** Looks whether messages wait and nothing moves. Call it about once a second. */
+  /** Looks whether messages wait and nothing moves, and says so. Call it about once a second. */
   watch(nowMs: number): void {
-    const { maxProcessingMs, retry, slot } = this.config
-    const busy =
-      this.#state !== 'running' ||
-      this.seat.state !== 'stable' ||
-      !this.seat.isConfirmed ||
-      (this.thread?.ledger.flights(nowMs).length ?? 0) > 0
-    const stalledMs = this.#stall.look(this.#holdings.all(), busy, nowMs)
-    if (stalledMs <= maxProcessingMs + retry.maxDelayMs) return
-    const seconds = Math.round(stalledMs / 1000)
-    const message = `slot ${slot}: messages wait and nothing has moved for ${seconds} s; its thread is replaced`
-    this.endThread(new PoolError(ErrorCode.handlerHung, message, this.#where))
+    const inFlight = this.thread?.ledger.flights(nowMs).length ?? 0
+    const isFree = this.#state === 'running' && this.seat.state === 'stable' && inFlight === 0
+    this.#stall.look(this.#holdings.all(), isFree, nowMs)
+    this.#report.stalled(this.#stall.stalled, nowMs)
   }
 
   /**
@@ -219,7 +213,7 @@ export class Slot implements SeatHost {
     this.#state = 'stopped'
   }
 
-  status(nowMs: number): SlotStatus {
+  status(): SlotStatus {
     return describeSlot({
       config: this.config,
       state: this.#state,
@@ -228,7 +222,7 @@ export class Slot implements SeatHost {
       holdings: this.#holdings.all(),
       restarts: this.#restarts,
       lastError: this.#lastError,
-      stalled: this.#stall.stalledMs(nowMs) > 2 * this.config.consumer.sessionTimeout,
+      stalled: this.#stall.stalled.length > 0,
     })
   }
 

@@ -1,31 +1,53 @@
 import type { Holding } from './holdings.js'
 import { lagOf, reached } from './holdings.js'
 
-/** Messages wait in a partition that is free to move. */
-const waits = (holding: Holding): boolean => holding.paused === null && (lagOf(holding) ?? 0n) > 0n
+/** What one look adds at most: a main thread that was held up for long has not seen anything stand still meanwhile. */
+const LONGEST_LOOK_MS = 2_000
 
-/** Notices that messages wait and nothing moves, whatever the reason. */
+/** Messages wait in a partition that is free to move, or nobody knows because it was never fetched. */
+const waits = (holding: Holding, nowMs: number): boolean =>
+  holding.paused === null && lagOf(holding) !== 0n && holding.page.retryInMs(holding.index, nowMs) <= 0
+
+/** For how long a partition has stood at an offset. */
+interface Standing {
+  readonly at: bigint
+  readonly forMs: number
+}
+
+/**
+ * Notices partitions in which messages wait and nothing moves, whatever the reason. It only tells: what holds a message
+ * up may be anything, and a thread with its retries is not ended on a guess. (A handler that does not come back has a
+ * watch of its own.)
+ *
+ * Time counts while the slot is free to take a message up: not in a rebalance, and not while a handler is in flight, for
+ * then the messages wait for their turn.
+ */
 export class StallWatch {
-  #progress = ''
-  #sinceMs: number | null = null
+  readonly #limitMs: number
+  #standings: ReadonlyMap<Holding, Standing> = new Map()
+  #lookedAtMs = Number.POSITIVE_INFINITY
 
-  /**
-   * Looks again. Call it about once a second.
-   *
-   * @param busy a handler is in flight: then the watch over its time is the one that counts
-   * @returns for how many ms nothing has moved although messages wait; 0 when all is well
-   */
-  look(holdings: readonly Holding[], busy: boolean, nowMs: number): number {
-    const waiting = holdings.filter(waits)
-    const progress = waiting.map((holding) => `${holding.id}@${reached(holding)}`).join()
-    if (busy || waiting.length === 0) this.#sinceMs = null
-    else if (this.#sinceMs === null || progress !== this.#progress) this.#sinceMs = nowMs
-    this.#progress = progress
-    return this.stalledMs(nowMs)
+  /** @param limitMs for how long a partition may stand still */
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs
   }
 
-  /** For how many ms it has stood still when last looked at. */
-  stalledMs(nowMs: number): number {
-    return this.#sinceMs === null ? 0 : nowMs - this.#sinceMs
+  /** The partitions that had stood still for too long when last looked at. */
+  get stalled(): readonly Holding[] {
+    return [...this.#standings].filter(([, { forMs }]) => forMs > this.#limitMs).map(([holding]) => holding)
+  }
+
+  /** Looks again. Call it about once a second. */
+  look(holdings: readonly Holding[], isFree: boolean, nowMs: number): void {
+    const sinceLastMs = isFree ? Math.min(Math.max(nowMs - this.#lookedAtMs, 0), LONGEST_LOOK_MS) : 0
+    this.#lookedAtMs = nowMs
+    const waiting = holdings.filter((holding) => waits(holding, nowMs))
+    this.#standings = new Map(
+      waiting.map((holding) => {
+        const at = reached(holding)
+        const before = this.#standings.get(holding)
+        return [holding, { at, forMs: before?.at === at ? before.forMs + sinceLastMs : 0 }]
+      }),
+    )
   }
 }

@@ -54,7 +54,7 @@ export interface SlotStatus {
   readonly restarts: number
   /** The last reason for which the thread was replaced or the slot parked, or null. */
   readonly lastError: { readonly code: string; readonly message: string } | null
-  /** True when messages wait and nothing has moved for two session timeouts. */
+  /** True when messages wait in a partition and nothing has moved there for two session timeouts. */
   readonly stalled: boolean
   /** The configuration that the thread reported it runs with, secrets masked; null until it has. */
   readonly config: EffectiveConfig | null

@@ -104,6 +104,7 @@ export class Dispatcher {
       if (partition.handling !== 'waiting') continue
       clearTimeout(partition.retryTimer)
       partition.handling = 'idle'
+      partition.retryAt(null)
     }
   }
 }

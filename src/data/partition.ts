@@ -90,6 +90,11 @@ export class Partition {
     this.#page.finish(this.#index, offset)
   }
 
+  /** The next message is tried again at this moment (monotonic ms); null: it waits for that no longer. */
+  retryAt(atMs: number | null): void {
+    this.#page.retryAt(this.#index, atMs)
+  }
+
   /** An exhausted message: the partition stands still before it, and holds no memory. */
   pauseAt(offset: number): void {
     this.handling = 'paused'

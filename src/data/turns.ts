@@ -166,8 +166,10 @@ export class Turns {
     if (verdict.outcome === 'retry') {
       partition.attempt++
       partition.handling = 'waiting'
+      partition.retryAt(facts.now() + verdict.delayMs)
       partition.retryTimer = setTimeout(() => {
         partition.handling = 'idle'
+        partition.retryAt(null)
         onRetry(partition)
       }, verdict.delayMs)
     } else if (verdict.outcome === 'skipped') this.#finish(partition, batch, offset)

@@ -9,6 +9,7 @@ import { monotonicMs, ticksBetween, toTicks } from '../util/clock.js'
  *   read at any time      ◄─── Ledger ─────        counters, handlers in flight
  *   revoked flags         ──── Page ──────►        read when the control word says so
  *   commits, lag          ◄─── Page ──────         offset to commit, position, end
+ *   stalls                ◄─── Page ──────         when a failed message is tried again
  *
  * A Ledger belongs to one incarnation and dies with it, so a thread that would not die can never write into the memory
  * of its successor. A Page holds the partitions that one assignment added; a partition that is kept over a rebalance
@@ -170,24 +171,30 @@ const POSITION = 1
 const END = 2
 const PAGE_OFFSETS = 3
 
+const REVOKED = 0
+const RETRY_AT = 1
+const PAGE_WORDS = 2
+
+const PAGE_BYTES = PAGE_OFFSETS * 8 + PAGE_WORDS * 4
+
 /** Shared memory of the partitions that one assignment added. A partition's place on it is its `index`. */
 export class Page {
   readonly buffer: SharedArrayBuffer
   readonly size: number
   readonly #offsets: BigInt64Array
-  readonly #revoked: Int32Array
+  readonly #words: Int32Array
 
   private constructor(buffer: SharedArrayBuffer, size: number) {
     this.buffer = buffer
     this.size = size
     this.#offsets = new BigInt64Array(buffer, 0, size * PAGE_OFFSETS)
-    this.#revoked = new Int32Array(buffer, size * PAGE_OFFSETS * 8, size)
+    this.#words = new Int32Array(buffer, size * PAGE_OFFSETS * 8, size * PAGE_WORDS)
   }
 
   /** @param startOffsets for each partition, by index, the offset of the first message that is not finished */
   static create(startOffsets: readonly bigint[]): Page {
     const size = startOffsets.length
-    const page = new Page(new SharedArrayBuffer(size * (PAGE_OFFSETS * 8 + 4)), size)
+    const page = new Page(new SharedArrayBuffer(size * PAGE_BYTES), size)
     startOffsets.forEach((offset, index) => {
       page.#offsets[index * PAGE_OFFSETS + TO_COMMIT] = offset
       page.#offsets[index * PAGE_OFFSETS + POSITION] = offset
@@ -197,7 +204,7 @@ export class Page {
   }
 
   static from(buffer: SharedArrayBuffer): Page {
-    return new Page(buffer, buffer.byteLength / (PAGE_OFFSETS * 8 + 4))
+    return new Page(buffer, buffer.byteLength / PAGE_BYTES)
   }
 
   /** The lowest offset that is not finished: what may be committed. */
@@ -226,12 +233,23 @@ export class Page {
     Atomics.store(this.#offsets, index * PAGE_OFFSETS + END, BigInt(end))
   }
 
+  /** Thread: the next message failed and is tried again at this moment (monotonic ms); null: nothing waits for that. */
+  retryAt(index: number, atMs: number | null): void {
+    Atomics.store(this.#words, index * PAGE_WORDS + RETRY_AT, atMs === null ? 0 : toTicks(atMs) || 1)
+  }
+
+  /** In how many ms a failed message is tried again; zero or less when nothing waits for that. */
+  retryInMs(index: number, nowMs: number): number {
+    const at = Atomics.load(this.#words, index * PAGE_WORDS + RETRY_AT)
+    return at === 0 ? 0 : ticksBetween(toTicks(nowMs), at)
+  }
+
   /** Main: the partition is no longer the slot's; what is in flight on it will not count. Then raise `Control.revoked`. */
   revoke(index: number): void {
-    Atomics.store(this.#revoked, index, 1)
+    Atomics.store(this.#words, index * PAGE_WORDS + REVOKED, 1)
   }
 
   isRevoked(index: number): boolean {
-    return Atomics.load(this.#revoked, index) === 1
+    return Atomics.load(this.#words, index * PAGE_WORDS + REVOKED) === 1
   }
 }

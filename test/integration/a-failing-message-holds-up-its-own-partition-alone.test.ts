@@ -166,3 +166,15 @@ test('with onExhausted: skip, whatever is thrown is logged and passed over', asy
     odd.map((_, offset) => [0, topic, 0, String(offset)]),
   )
 })
+
+test('a message is exhausted in its thread although the pauses between its attempts are as long as maxProcessingMs', async () => {
+  const { record, pool, heard } = await startOne([['throw', 'plain']], {
+    retry: { attempts: 6, initialDelayMs: 1_000, maxDelayMs: 1_000 },
+    maxProcessingMs: 1_000,
+  })
+  await until(() => heard('partition:paused').length > 0, { what: 'the message to be exhausted' })
+  expect(outcomes(record, 0)).toEqual([1, 2, 3, 4, 5, 6].map((attempt) => [0, attempt, 'failed']))
+  expect(heard('slot:crashed')).toEqual([])
+  expect(heard('slot:stalled')).toEqual([])
+  expect(pool.status().slots).toMatchObject([{ incarnation: 1, stalled: false }])
+})

@@ -230,6 +230,9 @@ describe('a handler that fails', () => {
     await until('the other one is through', () => bench.toCommit(other) === 3)
     expect(failing.handling).toBe('waiting')
     expect(bench.ledger.flights()).toEqual([])
+    // Main sees that it waits for this and does not stand still for nothing.
+    expect(bench.retryInMs(failing)).toBeGreaterThan(30_000)
+    expect(bench.retryInMs(other)).toBe(0)
     await bench.dispatcher.close()
   })
 
@@ -315,6 +318,7 @@ describe('main halts the handling', () => {
     bench.ledger.raise(Control.stop)
     await bench.dispatcher.quiesce()
     expect(partition.handling).toBe('idle')
+    expect(bench.retryInMs(partition)).toBe(0)
     expect(bench.toCommit(partition)).toBe(0)
   })
 

@@ -261,7 +261,7 @@ describe('a slot that missed generations', () => {
 
   test('begins again where the group is now', async () => {
     const bench = await late()
-    const positions = bench.slot.status(monotonicMs()).assignment.map(({ finishedUpTo }) => finishedUpTo)
+    const positions = bench.slot.status().assignment.map(({ finishedUpTo }) => finishedUpTo)
     expect(positions).toEqual(['500', '500'])
     expect(bench.threads.last.requests.slice(-2)).toMatchObject([
       { type: 'assign', added: [], removed: [0, 1] },
@@ -312,23 +312,53 @@ describe("a slot with recovery 'rejoin'", () => {
 })
 
 describe('the watch over a slot', () => {
-  test('does not blame the thread while a rebalance holds the messages up', async () => {
-    const config = slotConfig({
-      maxProcessingMs: 5_000,
-      retry: { attempts: 2, initialDelayMs: 100, maxDelayMs: 1_000 },
-    })
-    const bench = await running({ config })
-    const [seat] = bench.seats
+  const watching = async () => {
+    const bench = await running()
     const handed = bench.threads.last.requests.at(-1)
-    if (seat === undefined || handed?.type !== 'assign') throw new Error('nothing was handed')
-    Page.from(handed.page).fetched(0, 0, 100) // 100 messages wait
+    if (handed?.type !== 'assign') throw new Error('nothing was handed')
+    const page = Page.from(handed.page)
+    page.fetched(0, 0, 100) // 100 messages wait
+    page.fetched(1, 0, 0)
+    const watch = async (seconds: number) => {
+      for (let second = 0; second < seconds; second++) {
+        await vi.advanceTimersByTimeAsync(1_000)
+        bench.slot.watch(monotonicMs())
+      }
+    }
+    const limitS = (2 * bench.slot.config.consumer.sessionTimeout) / 1_000
+    return { ...bench, page, watch, limitS }
+  }
+
+  test('says that messages wait and nothing moves, once, and leaves the thread with its retries alone', async () => {
+    const { slot, threads, heard, page, watch, limitS } = await watching()
+    await watch(limitS)
+    expect([slot.isHealthy, slot.status().stalled]).toEqual([true, false])
+    await watch(600)
+    expect([slot.isHealthy, slot.status().stalled]).toEqual([false, true])
+    expect(heard('slot:stalled')).toMatchObject([
+      { slot: 0, incarnation: 1, partitions: [{ topic: 'orders', partition: 0, offset: '0' }] },
+    ])
+    expect(threads.all).toHaveLength(1)
+    page.finish(0, 1)
+    await watch(1)
+    expect([slot.isHealthy, slot.status().stalled]).toEqual([true, false])
+  })
+
+  test('says nothing while a rebalance holds the messages up', async () => {
+    const { seats, heard, watch, limitS } = await watching()
+    const [seat] = seats
+    if (seat === undefined) throw new Error('no seat')
     seat.onHeartbeat = [() => Promise.reject(kafkaError(27))]
     seat.onJoin = [() => new Promise(() => {})] // for another member, up to rebalanceTimeout
-    for (let second = 0; second < 30; second++) {
-      await vi.advanceTimersByTimeAsync(1_000)
-      bench.slot.watch(monotonicMs())
-    }
-    expect(bench.heard('slot:crashed')).toEqual([])
+    await watch(limitS * 2)
+    expect(heard('slot:stalled')).toEqual([])
+  })
+
+  test('says nothing while a handler is in flight', async () => {
+    const { threads, heard, watch, limitS } = await watching()
+    threads.last.ledger.begin(0, 0, 0, 1, monotonicMs())
+    await watch(limitS * 2)
+    expect(heard('slot:stalled')).toEqual([])
   })
 })
 

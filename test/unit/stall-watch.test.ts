@@ -2,22 +2,93 @@ import { describe, expect, test } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { StallWatch } from '#src/control/stall-watch.js'
 
-/** One partition in which messages wait. */
-const waiting = () => {
+const LIMIT_MS = 60_000
+
+/** Partitions in each of which messages wait, and a watch over them with a clock of its own. */
+const watching = (partitions = 1) => {
   const holdings = new Holdings()
-  holdings.add([{ topic: 'orders', partition: 0, offset: 0n, committed: 0n }])
-  const [holding] = holdings.all()
-  holding?.page.fetched(0, 0, 100)
-  return holdings.all()
+  holdings.add(
+    Array.from({ length: partitions }, (_, partition) => ({ topic: 'orders', partition, offset: 5n, committed: 5n })),
+  )
+  const watch = new StallWatch(LIMIT_MS)
+  let nowMs = 0
+  const held = holdings.all()
+  for (const { page, index } of held) page.fetched(index, 5, 10)
+  const look = (seconds: number, { isFree = true, eachMs = 1_000 } = {}) => {
+    for (let n = 0; n < seconds; n++) {
+      nowMs += eachMs
+      watch.look(holdings.all(), isFree, nowMs)
+    }
+    return watch.stalled.map(({ partition }) => partition)
+  }
+  look(1)
+  return { holdings, held, look, now: () => nowMs }
 }
 
-describe('the watch over slots in which nothing moves', () => {
-  test('counts from the moment at which a handler came back without having moved anything', () => {
-    const watch = new StallWatch()
-    const holdings = waiting()
-    watch.look(holdings, true, 0)
-    watch.look(holdings, false, 1_000)
-    expect(watch.look(holdings, false, 61_000)).toBe(60_000)
-    expect(watch.stalledMs(61_000)).toBe(60_000)
+/** The first partition, as its thread sees it. */
+const first = ({ held: [holding] }: ReturnType<typeof watching>) => {
+  if (holding === undefined) throw new Error('nothing is held')
+  return holding
+}
+
+describe('a stall', () => {
+  test('is a partition in which messages wait and nothing has moved for longer than the limit', () => {
+    const bench = watching(2)
+    for (let offset = 6; offset <= 8; offset++) {
+      bench.look(30)
+      first(bench).page.finish(0, offset)
+    }
+    expect(bench.look(1)).toEqual([1])
+  })
+
+  test('is over when its partition moves', () => {
+    const bench = watching()
+    expect(bench.look(60)).toEqual([])
+    expect(bench.look(1)).toEqual([0])
+    first(bench).page.finish(0, 6)
+    expect(bench.look(1)).toEqual([])
+    expect(bench.look(60)).toEqual([])
+    expect(bench.look(1)).toEqual([0])
+  })
+
+  test('is a partition that was never fetched, too: nobody can know that nothing waits there', () => {
+    const bench = watching()
+    bench.holdings.rehouse()
+    expect(bench.look(62)).toEqual([0])
+  })
+})
+
+describe('no stall is', () => {
+  test('a partition in which nothing waits', () => {
+    const bench = watching()
+    first(bench).page.finish(0, 10)
+    expect(bench.look(200)).toEqual([])
+  })
+
+  test('one that stands still on purpose', () => {
+    const bench = watching()
+    first(bench).paused = { offset: '5', error: { name: 'Error', message: 'exhausted' } }
+    expect(bench.look(200)).toEqual([])
+  })
+
+  test('one whose message is tried again later, however long the pause; what comes after it counts anew', () => {
+    const bench = watching()
+    bench.look(50)
+    first(bench).page.retryAt(0, bench.now() + 3_600_000)
+    expect(bench.look(3_599)).toEqual([])
+    expect(bench.look(60)).toEqual([])
+    expect(bench.look(3)).toEqual([0])
+  })
+
+  test('the time in which handlers are busy or the group rebalances', () => {
+    const bench = watching()
+    expect(bench.look(200, { isFree: false })).toEqual([])
+    expect(bench.look(60)).toEqual([])
+    expect(bench.look(1)).toEqual([0])
+  })
+
+  test('the time for which main was held up', () => {
+    const bench = watching()
+    expect(bench.look(10, { eachMs: 300_000 })).toEqual([])
   })
 })

@@ -88,6 +88,11 @@ export class DispatcherBench {
     return Number(place.page.position(place.index))
   }
 
+  retryInMs(partition: Partition): number {
+    const place = this.#place(partition)
+    return place.page.retryInMs(place.index, monotonicMs())
+  }
+
   /** What main does with a partition that is taken away, before any message arrives. */
   revoke(partition: Partition): void {
     const { page, index } = this.#place(partition)

@@ -12,6 +12,10 @@ export type SaslApi = 'SaslHandshake' | 'SaslAuthenticate'
 export type SaslAsk = <K extends SaslApi>(api: K, ask: Ask<K>) => Promise<Answer<K>>
 
 const UNSUPPORTED_SASL_MECHANISM = 33
+const OAUTHBEARER = 'OAUTHBEARER'
+
+/** kafkajs keeps the size in front of the bytes. */
+const EMPTY_BYTES = 4
 
 /** Which parts of a session may be left when it is renewed: 5 to 15 %, as Java has it. */
 const LEAST_LEFT = 0.05
@@ -71,6 +75,10 @@ export class SaslSession {
       const { authBytes, sessionLifetimeMs = '0' } = await ask('SaslAuthenticate', { authBytes: bytes })
       const lifetimeMs = Number(sessionLifetimeMs)
       this.#dueMs = lifetimeMs > 0 ? sentMs + renewalAfterMs(lifetimeMs, this.#leftMs) : Number.POSITIVE_INFINITY
+      // A token is refused with bytes in a good answer (RFC 7628), which kafkajs's mechanism does not look at.
+      if (mechanism === OAUTHBEARER && response === undefined && authBytes.length > EMPTY_BYTES) {
+        throw new Error(`the broker says ${authBytes.toString('utf8', EMPTY_BYTES)}`)
+      }
       return response?.parse(await response.decode(authBytes))
     }
     this.#sasl.authenticationProvider ??= this.#builtIn(mechanism)

@@ -8,7 +8,9 @@ export interface LogLine {
 }
 
 /** A logger that keeps its lines. */
-export const collectLines = (): { readonly logger: Logger; readonly lines: readonly LogLine[] } => {
+export const collectLines = (
+  level: 'trace' | 'debug' = 'debug',
+): { readonly logger: Logger; readonly lines: readonly LogLine[] } => {
   const lines: LogLine[] = []
-  return { lines, logger: pino({ level: 'debug' }, { write: (line) => lines.push(JSON.parse(line) as LogLine) }) }
+  return { lines, logger: pino({ level }, { write: (line) => lines.push(JSON.parse(line) as LogLine) }) }
 }

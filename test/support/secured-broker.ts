@@ -18,7 +18,7 @@ const LISTENERS = {
   SASL: { protocol: 'SASL_PLAINTEXT', mechanisms: MECHANISMS },
   SASL_TLS: { protocol: 'SASL_SSL', mechanisms: MECHANISMS },
   SHORT: { protocol: 'SASL_PLAINTEXT', mechanisms: MECHANISMS, maxReauthMs: SHORT_SESSION_MS },
-  SHORT_TLS: { protocol: 'SASL_SSL', mechanisms: MECHANISMS, maxReauthMs: SHORT_SESSION_MS },
+  SHORT_TLS: { protocol: 'SASL_SSL', mechanisms: ['SCRAM-SHA-512'], maxReauthMs: SHORT_SESSION_MS },
 } satisfies Readonly<Record<string, SecuredListener>>
 
 /** A broker with a listener for every way to come in. */
@@ -31,7 +31,9 @@ export interface SecuredBroker extends PrivateBroker {
   readonly ca: string
   /** A client's certificate and key. */
   readonly client: Identity
-  /** The same, the key encrypted with `password`. */
+  /** One that no broker knows anything of. */
+  readonly stranger: Identity & { readonly ca: string }
+  /** A client's certificate and key, the key encrypted with `password`. */
   readonly lockedClient: Identity & { readonly password: string }
   /** Writes a text into a file that is removed in the end, and resolves with its path. */
   file(name: string, text: string): string
@@ -44,7 +46,7 @@ export const TOKEN_PROVIDER = new URL('./token.mjs', import.meta.url).href
 export const startSecuredBroker = async (): Promise<SecuredBroker> => {
   const folder = mkdtempSync(join(tmpdir(), 'secured-'))
   closeAfterFile(async () => rmSync(folder, { recursive: true, force: true }))
-  const authority = new Authority('tests')
+  const [authority, elsewhere] = [new Authority('tests'), new Authority('elsewhere')]
   const credentials = { username: 'alice', password: `secret-${randomBytes(6).toString('hex')}` }
   const keyPassword = `passphrase-${randomBytes(6).toString('hex')}`
   const broker = await startFileBroker({
@@ -59,6 +61,7 @@ export const startSecuredBroker = async (): Promise<SecuredBroker> => {
     credentials,
     ca: authority.ca,
     client: authority.issue('client', ['client']),
+    stranger: { ...elsewhere.issue('client', ['client']), ca: elsewhere.ca },
     lockedClient: { ...authority.issue('client', ['client'], keyPassword), password: keyPassword },
     at: (listener) => [...(broker.secured[listener] ?? [])],
     file: (name, text) => {

@@ -120,11 +120,15 @@ describe('connect', () => {
     expect((await failure([address])).error).toBeUndefined()
   })
 
-  const withSasl = (errorCode: number) =>
+  const withSasl = (errorCode: number, authBytes = '') =>
     startStub(({ apiKey }) => {
-      if (apiKey === Api.saslHandshake) return encoder().writeInt16(0).writeArray(['PLAIN'])
+      if (apiKey === Api.saslHandshake) return encoder().writeInt16(0).writeArray(['PLAIN', 'OAUTHBEARER'])
       if (apiKey !== Api.saslAuthenticate) return undefined
-      return encoder().writeInt16(errorCode).writeString('bad credentials').writeBytes(Buffer.alloc(0)).writeInt64(0)
+      return encoder()
+        .writeInt16(errorCode)
+        .writeString('bad credentials')
+        .writeBytes(Buffer.from(authBytes))
+        .writeInt64(0)
     })
   const sasl = { mechanism: 'plain', username: 'u', password: 'hunter2' }
 
@@ -141,6 +145,24 @@ describe('connect', () => {
     expect(JSON.stringify([error?.message, error?.stack])).not.toContain('hunter2')
     expect(requests.filter(({ apiKey }) => apiKey === Api.saslAuthenticate)).toHaveLength(1)
     expect(tookMs).toBeLessThan(400)
+  })
+
+  const token = {
+    mechanism: 'oauthbearer',
+    oauthBearerProvider: 'data:text/javascript,export default async () => ({ value: "hunter2" })',
+  }
+
+  it('authenticates with a token', async () => {
+    const { address } = await withSasl(0)
+    expect((await failure([address], { sasl: token })).error).toBeUndefined()
+  })
+
+  it('is refused at once when a token is refused, which an answer without an error code says', async () => {
+    const { address, requests } = await withSasl(0, '{"status":"invalid_token"}')
+    const { error } = await failure([address], { sasl: token })
+    expect(error).toMatchObject({ code: 'KCP_BROKER_REFUSED' })
+    expect(error?.message).toContain('the broker says {"status":"invalid_token"}')
+    expect(requests.filter(({ apiKey }) => apiKey === Api.metadata)).toEqual([])
   })
 
   it('is refused when the mechanism is not known there', async () => {

@@ -1,0 +1,58 @@
+import { beforeAll, describe, expect, inject, it } from 'vitest'
+import type { ConsumerPoolOptions } from '#src/index.js'
+import { collectLines } from '../support/log-lines.js'
+import { startPool } from '../support/pool.js'
+import { newRecord } from '../support/record.js'
+import { type SecuredBroker, SHORT_SESSION_MS, startSecuredBroker, TOKEN_PROVIDER } from '../support/secured-broker.js'
+import { startTraffic } from '../support/traffic.js'
+import { until } from '../support/until.js'
+
+const PARTITIONS = 2
+const BLOCK_MS = SHORT_SESSION_MS + 1_500
+
+describe.skipIf(inject('externalBroker'))('connections.max.reauth.ms', () => {
+  let broker: SecuredBroker
+  beforeAll(async () => {
+    broker = await startSecuredBroker()
+  })
+
+  /** Every slot is blocked for longer than a session twice, with plain messages before, between and after. */
+  const consumesOn = async (kafka: NonNullable<ConsumerPoolOptions['kafka']>): Promise<void> => {
+    const { admin, producer } = broker.clients
+    const topic = await broker.createTopic(PARTITIONS)
+    const record = newRecord()
+    const { logger, lines } = collectLines()
+    const pool = await startPool({ topics: [topic], handler: record.handler, workers: 2, kafka, logger })
+    const generations = () => pool.status().slots.map(({ seat }) => seat.generation)
+    const [before, joined] = [generations(), pool.heard('group:joined').length]
+    const traffic = await startTraffic(topic, { partitions: PARTITIONS, everyMs: 100, clients: { admin, producer } })
+    const messages = Array.from({ length: PARTITIONS }, (_, partition) => ({ partition, value: `block:${BLOCK_MS}` }))
+    for (const round of [1, 2]) {
+      await producer.send({ topic, messages })
+      const blocked = () => record.read().filter(({ startMs, endMs }) => (endMs ?? 0) - startMs >= BLOCK_MS).length
+      await until(() => blocked() >= round * PARTITIONS, { what: 'the handlers to come back', deadlineMs: 60_000 })
+    }
+    const verdict = await record.untilNothingIsLost(await traffic.stop())
+    expect(verdict).toMatchObject({ lost: [], unknown: [], repeated: [] })
+    expect(generations()).toEqual(before)
+    expect(pool.status().totals).toMatchObject({ rebalances: 0, restarts: 0 })
+    expect(pool.heard('group:joined')).toHaveLength(joined)
+    expect(lines.filter(({ level }) => level >= 40)).toEqual([])
+  }
+
+  it('with plain costs no rebalance and no message', () =>
+    consumesOn({ brokers: broker.at('SHORT'), sasl: { mechanism: 'plain', ...broker.credentials } }))
+
+  it('with oauthbearer costs no rebalance and no message', () =>
+    consumesOn({
+      brokers: broker.at('SHORT'),
+      sasl: { mechanism: 'oauthbearer', oauthBearerProvider: TOKEN_PROVIDER },
+    }))
+
+  it('with scram-sha-512 over TLS costs no rebalance and no message', () =>
+    consumesOn({
+      brokers: broker.at('SHORT_TLS'),
+      ssl: { ca: broker.ca },
+      sasl: { mechanism: 'scram-sha-512', ...broker.credentials },
+    }))
+})

@@ -104,6 +104,14 @@ describe('connect', () => {
     expect((await failure([address], { ssl: true })).error?.message).toContain('does the listener speak TLS?')
   })
 
+  it('is refused at once when the certificate that it should use is none', async () => {
+    const { address } = await startStub()
+    const { error, tookMs } = await failure([address], { ssl: { cert: 'no certificate', key: 'no key' } })
+    expect(error).toMatchObject({ code: 'KCP_CONFIG_INVALID' })
+    expect(error?.message).toContain('option ssl cannot be used: ')
+    expect(tookMs).toBeLessThan(400)
+  })
+
   it('finds the one broker of several that answers', async () => {
     const dead = await startStub()
     await dead.stop()

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { formatAddress, parseAddress } from '#src/kafka/address.js'
-import { pickVersion, speaksStaticMembership } from '#src/kafka/api-versions.js'
+import { pickVersion, refuseForeignBroker, speaksStaticMembership } from '#src/kafka/api-versions.js'
+import { hintFor } from '#src/kafka/broken-connection.js'
 import { byTopic, flatten } from '#src/kafka/by-topic.js'
 import { crc32c } from '#src/kafka/crc32c.js'
 import { KafkaError } from '#src/kafka/face.js'
@@ -67,6 +68,59 @@ describe('the version of a request', () => {
     const modern = Object.fromEntries([11, 12, 13, 14, 8].map((key) => [key, { minVersion: 0, maxVersion: 7 }]))
     expect(speaksStaticMembership(modern)).toBe(true)
     expect(speaksStaticMembership({ ...modern, 8: { minVersion: 0, maxVersion: 6 } })).toBe(false)
+  })
+})
+
+describe('a broker', () => {
+  const modern = Object.fromEntries(
+    [1, 2, 3, 8, 9, 10, 11, 12, 13, 14].map((key) => [key, { minVersion: 0, maxVersion: 99 }]),
+  )
+
+  it('that speaks what a pool needs is taken', () => {
+    expect(() => refuseForeignBroker(modern, 'b:1')).not.toThrow()
+  })
+
+  it.each([
+    [1, 'Fetch', { minVersion: 12, maxVersion: 20 }, 'KCP_BROKER_TOO_NEW', 'speaks versions 12 to 20'],
+    [14, 'SyncGroup', { minVersion: 4, maxVersion: 6 }, 'KCP_BROKER_TOO_NEW', 'this client 0, 1, 2, 3'],
+    [1, 'Fetch', { minVersion: 0, maxVersion: 3 }, 'KCP_BROKER_TOO_OLD', 'speaks versions 0 to 3'],
+    [9, 'OffsetFetch', undefined, 'KCP_BROKER_TOO_OLD', 'does not know it'],
+  ])('is refused at once when request %i (%s) cannot be sent in %j: %s', (key, api, range, code, why) => {
+    const { [key]: _, ...others } = modern
+    const ranges = range === undefined ? others : { ...modern, [key]: range }
+    expect(() => refuseForeignBroker(ranges, 'b:1')).toThrow(expect.objectContaining({ code }))
+    expect(() => refuseForeignBroker(ranges, 'b:1')).toThrow(
+      `${api} cannot be sent to the broker at b:1: the broker ${range === undefined ? why : ''}`,
+    )
+    expect(() => refuseForeignBroker(ranges, 'b:1')).toThrow(why)
+  })
+})
+
+describe('what is said of a connection that breaks', () => {
+  const failed = (code: string) => Object.assign(new Error('raw'), { code })
+  const certified = { cert: 'c', key: 'k' }
+
+  it.each([
+    ['greeting', true, 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', /Set ssl\.cert and ssl\.key/],
+    ['connecting', { ca: 'x' }, 'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', /Set ssl\.cert and ssl\.key/],
+    ['connecting', true, 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE', /Set ssl\.cert and ssl\.key/],
+    ['greeting', true, 'ECONNRESET', /is it a Kafka broker\?.*Set ssl\.cert and ssl\.key/],
+    ['greeting', certified, 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', /check ssl\.cert/],
+    ['greeting', certified, 'ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN', /check ssl\.cert/],
+    ['connecting', true, 'SELF_SIGNED_CERT_IN_CHAIN', /set ssl\.ca/],
+    ['connecting', certified, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', /set ssl\.ca/],
+    ['connecting', true, 'DEPTH_ZERO_SELF_SIGNED_CERT', /set ssl\.ca/],
+    ['connecting', true, 'ERR_TLS_CERT_ALTNAME_INVALID', /ssl\.servername/],
+    ['connecting', true, 'ERR_SSL_WRONG_VERSION_NUMBER', /does the listener speak TLS\?/],
+    ['greeting', null, 'ECONNRESET', /one that wants no TLS/],
+  ] as const)('while %s with %j: %s names what to set', (phase, ssl, code, says) => {
+    expect(hintFor(phase, ssl, failed(code))).toMatch(says)
+  })
+
+  it('is nothing more when the error says enough', () => {
+    expect(hintFor('connecting', null, failed('ECONNREFUSED'))).toBe('')
+    expect(hintFor('open', certified, failed('ECONNRESET'))).toBe('')
+    expect(hintFor('open', null, undefined)).toBe('')
   })
 })
 

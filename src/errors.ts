@@ -18,6 +18,7 @@ export const ErrorCode = {
   batchTooLarge: 'KCP_BATCH_TOO_LARGE',
   handlerExhausted: 'KCP_HANDLER_EXHAUSTED',
   handlerHung: 'KCP_HANDLER_HUNG',
+  threadNotStarted: 'KCP_THREAD_NOT_STARTED',
   threadCrashed: 'KCP_THREAD_CRASHED',
   threadExited: 'KCP_THREAD_EXITED',
   threadOutOfMemory: 'KCP_THREAD_OUT_OF_MEMORY',

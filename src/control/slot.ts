@@ -30,13 +30,14 @@ import type { Threads } from './threads.js'
 /** How long a thread may take to close its connection and return, before it is ended. */
 const GOODBYE_MS = 350
 
-/** A thread that cannot load its handler will not do better next time. */
-const HANDLER_ERRORS: readonly string[] = [
+/** What a start fails with at once: the next thread would not do better. */
+const FAIL_THE_START: readonly string[] = [
   ErrorCode.handlerNotFound,
   ErrorCode.handlerThrewOnImport,
   ErrorCode.handlerNotAFunction,
   ErrorCode.moduleNotUsable,
   ErrorCode.startTimedOut,
+  ErrorCode.threadNotStarted,
 ]
 
 /** States in which a slot may come to run. */
@@ -305,7 +306,7 @@ export class Slot implements SeatHost {
       exit.error ?? new PoolError(ErrorCode.threadExited, `the thread of slot ${slot} ended by itself`, this.#where)
     this.#lastError = error
     this.#state = 'restarting'
-    if (!this.#isStarted && HANDLER_ERRORS.includes(error.code)) {
+    if (!this.#isStarted && FAIL_THE_START.includes(error.code)) {
       this.#started.reject(error)
       return
     }

@@ -9,6 +9,8 @@ export type ThreadIdentity = Pick<SlotTask, 'slot' | 'incarnation' | 'clientId'>
 export type DeathSign =
   /** Something was thrown, or rejected, that nobody caught: the worker's `error` event. */
   | { readonly type: 'threw'; readonly thrown: unknown }
+  /** There never was a thread: what `new Worker` threw. */
+  | { readonly type: 'unborn'; readonly reason: unknown }
   /** The worker's `exit` event with no `error` before it. */
   | { readonly type: 'exited'; readonly exitCode: number }
   /** The thread lives, but its entry gave up: what Piscina's `run` rejected with. */
@@ -23,7 +25,8 @@ export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => 
   switch (sign.type) {
     case 'threw': {
       const cause = asError(sign.thrown)
-      if ((cause as { code?: unknown }).code === 'ERR_WORKER_OUT_OF_MEMORY') {
+      if (codeOf(cause) === 'ERR_WORKER_INIT_FAILED') return unbornError(cause, { slot })
+      if (codeOf(cause) === 'ERR_WORKER_OUT_OF_MEMORY') {
         const advice = 'Look for what the handler keeps, or raise resourceLimits.maxOldGenerationSizeMb'
         return new PoolError(ErrorCode.threadOutOfMemory, `${thread} ran out of memory. ${advice}`, { slot, cause })
       }
@@ -31,6 +34,8 @@ export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => 
       const what = `threw where nobody could catch it: ${cause.name}: ${cause.message}`
       return new PoolError(ErrorCode.threadCrashed, `${thread} ${what}. ${advice}`, { slot, cause })
     }
+    case 'unborn':
+      return unbornError(sign.reason, { slot })
     case 'exited': {
       const what = `ended with exit code ${sign.exitCode}; most likely the handler, or something it uses, called process.exit()`
       return new PoolError(ErrorCode.threadExited, `${thread} ${what}. Throw an error instead`, { slot })
@@ -53,11 +58,23 @@ export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => 
 
 /** The death of a thread that filled no slot. @param booted whether it had loaded the handler modules */
 export const spareError = (sign: DeathSign, booted: boolean): PoolError => {
+  if (sign.type === 'unborn') return unbornError(sign.reason)
   const how = sign.type === 'exited' ? ` with exit code ${sign.exitCode}` : ''
   const when = booted ? 'while it waited for a slot' : 'while it loaded the handler modules'
   const message = `a thread died${how} ${when}. Look at what the handler module does when it is imported`
   return new PoolError(ErrorCode.threadCrashed, message, sign.type === 'threw' ? { cause: asError(sign.thrown) } : {})
 }
+
+const unbornError = (reason: unknown, context: { readonly slot?: number } = {}): PoolError => {
+  const cause = asError(reason)
+  const what = `the operating system gave no thread: ${cause.message}`
+  const advice =
+    'Raise the limit of processes and threads (ulimit -u, pids of the container) or the memory, or lower workers'
+  const whose = context.slot === undefined ? '' : `slot ${context.slot}: `
+  return new PoolError(ErrorCode.threadNotStarted, `${whose}${what}. ${advice}`, { ...context, cause })
+}
+
+const codeOf = (error: Error): unknown => (error as { readonly code?: unknown }).code
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : fromErrorData(toErrorData(thrown)))
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
-import { Piscina, queueOptionsSymbol } from 'piscina'
+import { Piscina, queueOptionsSymbol, type TaskQueue } from 'piscina'
 import type { PoolSettings } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { Ledger } from '../protocol/ledger.js'
@@ -49,6 +49,9 @@ interface Destination {
   readonly worker: Worker | null
 }
 
+/** Piscina keeps no request for a boot that it could not take up: nobody would ever take it out again. */
+const KEEPS_NOTHING: TaskQueue = { size: 0, shift: () => null, push: () => {}, remove: () => {} }
+
 /**
  * The threads of the pool. Piscina owns them (boots them, carries tasks to them, kills them); when one is booted and
  * which incarnation gets which is decided here.
@@ -90,6 +93,7 @@ export class Threads {
       // With Atomics an idle thread blocks its own event loop, and with it whatever the handler module does meanwhile.
       atomics: 'disabled',
       recordTiming: false,
+      taskQueue: KEEPS_NOTHING,
       loadBalancer: (task, workers) => {
         const { worker } = task[queueOptionsSymbol] as Destination
         return workers.find(({ id }) => id === worker?.threadId) ?? null
@@ -214,10 +218,14 @@ export class Threads {
 
   #fill(): void {
     if (this.#closing !== null) return
+    // A boot that fails has its consequences: what is missing then may be less.
+    for (let n = this.#missing; n > 0 && this.#missing > 0; n--) this.#boot()
+  }
+
+  get #missing(): number {
     const room = this.#total - this.#piscina.threads.length
     const onlyForWaiting = this.#backoff.resting || this.#settling.size > 0
-    const missing = onlyForWaiting ? Math.min(room, this.#waiting.length - this.#free.length) : room
-    for (let n = 0; n < missing; n++) this.#boot()
+    return onlyForWaiting ? Math.min(room, this.#waiting.length - this.#free.length) : room
   }
 
   /** Threads without a task, booted or not. */
@@ -225,13 +233,14 @@ export class Threads {
     return this.#piscina.threads.filter((worker) => !this.#occupied.has(worker))
   }
 
-  /** Piscina adds a thread for a task that no thread takes; so it is asked with one that none may take, which is withdrawn. */
+  /** Piscina adds a thread for a task that no thread takes; so it is asked with one that none may take. */
   #boot(): void {
-    const request = new AbortController()
-    this.#piscina
-      .run({ [queueOptionsSymbol]: { worker: null } satisfies Destination }, { signal: request.signal })
-      .catch(() => {})
-    request.abort()
+    try {
+      void this.#piscina.run({ [queueOptionsSymbol]: { worker: null } satisfies Destination })
+    } catch (reason) {
+      // `new Worker` throws when the operating system gives no thread, and Piscina lets that through.
+      this.#onIdleDeath({ type: 'unborn', reason }, false)
+    }
     for (const worker of this.#piscina.threads) if (!this.#known.has(worker)) this.#know(worker)
   }
 
@@ -276,7 +285,8 @@ export class Threads {
     if (this.#closing !== null) return
     const retryInMs = this.#backoff.rest()
     const err = spareError(sign, booted)
-    this.#options.log.error({ err, retryInMs }, 'a spare thread died; the slots that run are not affected')
+    const what = sign.type === 'unborn' ? 'a thread could not be started' : 'a spare thread died'
+    this.#options.log.error({ err, retryInMs }, `${what}; the slots that run are not affected`)
     if (this.#waiting.length <= this.#free.length) return
     const thread = this.#waiting.shift()?.thread
     thread?.fail(threadError(thread, sign))

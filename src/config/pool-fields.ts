@@ -52,7 +52,7 @@ export const poolFields = z.strictObject({
     maxOldGenerationSizeMb: field(
       z.number().positive().max(1_048_576).optional(),
       'a number above 0',
-      "Heap of each thread in MB, Node's `maxOldGenerationSizeMb`. A thread that needs more is ended and replaced.",
+      "Heap of each thread in MB, Node's `maxOldGenerationSizeMb`. A thread that needs more is ended and replaced. Node's own `--max-old-space-size` overrides it.",
       "three quarters of the machine's (or container's) memory, shared by the slots, from 64 to 2048",
     ),
     maxYoungGenerationSizeMb: field(

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
+import { heapFlags, heapFlagsWarning } from '../config/heap-flags.js'
 import type { ConsumerPoolOptions } from '../config/options.js'
 import { resolveConfig } from '../config/resolve.js'
 import type { KafkaConfig, ResolvedConfig, SlotConfig } from '../config/resolved.js'
@@ -139,6 +140,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   async #start(): Promise<void> {
     this.#state = 'starting'
     const { slots, pool: settings } = this.#config
+    const flags = heapFlags(process.execArgv, process.env.NODE_OPTIONS)
+    if (flags.length > 0) this.#log.warn(heapFlagsWarning(flags))
     const threads = new Threads({
       size: slots.length,
       spares: sparesFor(slots.length),

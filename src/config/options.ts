@@ -18,7 +18,7 @@ export interface ProcessingOptions {
   maxProcessingMs?: number | undefined
   /**
    * Where to begin when the group has no committed offset, or the offset is gone: at the start of the partition
-   * (`true`) or at its end.
+   * (`true`) or at its end. A partition that is added while the pool runs begins at its start in any case.
    *
    * @default false
    */

@@ -10,7 +10,7 @@ export const processingFields = z.strictObject({
   ),
   fromBeginning: flag(
     false,
-    'Where to begin when the group has no committed offset, or the offset is gone: at the start of the partition (`true`) or at its end.',
+    'Where to begin when the group has no committed offset, or the offset is gone: at the start of the partition (`true`) or at its end. A partition that is added while the pool runs begins at its start in any case.',
   ),
   assignors: field(
     z

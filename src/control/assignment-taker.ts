@@ -5,7 +5,7 @@ import { monotonicMs } from '../util/clock.js'
 import { Episode } from '../util/episode.js'
 import { WakeableSleep } from '../util/wakeable-sleep.js'
 import type { Coordinator } from './coordinator.js'
-import { type Handout, type Holdings, partitionKey } from './holdings.js'
+import { type Handout, type Holdings, type NewHolding, partitionKey } from './holdings.js'
 import { retryDelayMs } from './membership.js'
 import { committedOffsets, startPositions } from './positions.js'
 
@@ -14,6 +14,8 @@ export interface TakerOptions {
   readonly holdings: Holdings
   readonly sharedConnection: Connection
   readonly shared: Coordinator
+  /** True for a partition that was not there when the pool started: none of its messages may be skipped. */
+  readonly isNew: (partition: TopicPartition) => boolean
   readonly log: Logger
 }
 
@@ -86,6 +88,14 @@ export class AssignmentTaker {
     log.warn({ err: reason, groupId: config.consumer.groupId, waitsFor }, message)
   }
 
+  #announceNew(added: readonly NewHolding[]): void {
+    const { log, config } = this.#options
+    if (added.length === 0 || config.fromBeginning) return
+    const partitions = added.map((holding) => ({ partition: partitionKey(holding), offset: String(holding.offset) }))
+    const message = 'partitions that came while the pool ran begin at their first message'
+    log.info({ groupId: config.consumer.groupId, partitions }, message)
+  }
+
   #found(): void {
     const afterMs = this.#waiting.ended(monotonicMs())
     const { log, config } = this.#options
@@ -93,14 +103,16 @@ export class AssignmentTaker {
   }
 
   async #look(partitions: readonly TopicPartition[], isCurrent: () => boolean): Promise<Taken | null> {
-    const { config, holdings, sharedConnection, shared } = this.#options
+    const { config, holdings, sharedConnection, shared, isNew } = this.#options
     const wanted = partitions.filter((partition) => !holdings.has(partition))
     const committed = await committedOffsets(shared, config.consumer.groupId, wanted)
     const added = await startPositions(sharedConnection, wanted, committed, {
       fromBeginning: config.fromBeginning,
+      isNew,
       readUncommitted: config.consumer.readUncommitted,
     })
     if (!isCurrent()) return null
+    this.#announceNew(added.filter((holding) => holding.committed < 0n && isNew(holding)))
     return { handout: holdings.add(added), added, complete: added.length === wanted.length }
   }
 }

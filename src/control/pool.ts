@@ -196,6 +196,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   #createSlot(config: SlotConfig, threads: Threads): Slot {
     const { groupId } = config.consumer
     const sharedConnection = this.#sharedConnection(config.kafka)
+    const watch = this.#topicWatch(config.kafka)
     const nextClientId = () => this.#ids.next(config.kafka.clientId, config.slot)
     return new Slot({
       config,
@@ -207,7 +208,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       shared: new Coordinator(sharedConnection, groupId),
       connect: () => createConnection({ clientId: nextClientId(), kafka: kafkaOfSeat(config), log: this.#log }),
       nextClientId,
-      topics: (names) => this.#topicWatch(config.kafka).metadata(names),
+      topics: (names) => watch.metadata(names),
+      isNew: (partition) => watch.known.isNew(partition),
       log: this.#log,
       emit: (event, payload) => this.#announce(event, payload),
       relay: (line) => relay(this.#log, line),

@@ -4,6 +4,8 @@ import { type NewHolding, partitionKey } from './holdings.js'
 
 export interface ResetPolicy {
   readonly fromBeginning: boolean
+  /** True for a partition that begins at its first message whatever `fromBeginning` says. */
+  readonly isNew: (partition: TopicPartition) => boolean
   readonly readUncommitted: boolean
 }
 
@@ -31,15 +33,21 @@ export const startPositions = async (
   policy: ResetPolicy,
 ): Promise<NewHolding[]> => {
   const known = (partition: TopicPartition): bigint => committed.get(partitionKey(partition)) ?? -1n
-  const listed = await listWhatCanBe(
-    connection,
-    partitions.filter((partition) => known(partition) < 0n),
-    policy,
-  )
-  const reset = new Map(listed.map((entry) => [partitionKey(entry), entry.offset]))
+  const reset = partitions.filter((partition) => known(partition) < 0n)
+  const isFromBeginning = (partition: TopicPartition) => policy.fromBeginning || policy.isNew(partition)
+  const listed = await Promise.all([
+    listWhatCanBe(connection, reset.filter(isFromBeginning), 'earliest', policy),
+    listWhatCanBe(
+      connection,
+      reset.filter((partition) => !isFromBeginning(partition)),
+      'latest',
+      policy,
+    ),
+  ])
+  const starts = new Map(listed.flat().map((entry) => [partitionKey(entry), entry.offset]))
   return partitions.flatMap(({ topic, partition }) => {
     const offset = known({ topic, partition })
-    const start = offset >= 0n ? offset : reset.get(partitionKey({ topic, partition }))
+    const start = offset >= 0n ? offset : starts.get(partitionKey({ topic, partition }))
     return start === undefined ? [] : [{ topic, partition, offset: start, committed: offset }]
   })
 }
@@ -48,11 +56,11 @@ export const startPositions = async (
 const listWhatCanBe = async (
   connection: Connection,
   partitions: readonly TopicPartition[],
+  at: 'earliest' | 'latest',
   policy: ResetPolicy,
 ): Promise<readonly TopicPartitionOffset[]> => {
   if (partitions.length === 0) return []
-  const list = (some: readonly TopicPartition[]) =>
-    connection.listOffsets(some, policy.fromBeginning ? 'earliest' : 'latest', policy)
+  const list = (some: readonly TopicPartition[]) => connection.listOffsets(some, at, policy)
   try {
     return await list(partitions)
   } catch {

@@ -58,6 +58,8 @@ export interface SlotOptions {
   /** How long a new thread may take to load its handler. @default 60_000 */
   readonly loadTimeoutMs?: number
   readonly topics: AskTopics
+  /** True for a partition that was not there when the pool started. */
+  readonly isNew: (partition: TopicPartition) => boolean
   readonly log: Logger
   readonly emit: Emit
   /** Re-emits a line of a thread's logger. */
@@ -130,6 +132,7 @@ export class Slot implements SeatHost {
       incarnations: this.#incarnations,
       sharedConnection,
       shared,
+      isNew: options.isNew,
       log,
       onTaken: (added, removed) => this.#report.assigned(added, removed, holdings.all()),
       onHandedOut: () => this.#settled(),

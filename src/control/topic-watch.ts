@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { TopicMetadata } from '../kafka/face.js'
 import type { Group } from './group.js'
+import { KnownPartitions } from './known-partitions.js'
 import { changedTopics } from './leader.js'
 import { type AskTopics, steadyTopics } from './steady-topics.js'
 
@@ -25,6 +26,7 @@ export interface TopicWatchOptions {
  * grow, and whoever does not lead waits a little for the leader and then forces it.
  */
 export class TopicWatch {
+  readonly known = new KnownPartitions()
   readonly #options: TopicWatchOptions
   /** As last seen. */
   readonly #counts = new Map<string, number>()
@@ -41,12 +43,14 @@ export class TopicWatch {
 
   /** What is there when the pool starts. */
   begin(found: readonly TopicMetadata[]): void {
+    this.known.begin(found)
     for (const { topic, partitions } of found) this.#counts.set(topic, partitions.length)
   }
 
   /** Fresh metadata for whoever assigns. Topics that are in error are looked at again soon. */
   async metadata(names: readonly string[]): Promise<readonly TopicMetadata[]> {
     const found = await this.#options.metadata(names)
+    this.known.look(found)
     if (found.some(({ error }) => error !== null)) {
       this.#inVain = 0
       this.#lookAfter(SOON_MS)
@@ -71,6 +75,7 @@ export class TopicWatch {
     try {
       const found = await steadyTopics(names, metadata)
       if (this.#closed) return
+      this.known.look(found)
       const grown = found.filter((topic) => this.#hasGrown(topic)).map(({ topic }) => topic)
       const compared = groups.map(({ group, topics }) => this.#compare(group, topics, found, grown))
       isWell = found.every(({ error }) => error === null) && compared.every(Boolean)

@@ -20,6 +20,7 @@ const world = (log = pino({ level: 'silent' })) => {
     holdings,
     sharedConnection: connection,
     shared: new Coordinator(connection, 'group'),
+    isNew: () => false,
     log,
   })
   return { connection, holdings, taker }

@@ -8,7 +8,8 @@ import { slotConfig } from '../support/slot-config.js'
 
 const orders = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'orders', partition }))
 
-const world = (committed: Readonly<Record<number, bigint>>, fromBeginning = true) => {
+/** @param before partitions that the topic had when the pool started */
+const world = (committed: Readonly<Record<number, bigint>>, fromBeginning = true, before = 10) => {
   const connection = new FakeConnection()
   const resets: string[] = []
   connection.committedOffsets = async (_node, _group, partitions) =>
@@ -23,6 +24,7 @@ const world = (committed: Readonly<Record<number, bigint>>, fromBeginning = true
     holdings,
     sharedConnection: connection,
     shared: new Coordinator(connection, 'group'),
+    isNew: ({ partition }) => partition >= before,
     log: pino({ level: 'silent' }),
   })
   return { connection, holdings, taker, resets }
@@ -42,6 +44,17 @@ describe('taking an assignment', () => {
       [1, start],
     ])
     expect(resets).toEqual([at])
+  })
+
+  test('starts at the first message of a partition that came while the pool ran, unless the group has committed more', async () => {
+    const { holdings, taker } = world({ 0: 40n, 2: 7n }, false, 2)
+    await taker.take(orders(0, 1, 2, 3), () => {})
+    expect(offsets(holdings)).toEqual([
+      [0, 40n],
+      [1, 500n],
+      [2, 7n],
+      [3, 3n],
+    ])
   })
 
   test('looks nothing up for what is held already', async () => {

@@ -107,6 +107,18 @@ test('a leader that meets a metadata error while it assigns has the group rebala
   expect(own.joins).toHaveLength(2)
 })
 
+test('a partition is new when it was not there at the start, or its topic was gone meanwhile', async () => {
+  const { watch, say } = world(there('orders', 2))
+  const isNew = (...partitions: number[]) =>
+    partitions.map((partition) => watch.known.isNew({ topic: 'orders', partition }))
+  say(there('orders', 3))
+  await oneLook()
+  expect(isNew(0, 1, 2)).toEqual([false, false, true])
+  say(failing('orders', 'UNKNOWN_TOPIC_OR_PARTITION'))
+  await oneLook()
+  expect(isNew(0, 1, 2)).toEqual([true, true, true])
+})
+
 test('a pool that does not know that it leads leaves it at that when the leader was quick', async () => {
   const { group, say } = world(there('orders', 2))
   const rejoin = vi.fn()

@@ -87,6 +87,7 @@ export const slotBench = (overrides: { config?: SlotConfig; settings?: Partial<P
     },
     nextClientId: () => `thread-${threads.all.length}`,
     topics: async () => [],
+    isNew: () => false,
     log: pino({ level: 'silent' }),
     emit: (name, payload) => {
       events.push({ name, payload })

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { KafkaCode } from '../kafka/error-codes.js'
 import { KafkaError, type Membership, type TopicPartitionOffset } from '../kafka/face.js'
 import { monotonicMs } from '../util/clock.js'
+import { Episode } from '../util/episode.js'
 import { WakeableSleep } from '../util/wakeable-sleep.js'
 import { within } from '../util/within.js'
 import type { Coordinator } from './coordinator.js'
@@ -42,6 +43,7 @@ export class Commits {
   /** What the last commit left over may yet be stored. */
   #mayHelp = true
   readonly #sleep = new WakeableSleep()
+  readonly #trouble = new Episode()
 
   constructor(options: CommitsOptions) {
     this.#options = options
@@ -95,17 +97,26 @@ export class Commits {
       if (stored.length > 0) onCommitted(stored, member.generation)
       const first = refused[0]
       this.#mayHelp = refused.some(({ error }) => mayHelp(error))
-      if (first !== undefined) this.#refused(first.error, refused.length)
+      if (first !== undefined) {
+        this.#refused(first.error, refused.length)
+        return
+      }
+      const afterMs = this.#trouble.ended(monotonicMs())
+      if (afterMs !== null) log.info({ afterMs: Math.round(afterMs) }, 'offsets are committed again')
     } catch (error) {
       this.#mayHelp = mayHelp(error)
       this.#refused(error, offsets.length)
-      log.debug({ err: error, ...member }, 'commit failed')
     }
   }
 
   #refused(error: unknown, partitions: number): void {
     const { onDoubt, log } = this.#options
-    if (error instanceof KafkaError && ABOUT_MEMBERSHIP.includes(error.code)) onDoubt()
-    else log.warn({ err: error, partitions }, 'offsets could not be committed; they go with the next commit')
+    const message = 'offsets could not be committed; they go with the next commit'
+    if (error instanceof KafkaError && ABOUT_MEMBERSHIP.includes(error.code)) {
+      log.debug({ err: error, partitions }, message)
+      onDoubt()
+      return
+    }
+    log[this.#trouble.happened(monotonicMs()) === null ? 'debug' : 'warn']({ err: error, partitions }, message)
   }
 }

@@ -55,4 +55,26 @@ describe.skipIf(inject('externalBroker'))('connections.max.reauth.ms', () => {
       ssl: { ca: broker.ca },
       sasl: { mechanism: 'scram-sha-512', ...broker.credentials },
     }))
+
+  it('that is not renewed, because the password was taken away, is told; given back, it costs no message', async () => {
+    const { admin, producer } = broker.clients
+    const topic = await broker.createTopic(PARTITIONS)
+    const record = newRecord()
+    const { logger, lines } = collectLines()
+    const kafka = { brokers: broker.at('SHORT'), sasl: { mechanism: 'scram-sha-256', ...broker.credentials } }
+    const pool = await startPool({ topics: [topic], handler: record.handler, workers: 2, kafka, logger })
+    const traffic = await startTraffic(topic, { partitions: PARTITIONS, everyMs: 100, clients: { admin, producer } })
+    const user = ['--alter', '--entity-type', 'users', '--entity-name', broker.credentials.username]
+    await broker.tool('kafka-configs', [...user, '--delete-config', 'SCRAM-SHA-256'])
+    const told = () => lines.filter(({ level }) => level >= 40).map((line) => JSON.stringify(line))
+    const tellsWhy = () => told().some((line) => line.includes('SASL_AUTHENTICATION_FAILED'))
+    await until(tellsWhy, { what: 'the reason to be told', deadlineMs: 60_000, evidence: told })
+    expect(told().join()).not.toContain(broker.credentials.password)
+
+    const password = `SCRAM-SHA-256=[password=${broker.credentials.password}]`
+    await broker.tool('kafka-configs', [...user, '--add-config', password])
+    const verdict = await record.untilNothingIsLost(await traffic.stop())
+    expect(verdict).toMatchObject({ lost: [], unknown: [] })
+    expect(pool.status()).toMatchObject({ state: 'running', totals: { restarts: 0 } })
+  }, 180_000)
 })

@@ -1,4 +1,3 @@
-import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { Commits } from '#src/control/commits.js'
 import { Coordinator } from '#src/control/coordinator.js'
@@ -6,10 +5,14 @@ import { Holdings } from '#src/control/holdings.js'
 import { KafkaError, type Membership, type TopicPartition, type TopicPartitionOffset } from '#src/kafka/face.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { FakeConnection, kafkaError } from '../support/control/fake-connection.js'
+import { collectLines } from '../support/log-lines.js'
+
+const SASL_AUTHENTICATION_FAILED = 58
 
 type Refused = TopicPartition & { readonly error: KafkaError }
 
 const world = (generation = 3) => {
+  const { logger, lines } = collectLines()
   const connection = new FakeConnection()
   const sent: (readonly TopicPartitionOffset[])[] = []
   const answers: (() => Promise<readonly Refused[]>)[] = []
@@ -28,9 +31,9 @@ const world = (generation = 3) => {
       told.doubts += 1
     },
     onCommitted: (offsets) => told.committed.push(...offsets.map(({ offset }) => offset)),
-    log: pino({ level: 'silent' }),
+    log: logger,
   })
-  return { connection, holdings, page, commits, sent, answers, told }
+  return { connection, holdings, page, commits, sent, answers, told, lines }
 }
 
 describe('commits', () => {
@@ -60,6 +63,17 @@ describe('commits', () => {
     release()
     await Promise.all([first, second])
     expect(told.committed).toEqual([1n, 8n])
+  })
+
+  test('that fail again and again are one line, and one when they are stored', async () => {
+    const { commits, answers, lines } = world()
+    answers.push(...Array(3).fill(() => Promise.reject(kafkaError(SASL_AUTHENTICATION_FAILED))))
+    for (let n = 0; n < 4; n++) await commits.now()
+    const told = lines.filter(({ level }) => level > 20).map(({ level, msg }) => [level, msg])
+    expect(told).toEqual([
+      [40, 'offsets could not be committed; they go with the next commit'],
+      [30, 'offsets are committed again'],
+    ])
   })
 
   test.each([

@@ -1,4 +1,5 @@
 import type { Codecs } from './codecs.js'
+import { crc32 } from './crc32.js'
 import type { Message, PlainMessage } from './face.js'
 import { readInt64 } from './int64.js'
 import type { Collected } from './read-records.js'
@@ -13,6 +14,7 @@ import { codecMissing } from './undecodable.js'
  * A compressed message is a wrapper: its value is a set of messages. In format 1 their offsets count from zero and the
  * wrapper has the offset of the last one (KIP-31).
  */
+const CRC_AT = 12
 const CODEC_MASK = 0x07
 const LOG_APPEND_TIME = 0x08
 const NO_TIMESTAMP = -1n
@@ -29,6 +31,10 @@ interface Entry {
 
 const readEntry = (bytes: Buffer, at: number): Entry => {
   const end = at + ENTRY_HEADER_BYTES + bytes.readInt32BE(at + 8)
+  if (end > bytes.length) throw new RangeError(`a message of ${end - at} bytes runs over the set that it is in`)
+  // First of all, as with batches: only what is behind it can be believed.
+  const checksum = bytes.readUInt32BE(at + CRC_AT)
+  if (crc32(bytes.subarray(at + MAGIC_AT, end)) !== checksum) throw new RangeError('its checksum is wrong')
   const magic = bytes.readInt8(at + MAGIC_AT)
   if (magic !== 0 && magic !== 1) throw new RangeError(`message format ${magic} is not known`)
   let next = at + MAGIC_AT + 2 + (magic === 1 ? 8 : 0)
@@ -36,7 +42,7 @@ const readEntry = (bytes: Buffer, at: number): Entry => {
     const length = bytes.readInt32BE(next)
     const start = next + 4
     next = start + Math.max(0, length)
-    if (next > end || next > bytes.length) throw new RangeError(`a field of ${length} bytes runs over its message`)
+    if (next > end) throw new RangeError(`a field of ${length} bytes runs over its message`)
     return length < 0 ? null : bytes.subarray(start, next)
   }
   const key = field()

@@ -1,10 +1,11 @@
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { loadCodecs } from '#src/kafka/codecs.js'
 import type { Message } from '#src/kafka/face.js'
 import { decodeRecordSet } from '#src/kafka/record-set.js'
 import { encodeBatch, kafkajsFile, plainRecords } from './kafka-record-encoder.js'
-import { compressed, entry, type OldTestMessage } from './message-set-encoder.js'
+import { compressed, entry, type OldTestMessage, signEntry } from './message-set-encoder.js'
 
 const codecs = await loadCodecs({})
 
@@ -64,9 +65,31 @@ describe('messages of formats 0 and 1', () => {
     expect(undecodable?.message).toContain('Install kafkajs-lz4')
   })
 
-  it('that are damaged are undecodable', async () => {
+  it.each([0, 1])('are undecodable when any one bit behind the length is wrong (format %i)', async (magic) => {
+    const plain = entry(magic, { offset: 0, key: Buffer.from('k'), value: Buffer.from('value'), timestamp: 7 })
+    const list = [0, 1].map((offset) => ({ offset, key: null, value: Buffer.from('v'), timestamp: 7 }))
+    for (const whole of [plain, setOf(magic, list)]) {
+      for (let bit = 12 * 8; bit < whole.length * 8; bit++) {
+        const damaged = Buffer.from(whole)
+        damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+        expect(await decode(damaged), `bit ${bit}`).toMatchObject({
+          batch: null,
+          undecodable: { code: 'KCP_BATCH_UNDECODABLE' },
+        })
+      }
+    }
+  })
+
+  it('are undecodable when a message within a compressed one is damaged', async () => {
+    const inner = entry(1, { offset: 0, key: null, value: Buffer.from('v'), timestamp: 7 })
+    inner[inner.length - 1] = 0
+    const wrapper = entry(1, { offset: 0, key: null, value: gzipSync(inner), timestamp: 7, compression: 1 })
+    expect((await decode(wrapper)).undecodable?.message).toContain('checksum')
+  })
+
+  it('whose fields are longer than they are themselves are undecodable', async () => {
     const set = entry(1, { offset: 0, key: Buffer.from('k'), value: Buffer.from('v'), timestamp: 0 })
     set.writeInt32BE(1_000, 26)
-    expect((await decode(set)).undecodable).toMatchObject({ code: 'KCP_BATCH_UNDECODABLE' })
+    expect((await decode(signEntry(set))).undecodable).toMatchObject({ code: 'KCP_BATCH_UNDECODABLE' })
   })
 })

@@ -31,6 +31,10 @@ export const consumerFields = z.strictObject({
     1_048_576,
     'How much one fetch may return of one partition. A single larger batch still comes.',
   ),
+  maxDecompressedBytes: bytes(
+    67_108_864,
+    'How large one batch may become when it is decompressed; a larger one stops its partition. It bounds what a small batch can cost in memory.',
+  ),
   minBytes: bytes(1, 'How much the broker collects before it answers a fetch.', { min: 0 }),
   maxWaitTimeInMs: milliseconds(500, 'How long the broker may wait for `minBytes`.', { min: 0 }),
   metadataMaxAge: milliseconds(

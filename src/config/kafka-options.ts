@@ -141,6 +141,8 @@ export interface ConsumerOptions extends KafkaProperties {
   maxBytes?: Count
   /** Bytes that one fetch may return of one partition. @default 1_048_576 */
   maxBytesPerPartition?: Count
+  /** Bytes that one batch may have when it is decompressed; a larger one stops its partition. @default 67_108_864 */
+  maxDecompressedBytes?: Count
   /** Bytes that the broker collects before it answers a fetch. @default 1 */
   minBytes?: Count
   /** Milliseconds that the broker may wait for `minBytes`. @default 500 */

@@ -26,6 +26,7 @@ export interface ConsumerConfig {
   readonly rebalanceTimeout: number
   readonly maxBytes: number
   readonly maxBytesPerPartition: number
+  readonly maxDecompressedBytes: number
   readonly minBytes: number
   readonly maxWaitTimeInMs: number
   readonly metadataMaxAge: number

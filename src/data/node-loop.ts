@@ -104,6 +104,7 @@ export class NodeLoop {
         maxWaitMs,
         minBytes: consumer.minBytes,
         maxBytes: consumer.maxBytes,
+        maxDecompressedBytes: consumer.maxDecompressedBytes,
         readUncommitted: consumer.readUncommitted,
         rackId: anyReplica ? consumer.rackId : null,
         partitions: requested.map(({ partition: { topic, partition }, offset, maxBytes }) => ({

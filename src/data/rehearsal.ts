@@ -45,6 +45,7 @@ const CONFIG: SlotConfig = {
     rebalanceTimeout: LONG_MS,
     maxBytes: 1_000_000,
     maxBytesPerPartition: 1_000_000,
+    maxDecompressedBytes: 1_000_000,
     minBytes: 1,
     maxWaitTimeInMs: 1_000,
     metadataMaxAge: LONG_MS,

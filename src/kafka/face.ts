@@ -177,6 +177,8 @@ export interface FetchRequest {
   readonly maxWaitMs: number
   readonly minBytes: number
   readonly maxBytes: number
+  /** How large one batch may become when it is decompressed. */
+  readonly maxDecompressedBytes: number
   readonly readUncommitted: boolean
   readonly rackId: string | null
   readonly partitions: readonly {

@@ -69,7 +69,7 @@ const decodePartition = async (
   answer: PartitionAnswer,
   answerBytes: number,
   wanted: Wanted | undefined,
-  { readUncommitted }: FetchRequest,
+  { readUncommitted, maxDecompressedBytes }: FetchRequest,
   codecs: Codecs,
 ): Promise<FetchedPartition> => {
   const { topic, partition, errorCode, logStartOffset, preferredReadReplica, records, aborted } = answer
@@ -83,6 +83,7 @@ const decodePartition = async (
           maxBytes: wanted.maxBytes,
           aborted: readUncommitted ? [] : aborted,
           codecs,
+          maxDecompressedBytes,
         })
   const error = errorName(errorCode)
   return {

@@ -7,9 +7,6 @@ import { type Collected, readRecords } from './read-records.js'
 import { ENTRY_HEADER_BYTES, MAGIC_AT, RecordBatch } from './record-batch.js'
 import { batchCutOff, codecMissing, undecodable } from './undecodable.js'
 
-/** How large one batch may become when it is decompressed. */
-export const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
-
 export interface RecordSetOptions {
   readonly topic: string
   readonly partition: number
@@ -19,8 +16,8 @@ export interface RecordSetOptions {
   /** Empty when uncommitted records were asked for. */
   readonly aborted: readonly AbortedTransaction[]
   readonly codecs: Codecs
-  /** @default MAX_DECOMPRESSED_BYTES */
-  readonly maxDecompressedBytes?: number
+  /** How large one batch may become when it is decompressed. */
+  readonly maxDecompressedBytes: number
 }
 
 export interface DecodedRecordSet {
@@ -36,7 +33,7 @@ interface Progress {
 
 /** Decodes the entries of one partition's answer, one after the other. */
 class RecordSetDecoder {
-  readonly #options: Required<RecordSetOptions>
+  readonly #options: RecordSetOptions
   readonly #aborted: AbortedTransactions
   readonly #collected: Collected = { messages: [], offsets: [] }
   #nextOffset: number
@@ -45,7 +42,7 @@ class RecordSetDecoder {
   #bytes = 0
 
   constructor(options: RecordSetOptions) {
-    this.#options = { maxDecompressedBytes: MAX_DECOMPRESSED_BYTES, ...options }
+    this.#options = options
     this.#aborted = new AbortedTransactions(options.aborted)
     this.#nextOffset = options.fetchOffset
   }

@@ -34,7 +34,7 @@ export const batchCutOff = (place: BatchPlace, batchBytes: number, maxBytes: num
   errorAt(
     ErrorCode.batchTooLarge,
     place,
-    `has ${batchBytes} bytes and does not fit into maxBytesPerPartition = ${maxBytes}. Raise maxBytesPerPartition (max.partition.fetch.bytes)`,
+    `has ${batchBytes} bytes, and the broker sent no more than the ${maxBytes} that were asked for. Raise consumer.maxBytesPerPartition (max.partition.fetch.bytes) to at least ${batchBytes}`,
   )
 
 /** What went wrong while a batch was decoded, as KCP_BATCH_TOO_LARGE or KCP_BATCH_UNDECODABLE. */
@@ -45,7 +45,7 @@ export const undecodable = (place: BatchPlace, cause: unknown, maxDecompressedBy
     return errorAt(
       ErrorCode.batchTooLarge,
       place,
-      `decompresses to ${reason}; the limit is ${maxDecompressedBytes}. Let the producer send smaller batches, or skip it by committing offset ${place.offset + 1} or later`,
+      `decompresses to ${reason}, which is over consumer.maxDecompressedBytes = ${maxDecompressedBytes}. Raise that option if the threads have the memory, or let the producer send smaller batches`,
       cause,
     )
   }

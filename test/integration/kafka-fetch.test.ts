@@ -27,7 +27,15 @@ const fetchOnce = async (
 ): Promise<readonly FetchedPartition[]> => {
   const [metadata] = await connection.topics([partitions[0]?.topic ?? ''])
   const leader = metadata?.partitions.find(({ partition }) => partition === partitions[0]?.partition)?.leader ?? -1
-  const request = { maxWaitMs: 500, minBytes: 1, maxBytes: 10 << 20, readUncommitted: false, rackId: null, partitions }
+  const request = {
+    maxWaitMs: 500,
+    minBytes: 1,
+    maxBytes: 10 << 20,
+    maxDecompressedBytes: 1 << 26,
+    readUncommitted: false,
+    rackId: null,
+    partitions,
+  }
   return connection.fetch(leader, { ...request, ...more })
 }
 

@@ -39,6 +39,7 @@ const numbers: Record<string, [number, number, number]> = {
   'consumer.rebalanceTimeout': [50_000, 50_001, 50_002],
   'consumer.maxBytes': [7, 8, 9],
   'consumer.maxBytesPerPartition': [7, 8, 9],
+  'consumer.maxDecompressedBytes': [7, 8, 9],
   'consumer.minBytes': [7, 8, 9],
   'consumer.maxWaitTimeInMs': [7, 8, 9],
   'consumer.metadataMaxAge': [7, 8, 9],

@@ -78,6 +78,7 @@ describe('defaults', () => {
           rebalanceTimeout: 60_000,
           maxBytes: 10_485_760,
           maxBytesPerPartition: 1_048_576,
+          maxDecompressedBytes: 67_108_864,
           minBytes: 1,
           maxWaitTimeInMs: 500,
           metadataMaxAge: 300_000,

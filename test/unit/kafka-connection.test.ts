@@ -25,6 +25,7 @@ const fetchOne = {
   maxWaitMs: 10_000,
   minBytes: 1,
   maxBytes: 1_000,
+  maxDecompressedBytes: 1_000_000,
   readUncommitted: false,
   rackId: null,
   partitions: [{ topic: 't', partition: 0, offset: 0, maxBytes: 1_000 }],

@@ -10,7 +10,15 @@ import { compressed, entry, type OldTestMessage, signEntry } from './message-set
 const codecs = await loadCodecs({})
 
 const decode = (set: Buffer, fetchOffset = 0) =>
-  decodeRecordSet(set, { topic: 't', partition: 0, fetchOffset, maxBytes: 1 << 20, aborted: [], codecs })
+  decodeRecordSet(set, {
+    topic: 't',
+    partition: 0,
+    fetchOffset,
+    maxBytes: 1 << 20,
+    aborted: [],
+    codecs,
+    maxDecompressedBytes: 1 << 20,
+  })
 
 /** A message with a set in it, whose offsets count from zero in format 1. */
 const setOf = (magic: number, messages: readonly OldTestMessage[]): Buffer => {

@@ -23,7 +23,15 @@ import { compressed, entry, signEntry } from './message-set-encoder.js'
 const codecs = await loadCodecs({})
 
 const decode = (set: Buffer, fetchOffset = 0, aborted: readonly AbortedTransaction[] = []) =>
-  decodeRecordSet(set, { topic: 't', partition: 3, fetchOffset, maxBytes: 1 << 20, aborted, codecs })
+  decodeRecordSet(set, {
+    topic: 't',
+    partition: 3,
+    fetchOffset,
+    maxBytes: 1 << 20,
+    aborted,
+    codecs,
+    maxDecompressedBytes: 1 << 20,
+  })
 
 /** A varint that goes on behind the bits that a number has. */
 const OVER_LONG = Buffer.alloc(5, 0xff)

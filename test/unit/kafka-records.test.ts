@@ -24,6 +24,7 @@ const decode = (set: Buffer | readonly Buffer[], options: Partial<RecordSetOptio
     maxBytes: 1 << 20,
     aborted: [],
     codecs,
+    maxDecompressedBytes: 1 << 20,
     ...options,
   })
 
@@ -380,8 +381,9 @@ describe('codecs', () => {
   it('stop at the limit for one batch and say so', async () => {
     const batch = encodeBatch({ baseOffset: 4, codec: 1, records: [{ offsetDelta: 0, value: Buffer.alloc(5_000) }] })
     const { undecodable } = await decode(batch, { maxDecompressedBytes: 1_000 })
+    expect(undecodable?.message).toContain('consumer.maxDecompressedBytes = 1000')
     expect(undecodable).toMatchObject({ code: 'KCP_BATCH_TOO_LARGE', topic: 't', partition: 3, offset: '4' })
-    expect(undecodable?.message).toMatch(/more than 1000 bytes.*limit is 1000/)
+    expect(undecodable?.message).toMatch(/more than 1000 bytes.*Raise that option/)
     await decodeAll(batch, { maxDecompressedBytes: 6_000 })
   })
 

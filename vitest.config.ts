@@ -9,7 +9,7 @@ const turn = (groupOrder: number) => ({ sequence: { groupOrder } })
 export default defineConfig({
   test: {
     projects: [
-      { test: { ...common, ...turn(1), name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { ...common, ...turn(1), name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
       {
         test: {
           ...common,

@@ -4,6 +4,7 @@ import { ErrorCode, PoolError } from '../errors.js'
 import type { Connection, Membership, TopicPartition } from '../kafka/face.js'
 import { Control } from '../protocol/ledger.js'
 import type { FromThread } from '../protocol/messages.js'
+import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
 import { deferred } from '../util/deferred.js'
 import { within } from '../util/within.js'
@@ -110,7 +111,7 @@ export class Slot implements SeatHost {
       threads,
       nextClientId,
       view: () => sharedConnection.view(config.topics),
-      logLevel: options.log.level,
+      logLevel: lowestLevel(options.log),
       ...(options.loadTimeoutMs === undefined ? {} : { loadTimeoutMs: options.loadTimeoutMs }),
       onReady: () => {
         this.#crashes.ready(monotonicMs())

@@ -1,22 +1,23 @@
-import { type Logger, type LoggerOptions, levels, pino } from 'pino'
+import { type Logger, type LoggerOptions, pino } from 'pino'
+import { isStandard, lowestLevel, standardLevel, usersLevel } from './levels.js'
+import { serializeError } from './serialize-error.js'
 
 /**
- * The pool's logger: the user's own pino instance, or one made with his options.
+ * The pool's logger: the user's own pino instance, or one made with his options. One that lacks some of pino's own
+ * levels (`useOnlyCustomLevels`) gets a logger in front of it that has them all.
  *
  * @param logger @default pino's JSON on standard output at level `info`, which is what KafkaJS users are used to;
  *   `{ level: 'silent' }` turns it off
  */
-export const createLogger = (logger: Logger | LoggerOptions | undefined): Logger =>
-  isLogger(logger) ? logger : pino({ name: 'kafka-consumer-pool', level: 'info', ...logger })
+export const createLogger = (logger: Logger | LoggerOptions | undefined): Logger => {
+  const own = isLogger(logger) ? logger : pino({ name: 'kafka-consumer-pool', level: 'info', ...logger })
+  if (isStandard(own)) return own
+  const options = { level: lowestLevel(own), base: null, timestamp: false, serializers: { err: serializeError } }
+  return pino(options, { write: (line) => relay(own, line) })
+}
 
 const isLogger = (logger: object | undefined): logger is Logger =>
   logger !== undefined && 'child' in logger && typeof logger.child === 'function'
-
-const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
-
-/** The standard level at or below pino's number (a handler's own levels may lie between). */
-const levelName = (level: unknown): (typeof LEVELS)[number] =>
-  typeof level === 'number' ? (LEVELS.find((name) => (levels.values[name] ?? 0) <= level) ?? 'trace') : 'warn'
 
 const parse = (line: string): Record<string, unknown> | null => {
   try {
@@ -36,6 +37,11 @@ const asErrorLike = (err: unknown): unknown =>
     ? Object.defineProperty(Object.assign(Object.create(null), err), 'name', { value: err.type })
     : err
 
+const write = (logger: Logger, level: unknown, bindings: object, message: string | undefined): void => {
+  const name = usersLevel(logger, standardLevel(level))
+  if (name !== undefined) logger[name as 'info'](bindings, message)
+}
+
 /**
  * Writes a line of a thread's logger (pino JSON) with the user's logger: same level, same bindings, so that it looks
  * like every other line of his. Never throws: a line that is no JSON is written as it is, as a warning.
@@ -44,14 +50,14 @@ export const relay = (logger: Logger, line: string): void => {
   try {
     const entry = parse(line)
     if (entry === null) {
-      logger.warn({ line }, 'a thread wrote a log line that is not JSON')
+      write(logger, 40, { line }, 'a thread wrote a log line that is not JSON')
       return
     }
     // pid and hostname are the same in every thread, and the user's logger stamps the time.
     const { level, time: _time, pid: _pid, hostname: _hostname, msg, ...bindings } = entry
     if ('err' in bindings) bindings.err = asErrorLike(bindings.err)
     const message = typeof msg === 'string' ? msg : undefined
-    logger[levelName(level)](bindings, message)
+    write(logger, level, bindings, message)
   } catch {
     // A log line is not worth a slot: the user's logger or its destination failed.
   }

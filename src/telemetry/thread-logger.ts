@@ -1,8 +1,8 @@
 import { type Logger, pino } from 'pino'
-import { toErrorData } from '../protocol/error-data.js'
 import type { FromThread } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
 import { RateLimit } from '../util/rate-limit.js'
+import { serializeError } from './serialize-error.js'
 
 export interface ThreadLoggerOptions {
   readonly slot: number
@@ -19,12 +19,6 @@ export interface ThreadLoggerOptions {
  * memory.
  */
 const LINES_PER_SECOND = 5_000
-
-/** Anything thrown as a plain record; hostile getters included. */
-const serializeError = (thrown: unknown): unknown => {
-  const { name, ...rest } = toErrorData(thrown)
-  return { type: name, ...rest }
-}
 
 /** A pino logger in a worker thread. Its lines go to the main thread, which writes them. */
 export const createThreadLogger = ({

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { type LoggerOptions, pino } from 'pino'
 import { describe, expect, it } from 'vitest'
+import { lowestLevel } from '#src/telemetry/levels.js'
 import { createLogger, relay } from '#src/telemetry/logger.js'
 
 /** A user's logger and what it has written. */
@@ -30,6 +31,49 @@ describe('createLogger', () => {
     expect(createLogger({ level: 'debug' }).level).toBe('debug')
     expect(createLogger(undefined).level).toBe('info')
     expect(createLogger(undefined).bindings()).toMatchObject({ name: 'kafka-consumer-pool' })
+  })
+
+  it("puts one that has all of pino's levels in front of a logger that has levels of its own only", () => {
+    const customLevels = { chatter: 15, notice: 35, alarm: 60 }
+    const { log: own, lines } = recording({ useOnlyCustomLevels: true, customLevels, level: 'notice' })
+    const log = createLogger(own.child({ app: 'orders' }))
+    log.child({ slot: 1 }).info('quiet')
+    log.child({ slot: 1 }).warn({ err: new TypeError('boom') }, 'loud')
+    log.fatal('worst')
+    expect(lines).toMatchObject([
+      { level: 35, app: 'orders', slot: 1, msg: 'loud', err: { type: 'TypeError', message: 'boom' } },
+      { level: 60, app: 'orders', msg: 'worst' },
+    ])
+  })
+})
+
+describe('the lowest level that a thread need send', () => {
+  it.each<[string, LoggerOptions, string]>([
+    ['is the level itself when pino has it', { level: 'warn' }, 'warn'],
+    ['is silent when nothing is written', { level: 'silent' }, 'silent'],
+    ['is the next one above a level of the user', { level: 'audit', customLevels: { audit: 35 } }, 'warn'],
+    [
+      'is the lowest that is written with levels of his own',
+      { level: 'b', useOnlyCustomLevels: true, customLevels: { a: 5, b: 25, c: 45 } },
+      'info',
+    ],
+    [
+      'goes by the names when they mean other numbers',
+      {
+        level: 'info',
+        useOnlyCustomLevels: true,
+        customLevels: { error: 1, info: 2, debug: 3 },
+        levelComparison: 'DESC',
+      },
+      'info',
+    ],
+  ])('%s', (_, options, expected) => {
+    expect(lowestLevel(recording(options).log)).toBe(expected)
+  })
+
+  it('is all when a logger does not say', () => {
+    const { error, info } = recording().log
+    expect(lowestLevel({ error, info } as unknown as pino.Logger)).toBe('info')
   })
 })
 

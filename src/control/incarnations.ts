@@ -1,7 +1,7 @@
 import type { SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import type { ClusterView } from '../kafka/face.js'
-import { Control, type Counters, counterDelta } from '../protocol/ledger.js'
+import { Control, type Counters } from '../protocol/ledger.js'
 import type { EffectiveConfig, FromThread } from '../protocol/messages.js'
 import { within } from '../util/within.js'
 import type { Handout } from './holdings.js'
@@ -127,9 +127,9 @@ export class Incarnations {
       this.#thread = null
       this.#ready = false
       const { finished, failed, retried } = thread.ledger.counters
-      this.#past.finished += counterDelta(0, finished)
-      this.#past.failed += counterDelta(0, failed)
-      this.#past.retried += counterDelta(0, retried)
+      this.#past.finished += finished
+      this.#past.failed += failed
+      this.#past.retried += retried
       onExit(thread, this.#loaded ? exit : { ...exit, error: this.#whileLoading(exit.error) })
     })
     return thread

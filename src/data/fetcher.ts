@@ -1,8 +1,9 @@
 import type { FetchedPartition } from '../kafka/face.js'
+import { damagedAtBroker } from '../kafka/undecodable.js'
 import { toErrorData } from '../protocol/error-data.js'
 import { groupBy } from '../util/group-by.js'
 import type { FetchContext } from './fetch-context.js'
-import { judgeFetchError } from './fetch-verdict.js'
+import { judgeFetchError, judgeUnreadable } from './fetch-verdict.js'
 import { LeaderFinder, noAnswer } from './leader-finder.js'
 import { NodeLoop, type NodeLoopEvents, type RequestedPartition } from './node-loop.js'
 import { OffsetReset } from './offset-reset.js'
@@ -98,16 +99,21 @@ export class Fetcher implements NodeLoopEvents {
     const { batch, undecodable, end, preferredReadReplica } = fetched
     const { consumer, now } = this.#context
     const brought = batch !== null && batch.nextOffset > fetching.offset
-    this.#leaders.works(partition)
     fetching.fresh = false
+    if (undecodable !== null) {
+      partition.publishPosition(end)
+      this.#unreadable(node, partition, undecodable)
+      return false
+    }
+    this.#leaders.works(partition)
     if (brought) {
+      fetching.unreadable = 0
       partition.buffer.push(batch)
       fetching.offset = batch.nextOffset
       fetching.expansion = Math.max(1, batch.bytes / maxBytes)
     }
     partition.publishPosition(end)
     if (brought) this.#context.onFetched(partition)
-    if (undecodable !== null) this.#halt(partition, undecodable)
     if (fetching.replica.node === node) this.#replicaTroubles.over(partition)
     const preferred = consumer.rackId === null ? -1 : preferredReadReplica
     if (fetching.replica.answered(node, preferred, now(), consumer.metadataMaxAge)) this.#route(partition)
@@ -118,7 +124,9 @@ export class Fetcher implements NodeLoopEvents {
     const fromReplica = partition.fetching.replica.node === node
     const verdict = judgeFetchError(error, fromReplica)
     if (verdict === 'denied') return verdict
-    if (fromReplica) this.#leaveReplica(node, [partition], error, true)
+    if (verdict === 'unreadable')
+      this.#unreadable(node, partition, damagedAtBroker(partition, node, partition.fetching.offset))
+    else if (fromReplica) this.#leaveReplica(node, [partition], error, true)
     else if (verdict === 'reset-offset') {
       partition.fetching.failures++
       this.#reset.begin(partition)
@@ -144,6 +152,15 @@ export class Fetcher implements NodeLoopEvents {
   #wentOn(partition: Partition): void {
     if (partition.fetching.failures <= 1) this.#route(partition)
     else this.#leaders.lost([partition], { reason: 'OFFSET_OUT_OF_RANGE after an offset reset' })
+  }
+
+  #unreadable(node: number, partition: Partition, error: Error & { code?: string }): void {
+    const { fetching } = partition
+    fetching.unreadable++
+    const reason = error.message
+    if (judgeUnreadable(error.code, fetching.unreadable) === 'halt') this.#halt(partition, error)
+    else if (fetching.replica.node === node) this.#leaveReplica(node, [partition], reason, true)
+    else this.#leaders.lost([partition], { reason, cause: 'a batch that cannot be read', loud: true })
   }
 
   #halt(partition: Partition, undecodable: Error): void {

@@ -23,6 +23,8 @@ export interface Fetching {
   readonly replica: ReadReplica
   /** Failures in a row; an answer without an error sets it back. */
   failures: number
+  /** How often in a row its next batch could not be read. */
+  unreadable: number
   /** Not to be tried before this moment. */
   dueMs: number
   /** An offset reset is under way. */
@@ -67,6 +69,7 @@ export class Partition {
       leader: null,
       replica: new ReadReplica(),
       failures: 0,
+      unreadable: 0,
       dueMs: 0,
       resetting: false,
       halted: false,

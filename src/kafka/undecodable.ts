@@ -56,3 +56,15 @@ export const undecodable = (place: BatchPlace, cause: unknown, maxDecompressedBy
     cause,
   )
 }
+
+/** KCP_BATCH_UNDECODABLE: the broker answered with CORRUPT_MESSAGE instead of the batch. */
+export const damagedAtBroker = (
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  node: number,
+  offset: number,
+): PoolError =>
+  errorAt(
+    ErrorCode.batchUndecodable,
+    { topic, partition, offset },
+    `cannot be read by broker ${node} itself (CORRUPT_MESSAGE): its log is damaged there. Let another replica lead the partition, or skip the batch by committing a later offset`,
+  )

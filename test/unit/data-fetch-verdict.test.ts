@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { judgeFetchError } from '#src/data/fetch-verdict.js'
+import { judgeFetchError, judgeUnreadable } from '#src/data/fetch-verdict.js'
 
 test.each([
   'NOT_LEADER_FOR_PARTITION',
@@ -18,6 +18,22 @@ test('OFFSET_OUT_OF_RANGE from a follower means: ask the leader', () =>
 
 test('TOPIC_AUTHORIZATION_FAILED means: try again much later', () =>
   expect(judgeFetchError('TOPIC_AUTHORIZATION_FAILED', false)).toBe('denied'))
+
+test('CORRUPT_MESSAGE means: the same as a batch that cannot be read', () =>
+  expect(judgeFetchError('CORRUPT_MESSAGE', false)).toBe('unreadable'))
+
+test('a batch that cannot be read is asked for five times more, then its partition stands still', () => {
+  const times = [1, 2, 3, 4, 5, 6, 7]
+  const verdicts = times.map((time) => judgeUnreadable('KCP_BATCH_UNDECODABLE', time))
+  expect(verdicts).toEqual([...Array.from({ length: 5 }, () => 'ask-again'), 'halt', 'halt'])
+})
+
+test.each([
+  'KCP_CODEC_MISSING',
+  'KCP_BATCH_TOO_LARGE',
+  undefined,
+])('a batch that another try cannot make readable (%s) stops its partition at once', (code) =>
+  expect(judgeUnreadable(code, 1)).toBe('halt'))
 
 test('any other error means: go on trying, and say so', () =>
   expect(judgeFetchError('UNKNOWN_SERVER_ERROR', false)).toBe('look-up-loudly'))

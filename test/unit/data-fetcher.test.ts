@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { PoolError } from '#src/errors.js'
 import { batch, range } from '../support/data/batches.js'
-import { FakeCluster } from '../support/data/fake-cluster.js'
+import { FakeCluster, type FakePartition } from '../support/data/fake-cluster.js'
 import { FetcherBench } from '../support/data/fetcher-bench.js'
 import { turns, until } from '../support/data/until.js'
 
@@ -239,6 +240,46 @@ describe('a partition that cannot be read', () => {
     cluster.produce(1, 5)
     await until('the other one goes on', () => bench.page.position(1) === 10n)
     expect(cluster.fetches.at(-1)?.request.partitions.map(({ partition }) => partition)).toEqual([1])
+  })
+
+  const damaged = () => new PoolError('KCP_BATCH_UNDECODABLE', 'its checksum is wrong')
+
+  test.each([
+    ['whose batch is damaged when it arrives', (log: FakePartition) => Object.assign(log, { undecodable: damaged() })],
+    [
+      'that the broker cannot read',
+      (log: FakePartition) => log.errors.push(...range(0, 3).map(() => 'CORRUPT_MESSAGE')),
+    ],
+  ])('%s is asked again, with pauses and a word, and goes on when it can be read', async (_, harm) => {
+    const cluster = new FakeCluster(1)
+    harm(cluster.partition(0))
+    const bench = start(cluster)
+    await until('it was asked three times', () => cluster.fetches.length >= 3)
+    cluster.partition(0).undecodable = null
+    cluster.produce(0, 5)
+    await until('it is fetched', () => bench.page.position(0) === 5n)
+    expect(bench.posted).toEqual([])
+    expect(cluster.lookUps).toBeGreaterThanOrEqual(3)
+    expect(bench.lines[0]).toMatchObject({ level: 40, msg: expect.stringContaining('Cannot fetch') })
+    expect(bench.get(0).fetching.unreadable).toBe(0)
+  })
+
+  test.each([
+    ['whose batch is damaged', (log: FakePartition) => Object.assign(log, { undecodable: damaged() }), 'checksum'],
+    [
+      'that the broker cannot read',
+      (log: FakePartition) => log.errors.push(...range(0, 20).map(() => 'CORRUPT_MESSAGE')),
+      'broker 1 itself (CORRUPT_MESSAGE)',
+    ],
+  ])('%s each time stands still after six times, by the same rule', async (_, harm, reason) => {
+    const cluster = new FakeCluster(1)
+    harm(cluster.partition(0))
+    const bench = start(cluster)
+    await until('it stands still', () => bench.posted.length === 1)
+    expect(cluster.fetches.length).toBe(6)
+    const error = { code: 'KCP_BATCH_UNDECODABLE', message: expect.stringContaining(reason) }
+    expect(bench.posted).toMatchObject([{ type: 'partition-paused', partitionId: 0, offset: '0', error }])
+    expect(bench.lines.at(-1)).toMatchObject({ level: 50, msg: expect.stringContaining('stands still') })
   })
 
   test('because of an ACL is said so once for the topic, and tried again much later', async () => {

@@ -1,3 +1,4 @@
+import { asFetched } from '../kafka/assigned-fields.js'
 import type { BufferedBatch } from './batch-buffer.js'
 import { type ContextFacts, MessageContext } from './context.js'
 import type { Failures } from './failures.js'
@@ -95,6 +96,7 @@ export class Turns {
       }
       const nowMs = facts.now()
       if (nowMs >= this.#sliceEndMs || !gate.mayBegin(partition, nowMs)) return null
+      if (partition.attempt > 1) asFetched(message)
       const context = new MessageContext(facts, partition, offset, partition.attempt, nowMs)
       ledger.begin(lane, partition.id, offset, partition.attempt, nowMs)
       let failure: { readonly thrown: unknown } | null = null

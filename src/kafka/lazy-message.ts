@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { makeAssignable, toPlain } from './assigned-fields.js'
 import { ByteReader } from './byte-reader.js'
 import type { Message, PlainMessage } from './face.js'
 
@@ -76,16 +77,7 @@ export class LazyMessage implements Message {
   }
 
   toJSON(): PlainMessage {
-    return {
-      topic: this.topic,
-      partition: this.partition,
-      offset: this.offset,
-      timestamp: this.timestamp,
-      attributes: this.attributes,
-      key: this.key,
-      value: this.value,
-      headers: this.headers,
-    }
+    return toPlain(this)
   }
 
   /** So that `console.log(message)` shows the fields. */
@@ -106,3 +98,5 @@ export class LazyMessage implements Message {
     return reader
   }
 }
+
+makeAssignable(LazyMessage)

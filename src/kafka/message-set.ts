@@ -1,3 +1,4 @@
+import { makeAssignable, toPlain } from './assigned-fields.js'
 import type { Codecs } from './codecs.js'
 import { crc32 } from './crc32.js'
 import type { Message, PlainMessage } from './face.js'
@@ -99,9 +100,11 @@ class OldMessage implements Message {
   }
 
   toJSON(): PlainMessage {
-    return this.#fields
+    return toPlain(this)
   }
 }
+
+makeAssignable(OldMessage)
 
 export interface MessageSetOptions {
   readonly topic: string

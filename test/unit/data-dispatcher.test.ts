@@ -1,11 +1,24 @@
 import { describe, expect, test } from 'vitest'
 import type { Handler } from '#src/data/handler.js'
 import { NonRetriableError } from '#src/errors.js'
+import type { MessageBatch } from '#src/kafka/face.js'
+import { decodeRecordSet } from '#src/kafka/record-set.js'
 import { Control } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { range } from '../support/data/batches.js'
 import { DispatcherBench } from '../support/data/dispatcher-bench.js'
 import { turns, until } from '../support/data/until.js'
+import { encodeBatch } from './kafka-record-encoder.js'
+
+/** A batch with one message, by the decoder that threads use. */
+const decodedBatch = async (value: string): Promise<MessageBatch> => {
+  const set = encodeBatch({ baseOffset: 0, records: [{ offsetDelta: 0, value: Buffer.from(value) }] })
+  const limits = { maxBytes: 1 << 20, maxDecompressedBytes: 1 << 20 }
+  const place = { topic: 't', partition: 0, fetchOffset: 0 }
+  const { batch: decoded } = await decodeRecordSet(set, { ...place, ...limits, aborted: [], codecs: new Map() })
+  if (decoded === null) throw new Error('nothing was decoded')
+  return decoded
+}
 
 /** A handler whose calls stay open until the test closes them. */
 const openHandler = () => {
@@ -183,6 +196,21 @@ describe('a handler that fails', () => {
     expect(partition.buffer.bytes).toBe(0)
     expect(bench.ledger.counters).toEqual({ finished: 0, failed: 1, retried: 2 })
     expect(bench.ledger.flights()).toEqual([])
+  })
+
+  test('sees the message as it was fetched at each attempt, whatever it has assigned to it', async () => {
+    const seen: unknown[] = []
+    const bench = new DispatcherBench((message) => {
+      seen.push(message.value?.toString())
+      message.value = Buffer.from('parsed')
+      throw new Error('and then something failed')
+    })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    partition.buffer.push(await decodedBatch('as it was'))
+    bench.dispatcher.schedule(partition)
+    await until('it is exhausted', () => bench.posted.length === 3)
+    expect(seen).toEqual(['as it was', 'as it was', 'as it was'])
   })
 
   test('is not called again after a NonRetriableError', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { asFetched } from '#src/kafka/assigned-fields.js'
 import { type Codecs, loadCodecs } from '#src/kafka/codecs.js'
 import type { Message } from '#src/kafka/face.js'
 import { decodeRecordSet, type RecordSetOptions } from '#src/kafka/record-set.js'
@@ -139,17 +140,39 @@ describe('messages', () => {
     )
   })
 
-  it('copy nothing when they are spread, and everything with toJSON', async () => {
-    const [message] = (await decodeAll(encodeBatch({ baseOffset: 5, records: plainRecords(5, 1) }), { fetchOffset: 5 }))
-      .messages
-    expect(Object.keys({ ...message })).toEqual([])
-    expect(message?.toJSON()).toMatchObject({
+  const one = async (): Promise<Message> => {
+    const set = encodeBatch({ baseOffset: 5, records: plainRecords(5, 1) })
+    return (await decodeAll(set, { fetchOffset: 5 })).messages[0] as Message
+  }
+
+  it('copy nothing when they are spread, which the compiler knows, and everything with toJSON', async () => {
+    const message = await one()
+    const spread = { ...message }
+    expect(Object.keys(spread)).toEqual([])
+    // @ts-expect-error There is no value in it.
+    expect(spread.value).toBeUndefined()
+    const plain = { ...message.toJSON() }
+    expect(plain.value).toEqual(Buffer.from('v5'))
+    expect(structuredClone(plain)).toMatchObject({ topic: 't', offset: '5' })
+    expect(message.toJSON()).toMatchObject({
       topic: 't',
       partition: 3,
       offset: '5',
       value: Buffer.from('v5'),
       key: null,
     })
+  })
+
+  it('can be assigned to, each by itself, and show what was assigned everywhere', async () => {
+    const message = await one()
+    message.value = Buffer.from('mine')
+    message.headers = { a: null }
+    expect([message.value, message.offset]).toEqual([Buffer.from('mine'), '5'])
+    expect({ ...message }).toEqual({ value: Buffer.from('mine'), headers: { a: null } })
+    expect(message.toJSON()).toMatchObject({ offset: '5', value: Buffer.from('mine'), headers: { a: null } })
+    expect((await one()).value).toEqual(Buffer.from('v5'))
+    asFetched(message)
+    expect(message.toJSON()).toEqual((await one()).toJSON())
   })
 
   it('have the time of the append when the topic says so', async () => {

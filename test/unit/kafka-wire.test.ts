@@ -95,6 +95,7 @@ describe('a server that sends', () => {
       maxWaitMs: 0,
       minBytes: 1,
       maxBytes: 7 * MIB,
+      maxDecompressedBytes: MIB,
       readUncommitted: false,
       rackId: null,
       partitions: [{ topic: 't', partition: 0, offset: 0, maxBytes: 1_000 }],

@@ -25,3 +25,4 @@ export type { PartitionStatus, PoolState, PoolStatus, PoolTotals, SlotState, Slo
 export { type AbortCode, AbortError, type Handler, type HandlerContext } from './data/handler.js'
 export { ErrorCode, type ErrorContext, NonRetriableError, PoolError } from './errors.js'
 export type { Message, PlainMessage } from './kafka/face.js'
+export type { ResetReason } from './protocol/messages.js'

@@ -1,5 +1,6 @@
 import type { PoolError } from '../errors.js'
 import type { ErrorData } from '../protocol/error-data.js'
+import type { ResetReason } from '../protocol/messages.js'
 
 /** Who an event is about: enough to find the connection, the member and the thread on either side. */
 export interface SlotIdentity {
@@ -121,9 +122,10 @@ export interface PartitionPaused extends SlotIdentity, EventPartition {
 }
 
 export interface OffsetReset extends SlotIdentity, EventPartition {
-  /** The offset that the broker does not hold any more (or not yet). */
+  /** The offset that the broker does not hold any more (or not yet), or up to which messages were read that are gone. */
   readonly from: string
   readonly to: string
+  readonly reason: ResetReason
 }
 
 export interface PoolEscalated {
@@ -161,7 +163,7 @@ export interface PoolEvents {
   'message:failed': [MessageFailed]
   /** A partition stands still: its next message is exhausted or cannot be read. The others go on. */
   'partition:paused': [PartitionPaused]
-  /** A position was not on the broker any more and the reset policy chose another: messages may have been missed. */
+  /** A position was not in the leader's log (any more) and another was chosen: messages may have been missed. */
   'offset:reset': [OffsetReset]
   /** The pool cannot heal itself any more: every slot is parked, or too many crashes bore no fruit. */
   'pool:escalated': [PoolEscalated]

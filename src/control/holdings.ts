@@ -1,4 +1,4 @@
-import type { TopicPartition, TopicPartitionOffset } from '../kafka/face.js'
+import { NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from '../kafka/face.js'
 import type { ErrorData } from '../protocol/error-data.js'
 import { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
@@ -61,7 +61,10 @@ export class Holdings {
 
   /** Takes partitions into the books. They must not be held yet. */
   add(partitions: readonly NewHolding[]): Handout {
-    const page = Page.create(partitions.map(({ offset }) => offset))
+    const page = Page.create(
+      partitions.map(({ offset }) => offset),
+      partitions.map(({ leaderEpoch = NO_EPOCH }) => leaderEpoch),
+    )
     const added = partitions.map(({ topic, partition, committed }, index): Holding => {
       const holding = { id: this.#nextId++, topic, partition, page, index, committed, paused: null }
       this.#byKey.set(partitionKey(holding), holding)
@@ -78,7 +81,9 @@ export class Holdings {
    */
   rehouse(): Handout {
     const holdings = this.all()
-    const page = Page.create(holdings.map(reached))
+    // The offsets first: see Page#epoch.
+    const offsets = holdings.map(reached)
+    const page = Page.create(offsets, holdings.map(epochOf))
     holdings.forEach((holding, index) => {
       holding.page = page
       holding.index = index
@@ -100,8 +105,9 @@ export class Holdings {
   /** Finished work that the group does not know of yet. After a reset an offset may be below the committed one. */
   uncommitted(): TopicPartitionOffset[] {
     return this.all().flatMap((holding) => {
+      const { topic, partition, committed } = holding
       const offset = reached(holding)
-      return offset !== holding.committed ? [{ topic: holding.topic, partition: holding.partition, offset }] : []
+      return offset !== committed ? [{ topic, partition, offset, leaderEpoch: epochOf(holding) }] : []
     })
   }
 
@@ -113,6 +119,9 @@ export class Holdings {
 
 /** The lowest offset of a partition that is not finished. */
 export const reached = (holding: Holding): bigint => holding.page.toCommit(holding.index)
+
+/** Leader epoch that belongs to that offset. Read the offset first. */
+const epochOf = (holding: Holding): number => holding.page.epoch(holding.index)
 
 /**
  * Messages that wait in a partition: null until it was fetched for the first time. What an open transaction has written
@@ -131,4 +140,5 @@ const assigned = (holding: Holding): AssignedPartition => ({
   partition: holding.partition,
   index: holding.index,
   offset: reached(holding).toString(),
+  leaderEpoch: epochOf(holding),
 })

@@ -7,13 +7,14 @@ import type { KafkaConfig, ResolvedConfig, SlotConfig } from '../config/resolved
 import { ErrorCode, PoolError } from '../errors.js'
 import { ClientIds } from '../identity.js'
 import { createConnection } from '../kafka/connection.js'
-import type { Connection } from '../kafka/face.js'
+import type { ClusterView, Connection } from '../kafka/face.js'
 import { createLogger, relay } from '../telemetry/logger.js'
 import { monotonicMs } from '../util/clock.js'
 import { Coordinator } from './coordinator.js'
 import { Escalation } from './escalation.js'
 import type { PoolEvents } from './events.js'
 import { Group } from './group.js'
+import { LeaderNews } from './leader-news.js'
 import { Liveness } from './liveness.js'
 import { RestartLimiter } from './restart-limiter.js'
 import { Slot } from './slot.js'
@@ -66,6 +67,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   readonly #groups = new Map<string, Group>()
   readonly #shared = new Map<string, Connection>()
   readonly #watches = new Map<Connection, TopicWatch>()
+  readonly #news = new Map<Connection, LeaderNews>()
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #escalation: Escalation
   #slots: readonly Slot[] = []
@@ -213,6 +215,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       log: this.#log,
       emit: (event, payload) => this.#announce(event, payload),
       relay: (line) => relay(this.#log, line),
+      onLeadersLost: (partitions) => this.#newsOf(sharedConnection).lost(partitions),
       onTrouble: (crash) => {
         if (crash !== null) this.#escalation.note(crash)
         this.#considerEscalation()
@@ -260,6 +263,20 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     return watch
   }
 
+  /** What threads that reach their cluster in the same way tell each other of its leaders. */
+  #newsOf(connection: Connection): LeaderNews {
+    const known = this.#news.get(connection)
+    if (known !== undefined) return known
+    const tell = (view: ClusterView) => {
+      for (const slot of this.#slots) {
+        if (this.#sharedConnection(slot.config.kafka) === connection) slot.tellLeaders(view)
+      }
+    }
+    const news = new LeaderNews({ connection, tell, log: this.#log })
+    this.#news.set(connection, news)
+    return news
+  }
+
   // ── stop ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #stop(drainTimeoutMs: number): Promise<void> {
@@ -280,6 +297,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     for (const { barrier } of this.#groups.values()) barrier.open()
     await Promise.all(left)
     for (const group of this.#groups.values()) group.close()
+    for (const news of this.#news.values()) news.close()
     for (const connection of this.#shared.values()) connection.close()
     await this.#threads?.close(CLOSE_MS)
     this.#state = 'stopped'

@@ -1,4 +1,4 @@
-import type { Connection, TopicPartition, TopicPartitionOffset } from '../kafka/face.js'
+import { type Connection, NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from '../kafka/face.js'
 import type { Coordinator } from './coordinator.js'
 import { type NewHolding, partitionKey } from './holdings.js'
 
@@ -9,15 +9,15 @@ export interface ResetPolicy {
   readonly readUncommitted: boolean
 }
 
-/** What the group has committed, by partition key; -1n where that is nothing. */
+/** What the group has committed, by partition key; the offset is -1n where that is nothing. */
 export const committedOffsets = async (
   shared: Coordinator,
   groupId: string,
   partitions: readonly TopicPartition[],
-): Promise<Map<string, bigint>> => {
+): Promise<Map<string, TopicPartitionOffset>> => {
   if (partitions.length === 0) return new Map()
   const found = await shared.ask((connection, node) => connection.committedOffsets(node, groupId, partitions))
-  return new Map(found.map((entry) => [partitionKey(entry), entry.offset]))
+  return new Map(found.map((entry) => [partitionKey(entry), entry]))
 }
 
 /**
@@ -29,11 +29,11 @@ export const committedOffsets = async (
 export const startPositions = async (
   connection: Connection,
   partitions: readonly TopicPartition[],
-  committed: ReadonlyMap<string, bigint>,
+  committed: ReadonlyMap<string, TopicPartitionOffset>,
   policy: ResetPolicy,
 ): Promise<NewHolding[]> => {
-  const known = (partition: TopicPartition): bigint => committed.get(partitionKey(partition)) ?? -1n
-  const reset = partitions.filter((partition) => known(partition) < 0n)
+  const isKnown = (entry: TopicPartitionOffset | undefined) => entry !== undefined && entry.offset >= 0n
+  const reset = partitions.filter((partition) => !isKnown(committed.get(partitionKey(partition))))
   const isFromBeginning = (partition: TopicPartition) => policy.fromBeginning || policy.isNew(partition)
   const listed = await Promise.all([
     listWhatCanBe(connection, reset.filter(isFromBeginning), 'earliest', policy),
@@ -44,11 +44,13 @@ export const startPositions = async (
       policy,
     ),
   ])
-  const starts = new Map(listed.flat().map((entry) => [partitionKey(entry), entry.offset]))
+  const starts = new Map(listed.flat().map((entry) => [partitionKey(entry), entry]))
   return partitions.flatMap(({ topic, partition }) => {
-    const offset = known({ topic, partition })
-    const start = offset >= 0n ? offset : starts.get(partitionKey({ topic, partition }))
-    return start === undefined ? [] : [{ topic, partition, offset: start, committed: offset }]
+    const found = committed.get(partitionKey({ topic, partition }))
+    const start = isKnown(found) ? found : starts.get(partitionKey({ topic, partition }))
+    if (start === undefined) return []
+    const { offset, leaderEpoch = NO_EPOCH } = start
+    return [{ topic, partition, offset, leaderEpoch, committed: found?.offset ?? -1n }]
   })
 }
 

@@ -126,7 +126,7 @@ export class SlotReporter {
         this.#emit('partition:paused', { ...where, offset: message.offset, error: message.error })
         return
       case 'offset-reset':
-        this.#emit('offset:reset', { ...where, from: message.from, to: message.to })
+        this.#emit('offset:reset', { ...where, from: message.from, to: message.to, reason: message.reason })
     }
   }
 

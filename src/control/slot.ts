@@ -1,9 +1,9 @@
 import type { Logger } from 'pino'
 import type { PoolSettings, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { Connection, Membership, TopicPartition } from '../kafka/face.js'
+import type { ClusterView, Connection, Membership, TopicPartition } from '../kafka/face.js'
 import { Control } from '../protocol/ledger.js'
-import type { FromThread } from '../protocol/messages.js'
+import type { FromThread, LostLeader } from '../protocol/messages.js'
 import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
 import { deferred } from '../util/deferred.js'
@@ -65,6 +65,8 @@ export interface SlotOptions {
   readonly emit: Emit
   /** Re-emits a line of a thread's logger. */
   readonly relay: (line: string) => void
+  /** Its thread has lost the leaders of these partitions. */
+  readonly onLeadersLost: (partitions: readonly LostLeader[]) => void
   /** A crash happened, or (null) the slot was parked: the pool looks whether it must escalate. */
   readonly onTrouble: (crash: Crash | null) => void
 }
@@ -182,6 +184,12 @@ export class Slot implements SeatHost {
     return this.#commits.now()
   }
 
+  /** Tells the thread where leaders are now. */
+  tellLeaders(view: ClusterView): void {
+    const topics = view.topics.filter(({ topic }) => this.config.topics.includes(topic))
+    if (topics.length > 0) this.thread?.send({ type: 'leaders', view: { ...view, topics } })
+  }
+
   /** Ends the slot's thread, which will be replaced. */
   endThread(why: PoolError): void {
     void this.thread?.end(why)
@@ -292,6 +300,7 @@ export class Slot implements SeatHost {
 
   #hear(message: FromThread): void {
     if (message.type === 'log') this.#options.relay(message.line)
+    else if (message.type === 'leaders-lost') this.#options.onLeadersLost(message.partitions)
     if (!('partitionId' in message)) return
     const holding = this.#holdings.byId(message.partitionId)
     if (holding === undefined) return // revoked meanwhile

@@ -1,4 +1,4 @@
-import type { FetchedPartition } from '../kafka/face.js'
+import { type ClusterView, type FetchedPartition, NO_EPOCH } from '../kafka/face.js'
 import { damagedAtBroker } from '../kafka/undecodable.js'
 import { toErrorData } from '../protocol/error-data.js'
 import { groupBy } from '../util/group-by.js'
@@ -8,6 +8,8 @@ import { LeaderFinder, noAnswer } from './leader-finder.js'
 import { NodeLoop, type NodeLoopEvents, type RequestedPartition } from './node-loop.js'
 import { OffsetReset } from './offset-reset.js'
 import type { Partition } from './partition.js'
+import { PositionCheck } from './position-check.js'
+import { needsCheck } from './position-verdict.js'
 import { Troubles } from './troubles.js'
 
 /** Keeps the buffers of all partitions filled: one {@link NodeLoop} for each broker node that leads one of them. */
@@ -16,16 +18,26 @@ export class Fetcher implements NodeLoopEvents {
   readonly #loops = new Map<number, NodeLoop>()
   readonly #leaders: LeaderFinder
   readonly #reset: OffsetReset
+  readonly #check: PositionCheck
   readonly #replicaTroubles: Troubles
   #closed = false
 
   constructor(context: FetchContext) {
     this.#context = context
     this.#replicaTroubles = new Troubles(context.log, context.now)
-    this.#leaders = new LeaderFinder(context, (partition) => this.#route(partition))
+    this.#leaders = new LeaderFinder(context, (partition) => this.#found(partition))
     this.#reset = new OffsetReset(context, {
       done: (partition) => this.#wentOn(partition),
       failed: (partition, reason) => this.#leaders.lost([partition], { reason }),
+    })
+    this.#check = new PositionCheck(context, {
+      done: (partition) => this.#route(partition),
+      lost: (partition) => this.#reset.begin(partition, 'truncated'),
+      refused: (partition, error) => {
+        if (judgeFetchError(error, false) === 'denied') this.#leaders.denied(partition.topic, [partition])
+        else this.#leaders.lost([partition], { reason: error })
+      },
+      failed: (partitions, reason) => this.#leaders.lost(partitions, noAnswer(reason)),
     })
   }
 
@@ -36,6 +48,12 @@ export class Fetcher implements NodeLoopEvents {
   /** Partitions were added. */
   take(): void {
     this.#leaders.wake()
+  }
+
+  /** Main has heard where the leaders are. */
+  told({ brokers, topics }: ClusterView): void {
+    this.#context.connection.learn({ brokers, topics })
+    this.#leaders.told(topics)
   }
 
   /** Some of what was buffered of this partition has been handled. */
@@ -58,6 +76,7 @@ export class Fetcher implements NodeLoopEvents {
       const fetched = answers.get(partition.key)
       // Dropped, paused, or moved to another offset while the request was under way.
       if (fetched === undefined || partition.fetching.halted || partition.fetching.offset !== offset) continue
+      if (partition.fetching.checking) continue // what an earlier leader sent may not count any more
       if (fetched.error === null) brought = this.#store(node, request, fetched) || brought
       else if (partition.node !== node)
         continue // it is read from elsewhere by now
@@ -76,6 +95,11 @@ export class Fetcher implements NodeLoopEvents {
     const fromLeader = partitions.filter((partition) => !readsFollower(partition))
     this.#leaveReplica(node, partitions.filter(readsFollower), reason, false)
     if (fromLeader.length > 0) this.#leaders.lost(fromLeader, noAnswer(reason))
+  }
+
+  #found(partition: Partition): void {
+    if (needsCheck(partition.fetching)) this.#check.begin(partition)
+    else this.#route(partition)
   }
 
   #route({ node }: Partition): void {
@@ -110,6 +134,7 @@ export class Fetcher implements NodeLoopEvents {
       fetching.unreadable = 0
       partition.buffer.push(batch)
       fetching.offset = batch.nextOffset
+      fetching.offsetEpoch = batch.leaderEpoch ?? NO_EPOCH
       fetching.expansion = Math.max(1, batch.bytes / maxBytes)
     }
     partition.publishPosition(end)
@@ -129,7 +154,7 @@ export class Fetcher implements NodeLoopEvents {
     else if (fromReplica) this.#leaveReplica(node, [partition], error, true)
     else if (verdict === 'reset-offset') {
       partition.fetching.failures++
-      this.#reset.begin(partition)
+      this.#reset.begin(partition, 'out-of-range')
     } else this.#leaders.lost([partition], { reason: error, loud: verdict === 'look-up-loudly' })
     return 'handled'
   }
@@ -151,7 +176,7 @@ export class Fetcher implements NodeLoopEvents {
   /** After an offset reset. The first one is followed at once; when the new offset is not there either, with pauses. */
   #wentOn(partition: Partition): void {
     if (partition.fetching.failures <= 1) this.#route(partition)
-    else this.#leaders.lost([partition], { reason: 'OFFSET_OUT_OF_RANGE after an offset reset' })
+    else this.#leaders.lost([partition], { reason: 'OFFSET_OUT_OF_RANGE after an offset reset', stillLeads: true })
   }
 
   #unreadable(node: number, partition: Partition, error: Error & { code?: string }): void {
@@ -160,7 +185,7 @@ export class Fetcher implements NodeLoopEvents {
     const reason = error.message
     if (judgeUnreadable(error.code, fetching.unreadable) === 'halt') this.#halt(partition, error)
     else if (fetching.replica.node === node) this.#leaveReplica(node, [partition], reason, true)
-    else this.#leaders.lost([partition], { reason, cause: 'a batch that cannot be read', loud: true })
+    else this.#leaders.lost([partition], { reason, cause: 'a batch that cannot be read', loud: true, stillLeads: true })
   }
 
   #halt(partition: Partition, undecodable: Error): void {

@@ -1,8 +1,11 @@
-import { NO_LEADER, type TopicMetadata } from '../kafka/face.js'
+import { NO_EPOCH, NO_LEADER, type PartitionMetadata, type TopicMetadata } from '../kafka/face.js'
+import { isLaterLeader } from '../kafka/leaders.js'
+import type { LostLeader } from '../protocol/messages.js'
 import { groupBy } from '../util/group-by.js'
 import { backoffMs } from './backoff.js'
 import type { FetchContext } from './fetch-context.js'
 import type { Partition } from './partition.js'
+import { isStale } from './position-verdict.js'
 import { Troubles } from './troubles.js'
 import { WakeUp } from './wake-up.js'
 
@@ -12,6 +15,11 @@ const BETWEEN_LOOKUPS_MS = 50
 const DENIED_DELAY_MS = 30_000
 /** Failures in a row that are no part of ordinary life any more. */
 const LOUD_AT = 3
+/**
+ * Failures after which metadata is believed that is older than what has been read, some half a minute: by then it is of a
+ * topic that was made anew, and not from a broker that lags behind.
+ */
+const STALE_PATIENCE = 20
 /** The trouble of a broker that does not answer, whatever it is that it does not answer. */
 const NO_ANSWER = 'no answer from the brokers'
 
@@ -22,6 +30,8 @@ export interface Loss {
   readonly cause?: string
   /** Worth a line although it is the first time. */
   readonly loud?: boolean
+  /** That the leader leads is not in doubt: nobody else need look for a later one. */
+  readonly stillLeads?: boolean
 }
 
 export const noAnswer = (reason: string): Loss => ({ reason, cause: NO_ANSWER })
@@ -75,13 +85,26 @@ export class LeaderFinder {
     this.#wakeUp.wake()
   }
 
+  /** Somebody else has looked: a later leader than the one that is known here is followed at once. */
+  told(topics: readonly TopicMetadata[]): void {
+    const byTopic = new Map(topics.map(({ topic, partitions }) => [topic, partitions]))
+    for (const partition of this.#context.partitions) {
+      const { fetching } = partition
+      const found = byTopic.get(partition.topic)?.find((each) => each.partition === partition.partition)
+      if (found === undefined || fetching.halted || fetching.resetting) continue
+      const known = { leader: fetching.lastLeader, leaderEpoch: fetching.leaderEpoch }
+      if (isLaterLeader(found, known) && !isStale(found.leaderEpoch ?? NO_EPOCH, fetching)) this.#lead(partition, found)
+    }
+  }
+
   /** These could not be fetched: look their leaders up again after a pause that grows with the failures in a row. */
-  lost(partitions: readonly Partition[], { reason, cause = reason, loud = false }: Loss): void {
+  lost(partitions: readonly Partition[], { reason, cause = reason, loud = false, stillLeads = false }: Loss): void {
     const nowMs = this.#context.now()
     // The same jitter for all of them, so that one request can look them all up.
     const random = Math.random()
     for (const { fetching } of partitions) {
       fetching.leader = null
+      fetching.checking = false
       fetching.replica.forget()
       fetching.failures++
       fetching.dueMs = nowMs + backoffMs(fetching.failures, BACKOFF, random)
@@ -90,6 +113,7 @@ export class LeaderFinder {
     const message = `Cannot fetch ${partitions.length} partition(s): ${reason}; looking up their leaders again`
     if (worth.length > 0) this.#troubles.note(worth, { cause, reason, message })
     else this.#context.log.debug({ partitions: partitions.slice(0, 10).map(({ key }) => key), reason }, message)
+    if (!stillLeads) this.#context.post({ type: 'leaders-lost', partitions: partitions.map(lostLeader) })
     this.#wakeUp.wake()
   }
 
@@ -97,6 +121,7 @@ export class LeaderFinder {
   denied(topic: string, partitions: readonly Partition[]): void {
     for (const { fetching } of partitions) {
       fetching.leader = null
+      fetching.checking = false
       fetching.replica.forget()
       fetching.failures++
       fetching.dueMs = this.#context.now() + DENIED_DELAY_MS
@@ -134,7 +159,8 @@ export class LeaderFinder {
   }
 
   #apply(metadata: TopicMetadata, looked: readonly Partition[]): void {
-    const unknown = looked.filter(({ dropped }) => !dropped)
+    // Main may have been faster.
+    const unknown = looked.filter(({ dropped, fetching }) => !dropped && fetching.leader === null)
     if (metadata.error === 'TOPIC_AUTHORIZATION_FAILED') {
       this.denied(metadata.topic, unknown)
       return
@@ -146,12 +172,28 @@ export class LeaderFinder {
 
   /** Sends the partitions of this topic to their leaders, as far as it has any. */
   #follow({ topic, partitions }: TopicMetadata, unknown: readonly Partition[]): void {
-    const leaders = new Map(partitions.map(({ partition, leader }) => [partition, leader]))
+    const leaders = new Map(partitions.map((found) => [found.partition, found]))
     for (const partition of unknown) {
-      const leader = leaders.get(partition.partition) ?? NO_LEADER
-      if (partition.topic !== topic || leader === NO_LEADER) continue
-      partition.fetching.leader = leader
-      this.#onFound(partition)
+      const found = leaders.get(partition.partition)
+      if (partition.topic !== topic || found === undefined || found.leader === NO_LEADER) continue
+      const { fetching } = partition
+      if (isStale(found.leaderEpoch ?? NO_EPOCH, fetching) && fetching.failures < STALE_PATIENCE) continue
+      this.#lead(partition, found)
     }
   }
+
+  #lead(partition: Partition, { leader, leaderEpoch = NO_EPOCH }: PartitionMetadata): void {
+    const { fetching } = partition
+    fetching.leader = leader
+    fetching.lastLeader = leader
+    fetching.leaderEpoch = leaderEpoch
+    this.#onFound(partition)
+  }
 }
+
+const lostLeader = ({ topic, partition, fetching }: Partition): LostLeader => ({
+  topic,
+  partition,
+  leader: fetching.lastLeader,
+  leaderEpoch: fetching.leaderEpoch,
+})

@@ -107,11 +107,12 @@ export class NodeLoop {
         maxDecompressedBytes: consumer.maxDecompressedBytes,
         readUncommitted: consumer.readUncommitted,
         rackId: anyReplica ? consumer.rackId : null,
-        partitions: requested.map(({ partition: { topic, partition }, offset, maxBytes }) => ({
+        partitions: requested.map(({ partition: { topic, partition, fetching }, offset, maxBytes }) => ({
           topic,
           partition,
           offset,
           maxBytes,
+          currentLeaderEpoch: fetching.leaderEpoch,
         })),
       })
     } catch (error) {

@@ -1,6 +1,14 @@
+import { NO_EPOCH } from '../kafka/face.js'
 import { toErrorData } from '../protocol/error-data.js'
+import type { ResetReason } from '../protocol/messages.js'
 import type { FetchContext } from './fetch-context.js'
 import type { Partition } from './partition.js'
+
+const WHAT: Readonly<Record<ResetReason, (offset: string, partition: string) => string>> = {
+  'out-of-range': (offset, partition) => `Offset ${offset} of ${partition} is not on the broker any more`,
+  truncated: (offset, partition) =>
+    `${partition} was read up to offset ${offset}, and its new leader has nothing of that (an unclean election?)`,
+}
 
 export interface OffsetResetEvents {
   done(partition: Partition): void
@@ -18,13 +26,13 @@ export class OffsetReset {
     this.#events = events
   }
 
-  begin(partition: Partition): void {
+  begin(partition: Partition, reason: ResetReason): void {
     partition.fetching.resetting = true
     this.#chooseOffset(partition)
       .then(
         (offset) => {
           partition.fetching.resetting = false
-          if (!partition.fetching.halted) this.#moveTo(partition, offset)
+          if (!partition.fetching.halted) this.#moveTo(partition, offset, reason)
         },
         (error) => {
           partition.fetching.resetting = false
@@ -44,18 +52,15 @@ export class OffsetReset {
     return Number(found.offset)
   }
 
-  #moveTo(partition: Partition, offset: number): void {
+  #moveTo(partition: Partition, offset: number, reason: ResetReason): void {
     const { id, topic, fetching } = partition
     const from = String(fetching.offset)
     const to = String(offset)
-    fetching.offset = offset
-    // In line behind what is buffered: the new offset may be committed once everything before the gap is finished.
-    partition.buffer.push({ messages: [], offsets: [], nextOffset: offset, bytes: 0 })
-    partition.publishPosition()
-    this.#context.post({ type: 'offset-reset', partitionId: id, from, to })
+    partition.moveTo(offset, NO_EPOCH)
+    this.#context.post({ type: 'offset-reset', partitionId: id, from, to, reason })
     this.#context.log.warn(
-      { topic, partition: partition.partition, from, to },
-      `Offset ${from} of ${partition.key} is not on the broker any more; going on at ${to}, ` +
+      { topic, partition: partition.partition, from, to, reason },
+      `${WHAT[reason](from, partition.key)}; going on at ${to}, ` +
         `the ${this.#context.fromBeginning ? 'earliest' : 'latest'} one, as fromBeginning says`,
     )
     this.#context.onFetched(partition)

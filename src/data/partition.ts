@@ -1,3 +1,4 @@
+import { NO_EPOCH, NO_LEADER } from '../kafka/face.js'
 import type { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
 import { BatchBuffer } from './batch-buffer.js'
@@ -17,8 +18,18 @@ export type Handling = 'idle' | 'queued' | 'running' | 'waiting' | 'paused'
 export interface Fetching {
   /** The next offset to fetch. */
   offset: number
+  /** Leader epoch that belongs to `offset` (KIP-320); NO_EPOCH when it is not known. */
+  offsetEpoch: number
   /** Node id of the leader; null while it has to be looked up. */
   leader: number | null
+  /** The last one that was known; NO_LEADER before the first. */
+  lastLeader: number
+  /** Its epoch; NO_EPOCH when the brokers are too old to tell. */
+  leaderEpoch: number
+  /** Epoch of the last leader whose log was compared with the position. */
+  checkedEpoch: number
+  /** The position is being compared with the leader's log; nothing is fetched meanwhile. */
+  checking: boolean
   /** Follower to read from instead (KIP-392). */
   readonly replica: ReadReplica
   /** Failures in a row; an answer without an error sets it back. */
@@ -56,17 +67,25 @@ export class Partition {
   dropped = false
   readonly #page: Page
   readonly #index: number
+  /** As it stands on the page. */
+  #epoch: number
 
-  constructor({ id, topic, partition, index, offset }: AssignedPartition, page: Page) {
+  constructor({ id, topic, partition, index, offset, leaderEpoch = NO_EPOCH }: AssignedPartition, page: Page) {
     this.id = id
     this.topic = topic
     this.partition = partition
     this.key = `${topic}-${partition}`
     this.#page = page
     this.#index = index
+    this.#epoch = page.epoch(index)
     this.fetching = {
       offset: Number(offset),
+      offsetEpoch: leaderEpoch,
       leader: null,
+      lastLeader: NO_LEADER,
+      leaderEpoch: NO_EPOCH,
+      checkedEpoch: NO_EPOCH,
+      checking: false,
       replica: new ReadReplica(),
       failures: 0,
       unreadable: 0,
@@ -78,9 +97,10 @@ export class Partition {
     }
   }
 
-  /** Node to fetch from; null while the leader is unknown. */
+  /** Node to fetch from; null while the leader is unknown, or while the position is compared with its log. */
   get node(): number | null {
-    return this.fetching.leader === null ? null : (this.fetching.replica.node ?? this.fetching.leader)
+    const { leader, checking, replica } = this.fetching
+    return leader === null || checking ? null : (replica.node ?? leader)
   }
 
   /** True as soon as main says so, even before this thread has looked. */
@@ -88,14 +108,38 @@ export class Partition {
     return this.dropped || this.#page.isRevoked(this.#index)
   }
 
-  /** Everything below `offset` is finished. */
-  finish(offset: number): void {
+  /**
+   * Everything below `offset` is finished.
+   *
+   * @param leaderEpoch the one that belongs to `offset`
+   */
+  finish(offset: number, leaderEpoch: number): void {
+    // The epoch first: see Page#epoch.
+    if (leaderEpoch !== this.#epoch) {
+      this.#epoch = leaderEpoch
+      this.#page.setEpoch(this.#index, leaderEpoch)
+    }
     this.#page.finish(this.#index, offset)
   }
 
   /** The next message is tried again at this moment (monotonic ms); null: it waits for that no longer. */
   retryAt(atMs: number | null): void {
     this.#page.retryAt(this.#index, atMs)
+  }
+
+  /** A leader does not have what was read from `offset` on: it is read again from there, and so it is committed. */
+  cutOff(offset: number, leaderEpoch: number): void {
+    this.buffer.cutOff(offset)
+    this.moveTo(offset, leaderEpoch)
+  }
+
+  /** Goes on elsewhere. In line behind what is buffered: the offset may be committed once everything before is finished. */
+  moveTo(offset: number, leaderEpoch: number): void {
+    this.fetching.offset = offset
+    this.fetching.offsetEpoch = leaderEpoch
+    this.fetching.checking = false // it was the old position that was asked about
+    this.buffer.push({ messages: [], offsets: [], nextOffset: offset, bytes: 0, leaderEpoch })
+    this.publishPosition()
   }
 
   /** An exhausted message: the partition stands still before it, and holds no memory. */

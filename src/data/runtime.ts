@@ -151,6 +151,9 @@ export class Runtime {
       case 'resume':
         this.#work?.dispatcher.scheduleAll()
         break
+      case 'leaders':
+        this.#work?.fetcher.told(message.view)
+        break
       case 'stop':
         this.#stop()
         break

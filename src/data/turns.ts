@@ -144,14 +144,16 @@ export class Turns {
     const { buffer } = partition
     partition.attempt = 1
     buffer.cursor++
-    if (buffer.cursor === batch.messages.length) this.#finishBatch(partition, batch)
-    else partition.finish(offset + 1)
+    // More than that when the message in flight was cut off the log meanwhile.
+    if (buffer.cursor >= batch.messages.length) this.#finishBatch(partition, batch)
+    else partition.finish(offset + 1, batch.leaderEpoch)
     this.#options.facts.ledger.countFinished()
   }
 
   /** Also passes over the records behind the last message that are not shown. */
   #finishBatch(partition: Partition, batch: BufferedBatch): void {
-    partition.finish(batch.nextOffset)
+    partition.attempt = 1
+    partition.finish(batch.nextOffset, batch.leaderEpoch)
     partition.buffer.shift()
     this.#options.onRoom(partition)
   }
@@ -162,6 +164,11 @@ export class Turns {
       // It may have given up because of context.signal: that exhausts nothing. Whoever gets the partition begins anew.
       facts.log.debug({ partition: partition.key, offset, err: thrown }, 'Failure dropped: the slot is stopping')
       partition.handling = 'idle'
+      return
+    }
+    if (partition.buffer.cursor >= batch.messages.length) {
+      // It was cut off the log while it was in flight: nobody will see it again.
+      this.#finishBatch(partition, batch)
       return
     }
     const verdict = failures.judge(partition, offset, thrown)

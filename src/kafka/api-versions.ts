@@ -14,7 +14,8 @@ const IMPLEMENTED: Readonly<Record<ApiName, readonly number[]>> = {
   SaslHandshake: [1],
   SaslAuthenticate: [0, 1],
   // Version 4 is the first that can say "no topics at all" and forbid auto-creation.
-  Metadata: [4, 5, 6],
+  // kafkajs stops at 6.
+  Metadata: [4, 5, 6, 7],
   GroupCoordinator: [0, 1, 2],
   JoinGroup: [2, 3, 4, 5],
   SyncGroup: [0, 1, 2, 3],
@@ -24,7 +25,8 @@ const IMPLEMENTED: Readonly<Record<ApiName, readonly number[]>> = {
   DescribeGroups: [4],
   // kafkajs stops at 5, and the answer to 7 is the same.
   OffsetCommit: [3, 4, 5, 7],
-  OffsetFetch: [2, 3, 4],
+  // kafkajs stops at 4.
+  OffsetFetch: [2, 3, 4, 5],
   ListOffsets: [1, 2, 3],
   DescribeConfigs: [0, 1, 2],
   Fetch: [4, 5, 6, 7, 8, 9, 10, 11],

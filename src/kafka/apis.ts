@@ -49,6 +49,8 @@ export interface Apis {
           readonly partitionErrorCode: number
           readonly partitionId: number
           readonly leader: number
+          /** Absent before version 7. */
+          readonly leaderEpoch?: number
         }[]
       }[]
     }
@@ -129,7 +131,11 @@ export interface Apis {
       readonly groupGenerationId: number
       readonly memberId: string
       readonly groupInstanceId: string | null
-      readonly topics: readonly Topics<{ readonly partition: number; readonly offset: string }>[]
+      readonly topics: readonly Topics<{
+        readonly partition: number
+        readonly offset: string
+        readonly leaderEpoch: number
+      }>[]
     }
     readonly answer: Throttled & {
       readonly responses: readonly Topics<Coded & { readonly partition: number }>[]
@@ -143,7 +149,14 @@ export interface Apis {
     readonly answer: Throttled & {
       /** Absent before version 2. */
       readonly errorCode?: number
-      readonly responses: readonly Topics<Coded & { readonly partition: number; readonly offset: string }>[]
+      readonly responses: readonly Topics<
+        Coded & {
+          readonly partition: number
+          readonly offset: string
+          /** Absent before version 5. */
+          readonly leaderEpoch?: number
+        }
+      >[]
     }
   }
   readonly ListOffsets: {
@@ -180,6 +193,8 @@ export interface Apis {
       readonly rackId: string
       readonly topics: readonly Topics<{
         readonly partition: number
+        /** Sent from version 9 on. */
+        readonly currentLeaderEpoch: number
         readonly fetchOffset: string
         readonly maxBytes: number
       }>[]

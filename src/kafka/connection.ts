@@ -3,9 +3,12 @@ import { type Address, formatAddress, parseAddress } from './address.js'
 import { refuseForeignBroker, speaksStaticMembership } from './api-versions.js'
 import { type Codecs, loadCodecs } from './codecs.js'
 import { describeGroup } from './describe-group.js'
+import { endsOfEpochs } from './epoch-requests.js'
 import type {
   ClusterView,
   Connection,
+  EpochEnd,
+  EpochQuestion,
   FetchedPartition,
   FetchRequest,
   GroupDescription,
@@ -98,6 +101,11 @@ class KafkaConnection implements Connection {
     return { brokers: this.#nodes.known, topics }
   }
 
+  learn({ brokers, topics }: ClusterView): void {
+    if (brokers.length > 0) this.#nodes.learn(brokers)
+    for (const topic of topics) this.#topics.set(topic.topic, topic)
+  }
+
   async findCoordinator(groupId: string): Promise<number> {
     const { nodeId, ...address } = await askCoordinator(await this.#nodes.any(), groupId)
     this.#nodes.learnOne(nodeId, address)
@@ -154,6 +162,10 @@ class KafkaConnection implements Connection {
       listOffsets(await this.#nodes.to(node), led, at, isolation)
     const offsets = await Promise.all([...leadersOf(partitions, topics)].map(ask))
     return offsets.flat()
+  }
+
+  async endsOfEpochs(node: number, questions: readonly EpochQuestion[]): Promise<readonly EpochEnd[] | null> {
+    return endsOfEpochs(await this.#nodes.to(node), questions)
   }
 
   async brokerConfig(node: number, names: readonly string[]): Promise<Readonly<Record<string, string>>> {

@@ -38,10 +38,15 @@ export class KafkaError extends Error {
 /** In place of a node id while a partition has no leader. */
 export const NO_LEADER = -1
 
+/** In place of a leader epoch (KIP-320) that is not known: the broker is too old, or nothing has been read yet. */
+export const NO_EPOCH = -1
+
 export interface PartitionMetadata {
   readonly partition: number
   /** Node id of the leader, or {@link NO_LEADER}. */
   readonly leader: number
+  /** How many leaders there were before this one. @default NO_EPOCH */
+  readonly leaderEpoch?: number
 }
 
 export interface TopicMetadata {
@@ -71,6 +76,26 @@ export interface TopicPartition {
 
 export interface TopicPartitionOffset extends TopicPartition {
   readonly offset: bigint
+  /** Under which leader the message before `offset` was written, or a later leader that has it too. @default NO_EPOCH */
+  readonly leaderEpoch?: number
+}
+
+/** A position that is to be compared with the leader's log. */
+export interface EpochQuestion extends TopicPartition {
+  /** Of the leader that is asked. */
+  readonly currentLeaderEpoch: number
+  /** Of the position. */
+  readonly leaderEpoch: number
+}
+
+/** The last epoch up to the one asked for in the leader's log, and where that ends there. */
+export interface EpochEnd extends TopicPartition {
+  /** Kafka's error name, or null. */
+  readonly error: string | null
+  /** {@link NO_EPOCH} when the log begins with a later one, or ends before. */
+  readonly leaderEpoch: number
+  /** -1 when `leaderEpoch` is {@link NO_EPOCH}. */
+  readonly endOffset: number
 }
 
 export interface Membership {
@@ -133,6 +158,8 @@ export interface Connection {
   topics(names: readonly string[]): Promise<TopicMetadata[]>
   /** What this connection has last heard of the brokers and of those of the topics that it has heard of. */
   view(topics: readonly string[]): ClusterView
+  /** Takes over what another connection has heard. */
+  learn(view: ClusterView): void
   /** Node id of the group's coordinator. */
   findCoordinator(groupId: string): Promise<number>
   joinGroup(node: number, request: JoinRequest): Promise<JoinResult>
@@ -167,6 +194,8 @@ export interface Connection {
     at: 'earliest' | 'latest',
     isolation: { readonly readUncommitted: boolean },
   ): Promise<readonly TopicPartitionOffset[]>
+  /** Where leader epochs end in the leader's log (KIP-320); null when the broker is too old to say. */
+  endsOfEpochs(node: number, questions: readonly EpochQuestion[]): Promise<readonly EpochEnd[] | null>
   /** A broker's own configuration values, by name (used to say which session timeouts it allows). */
   brokerConfig(node: number, names: readonly string[]): Promise<Readonly<Record<string, string>>>
   /** One Fetch to one node. A partition that cannot be decoded fails alone. */
@@ -186,6 +215,8 @@ export interface FetchRequest {
     readonly partition: number
     readonly offset: number
     readonly maxBytes: number
+    /** Epoch of the leader as it is known here: a broker that knows another one refuses. @default NO_EPOCH, no check */
+    readonly currentLeaderEpoch?: number
   }[]
 }
 
@@ -212,6 +243,8 @@ export interface MessageBatch {
   readonly nextOffset: number
   /** Memory that the batch keeps alive, in bytes. */
   readonly bytes: number
+  /** Under which leader its last record was written. @default NO_EPOCH */
+  readonly leaderEpoch?: number
 }
 
 /**

@@ -1,6 +1,7 @@
 import { pickVersion } from './api-versions.js'
+import type { Ask } from './apis.js'
 import type { Codecs } from './codecs.js'
-import type { FetchedPartition, FetchRequest } from './face.js'
+import { type FetchedPartition, type FetchRequest, NO_EPOCH } from './face.js'
 import { decodeFetchResponse, type FetchAnswer, type PartitionAnswer } from './fetch-response.js'
 import { brokerError, errorName } from './kafka-errors.js'
 import type { Link } from './link.js'
@@ -11,6 +12,7 @@ const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 
 type Wanted = FetchRequest['partitions'][number]
+type Asked = Ask<'Fetch'>['topics'][number]['partitions'][number]
 
 /**
  * The partitions with another one in front each turn. A broker fills an answer in the order in which it was asked, so
@@ -24,9 +26,9 @@ export const rotate = <T>(items: readonly T[], turn: number): T[] => {
 
 /** Partitions in a row of the same topic stand under it together; the order is kept, so a topic may come twice. */
 const inRuns = (partitions: readonly Wanted[]) => {
-  const topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[] = []
-  for (const { topic, partition, offset, maxBytes } of partitions) {
-    const wanted = { partition, fetchOffset: String(offset), maxBytes }
+  const topics: { topic: string; partitions: Asked[] }[] = []
+  for (const { topic, partition, offset, maxBytes, currentLeaderEpoch = NO_EPOCH } of partitions) {
+    const wanted = { partition, currentLeaderEpoch, fetchOffset: String(offset), maxBytes }
     const last = topics.at(-1)
     if (last?.topic === topic) last.partitions.push(wanted)
     else topics.push({ topic, partitions: [wanted] })

@@ -1,5 +1,5 @@
 import type { AbortedTransaction } from './aborted-transactions.js'
-import { readInt64 } from './int64.js'
+import { AnswerReader } from './answer-reader.js'
 
 /** What a Fetch brought for one partition; the records are still bytes. */
 export interface PartitionAnswer {
@@ -24,49 +24,6 @@ export interface FetchAnswer {
   readonly partitions: readonly PartitionAnswer[]
 }
 
-class AnswerReader {
-  readonly #bytes: Buffer
-  #at = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  int16(): number {
-    this.#at += 2
-    return this.#bytes.readInt16BE(this.#at - 2)
-  }
-
-  int32(): number {
-    this.#at += 4
-    return this.#bytes.readInt32BE(this.#at - 4)
-  }
-
-  offset(): number {
-    this.#at += 8
-    return readInt64(this.#bytes, this.#at - 8)
-  }
-
-  int64(): bigint {
-    this.#at += 8
-    return this.#bytes.readBigInt64BE(this.#at - 8)
-  }
-
-  take(length: number): Buffer {
-    const start = this.#at
-    this.#at += Math.max(0, length)
-    if (this.#at > this.#bytes.length) throw new RangeError(`the answer ends within a field of ${length} bytes`)
-    return this.#bytes.subarray(start, this.#at)
-  }
-
-  /** An array; null counts as empty. */
-  array<T>(item: () => T): T[] {
-    const items: T[] = []
-    for (let left = this.int32(); left > 0; left--) items.push(item())
-    return items
-  }
-}
-
 /** Decodes the answer to a Fetch of version 4 to 11 as far as the partitions' records, which it leaves alone. */
 export const decodeFetchResponse = (raw: Buffer, version: number): FetchAnswer => {
   const reader = new AnswerReader(raw)
@@ -86,7 +43,7 @@ export const decodeFetchResponse = (raw: Buffer, version: number): FetchAnswer =
     return { topic, partition, errorCode: code, ...offsets, aborted, preferredReadReplica, records }
   }
   const topics = reader.array(() => {
-    const topic = reader.take(reader.int16()).toString()
+    const topic = reader.string()
     return reader.array(() => readPartition(topic))
   })
   // Up to version 7 the broker waits itself before it answers.

@@ -1,4 +1,4 @@
-import { NO_LEADER, type TopicMetadata, type TopicPartition } from './face.js'
+import { NO_EPOCH, NO_LEADER, type PartitionMetadata, type TopicMetadata, type TopicPartition } from './face.js'
 import { namedError } from './kafka-errors.js'
 
 /**
@@ -23,4 +23,20 @@ export const leadersOf = (
     byLeader.set(found.leader, [...(byLeader.get(found.leader) ?? []), wanted])
   }
   return byLeader
+}
+
+/** A leader that somebody knew, and its epoch if the broker tells epochs. */
+export interface KnownLeader {
+  readonly leader: number
+  readonly leaderEpoch: number
+}
+
+/** Whether metadata names a later leader than the one known (KIP-320). Without epochs another one counts as later. */
+export const isLaterLeader = (
+  { leader, leaderEpoch = NO_EPOCH }: Pick<PartitionMetadata, 'leader' | 'leaderEpoch'>,
+  known: KnownLeader,
+): boolean => {
+  if (leader === NO_LEADER) return false
+  if (leaderEpoch === NO_EPOCH || known.leaderEpoch === NO_EPOCH) return leader !== known.leader
+  return leaderEpoch > known.leaderEpoch
 }

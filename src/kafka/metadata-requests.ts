@@ -1,6 +1,7 @@
+import { AnswerReader } from './answer-reader.js'
 import { pickVersion } from './api-versions.js'
 import type { Answer } from './apis.js'
-import { NO_LEADER, type TopicMetadata } from './face.js'
+import { NO_EPOCH, NO_LEADER, type TopicMetadata } from './face.js'
 import { brokerError, errorName } from './kafka-errors.js'
 import type { Link } from './link.js'
 import { kafkajs } from './verify-kafkajs.js'
@@ -8,6 +9,40 @@ import { kafkajs } from './verify-kafkajs.js'
 const UNKNOWN_TOPIC_OR_PARTITION = 3
 const LEADER_NOT_AVAILABLE = 5
 const BROKER_RESOURCE = 4
+
+/** Version 7 carries leader epochs (KIP-320); kafkajs stops at 6, whose request is the same. */
+const METADATA_V7 = 7
+const WITHOUT_EPOCHS = [4, 5, 6]
+/** Brokers that do not speak this one forget to change the epochs while partitions are reassigned (KAFKA-9212). */
+const RELIABLE_EPOCHS = 9
+
+const decodeV7 = async (raw: Buffer): Promise<Answer<'Metadata'>> => {
+  const reader = new AnswerReader(raw)
+  const clientSideThrottleTime = reader.int32()
+  const brokers = reader.array(() => {
+    const broker = { nodeId: reader.int32(), host: reader.string(), port: reader.int32() }
+    reader.string() // rack
+    return broker
+  })
+  reader.string() // cluster id
+  reader.int32() // controller id
+  const topicMetadata = reader.array(() => {
+    const topicErrorCode = reader.int16()
+    const topic = reader.string()
+    reader.boolean() // internal
+    return { topicErrorCode, topic, partitionMetadata: reader.array(() => readPartition(reader)) }
+  })
+  return { clientSideThrottleTime, brokers, topicMetadata }
+}
+
+const readPartition = (reader: AnswerReader) => {
+  const partitionErrorCode = reader.int16()
+  const partitionId = reader.int32()
+  const leader = reader.int32()
+  const leaderEpoch = reader.int32()
+  for (const _ of ['replicas', 'in sync', 'offline']) reader.array(() => reader.int32())
+  return { partitionErrorCode, partitionId, leader, leaderEpoch }
+}
 
 /**
  * Metadata of the cluster's brokers and of the topics named; of none when none is. (kafkajs's own encoder would ask for
@@ -18,11 +53,14 @@ export const askMetadata = (
   topics: readonly string[],
   options: { timeoutMs?: number } = {},
 ): Promise<Answer<'Metadata'>> => {
-  const { requests, Encoder } = kafkajs()
-  const version = pickVersion(link.ranges, 'Metadata')
-  const { request, response } = requests.Metadata.protocol({ version })({ topics, allowAutoTopicCreation: false })
+  const { requests, apiKeys, Encoder } = kafkajs()
+  const tellsEpochs = (link.ranges[apiKeys.Metadata]?.maxVersion ?? 0) >= RELIABLE_EPOCHS
+  const version = pickVersion(link.ranges, 'Metadata', tellsEpochs ? undefined : WITHOUT_EPOCHS)
+  const known = requests.Metadata.protocol({ version: Math.min(version, 6) })({ topics, allowAutoTopicCreation: false })
   const encode = async () => new Encoder().writeArray(topics).writeBoolean(false)
-  return link.send({ request: { ...request, encode }, response }, options)
+  const response =
+    version === METADATA_V7 ? { decode: decodeV7, parse: async (answer: Answer<'Metadata'>) => answer } : known.response
+  return link.send({ request: { ...known.request, apiVersion: version, encode }, response }, options)
 }
 
 /** What an answer says about the topics that were asked for, in that order. */
@@ -30,10 +68,13 @@ export const describeTopics = (names: readonly string[], answer: Answer<'Metadat
   const found = new Map(answer.topicMetadata.map((topic) => [topic.topic, topic]))
   return names.map((name) => {
     const topic = found.get(name)
-    const partitions = (topic?.partitionMetadata ?? []).map(({ partitionId, partitionErrorCode, leader }) => ({
-      partition: partitionId,
-      leader: partitionErrorCode === LEADER_NOT_AVAILABLE ? NO_LEADER : leader,
-    }))
+    const partitions = (topic?.partitionMetadata ?? []).map(
+      ({ partitionId, partitionErrorCode, leader, leaderEpoch = NO_EPOCH }) => ({
+        partition: partitionId,
+        leader: partitionErrorCode === LEADER_NOT_AVAILABLE ? NO_LEADER : leader,
+        leaderEpoch,
+      }),
+    )
     return {
       topic: name,
       error: errorName(topic?.topicErrorCode ?? UNKNOWN_TOPIC_OR_PARTITION),

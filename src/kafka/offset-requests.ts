@@ -1,15 +1,15 @@
+import { AnswerReader } from './answer-reader.js'
 import { pickVersion } from './api-versions.js'
 import type { Answer, Ask } from './apis.js'
 import { byTopic, flatten } from './by-topic.js'
 import { COORDINATOR_MOVED } from './error-codes.js'
-import type { KafkaError, Membership, TopicPartition, TopicPartitionOffset } from './face.js'
+import { type KafkaError, type Membership, NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from './face.js'
 import type { KafkajsProtocol } from './internals.js'
 import { brokerError } from './kafka-errors.js'
 import type { Link } from './link.js'
 import { kafkajs } from './verify-kafkajs.js'
 
 const NO_OFFSET = -1n
-const NO_LEADER_EPOCH = -1
 const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 const TIMESTAMPS = { earliest: -2, latest: -1 } as const
@@ -30,8 +30,8 @@ const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsProtocol<Answer<'OffsetCommi
           new Encoder()
             .writeString(topic)
             .writeArray(
-              partitions.map(({ partition, offset }) =>
-                new Encoder().writeInt32(partition).writeInt64(offset).writeInt32(NO_LEADER_EPOCH).writeString(''),
+              partitions.map(({ partition, offset, leaderEpoch }) =>
+                new Encoder().writeInt32(partition).writeInt64(offset).writeInt32(leaderEpoch).writeString(''),
               ),
             ),
         ),
@@ -58,7 +58,11 @@ export const commitOffsets = async (
     groupGenerationId: generation,
     memberId,
     groupInstanceId: instanceId,
-    topics: byTopic(offsets, ({ partition, offset }) => ({ partition, offset: String(offset) })),
+    topics: byTopic(offsets, ({ partition, offset, leaderEpoch = NO_EPOCH }) => ({
+      partition,
+      offset: String(offset),
+      leaderEpoch,
+    })),
   }
   const version = pickVersion(link.ranges, 'OffsetCommit', instanceId === null ? undefined : [COMMIT_V7])
   const protocol = version === COMMIT_V7 ? commitV7(ask) : kafkajs().requests.OffsetCommit.protocol({ version })(ask)
@@ -79,20 +83,47 @@ export const commitOffsets = async (
 /** The offsets in the order in which the partitions were asked for. */
 const inOrderOf = (
   partitions: readonly TopicPartition[],
-  found: readonly (TopicPartition & { readonly offset: string })[],
+  found: readonly (TopicPartition & { readonly offset: string; readonly leaderEpoch?: number })[],
 ): TopicPartitionOffset[] => {
-  const offsets = new Map(found.map(({ topic, partition, offset }) => [`${topic}/${partition}`, BigInt(offset)]))
-  return partitions.map(({ topic, partition }) => ({
-    topic,
-    partition,
-    offset: offsets.get(`${topic}/${partition}`) ?? NO_OFFSET,
-  }))
+  const answers = new Map(found.map((answer) => [`${answer.topic}/${answer.partition}`, answer]))
+  return partitions.map(({ topic, partition }) => {
+    const { offset = NO_OFFSET, leaderEpoch = NO_EPOCH } = answers.get(`${topic}/${partition}`) ?? {}
+    return { topic, partition, offset: BigInt(offset), leaderEpoch }
+  })
 }
 
 /** Throws the first error among the partitions of an answer. */
 const refuseErrors = (what: string, found: readonly (TopicPartition & { readonly errorCode: number })[]): void => {
   const failed = found.find(({ errorCode }) => errorCode !== 0)
   if (failed !== undefined) throw brokerError(failed.errorCode, `${what} for ${failed.topic}[${failed.partition}]`)
+}
+
+/** OffsetFetch v5 carries the leader epoch (KIP-320); kafkajs stops at v4, whose request is the same. */
+const FETCH_V5 = 5
+
+const decodeFetchV5 = async (raw: Buffer): Promise<Answer<'OffsetFetch'>> => {
+  const reader = new AnswerReader(raw)
+  const clientSideThrottleTime = reader.int32()
+  const responses = reader.array(() => {
+    const topic = reader.string()
+    const partitions = reader.array(() => {
+      const partition = reader.int32()
+      const offset = String(reader.int64())
+      const leaderEpoch = reader.int32()
+      reader.string() // metadata
+      return { partition, offset, leaderEpoch, errorCode: reader.int16() }
+    })
+    return { topic, partitions }
+  })
+  return { clientSideThrottleTime, responses, errorCode: reader.int16() }
+}
+
+const fetchV5 = (ask: Ask<'OffsetFetch'>): KafkajsProtocol<Answer<'OffsetFetch'>> => {
+  const { request } = kafkajs().requests.OffsetFetch.protocol({ version: 4 })(ask)
+  return {
+    request: { ...request, apiVersion: FETCH_V5 },
+    response: { decode: decodeFetchV5, parse: async (answer) => answer },
+  }
 }
 
 export const committedOffsets = async (
@@ -103,7 +134,10 @@ export const committedOffsets = async (
   // Without partitions the request would mean: all that the group ever committed.
   if (partitions.length === 0) return []
   const topics = byTopic(partitions, ({ partition }) => ({ partition }))
-  const { errorCode = 0, responses } = await link.ask('OffsetFetch', { groupId, topics })
+  const version = pickVersion(link.ranges, 'OffsetFetch')
+  const ask = { groupId, topics }
+  const protocol = version === FETCH_V5 ? fetchV5(ask) : kafkajs().requests.OffsetFetch.protocol({ version })(ask)
+  const { errorCode = 0, responses } = await link.send(protocol)
   const what = `OffsetFetch of group "${groupId}"`
   if (errorCode !== 0) throw brokerError(errorCode, what)
   const found = flatten(responses)

@@ -12,6 +12,7 @@ import { readInt64 } from './int64.js'
 
 /** Offset and length, which stand in front of an entry of any format. */
 export const ENTRY_HEADER_BYTES = 12
+const LEADER_EPOCH_AT = 12
 export const MAGIC_AT = 16
 const CRC_AT = 17
 const ATTRIBUTES_AT = 21
@@ -47,6 +48,11 @@ export class RecordBatch {
     this.#end = end
     this.#attributes = bytes.readInt16BE(at + ATTRIBUTES_AT)
     this.baseOffset = readInt64(bytes, at)
+  }
+
+  /** Under which leader it was written (KIP-101); the broker notes it, so the checksum does not cover it. */
+  get leaderEpoch(): number {
+    return this.#bytes.readInt32BE(this.#at + LEADER_EPOCH_AT)
   }
 
   /**

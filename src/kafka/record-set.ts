@@ -1,6 +1,6 @@
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.js'
 import type { Codecs } from './codecs.js'
-import type { MessageBatch } from './face.js'
+import { type MessageBatch, NO_EPOCH } from './face.js'
 import { readInt64 } from './int64.js'
 import { readMessageSetEntry } from './message-set.js'
 import { type Collected, readRecords } from './read-records.js'
@@ -29,6 +29,8 @@ export interface DecodedRecordSet {
 interface Progress {
   readonly lastOffset: number
   readonly bytes: number
+  /** Absent in the formats before 2. */
+  readonly leaderEpoch?: number
 }
 
 /** Decodes the entries of one partition's answer, one after the other. */
@@ -40,6 +42,7 @@ class RecordSetDecoder {
   /** Of the entry that was read last. */
   #lastOffset = -1
   #bytes = 0
+  #leaderEpoch = NO_EPOCH
 
   constructor(options: RecordSetOptions) {
     this.#options = options
@@ -67,14 +70,16 @@ class RecordSetDecoder {
       at = end
     }
     if (!this.#progressed) return { batch: null, undecodable: this.#noProgress(set, at) }
-    return { batch: { ...this.#collected, nextOffset: this.#nextOffset, bytes: this.#bytes }, undecodable: null }
+    const progress = { nextOffset: this.#nextOffset, bytes: this.#bytes, leaderEpoch: this.#leaderEpoch }
+    return { batch: { ...this.#collected, ...progress }, undecodable: null }
   }
 
   get #progressed(): boolean {
     return this.#nextOffset > this.#options.fetchOffset
   }
 
-  #advance({ lastOffset, bytes }: Progress): void {
+  #advance({ lastOffset, bytes, leaderEpoch = NO_EPOCH }: Progress): void {
+    this.#leaderEpoch = leaderEpoch
     this.#lastOffset = lastOffset
     this.#nextOffset = Math.max(this.#nextOffset, lastOffset + 1)
     this.#bytes += bytes
@@ -90,14 +95,14 @@ class RecordSetDecoder {
   async #batch(batch: RecordBatch): Promise<Progress> {
     const { topic, partition, fetchOffset, codecs, maxDecompressedBytes } = this.#options
     batch.check()
-    const { lastOffset, codec } = batch
+    const { lastOffset, codec, leaderEpoch } = batch
     if (batch.baseOffset <= this.#lastOffset) {
       throw new RangeError(
         `it begins at offset ${batch.baseOffset}, and ${this.#lastOffset + 1} is the least that can come`,
       )
     }
     const hidden = this.#aborted.hides(batch) || batch.isControl
-    if (hidden || lastOffset < fetchOffset) return { lastOffset, bytes: 0 }
+    if (hidden || lastOffset < fetchOffset) return { lastOffset, bytes: 0, leaderEpoch }
     let bytes = batch.records
     if (codec !== 0 && batch.count > 0) {
       const decompress = codecs.get(codec)
@@ -108,7 +113,7 @@ class RecordSetDecoder {
     const { baseOffset, baseTimestamp, appendTimestamp } = batch
     const frame = { topic, partition, bytes, baseOffset, baseTimestamp, appendTimestamp }
     readRecords(frame, batch, fetchOffset, this.#collected)
-    return { lastOffset, bytes: bytes.length }
+    return { lastOffset, bytes: bytes.length, leaderEpoch }
   }
 
   #explain(error: unknown, set: Buffer, at: number): Error {

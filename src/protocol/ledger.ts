@@ -1,3 +1,4 @@
+import { NO_EPOCH } from '../kafka/face.js'
 import { monotonicMs, ticksBetween, toTicks } from '../util/clock.js'
 
 /*
@@ -8,7 +9,7 @@ import { monotonicMs, ticksBetween, toTicks } from '../util/clock.js'
  *   control, lease        ──── Ledger ────►        read before every message
  *   read at any time      ◄─── Ledger ─────        counters, handlers in flight
  *   revoked flags         ──── Page ──────►        read when the control word says so
- *   commits, lag          ◄─── Page ──────         offset to commit, position, end
+ *   commits, lag          ◄─── Page ──────         offset to commit and its epoch, position, end
  *   stalls                ◄─── Page ──────         when a failed message is tried again
  *
  * A Ledger belongs to one incarnation and dies with it, so a thread that would not die can never write into the memory
@@ -191,7 +192,8 @@ const PAGE_OFFSETS = 3
 
 const REVOKED = 0
 const RETRY_AT = 1
-const PAGE_WORDS = 2
+const EPOCH = 2
+const PAGE_WORDS = 3
 
 const PAGE_BYTES = PAGE_OFFSETS * 8 + PAGE_WORDS * 4
 
@@ -209,11 +211,15 @@ export class Page {
     this.#words = new Int32Array(buffer, size * PAGE_OFFSETS * 8, size * PAGE_WORDS)
   }
 
-  /** @param startOffsets for each partition, by index, the offset of the first message that is not finished */
-  static create(startOffsets: readonly bigint[]): Page {
+  /**
+   * @param startOffsets for each partition, by index, the offset of the first message that is not finished
+   * @param epochs the leader epochs that belong to these offsets @default NO_EPOCH for each
+   */
+  static create(startOffsets: readonly bigint[], epochs: readonly number[] = []): Page {
     const size = startOffsets.length
     const page = new Page(new SharedArrayBuffer(size * PAGE_BYTES), size)
     startOffsets.forEach((offset, index) => {
+      page.#words[index * PAGE_WORDS + EPOCH] = epochs[index] ?? NO_EPOCH
       page.#offsets[index * PAGE_OFFSETS + TO_COMMIT] = offset
       page.#offsets[index * PAGE_OFFSETS + POSITION] = offset
       page.#offsets[index * PAGE_OFFSETS + END] = -1n
@@ -228,6 +234,19 @@ export class Page {
   /** The lowest offset that is not finished: what may be committed. */
   toCommit(index: number): bigint {
     return Atomics.load(this.#offsets, index * PAGE_OFFSETS + TO_COMMIT)
+  }
+
+  /**
+   * Leader epoch that belongs to {@link toCommit}; -1 when it is not known. It is written before the offset, so read it
+   * after the offset: the epoch of a later message does no harm, while an earlier one makes the offset look truncated.
+   */
+  epoch(index: number): number {
+    return Atomics.load(this.#words, index * PAGE_WORDS + EPOCH)
+  }
+
+  /** Thread: of the offsets that {@link finish} gets from now on. */
+  setEpoch(index: number, epoch: number): void {
+    Atomics.store(this.#words, index * PAGE_WORDS + EPOCH, epoch)
   }
 
   /** Thread: everything below `offset` is finished. */

@@ -1,5 +1,6 @@
 import type { SlotConfig } from '../config/resolved.js'
-import type { ClusterView } from '../kafka/face.js'
+import type { ClusterView, TopicPartition } from '../kafka/face.js'
+import type { KnownLeader } from '../kafka/leaders.js'
 import type { ErrorData } from './error-data.js'
 
 /*
@@ -49,7 +50,18 @@ export interface AssignedPartition {
   readonly index: number
   /** First offset to handle. */
   readonly offset: string
+  /** Leader epoch that belongs to it. @default NO_EPOCH */
+  readonly leaderEpoch?: number
 }
+
+/**
+ * - `out-of-range`: the offset is not on the broker, and the reset policy chose another
+ * - `truncated`: the leader's log has other messages from `to` on than those that were read (an unclean election)
+ */
+export type ResetReason = 'out-of-range' | 'truncated'
+
+/** A leader that a partition was fetched from last. */
+export type LostLeader = TopicPartition & KnownLeader
 
 export type ToThread =
   /** Take these partitions up, drop those. Answered by `done`. Partitions named in neither list stay as they are. */
@@ -64,6 +76,8 @@ export type ToThread =
   | { readonly type: 'quiesce'; readonly requestId: number }
   /** Main cleared `Control.pause`: go on. */
   | { readonly type: 'resume' }
+  /** What main has just heard of topics that some thread has lost a leader of. */
+  | { readonly type: 'leaders'; readonly view: ClusterView }
   /** Close the connection and return. */
   | { readonly type: 'stop' }
 
@@ -95,7 +109,15 @@ export type FromThread =
       readonly offset: string
       readonly error: ErrorData
     }
-  /** The offset to fetch was not on the broker any more; the reset policy chose another. */
-  | { readonly type: 'offset-reset'; readonly partitionId: number; readonly from: string; readonly to: string }
+  /** These leaders lead no more, or do not answer: main looks for others, and so does the thread. */
+  | { readonly type: 'leaders-lost'; readonly partitions: readonly LostLeader[] }
+  /** The offset to fetch was not on the broker any more, or the log was cut off before it; another was chosen. */
+  | {
+      readonly type: 'offset-reset'
+      readonly partitionId: number
+      readonly from: string
+      readonly to: string
+      readonly reason: ResetReason
+    }
   /** One line of pino JSON from the thread's logger. */
   | { readonly type: 'log'; readonly line: string }

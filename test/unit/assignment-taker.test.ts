@@ -57,6 +57,15 @@ describe('taking an assignment', () => {
     ])
   })
 
+  test('takes the leader epoch of a committed offset along; an offset that was reset has none', async () => {
+    const { holdings, taker, connection } = world({ 0: 40n })
+    const committed = connection.committedOffsets
+    connection.committedOffsets = async (...request) =>
+      (await committed(...request)).map((entry) => ({ ...entry, leaderEpoch: entry.offset < 0n ? -1 : 0 }))
+    await taker.take(orders(0, 1), () => {})
+    expect(holdings.all().map(({ page, index }) => page.epoch(index))).toEqual([0, -1])
+  })
+
   test('looks nothing up for what is held already', async () => {
     const { holdings, taker, connection } = world({})
     holdings.add([{ topic: 'orders', partition: 0, offset: 7n, committed: 7n }])

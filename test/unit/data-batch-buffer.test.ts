@@ -30,6 +30,21 @@ describe('a buffer', () => {
     expect(buffer.bytes).toBe(0)
   })
 
+  test('forgets what is cut off, but for the first batch, whose next message may be in flight', () => {
+    const buffer = new BatchBuffer()
+    buffer.push(batch('t', 0, [0, 1, 2]))
+    buffer.push(batch('t', 0, [3, 4, 5]))
+    buffer.push(batch('t', 0, [6, 7]))
+    buffer.cutOff(5)
+    expect([buffer.head?.offsets, buffer.bytes]).toEqual([[0, 1, 2], 600])
+    buffer.shift()
+    expect([buffer.head?.offsets, buffer.head?.messages.length, buffer.head?.nextOffset]).toEqual([[3, 4], 2, 5])
+    buffer.cutOff(3)
+    expect([buffer.head?.offsets, buffer.head?.nextOffset, buffer.empty]).toEqual([[], 3, false])
+    buffer.shift()
+    expect([buffer.empty, buffer.bytes]).toEqual([true, 0])
+  })
+
   test('is empty after clear', () => {
     const buffer = new BatchBuffer()
     buffer.push(batch('t', 0, [0, 1]))

@@ -208,7 +208,9 @@ describe('an offset that is not on the broker', () => {
     cluster.produce(0, 150)
     const bench = start(cluster, { fromBeginning, offset: 7 })
     await until('it has gone on to the end', () => bench.page.position(0) === 150n)
-    expect(bench.posted).toEqual([{ type: 'offset-reset', partitionId: 0, from: '7', to: String(to) }])
+    expect(bench.posted).toEqual([
+      { type: 'offset-reset', partitionId: 0, from: '7', to: String(to), reason: 'out-of-range' },
+    ])
     expect(bench.get(0).buffer.head?.nextOffset).toBe(to)
     expect(bench.drain(bench.get(0))).toEqual(handled)
   })

@@ -14,7 +14,7 @@ describe('the books of a slot', () => {
   test('know what is finished and not committed, the first start included', () => {
     const holdings = new Holdings()
     const { page } = holdings.add([partition(0, 10n, 10n), partition(1, 5n)])
-    expect(holdings.uncommitted()).toEqual([{ topic: 'orders', partition: 1, offset: 5n }])
+    expect(holdings.uncommitted()).toMatchObject([{ topic: 'orders', partition: 1, offset: 5n }])
     Page.from(page).finish(0, 12)
     expect(holdings.uncommitted().map(({ offset }) => offset)).toEqual([12n, 5n])
     holdings.markCommitted({ topic: 'orders', partition: 0, offset: 12n })
@@ -26,10 +26,23 @@ describe('the books of a slot', () => {
     const holdings = new Holdings()
     const { page } = holdings.add([partition(0, 10n, 10n)])
     Page.from(page).finish(0, 3)
-    expect(holdings.uncommitted()).toEqual([{ topic: 'orders', partition: 0, offset: 3n }])
+    expect(holdings.uncommitted()).toMatchObject([{ topic: 'orders', partition: 0, offset: 3n }])
     holdings.markCommitted({ topic: 'orders', partition: 0, offset: 3n })
     expect(holdings.all()[0]?.committed).toBe(3n)
     expect(holdings.uncommitted()).toEqual([])
+  })
+
+  test('keep the leader epoch of what is finished, for the commit and for the next incarnation', () => {
+    const holdings = new Holdings()
+    const { page, added } = holdings.add([{ ...partition(0, 10n, 10n), leaderEpoch: 3 }, partition(1, 5n, 5n)])
+    expect(added.map(({ leaderEpoch }) => leaderEpoch)).toEqual([3, -1])
+    Page.from(page).setEpoch(0, 4)
+    Page.from(page).finish(0, 12)
+    expect(holdings.uncommitted()).toEqual([{ topic: 'orders', partition: 0, offset: 12n, leaderEpoch: 4 }])
+    expect(holdings.rehouse().added.map(({ offset, leaderEpoch }) => [offset, leaderEpoch])).toEqual([
+      ['12', 4],
+      ['5', -1],
+    ])
   })
 
   test('give a new incarnation what the old one had reached, on memory that the old one cannot write to', () => {

@@ -28,6 +28,8 @@ export class FakeConnection implements Connection {
   commitOffsets: Connection['commitOffsets'] = unexpected('commitOffsets')
   committedOffsets: Connection['committedOffsets'] = unexpected('committedOffsets')
   listOffsets: Connection['listOffsets'] = unexpected('listOffsets')
+  endsOfEpochs: Connection['endsOfEpochs'] = unexpected('endsOfEpochs')
+  learn: Connection['learn'] = () => {}
   brokerConfig: Connection['brokerConfig'] = unexpected('brokerConfig')
   describeGroup: Connection['describeGroup'] = async () => ({ state: 'Empty', members: [] })
   view: Connection['view'] = () => ({ brokers: [], topics: [] })

@@ -94,6 +94,7 @@ export const slotBench = (overrides: { config?: SlotConfig; settings?: Partial<P
       listeners.get(name)?.(payload)
     },
     relay: () => {},
+    onLeadersLost: () => {},
     onTrouble: () => {},
   })
   return {

@@ -1,5 +1,7 @@
 import {
   type Connection,
+  type EpochEnd,
+  type EpochQuestion,
   type FetchedPartition,
   type FetchRequest,
   KafkaError,
@@ -10,6 +12,10 @@ import { batch, range } from './batches.js'
 /** One partition of the {@link FakeCluster}: its offsets are all numbers from `start` up to `end`. */
 export interface FakePartition {
   leader: number
+  /** -1 for a broker that tells no epochs. */
+  leaderEpoch: number
+  /** First offset of each leader epoch. */
+  epochStarts: Map<number, number>
   start: number
   end: number
   /** Errors that the next Fetches of this partition get, one each. */
@@ -36,12 +42,17 @@ export class FakeCluster {
   topicError: string | null = null
   lookUps = 0
   resets = 0
+  readonly epochQuestions: { readonly node: number; readonly questions: readonly EpochQuestion[] }[] = []
+  /** False for a broker that does not know the request. */
+  knowsEpochEnds = true
   closed = false
   readonly #waiting = new Set<() => void>()
 
   constructor(count: number, leader: (partition: number) => number = () => 1) {
     this.partitions = range(0, count).map((partition) => ({
       leader: leader(partition),
+      leaderEpoch: -1,
+      epochStarts: new Map(),
       start: 0,
       end: 0,
       errors: [],
@@ -63,6 +74,17 @@ export class FakeCluster {
     for (const look of [...this.#waiting]) look()
   }
 
+  /** A new leader whose log is cut off at `end`, as after an unclean election, or goes on. */
+  elect(index: number, leader: number, end = this.partition(index).end): void {
+    const log = this.partition(index)
+    log.leader = leader
+    log.leaderEpoch++
+    log.end = end
+    for (const [epoch, start] of log.epochStarts) if (start >= end) log.epochStarts.delete(epoch)
+    log.epochStarts.set(log.leaderEpoch, end)
+    this.changed()
+  }
+
   produce(index: number, count: number): void {
     this.partition(index).end += count
     this.changed()
@@ -79,6 +101,8 @@ export class FakeCluster {
       clientId: 'fake',
       supportsStaticMembership: true,
       view: () => ({ brokers: [], topics: [] }),
+      learn: () => {},
+      endsOfEpochs: (node, questions) => this.#endsOfEpochs(node, questions),
       connect: () => Promise.resolve(),
       close: () => {
         this.closed = true
@@ -109,8 +133,37 @@ export class FakeCluster {
   async #topics(names: readonly string[]): Promise<TopicMetadata[]> {
     this.lookUps++
     await Promise.resolve()
-    const partitions = this.partitions.map(({ leader }, partition) => ({ partition, leader }))
+    const partitions = this.partitions.map(({ leader, leaderEpoch }, partition) => ({ partition, leader, leaderEpoch }))
     return names.map((topic) => ({ topic, error: this.topicError, partitions: this.topicError ? [] : partitions }))
+  }
+
+  async #endsOfEpochs(node: number, questions: readonly EpochQuestion[]): Promise<EpochEnd[] | null> {
+    this.epochQuestions.push({ node, questions })
+    await Promise.resolve()
+    if (!this.knowsEpochEnds) return null
+    const broken = this.broken.get(node) ?? 0
+    if (broken > 0) {
+      this.broken.set(node, broken - 1)
+      throw new KafkaError('CONNECTION', -1, true, `no connection to node ${node}`)
+    }
+    return questions.map(({ topic, partition, currentLeaderEpoch, leaderEpoch }) => {
+      const log = this.partition(partition)
+      const end = (error: string | null, epoch = -1, endOffset = -1) => ({
+        topic,
+        partition,
+        error,
+        leaderEpoch: epoch,
+        endOffset,
+      })
+      const planned = log.errors.shift()
+      if (planned !== undefined) return end(planned)
+      if (node !== log.leader) return end('NOT_LEADER_FOR_PARTITION')
+      if (currentLeaderEpoch !== log.leaderEpoch) return end('FENCED_LEADER_EPOCH')
+      const epochs = [...log.epochStarts].sort(([a], [b]) => a - b)
+      const at = epochs.findLastIndex(([epoch]) => epoch <= leaderEpoch)
+      if (leaderEpoch > log.leaderEpoch || at === -1) return end(null)
+      return end(null, epochs[at]?.[0], epochs[at + 1]?.[1] ?? log.end)
+    })
   }
 
   async #fetch(node: number, request: FetchRequest): Promise<FetchedPartition[]> {
@@ -161,11 +214,16 @@ export class FakeCluster {
     if (log.preferredReadReplica !== -1 && node === log.leader && rackId !== null)
       return answer({ preferredReadReplica: log.preferredReadReplica })
     if (node !== log.leader && node !== log.preferredReadReplica) return answer({ error: 'NOT_LEADER_FOR_PARTITION' })
+    const { currentLeaderEpoch: epoch = -1 } = wanted
+    if (epoch >= 0 && epoch < log.leaderEpoch) return answer({ error: 'FENCED_LEADER_EPOCH' })
+    if (epoch > log.leaderEpoch) return answer({ error: 'UNKNOWN_LEADER_EPOCH' })
     if (offset < log.start || offset > log.end) return answer({ error: 'OFFSET_OUT_OF_RANGE' })
     if (log.undecodable !== null && offset === log.end) return answer({ undecodable: log.undecodable })
     if (offset === log.end) return answer({})
     const most = Math.max(1, Math.floor(wanted.maxBytes / log.messageBytes))
     const offsets = range(offset, Math.min(log.end, offset + most))
-    return answer({ batch: batch(topic, partition, offsets, undefined, offsets.length * log.messageBytes) })
+    const epochOfLast = [...log.epochStarts].filter(([, start]) => start <= (offsets.at(-1) ?? 0)).at(-1)?.[0] ?? -1
+    const read = batch(topic, partition, offsets, undefined, offsets.length * log.messageBytes)
+    return answer({ batch: { ...read, leaderEpoch: epochOfLast } })
   }
 }

@@ -25,11 +25,15 @@ export class FetcherBench {
       consumer?: Partial<ConsumerConfig>
       fromBeginning?: boolean
       offset?: number
+      epoch?: number
       known?: TopicMetadata[]
     } = {},
   ) {
-    const { consumer = {}, fromBeginning = true, offset = 0, known = [] } = more
-    this.page = Page.create(cluster.partitions.map(() => BigInt(offset)))
+    const { consumer = {}, fromBeginning = true, offset = 0, epoch = -1, known = [] } = more
+    this.page = Page.create(
+      cluster.partitions.map(() => BigInt(offset)),
+      cluster.partitions.map(() => epoch),
+    )
     this.partitions.add(
       cluster.partitions.map((_, partition) => ({
         id: partition,
@@ -37,6 +41,7 @@ export class FetcherBench {
         partition,
         index: partition,
         offset: String(offset),
+        leaderEpoch: epoch,
       })),
       this.page,
     )

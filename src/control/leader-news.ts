@@ -1,0 +1,106 @@
+import type { Logger } from 'pino'
+import type { ClusterView, Connection } from '../kafka/face.js'
+import { isLaterLeader } from '../kafka/leaders.js'
+import type { LostLeader } from '../protocol/messages.js'
+import { monotonicMs } from '../util/clock.js'
+import { partitionKey } from './holdings.js'
+
+export interface LeaderNewsOptions {
+  /** The one that the pool shares; new incarnations begin with what it has heard. */
+  readonly connection: Connection
+  /** Passes it on to the threads that may hold partitions of these topics. */
+  readonly tell: (view: ClusterView) => void
+  readonly log: Logger
+}
+
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 1_000
+/** A leader for which there is no later one after so long still leads: its node does not answer that thread, or is slow. */
+const PATIENCE_MS = 30_000
+
+/**
+ * Looks for the leaders that threads have lost, once for all of them. A thread between two of its handlers is told where
+ * to go on, when it might need many of its rare turns to open a connection, ask, and wait for a leader to be elected; and
+ * whoever replaces a thread begins with the leaders of now. (The leader epoch tells which news is later, as in KIP-951.)
+ */
+export class LeaderNews {
+  readonly #options: LeaderNewsOptions
+  readonly #lost = new Map<string, LostLeader & { readonly sinceMs: number }>()
+  #timer: NodeJS.Timeout | undefined
+  #looking = false
+  #lookedAtMs = Number.NEGATIVE_INFINITY
+  #pauseMs = FIRST_PAUSE_MS
+  #closed = false
+
+  constructor(options: LeaderNewsOptions) {
+    this.#options = options
+  }
+
+  /** A thread has lost these. */
+  lost(partitions: readonly LostLeader[]): void {
+    const sinceMs = monotonicMs()
+    let isNew = false
+    for (const partition of partitions) {
+      const key = partitionKey(partition)
+      const before = this.#lost.get(key)
+      if (before !== undefined && before.leader === partition.leader && before.leaderEpoch === partition.leaderEpoch)
+        continue
+      this.#lost.set(key, { ...partition, sinceMs })
+      isNew = true
+    }
+    if (!isNew) return
+    this.#pauseMs = FIRST_PAUSE_MS
+    this.#schedule()
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    this.#lost.clear()
+  }
+
+  #schedule(): void {
+    if (this.#closed || this.#looking || this.#lost.size === 0) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.#look(), Math.max(0, this.#lookedAtMs + this.#pauseMs - monotonicMs()))
+    this.#timer.unref()
+  }
+
+  async #look(): Promise<void> {
+    const { connection, tell, log } = this.#options
+    const topics = [...new Set([...this.#lost.values()].map(({ topic }) => topic))]
+    this.#looking = true
+    try {
+      await connection.topics(topics)
+      const view = connection.view(topics)
+      if (!this.#closed && this.#strikeFound(view)) tell(view)
+    } catch (error) {
+      log.debug({ err: error, topics }, 'could not look up the leaders that threads have lost')
+    }
+    this.#looking = false
+    this.#lookedAtMs = monotonicMs()
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
+    this.#giveUpOld()
+    this.#schedule()
+  }
+
+  /** Returns whether there is a later leader for one of them. */
+  #strikeFound({ topics }: ClusterView): boolean {
+    let found = false
+    for (const { topic, partitions } of topics) {
+      for (const metadata of partitions) {
+        const key = partitionKey({ topic, partition: metadata.partition })
+        const lost = this.#lost.get(key)
+        if (lost === undefined || !isLaterLeader(metadata, lost)) continue
+        this.#lost.delete(key)
+        found = true
+      }
+    }
+    return found
+  }
+
+  #giveUpOld(): void {
+    const beforeMs = monotonicMs() - PATIENCE_MS
+    for (const [key, { sinceMs }] of this.#lost) if (sinceMs < beforeMs) this.#lost.delete(key)
+  }
+}

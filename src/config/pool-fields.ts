@@ -7,7 +7,7 @@ export const poolFields = z.strictObject({
   commitIntervalMs: milliseconds(1_000, 'How often finished offsets are committed.'),
   drainTimeoutMs: milliseconds(
     30_000,
-    'How long `stop()` waits for the messages in hand before their threads are ended.',
+    'How long `stop()` waits for the messages in hand before their threads are ended, and goes on trying to commit what is finished.',
     { min: 0 },
   ),
   terminateTimeoutMs: milliseconds(
@@ -20,7 +20,7 @@ export const poolFields = z.strictObject({
   ),
   leaveOnStop: choice(
     ['dynamic', 'always', 'never'],
-    'Which members leave the group when the pool stops, instead of being missed after the session timeout: `dynamic` ones only, because a static one will be back; `always` all; `never` any.',
+    'Which members leave the group when the pool stops, instead of being missed after the session timeout: `dynamic` ones only, because a static one will be back; `always` all; `never` any. All leave when the start was not complete.',
   ),
   restart: z.strictObject({
     delayMs: milliseconds(

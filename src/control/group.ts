@@ -38,6 +38,10 @@ export class Group {
     this.#seats.add(seat)
   }
 
+  remove(seat: Seat): void {
+    this.#seats.delete(seat)
+  }
+
   noteGeneration(generation: number): void {
     if (generation === this.#generation) return
     this.#generation = generation

@@ -9,25 +9,26 @@ export class JoinBarrier {
   #missing: number
   readonly #open: Promise<void>
   #release: () => void = () => {}
-  readonly #timer: NodeJS.Timeout
+  readonly #timeoutMs: number
+  #timer: NodeJS.Timeout | undefined
 
   /**
    * @param seats how many are expected
-   * @param timeoutMs after this the barrier opens whoever has come
+   * @param timeoutMs so long after the first has come the barrier opens, whoever is missing
    */
   constructor(seats: number, timeoutMs = 5_000) {
     this.#missing = seats
+    this.#timeoutMs = timeoutMs
     this.#open = new Promise((resolve) => {
       this.#release = resolve
     })
-    this.#timer = setTimeout(this.#release, timeoutMs)
-    this.#timer.unref()
     if (seats <= 1) this.open()
   }
 
   /** One seat has its member id (or will never need one). Resolves when all have. */
   arrive(): Promise<void> {
     this.#missing -= 1
+    this.#timer ??= setTimeout(this.#release, this.#timeoutMs).unref()
     if (this.#missing <= 0) this.open()
     return this.#open
   }

@@ -10,7 +10,7 @@ export const SEAT_TRANSITIONS = {
   lost: ['lost', 'joining', 'fenced', 'leaving', 'left'],
   fenced: ['joining', 'leaving', 'left'],
   leaving: ['left'],
-  left: ['unjoined'],
+  left: [],
 } as const satisfies Record<string, readonly string[]>
 
 export type SeatState = keyof typeof SEAT_TRANSITIONS

@@ -170,7 +170,9 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#every(STALL_LOOK_MS, () => {
       for (const slot of this.#slots) slot.watch(monotonicMs())
     })
-    await Promise.all(this.#slots.map((slot) => slot.start()))
+    // Nothing joins before every handler is loaded: a pool that cannot start shall not disturb its groups.
+    await Promise.all(this.#slots.map((slot) => slot.boot()))
+    await Promise.all(this.#slots.map((slot) => slot.join()))
     if (this.#stopping !== null) throw stoppedTooSoon()
     this.#generationsAtStart = this.#generations()
     this.#isStarted = true
@@ -306,9 +308,13 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#announce('pool:stopped', { afterMs, drained: drained.every(Boolean) })
   }
 
-  /** A static member stays in the group when the process stops: it will be back (KIP-345). */
+  /**
+   * A static member stays in the group when the process stops: it will be back (KIP-345). Of a start that came to nothing
+   * nothing stays.
+   */
   #leavesOnStop({ consumer }: SlotConfig): boolean {
     const { leaveOnStop } = this.#config.pool
+    if (!this.#isStarted) return true
     return leaveOnStop === 'always' || (leaveOnStop === 'dynamic' && consumer.groupInstanceId === null)
   }
 

@@ -29,6 +29,12 @@ import type { AskTopics } from './steady-topics.js'
 const REFUSED_WAIT_MS = 30_000
 /** How long a LeaveGroup may take: leaving is a courtesy, the session timeout does the same later. */
 const LEAVE_TIMEOUT_MS = 700
+/** How long a seat that leaves waits to hear who it is, if it has just asked: nobody else could remove that member. */
+const FIRST_ANSWER_MS = 250
+
+/** The id to join with that comes with MEMBER_ID_REQUIRED (KIP-394). */
+const memberIdIn = (error: unknown): string | undefined =>
+  error instanceof KafkaError && error.code === KafkaCode.memberIdRequired ? error.memberId : undefined
 
 /** What a seat tells its slot. None of these may throw. */
 export interface SeatHost {
@@ -51,8 +57,8 @@ export interface SeatOptions {
   readonly group: Group
   readonly host: SeatHost
   readonly log: Logger
-  /** Opens a connection of the seat's own, under a fresh client id. */
-  readonly connect: () => Connection
+  /** The seat's own, under a fresh client id. */
+  readonly connection: Connection
   /** Coordinator over the connection that the pool shares (free while a JoinGroup waits on the seat's own). */
   readonly shared: Coordinator
   readonly topics: AskTopics
@@ -63,12 +69,14 @@ export interface SeatOptions {
  * so no two such requests are ever in flight together; everybody else sets a wish and wakes it.
  *
  *   unjoined → joining → stable ⇄ rebalancing → leaving → left,  and fenced, lost
+ *
+ * A seat is used once: whoever wants to be a member again after it has left takes a new one. So there is no way back
+ * from the end of the loop, whatever it still waits for.
  */
 export class Seat {
   readonly #options: SeatOptions
   readonly #sleep = new WakeableSleep()
-  #connection: Connection
-  #coordinator: Coordinator
+  readonly #coordinator: Coordinator
   #state: SeatState = 'unjoined'
   #memberId = ''
   #generation = -1
@@ -85,11 +93,13 @@ export class Seat {
   /** See {@link joinRequest}. */
   #subscriptionSerial = 0
   #loop: Promise<void> = Promise.resolve()
+  /** The JoinGroup that was sent last. */
+  #asked: Promise<JoinResult> | null = null
+  #leaving: Promise<void> | null = null
 
   constructor(options: SeatOptions) {
     this.#options = options
-    this.#connection = options.connect()
-    this.#coordinator = new Coordinator(this.#connection, this.groupId)
+    this.#coordinator = new Coordinator(options.connection, this.groupId)
   }
 
   get groupId(): string {
@@ -106,7 +116,7 @@ export class Seat {
 
   /** `client.id` of the seat's connection. */
   get clientId(): string {
-    return this.#connection.clientId
+    return this.#options.connection.clientId
   }
 
   get isLeader(): boolean {
@@ -137,9 +147,13 @@ export class Seat {
     }
   }
 
-  /** Connects and begins to join. Rejects when no broker can be reached; the rest is told to the host. */
-  async start(): Promise<void> {
-    await this.#connection.connect()
+  /** Opens the connection. Rejects when no broker can be reached. Not needed, but whoever awaits it hears why. */
+  connect(): Promise<void> {
+    return this.#options.connection.connect()
+  }
+
+  /** Begins to join, and goes on trying until it is told to leave. Everything else is told to the host. */
+  start(): void {
     if (this.#ended) return
     this.#options.group.add(this)
     this.#loop = this.#run()
@@ -166,45 +180,34 @@ export class Seat {
   }
 
   /** Gives the membership up for good and closes the connection. `sendLeave` tells the coordinator. Never rejects. */
-  async leave(sendLeave: boolean): Promise<void> {
-    if (this.#ended) return this.#loop
+  leave(sendLeave: boolean): Promise<void> {
+    this.#leaving ??= this.#leave(sendLeave)
+    return this.#leaving
+  }
+
+  async #leave(sendLeave: boolean): Promise<void> {
+    const { group, connection } = this.#options
     this.#ended = true
     this.#enter('leaving')
-    const left = sendLeave ? this.#sendLeave() : undefined
-    this.#connection.close()
+    group.remove(this)
     this.#sleep.wake()
+    const isKnown = this.#memberId !== '' || this.#asked === null || (await within(this.#asked, FIRST_ANSWER_MS))
+    // A static member can be removed by its instance id alone (KIP-345).
+    const isThere = isKnown ? this.#memberId !== '' : this.instanceId !== null
+    const left = sendLeave && isThere ? this.#sendLeave() : undefined
+    connection.close()
     // The loop may be waiting for something that closing the connection does not end.
     await within(Promise.all([left, this.#loop]), LEAVE_TIMEOUT_MS)
     this.#forgetMembership()
     this.#enter('left')
   }
 
-  /** Comes back after `leave`, as a new member with a new client id. */
-  async comeBack(): Promise<void> {
-    await this.#loop
-    this.#enter('unjoined')
-    this.#reconnect()
-    this.#ended = false
-    this.#draining = false
-    this.#fencedTries = 0
-    this.#options.group.add(this)
-    this.#loop = this.#run()
-  }
-
   async #sendLeave(): Promise<void> {
-    if (this.#memberId === '') return
     const { shared, group, log } = this.#options
     const member = this.membership
     const left = shared.askPersistently((connection, node) => connection.leaveGroup(node, member))
     group.pokeSiblings(this)
     await left.catch((error: unknown) => log.debug({ err: error, ...member }, 'could not leave the group'))
-  }
-
-  #reconnect(): void {
-    this.#connection.close()
-    this.#connection = this.#options.connect()
-    this.#coordinator = new Coordinator(this.#connection, this.groupId)
-    this.#forgetMembership()
   }
 
   #forgetMembership(): void {
@@ -240,6 +243,7 @@ export class Seat {
     this.#nextBeatAtMs = sentAtMs + heartbeatInterval
     if (this.#generation < 0) return
     await this.#coordinator.ask((connection, node) => connection.heartbeat(node, this.membership))
+    if (this.#ended) return
     this.#extendLease(sentAtMs + sessionTimeout)
   }
 
@@ -252,7 +256,6 @@ export class Seat {
     const seenBefore = group.generation
     const outdated = this.#memberId === '' ? await this.#whyOutdated() : null
     const joined = await this.#sendJoin()
-    this.#memberId = joined.memberId
     // Until the assignment is known, what the slot holds and commits is that of the old generation.
     const member = { ...this.membership, generation: joined.generation }
     const leader = joined.leaderId === joined.memberId
@@ -305,20 +308,31 @@ export class Seat {
   async #sendJoin(): Promise<JoinResult> {
     const { group } = this.#options
     if (this.instanceId !== null) await group.barrier.arrive()
-    const send = () => {
-      if (this.#ended) throw new PoolError('KCP_POOL_STOPPED', 'the seat left before it had joined')
-      group.pokeSiblings(this)
-      const request = joinRequest(this.#options.config, this.#memberId, this.#subscriptionSerial)
-      return this.#coordinator.ask((connection, node) => connection.joinGroup(node, request))
-    }
     try {
-      return await send()
+      return await this.#askToJoin()
     } catch (error) {
-      if (!(error instanceof KafkaError) || error.code !== KafkaCode.memberIdRequired || error.memberId === undefined)
-        throw error
-      this.#memberId = error.memberId
+      if (memberIdIn(error) === undefined) throw error
       await group.barrier.arrive()
-      return await send()
+      return await this.#askToJoin()
+    }
+  }
+
+  #askToJoin(): Promise<JoinResult> {
+    this.#asked = this.#ask()
+    return this.#asked
+  }
+
+  async #ask(): Promise<JoinResult> {
+    if (this.#ended) throw new PoolError('KCP_POOL_STOPPED', 'the seat left before it had joined')
+    this.#options.group.pokeSiblings(this)
+    const request = joinRequest(this.#options.config, this.#memberId, this.#subscriptionSerial)
+    try {
+      const joined = await this.#coordinator.ask((connection, node) => connection.joinGroup(node, request))
+      this.#memberId = joined.memberId
+      return joined
+    } catch (error) {
+      this.#memberId = memberIdIn(error) ?? this.#memberId
+      throw error
     }
   }
 
@@ -341,7 +355,9 @@ export class Seat {
         return
       case 'refused': {
         const { config } = this.#options
-        host.refused(await refusal(error, config, this.#coordinator))
+        const reason = await refusal(error, config, this.#coordinator)
+        if (this.#ended) return
+        host.refused(reason)
         await this.#rest(REFUSED_WAIT_MS)
         return
       }

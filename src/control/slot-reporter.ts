@@ -14,7 +14,8 @@ export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K]
 
 export interface SlotReporterOptions {
   readonly config: SlotConfig
-  readonly seat: Seat
+  /** The one that the slot has now, or had last. */
+  readonly seat: () => Seat
   readonly incarnations: Incarnations
   readonly log: Logger
   readonly emit: Emit
@@ -34,13 +35,13 @@ export class SlotReporter {
   }
 
   joined(membership: Membership, protocol: string, leader: boolean): void {
-    const event = { ...this.#slot, ...membership, clientId: this.#options.seat.clientId, protocol, leader }
+    const event = { ...this.#slot, ...membership, clientId: this.#options.seat().clientId, protocol, leader }
     this.#log.info(event, 'joined the group')
     this.#emit('group:joined', event)
   }
 
   assigned(added: readonly TopicPartition[], removed: readonly TopicPartition[], all: readonly TopicPartition[]): void {
-    const event = { ...this.#slot, ...this.#options.seat.membership }
+    const event = { ...this.#slot, ...this.#options.seat().membership }
     this.#log.info(
       { ...event, added: added.length, removed: removed.length, assigned: all.length },
       'assignment in force',
@@ -54,7 +55,7 @@ export class SlotReporter {
   }
 
   fenced(tries: number, retryInMs: number | null): void {
-    const { groupId, memberId, instanceId } = this.#options.seat.membership
+    const { groupId, memberId, instanceId } = this.#options.seat().membership
     const event = { ...this.#slot, groupId, memberId, instanceId, tries, retryInMs }
     this.#log.error(event, 'fenced: another member uses the same group.instance.id')
     this.#emit('group:fenced', event)
@@ -135,7 +136,7 @@ export class SlotReporter {
   }
 
   #identity(thread: Thread | null = this.#options.incarnations.thread): SlotIdentity {
-    const { groupId, memberId, instanceId } = this.#options.seat.membership
+    const { groupId, memberId, instanceId } = this.#options.seat().membership
     const incarnation = thread?.incarnation ?? this.#options.incarnations.number
     return { ...this.#slot, incarnation, clientId: thread?.clientId ?? '', groupId, memberId, instanceId }
   }

@@ -77,7 +77,6 @@ export interface SlotOptions {
  */
 export class Slot implements SeatHost {
   readonly config: SlotConfig
-  readonly seat: Seat
   readonly #options: SlotOptions
   readonly #log: Logger
   readonly #holdings = new Holdings()
@@ -87,7 +86,11 @@ export class Slot implements SeatHost {
   readonly #crashes: CrashBook
   readonly #report: SlotReporter
   readonly #stall: StallWatch
+  readonly #booted = deferred<void>()
   readonly #started = deferred<void>()
+  #seat: Seat
+  /** A slot that has no seat takes one as soon as its thread is ready: not before all threads of the pool are, at first. */
+  #mayJoin = false
   #state: SlotState = 'starting'
   #isStarted = false
   /** The last incarnation that took up positions. */
@@ -101,12 +104,12 @@ export class Slot implements SeatHost {
   constructor(options: SlotOptions) {
     this.#options = options
     this.config = options.config
-    const { config, shared, sharedConnection, group, connect, topics, threads, nextClientId, emit } = options
+    const { config, shared, sharedConnection, group, threads, nextClientId, emit } = options
     const log = options.log.child({ slot: config.slot })
     const holdings = this.#holdings
     this.#log = log
-    this.seat = new Seat({ config, group, host: this, log, connect, shared, topics })
     this.#stall = new StallWatch(2 * config.consumer.sessionTimeout)
+    this.#seat = this.#newSeat()
     this.#crashes = new CrashBook(options.settings.restart, group.suspects)
     this.#incarnations = new Incarnations({
       config,
@@ -117,6 +120,8 @@ export class Slot implements SeatHost {
       ...(options.loadTimeoutMs === undefined ? {} : { loadTimeoutMs: options.loadTimeoutMs }),
       onReady: () => {
         this.#crashes.ready(monotonicMs())
+        this.#booted.resolve()
+        if (this.#mayJoin) this.#sit()
         this.#settled()
       },
       onMessage: (message) => this.#hear(message),
@@ -124,7 +129,7 @@ export class Slot implements SeatHost {
     })
     this.#report = new SlotReporter({
       config,
-      seat: this.seat,
+      seat: () => this.#seat,
       incarnations: this.#incarnations,
       log: options.log,
       emit,
@@ -150,6 +155,11 @@ export class Slot implements SeatHost {
     })
   }
 
+  /** The seat that the slot has, or had last. */
+  get seat(): Seat {
+    return this.#seat
+  }
+
   get state(): SlotState {
     return this.#state
   }
@@ -172,10 +182,16 @@ export class Slot implements SeatHost {
 
   // ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Resolves when the slot has its assignment and its thread has taken up the positions. */
-  async start(): Promise<void> {
+  /** First half of a start: resolves when the thread is ready, and a broker was reached. */
+  async boot(): Promise<void> {
     this.#incarnations.start(this.#holdings.rehouse())
-    this.seat.start().catch((error: unknown) => this.#started.reject(error))
+    await Promise.race([this.#started.promise, Promise.all([this.#seat.connect(), this.#booted.promise])])
+  }
+
+  /** Second half: resolves when the slot has its assignment and its thread has taken up the positions. */
+  async join(): Promise<void> {
+    this.#mayJoin = true
+    this.#sit()
     await this.#started.promise
   }
 
@@ -341,8 +357,6 @@ export class Slot implements SeatHost {
     if (this.#options.settings.recovery === 'rejoin' && this.seat.membership.memberId !== '') {
       await within(committed, COMMIT_WAIT_MS)
       await this.#giveUpSeat()
-      if (this.#state !== 'restarting') return
-      this.#comeBack()
     }
     if (delayMs > 0) await this.#pause(delayMs)
     if ((await this.#options.limiter.admit()) && this.#state === 'restarting') this.#replaceThread()
@@ -365,7 +379,6 @@ export class Slot implements SeatHost {
     this.#log.info('trying the parked slot again')
     this.#state = 'restarting'
     this.#replaceThread()
-    this.#comeBack()
   }
 
   #replaceThread(): void {
@@ -383,8 +396,16 @@ export class Slot implements SeatHost {
     if (this.thread !== null) await within(this.thread.stop(GOODBYE_MS), 2 * GOODBYE_MS)
   }
 
-  #comeBack(): void {
-    this.seat.comeBack().catch((error: unknown) => this.#log.error({ err: error }, 'cannot rejoin the group'))
+  /** Takes a seat if the slot has none. */
+  #sit(): void {
+    if (this.#isStopping || this.#state === 'parked') return
+    if (this.#seat.state === 'left') this.#seat = this.#newSeat()
+    if (this.#seat.state === 'unjoined') this.#seat.start()
+  }
+
+  #newSeat(): Seat {
+    const { config, group, connect, shared, topics } = this.#options
+    return new Seat({ config, group, host: this, log: this.#log, connection: connect(), shared, topics })
   }
 
   /** Waits, unless the slot stops: then for ever. */

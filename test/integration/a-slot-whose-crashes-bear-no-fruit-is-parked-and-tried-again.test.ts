@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createTopic, describeGroup, produce } from '../support/kafka.js'
 import { startPool, untilStable } from '../support/pool.js'
@@ -70,4 +73,28 @@ test('a parked slot is tried again until it works', async () => {
   expect(group.members[0]?.assignment).toEqual({ [topic]: [0] })
   await until(() => pool.status().totals.finished === 2, { what: 'both messages' })
   expect(pool.status().slots).toMatchObject([{ state: 'running', incarnation: 4, restarts: 3 }])
+})
+
+test('a parked slot whose thread cannot get ready is tried again without a word to the group', async () => {
+  const topic = await createTopic({ partitions: 2 })
+  const there = join(mkdtempSync(join(tmpdir(), 'exits-when-')), 'there')
+  const handler = new URL(`../support/handlers/bad/exits-when.mjs?there=${there}`, import.meta.url)
+  const { pool, groupId, heard } = await startPool({
+    topics: [topic],
+    handler,
+    workers: 2,
+    restart: { ...RESTART, maxRestarts: 2, maxPoolRestarts: 100, probeMs: 300 },
+  })
+  writeFileSync(there, '')
+  await produce(topic, [{ partition: 0, value: 'exit' }])
+  await until(() => heard('slot:parked').length === 2, { what: 'both slots to be parked' })
+  await until(async () => (await describeGroup(groupId)).members.length === 0, { what: 'the group to be empty' })
+  const joined = heard('group:joined').length
+  const tries = heard('slot:parked').length
+  await until(() => heard('slot:parked').length >= tries + 4, { what: 'more tries' })
+  expect(heard('group:joined')).toHaveLength(joined)
+  expect((await describeGroup(groupId)).members).toEqual([])
+  rmSync(there)
+  await until(() => heard('group:joined').length > joined, { what: 'a slot to come back' })
+  await pool.stop()
 })

@@ -5,7 +5,7 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { ConsumerPool, type ConsumerPoolOptions } from '#src/index.js'
 import { committed, createTopic, describeGroup, produce } from '../support/kafka.js'
 import { failOnLeaks } from '../support/leaks.js'
-import { createPool, testOptions } from '../support/pool.js'
+import { createPool, startPool, testOptions, untilStable } from '../support/pool.js'
 import { newRecord } from '../support/record.js'
 
 let topic = ''
@@ -98,6 +98,17 @@ test.each([
   const error = await failToStart({ handler })
   expect(error).toMatchObject({ name: 'PoolError', code, message: expect.stringContaining(text) })
   expect(performance.now() - beganAtMs).toBeLessThan(10_000)
+})
+
+test('a pool whose handler cannot be loaded does not disturb the group that it would have joined', async () => {
+  const there = await startPool({ topics: [topic], handler: newRecord().handler, workers: 1 })
+  const before = await untilStable(there.groupId, 1)
+  const handler = new URL('../support/handlers/bad/missing.mjs', import.meta.url)
+  const failing = createPool({ groupId: there.groupId, topics: [topic], handler, workers: 2 })
+  await expect(failing.pool.start()).rejects.toMatchObject({ code: 'KCP_HANDLER_NOT_FOUND' })
+  expect(await untilStable(there.groupId, 1)).toEqual(before)
+  expect(there.heard('group:joined')).toHaveLength(1)
+  await there.pool.stop()
 })
 
 test('a configuration with faults is refused by the constructor, all faults at once', () => {

@@ -115,10 +115,13 @@ test.each([
   expect([...(await committed(first.groupId, topic)).values()]).toEqual([100n, 100n, 100n, 100n])
 })
 
-test('stop during start ends both, and the start says why', async () => {
+test.each([
+  ['dynamic', {}],
+  ['static', { groupInstanceId: 'node', sessionTimeout: 120_000 }],
+])('stop during start ends both, the start says why, and no %s member is left behind', async (_, consumer) => {
   const topic = await createTopic({ partitions: 2 })
   const record = newRecord()
-  const { pool, groupId, heard } = createPool({ topics: [topic], handler: record.handler, workers: 4 })
+  const { pool, groupId, heard } = createPool({ topics: [topic], handler: record.handler, workers: 4, consumer })
   const starting = pool.start().then(
     () => 'it started',
     (error: { code: string }) => error.code,
@@ -174,7 +177,7 @@ test.skipIf(inject('externalBroker'))(
       topics: [topic],
       handler: record.handler,
       workers: 2,
-      drainTimeoutMs: 60_000,
+      drainTimeoutMs: 240_000,
       commitIntervalMs: 600_000,
       kafka: { brokers: broker.brokers },
       consumer: { sessionTimeout: 45_000 },
@@ -188,5 +191,5 @@ test.skipIf(inject('externalBroker'))(
     const [answer] = await broker.clients.admin.fetchOffsets({ groupId, topics: [topic] })
     expect(answer?.partitions.map(({ offset }) => offset)).toEqual(['1', '1'])
   },
-  120_000,
+  300_000,
 )

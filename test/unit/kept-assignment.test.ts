@@ -88,7 +88,7 @@ describe('a static seat that comes back', () => {
 
   test('takes an outdated assignment up only after a rebalance, which it asks for once', async () => {
     const { own, host, seat } = outdated()
-    await seat.start()
+    seat.start()
     await settle()
     expect(own.joins.map(({ memberId }) => memberId)).toEqual(['', 'member'])
     expect(own.joins[0]?.protocols[0]?.metadata).not.toEqual(own.joins[1]?.protocols[0]?.metadata)
@@ -109,7 +109,7 @@ describe('a static seat that comes back', () => {
       () => new Promise((resolve) => setTimeout(() => joinedAs('member', 7)().then(resolve), 10)),
       joinedAs('member', 8),
     ]
-    await seat.start()
+    seat.start()
     await settle()
     expect(own.joins).toHaveLength(1)
     expect(host.told).toEqual(['assigned 7'])
@@ -118,7 +118,7 @@ describe('a static seat that comes back', () => {
   test('joins all the same when the broker does not describe groups', async () => {
     const { own, host, seat } = outdated()
     own.describeGroup = () => Promise.reject(kafkaError(35, 'UNSUPPORTED_VERSION'))
-    await seat.start()
+    seat.start()
     await settle()
     expect(host.told).toEqual(['assigned 7'])
   })
@@ -131,7 +131,7 @@ describe('a static seat that comes back', () => {
       failures-- > 0
         ? Promise.reject(new KafkaError('COORDINATOR_LOAD_IN_PROGRESS', 14, true, 'loading'))
         : describeGroup(...request)
-    await seat.start()
+    seat.start()
     await vi.advanceTimersByTimeAsync(2_000)
     expect(host.told).toEqual(['assigned 8'])
   })

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { encodeSubscription } from '#src/control/assignors/subscription.js'
 import { Group } from '#src/control/group.js'
+import type { JoinResult } from '#src/kafka/face.js'
+import { deferred } from '#src/util/deferred.js'
 import { kafkaError } from '../support/control/fake-connection.js'
 import { seatBench, untilClosed } from '../support/control/seat-bench.js'
 import { joinedAs } from '../support/control/slot-bench.js'
+import { slotConfig } from '../support/slot-config.js'
 
 const INVALID_SESSION_TIMEOUT = 26
 const MEMBER_ID_REQUIRED = 79
@@ -35,7 +38,7 @@ describe('a seat leaves within a second', () => {
     const bench = seatBench()
     bench.own.onJoin = [() => Promise.reject(kafkaError(INVALID_SESSION_TIMEOUT))]
     bench.own.brokerConfig = () => untilClosed(bench.own)
-    await bench.seat.start()
+    bench.seat.start()
     await settle()
     expect(await leavesWithin(bench, 1_000)).toBe(true)
     expect(vi.getTimerCount()).toBe(0)
@@ -44,7 +47,7 @@ describe('a seat leaves within a second', () => {
   test('while it waits for its siblings to get their member ids', async () => {
     const bench = seatBench({ group: new Group('group', 2) })
     bench.own.onJoin = [() => Promise.reject(kafkaError(MEMBER_ID_REQUIRED, 'MEMBER_ID_REQUIRED', 'given'))]
-    await bench.seat.start()
+    bench.seat.start()
     await settle()
     expect(await leavesWithin(bench, 1_000)).toBe(true)
   })
@@ -59,14 +62,14 @@ describe('a seat leaves within a second', () => {
         members: [{ memberId: 'member', instanceId: null, metadata }],
       }),
     ]
-    await bench.seat.start()
+    bench.seat.start()
     await settle()
     expect(await leavesWithin(bench, 1_000)).toBe(true)
   })
 
   test('while a handler holds a rebalance up', async () => {
     const bench = seatBench()
-    await bench.seat.start()
+    bench.seat.start()
     await settle()
     bench.host.releasing = new Promise(() => {})
     bench.own.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS))]
@@ -78,7 +81,7 @@ describe('a seat leaves within a second', () => {
   test('while its JoinGroup waits for the others', async () => {
     const bench = seatBench()
     bench.own.onJoin = [() => untilClosed(bench.own)]
-    await bench.seat.start()
+    bench.seat.start()
     await settle()
     expect(await leavesWithin(bench, 1_000)).toBe(true)
   })
@@ -86,7 +89,7 @@ describe('a seat leaves within a second', () => {
 
 test('a seat tells the new coordinator that it leaves when the old one has moved', async () => {
   const bench = seatBench()
-  await bench.seat.start()
+  bench.seat.start()
   await settle()
   const asked: string[] = []
   bench.shared.leaveGroup = async (_node, { memberId }) => {
@@ -95,4 +98,28 @@ test('a seat tells the new coordinator that it leaves when the old one has moved
   }
   expect(await leavesWithin(bench, 1_000)).toBe(true)
   expect(asked).toEqual(['member', 'member'])
+})
+
+describe('a seat that leaves when it has just asked to join', () => {
+  test('removes the member that it is being made', async () => {
+    const bench = seatBench({ group: new Group('group', 2) })
+    const given = deferred<JoinResult>()
+    bench.own.onJoin = [() => given.promise]
+    bench.seat.start()
+    await settle()
+    const left = leavesWithin(bench, 1_000)
+    given.reject(kafkaError(MEMBER_ID_REQUIRED, 'MEMBER_ID_REQUIRED', 'given'))
+    expect(await left).toBe(true)
+    expect(bench.shared.leaves.map(({ memberId }) => memberId)).toEqual(['given'])
+  })
+
+  test('as a static member is removed by its instance id when it hears no answer', async () => {
+    const config = slotConfig({ consumer: { groupInstanceId: 'me' } })
+    const bench = seatBench({ config })
+    bench.own.onJoin = [() => untilClosed(bench.own)]
+    bench.seat.start()
+    await settle()
+    expect(await leavesWithin(bench, 1_000)).toBe(true)
+    expect(bench.shared.leaves).toMatchObject([{ memberId: '', instanceId: 'me' }])
+  })
 })

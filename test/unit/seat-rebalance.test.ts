@@ -18,7 +18,7 @@ const settle = () => vi.advanceTimersByTimeAsync(0)
 
 const member = async () => {
   const bench = seatBench()
-  await bench.seat.start()
+  bench.seat.start()
   await settle()
   bench.own.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), async () => {}]
   bench.own.onJoin = [joinedAs('member', 2)]

@@ -20,7 +20,7 @@ describe('two seats of one group that cannot join', () => {
       let left = 200 // more than that is a storm, which would keep the test busy for ever
       own.onJoin = [() => (left-- > 0 ? Promise.reject(error) : new Promise(() => {}))]
       own.brokerConfig = () => Promise.reject(error)
-      await seat.start()
+      seat.start()
     }
     await vi.advanceTimersByTimeAsync(20_000)
     return benches.map(({ own }) => own.asked.filter((request) => request === 'JoinGroup').length)

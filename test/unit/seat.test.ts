@@ -66,13 +66,12 @@ const world = (config: SlotConfig = slotConfig()) => {
   const own = new FakeConnection()
   const shared = new FakeConnection('shared')
   const host = new Notes()
-  const connections = [own]
   const seat = new Seat({
     config,
     group: new Group('group', 1),
     host,
     log: pino({ level: 'silent' }),
-    connect: () => connections.shift() ?? new FakeConnection('later'),
+    connection: own,
     shared: new Coordinator(shared, 'group'),
     topics: async (names) =>
       names.map((topic) => ({
@@ -83,7 +82,7 @@ const world = (config: SlotConfig = slotConfig()) => {
   })
   own.onJoin = [joinedAs('member', 1)]
   own.onSync = [assignment(0, 1)]
-  return { seat, own, shared, host, connections }
+  return { seat, own, shared, host }
 }
 
 beforeEach(() => {
@@ -104,7 +103,7 @@ describe('a seat that joins', () => {
       () => Promise.reject(kafkaError(MEMBER_ID_REQUIRED, 'MEMBER_ID_REQUIRED', 'given')),
       joinedAs('given', 7),
     ]
-    await seat.start()
+    seat.start()
     await settle()
     expect(own.joins.map(({ memberId }) => memberId)).toEqual(['', 'given'])
     expect(host.told).toEqual(['joined', 'assigned 7'])
@@ -120,7 +119,7 @@ describe('a seat that joins', () => {
       metadata: encodeSubscription({ topics: ['orders'] }),
     }))
     own.onJoin = [joinedAs('member', 1, { leaderId: 'member', members })]
-    await seat.start()
+    seat.start()
     await settle()
     expect(seat.isLeader).toBe(true)
     expect(own.syncs[0]?.assignments.map(({ memberId }) => memberId).sort()).toEqual(['member', 'other'])
@@ -135,7 +134,7 @@ describe('a seat that joins', () => {
           { topic: 'foreign', partition: 3 },
         ]),
     ]
-    await seat.start()
+    seat.start()
     await settle()
     expect(host.assignment).toEqual([{ topic: 'orders', partition: 0 }])
   })
@@ -147,7 +146,7 @@ describe('a seat that joins', () => {
       'group.min.session.timeout.ms': '6000',
       'group.max.session.timeout.ms': '1800000',
     })
-    await seat.start()
+    seat.start()
     await settle()
     expect(host.refusal?.code).toBe('KCP_SESSION_TIMEOUT_REFUSED')
     expect(host.refusal?.message).toContain('between 6000 and 1800000 ms')
@@ -157,7 +156,7 @@ describe('a seat that joins', () => {
 describe('a seat that is a member', () => {
   const member = async (config?: SlotConfig) => {
     const parts = world(config)
-    await parts.seat.start()
+    parts.seat.start()
     await settle()
     parts.own.asked.length = 0
     parts.host.told.length = 0
@@ -300,17 +299,12 @@ describe('a seat that is a member', () => {
     expect(seat.state).toBe('left')
   })
 
-  test('comes back under a new client id as a new member', async () => {
-    const { seat, connections } = await member()
-    const later = new FakeConnection('second')
-    later.onJoin = [joinedAs('newcomer', 4)]
-    later.onSync = [assignment(0)]
-    connections.push(later)
+  test('that has left is used no more', async () => {
+    const { own, seat } = await member()
     await seat.leave(true)
-    await seat.comeBack()
-    await settle()
-    expect(later.joins[0]?.memberId).toBe('')
-    expect(seat.clientId).toBe('second')
-    expect(seat.membership.memberId).toBe('newcomer')
+    seat.start()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(own.asked).toEqual([])
+    expect(seat.state).toBe('left')
   })
 })

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { encodeSubscription } from '#src/control/assignors/subscription.js'
 import { PoolError } from '#src/errors.js'
+import type { TopicMetadata } from '#src/kafka/face.js'
 import { Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { deferred } from '#src/util/deferred.js'
@@ -18,13 +20,18 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+const started = async ({ slot }: ReturnType<typeof slotBench>) => {
+  await slot.boot()
+  await slot.join()
+}
+
 const running = async (...args: Parameters<typeof slotBench>) => {
   const bench = slotBench(...args)
-  const started = bench.slot.start()
+  const starting = started(bench)
   await settle()
   bench.threads.last.boot()
   await settle()
-  await started
+  await starting
   return bench
 }
 
@@ -34,6 +41,29 @@ const stop = async ({ slot }: ReturnType<typeof slotBench>) => {
 }
 
 describe('a slot', () => {
+  test('joins only when its thread is ready and it was told to', async () => {
+    const bench = slotBench()
+    const booting = bench.slot.boot()
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(bench.seats[0]?.asked).toEqual([])
+    bench.threads.last.boot()
+    await booting
+    await settle()
+    expect(bench.seats[0]?.asked).toEqual([])
+    await bench.slot.join()
+    expect(bench.slot.state).toBe('running')
+  })
+
+  test('whose thread cannot load the handler fails to start without a word to the coordinator', async () => {
+    const bench = slotBench()
+    const starting = started(bench)
+    await settle()
+    bench.threads.last.crash(new PoolError('KCP_HANDLER_NOT_FOUND', 'no such file'))
+    await expect(starting).rejects.toMatchObject({ code: 'KCP_HANDLER_NOT_FOUND' })
+    await stop(bench)
+    expect(bench.seats[0]?.asked).toEqual([])
+  })
+
   test('hands a replacement what its predecessor had, without a word to the coordinator', async () => {
     const bench = await running()
     const [seat] = bench.seats
@@ -148,6 +178,29 @@ describe('a parked slot', () => {
     await vi.advanceTimersByTimeAsync(120_000)
     expect(bench.slot.seat.state).toBe('stable')
     expect(bench.slot.state).toBe('running')
+  })
+
+  test('is tried thread first: the group hears of it only when the thread is ready', async () => {
+    const bench = await running({ settings: { restart } })
+    bench.threads.last.crash()
+    await settle()
+    const before = bench.seats.flatMap(({ joins }) => joins).length
+    const tried = async () => {
+      const { length } = bench.threads.all
+      while (bench.threads.all.length === length) await vi.advanceTimersByTimeAsync(1_000)
+    }
+    for (let probe = 0; probe < 3; probe++) {
+      await tried()
+      bench.threads.last.crash() // while it loads
+      await settle()
+    }
+    expect(bench.heard('slot:parked')).toHaveLength(4)
+    expect(bench.seats.flatMap(({ joins }) => joins)).toHaveLength(before)
+    await tried()
+    bench.threads.last.boot()
+    await settle()
+    expect(bench.slot.state).toBe('running')
+    expect(bench.seats.flatMap(({ joins }) => joins)).toHaveLength(before + 1)
   })
 
   test('that a listener stops leaves no timer behind', async () => {
@@ -271,25 +324,40 @@ describe('a slot that missed generations', () => {
 })
 
 describe("a slot with recovery 'rejoin'", () => {
-  test('starts although its first thread dies before the seat has a connection', async () => {
+  test('starts although its first thread dies before it is ready', async () => {
     const bench = slotBench({ settings: { recovery: 'rejoin' } })
-    const [seat] = bench.seats
-    if (seat === undefined) throw new Error('no seat')
-    const connected = deferred<void>()
-    seat.connect = () => Promise.race([connected.promise, untilClosed<void>(seat)])
-    let failure: unknown
-    bench.slot.start().catch((error: unknown) => {
-      failure = error
-    })
+    const starting = started(bench)
     await settle()
     bench.threads.last.say({ type: 'loaded' })
     bench.threads.last.crash()
     await vi.advanceTimersByTimeAsync(1_000)
-    connected.resolve()
     bench.threads.last.boot()
     await vi.advanceTimersByTimeAsync(1_000)
-    expect(failure).toBeUndefined()
+    await starting
     expect(bench.slot.state).toBe('running')
+  })
+
+  test('does not come back to the group after a stop, whatever its old seat still waited for', async () => {
+    const metadata = deferred<readonly TopicMetadata[]>()
+    const bench = await running({ settings: { recovery: 'rejoin' }, topics: () => metadata.promise })
+    const [seat] = bench.seats
+    if (seat === undefined) throw new Error('no seat')
+    // It is made the leader, and waits for metadata.
+    seat.onHeartbeat = [() => Promise.reject(kafkaError(27)), async () => {}]
+    const members = [{ memberId: 'member-0', instanceId: null, metadata: encodeSubscription({ topics: ['orders'] }) }]
+    seat.onJoin = [async () => ({ ...(await joinedAs('member-0', 2)()), leaderId: 'member-0', members })]
+    await vi.advanceTimersByTimeAsync(3_100)
+    expect(seat.asked.at(-1)).toBe('JoinGroup')
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(1_000) // longer than leaving may take
+    const stopped = stop(bench)
+    await vi.advanceTimersByTimeAsync(5_000)
+    metadata.resolve([])
+    await vi.advanceTimersByTimeAsync(60_000)
+    await stopped
+    expect(bench.slot.seat.state).toBe('left')
+    expect(bench.seats.flatMap(({ joins }) => joins.map(({ memberId }) => memberId))).toEqual(['', 'member-0'])
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   test('comes back when its thread dies again while the seat connects', async () => {

@@ -49,7 +49,7 @@ export const seatBench = (more: { config?: SlotConfig; group?: Group; topics?: A
     group,
     host,
     log: pino({ level: 'silent' }),
-    connect: () => own,
+    connection: own,
     shared: new Coordinator(shared, 'group'),
     topics: more.topics ?? metadata,
   })

@@ -5,7 +5,7 @@ import { Coordinator } from '#src/control/coordinator.js'
 import { Group } from '#src/control/group.js'
 import { RestartLimiter } from '#src/control/restart-limiter.js'
 import { Slot } from '#src/control/slot.js'
-import type { JoinResult, TopicPartitionOffset } from '#src/kafka/face.js'
+import type { JoinResult, TopicMetadata, TopicPartitionOffset } from '#src/kafka/face.js'
 import { slotConfig } from '../slot-config.js'
 import { FakeConnection } from './fake-connection.js'
 import { FakeThreads } from './fake-threads.js'
@@ -49,7 +49,13 @@ const settings = (overrides: Partial<PoolSettings>): PoolSettings => ({
  * A slot on a scripted coordinator and threads that a test directs. The group has committed nothing and every partition
  * begins at 0, unless the test says otherwise.
  */
-export const slotBench = (overrides: { config?: SlotConfig; settings?: Partial<PoolSettings> } = {}) => {
+export const slotBench = (
+  overrides: {
+    config?: SlotConfig
+    settings?: Partial<PoolSettings>
+    topics?: (names: readonly string[]) => Promise<readonly TopicMetadata[]>
+  } = {},
+) => {
   const config = overrides.config ?? slotConfig()
   const threads = new FakeThreads()
   const shared = new FakeConnection('shared')
@@ -86,7 +92,7 @@ export const slotBench = (overrides: { config?: SlotConfig; settings?: Partial<P
       return connection
     },
     nextClientId: () => `thread-${threads.all.length}`,
-    topics: async () => [],
+    topics: overrides.topics ?? (async () => []),
     isNew: () => false,
     log: pino({ level: 'silent' }),
     emit: (name, payload) => {

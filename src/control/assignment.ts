@@ -39,21 +39,14 @@ export class Assignment {
     this.#taker.cancel()
   }
 
-  /**
-   * A new generation begins. What is kept over a generation that was missed may have been somebody else's in between, who
-   * has committed more than is known here: so nothing is kept over one.
-   */
+  /** A new generation begins. */
   begin(partitions: readonly TopicPartition[], generation: number): void {
-    const { holdings, incarnations } = this.#options
-    const wanted = new Set(partitions.map(partitionKey))
-    const isWanted = (partition: TopicPartition) => wanted.has(partitionKey(partition))
-    const removed = holdings.all().filter((holding) => !isWanted(holding))
-    if (generation !== this.#generation && generation !== this.#generation + 1) this.lose()
-    this.#tellRemoved(holdings.drop(isWanted))
-    this.#generation = generation
-    this.#isComplete = false
-    incarnations.resume()
-    this.#take(partitions, removed)
+    this.#take(partitions, this.#keep(partitions, generation))
+  }
+
+  /** A new generation begins for a slot that stops: what it keeps may come to its end, what is added waits for others. */
+  keep(partitions: readonly TopicPartition[], generation: number): void {
+    this.#keep(partitions, generation)
   }
 
   /** The membership is over, and with it everything that was assigned. */
@@ -65,6 +58,25 @@ export class Assignment {
     this.#generation = -1
     this.#tellRemoved(holdings.drop(() => false))
     incarnations.resume()
+  }
+
+  /**
+   * Keeps what is assigned again. What is kept over a generation that was missed may have been somebody else's in between,
+   * who has committed more than is known here: so nothing is kept over one.
+   *
+   * @returns what is not assigned any more
+   */
+  #keep(partitions: readonly TopicPartition[], generation: number): readonly Holding[] {
+    const { holdings, incarnations } = this.#options
+    const wanted = new Set(partitions.map(partitionKey))
+    const isWanted = (partition: TopicPartition) => wanted.has(partitionKey(partition))
+    const removed = holdings.all().filter((holding) => !isWanted(holding))
+    if (generation !== this.#generation && generation !== this.#generation + 1) this.lose()
+    this.#tellRemoved(holdings.drop(isWanted))
+    this.#generation = generation
+    this.#isComplete = false
+    incarnations.resume()
+    return removed
   }
 
   #take(partitions: readonly TopicPartition[], removed: readonly Holding[]): void {

@@ -1,3 +1,4 @@
+import { Departure } from './departure.js'
 import { JoinBarrier } from './join-barrier.js'
 import type { Seat } from './seat.js'
 import { Suspects } from './suspects.js'
@@ -9,6 +10,7 @@ const POKE_AFTER_MS = [3, 30]
 export class Group {
   readonly groupId: string
   readonly barrier: JoinBarrier
+  readonly departure: Departure
   readonly suspects = new Suspects()
   readonly #seats = new Set<Seat>()
   readonly #pokes = new Set<NodeJS.Timeout>()
@@ -19,6 +21,7 @@ export class Group {
   constructor(groupId: string, seats: number) {
     this.groupId = groupId
     this.barrier = new JoinBarrier(seats)
+    this.departure = new Departure(seats, () => this.isAlone)
   }
 
   /** Generations that were formed while the pool was a member, the first one included. */
@@ -34,6 +37,13 @@ export class Group {
     return [...this.#seats]
   }
 
+  /** True when one of the seats leads the group and knows of no members but these. */
+  get isAlone(): boolean {
+    const own = new Set(this.seats.map(({ membership }) => membership.memberId))
+    const leader = this.seats.find(({ isLeader }) => isLeader)
+    return leader?.members.every((memberId) => own.has(memberId)) ?? false
+  }
+
   add(seat: Seat): void {
     this.#seats.add(seat)
   }
@@ -43,9 +53,9 @@ export class Group {
   }
 
   noteGeneration(generation: number): void {
-    if (generation === this.#generation) return
+    if (generation !== this.#generation) this.#generations += 1
     this.#generation = generation
-    this.#generations += 1
+    this.departure.look()
   }
 
   /** A seat joins or leaves: its siblings ask the coordinator at once instead of at their next heartbeat. */

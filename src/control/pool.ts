@@ -291,13 +291,13 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#state = 'stopping'
     for (const watch of this.#watches.values()) watch.close()
     this.#limiter.cancel()
-    const drained = await Promise.all(this.#slots.map((slot) => slot.drain(beganAtMs + drainTimeoutMs)))
-    for (const timer of this.#timers) clearInterval(timer)
-    this.#liveness?.close()
-    const left = this.#slots.map((slot) => slot.leave(this.#leavesOnStop(slot.config)))
+    const deadlineMs = beganAtMs + drainTimeoutMs
+    const stopped = this.#slots.map((slot) => slot.stop(deadlineMs, this.#leavesOnStop(slot.config)))
     // A pool that stops while it starts: seats that have just been told may wait there for some that will never come.
     for (const { barrier } of this.#groups.values()) barrier.open()
-    await Promise.all(left)
+    const drained = await Promise.all(stopped)
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#liveness?.close()
     for (const group of this.#groups.values()) group.close()
     for (const news of this.#news.values()) news.close()
     for (const connection of this.#shared.values()) connection.close()

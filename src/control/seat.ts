@@ -81,6 +81,7 @@ export class Seat {
   #memberId = ''
   #generation = -1
   #assignedFrom: PartitionCounts | null = null
+  #members: readonly string[] = []
   #protocol = ''
   #mustJoin = true
   #draining = false
@@ -128,6 +129,11 @@ export class Seat {
     return this.#assignedFrom
   }
 
+  /** Ids of all members of the group, while the seat leads it. */
+  get members(): readonly string[] {
+    return this.#members
+  }
+
   get protocol(): string {
     return this.#protocol
   }
@@ -168,13 +174,14 @@ export class Seat {
 
   /** Joins again although the coordinator has not asked for it, in a way that makes the group rebalance. */
   rejoin(why: string): void {
+    if (this.#draining) return
     this.#options.log.info({ groupId: this.groupId, why }, 'rejoining the group')
     this.#subscriptionSerial += 1
     this.#mustJoin = true
     this.#sleep.wake()
   }
 
-  /** From now on the seat only keeps its membership alive: it follows no rebalance any more. */
+  /** From now on the seat keeps its membership and follows the group, but does not become a member anew. */
   drain(): void {
     this.#draining = true
   }
@@ -217,10 +224,14 @@ export class Seat {
     this.#mustJoin = true
   }
 
+  get #mayJoin(): boolean {
+    return !this.#ended && !(this.#draining && this.#generation < 0)
+  }
+
   async #run(): Promise<void> {
     while (!this.#ended) {
       try {
-        if (this.#mustJoin && !this.#draining) await this.#join()
+        if (this.#mustJoin && this.#mayJoin) await this.#join()
         else await this.#beat()
         this.#failures = 0
       } catch (error) {
@@ -237,7 +248,7 @@ export class Seat {
 
   async #beat(): Promise<void> {
     await this.#sleep.for(this.#nextBeatAtMs - monotonicMs())
-    if (this.#ended || (this.#mustJoin && !this.#draining)) return
+    if (this.#ended || (this.#mustJoin && this.#mayJoin)) return
     const { heartbeatInterval, sessionTimeout } = this.#options.config.consumer
     const sentAtMs = monotonicMs()
     this.#nextBeatAtMs = sentAtMs + heartbeatInterval
@@ -251,7 +262,7 @@ export class Seat {
     const { config, group, host, log } = this.#options
     this.#enter(this.#state === 'stable' || this.#state === 'rebalancing' ? 'rebalancing' : 'joining')
     if (this.#state === 'rebalancing') await host.release()
-    if (this.#ended || this.#draining) return
+    if (!this.#mayJoin) return
 
     const seenBefore = group.generation
     const outdated = this.#memberId === '' ? await this.#whyOutdated() : null
@@ -277,6 +288,7 @@ export class Seat {
     const partitions = this.#subscribedOnly(decodeAssignment(bytes))
     this.#generation = joined.generation
     this.#assignedFrom = assigned?.counts ?? null
+    this.#members = joined.members.map(({ memberId }) => memberId)
     this.#protocol = joined.protocol
     this.#mustJoin = serial !== this.#subscriptionSerial // somebody called rejoin() meanwhile
     this.#nextBeatAtMs = syncedAtMs + config.consumer.heartbeatInterval
@@ -323,7 +335,7 @@ export class Seat {
   }
 
   async #ask(): Promise<JoinResult> {
-    if (this.#ended) throw new PoolError('KCP_POOL_STOPPED', 'the seat left before it had joined')
+    if (!this.#mayJoin) throw new PoolError('KCP_POOL_STOPPED', 'the seat left before it had joined')
     this.#options.group.pokeSiblings(this)
     const request = joinRequest(this.#options.config, this.#memberId, this.#subscriptionSerial)
     try {

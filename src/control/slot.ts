@@ -88,6 +88,8 @@ export class Slot implements SeatHost {
   readonly #stall: StallWatch
   readonly #booted = deferred<void>()
   readonly #started = deferred<void>()
+  /** The slot stops, and nothing that is in flight counts any more: its partitions are somebody else's. */
+  readonly #moot = deferred<void>()
   #seat: Seat
   /** A slot that has no seat takes one as soon as its thread is ready: not before all threads of the pool are, at first. */
   #mayJoin = false
@@ -220,26 +222,29 @@ export class Slot implements SeatHost {
   }
 
   /**
-   * First half of a stop: no message starts any more, what is in flight may finish, what is finished is committed.
+   * No message starts any more, what is in flight may finish, what is finished is committed; then the seat is given up and
+   * the thread ended. A rebalance meanwhile goes on without waiting for the handlers longer than for those of others.
    *
+   * @param deadlineMs until when handlers may take (monotonic)
+   * @param sendLeave whether the seat tells the group
    * @returns whether every handler came back in time
    */
-  async drain(deadlineMs: number): Promise<boolean> {
+  async stop(deadlineMs: number, sendLeave: boolean): Promise<boolean> {
+    const { departure } = this.#options.group
     this.#state = 'stopping'
     clearTimeout(this.#timer)
     this.#started.reject(new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started'))
-    this.seat.drain()
+    departure.begin(releaseTimes(this.config.consumer).quiesceMs, monotonicMs())
+    this.#seat.drain()
     this.#incarnations.raise(Control.stop)
-    const drained = await this.#incarnations.quiesce(deadlineMs - monotonicMs())
+    const back = this.#incarnations.quiesce(deadlineMs - monotonicMs())
+    await Promise.race([back, this.#moot.promise])
     await this.#commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
-    return drained
-  }
-
-  /** Second half of a stop: gives the seat up and ends the thread. */
-  async leave(sendLeave: boolean): Promise<void> {
+    await departure.done(sendLeave)
     this.#assignment.cancel()
-    await Promise.all([this.seat.leave(sendLeave), this.#sayGoodbye()])
+    await Promise.all([this.#seat.leave(sendLeave), back.then(() => this.#sayGoodbye())])
     this.#state = 'stopped'
+    return back
   }
 
   status(): SlotStatus {
@@ -261,17 +266,23 @@ export class Slot implements SeatHost {
     this.#assignment.cancel()
     this.#incarnations.raise(Control.pause)
     const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
-    const quiet = await this.#incarnations.quiesce(quiesceMs)
+    const graceMs = this.#options.group.departure.graceLeftMs(monotonicMs())
+    const quiet = await this.#incarnations.quiesce(Math.min(quiesceMs, graceMs))
     if (!quiet) this.#log.info({ inFlight: this.#inFlight() }, 'rebalancing while handlers are in flight')
     await within(this.commit(), commitMs)
   }
 
   assigned(partitions: readonly TopicPartition[], generation: number): void {
-    this.#assignment.begin(partitions, generation)
+    if (!this.#isStopping) this.#assignment.begin(partitions, generation)
+    else {
+      this.#assignment.keep(partitions, generation)
+      this.#lookAtWhatCounts()
+    }
   }
 
   lost(): void {
     this.#assignment.lose()
+    if (this.#isStopping) this.#lookAtWhatCounts()
   }
 
   lease(untilMs: number): void {
@@ -421,6 +432,10 @@ export class Slot implements SeatHost {
 
   get #where() {
     return { slot: this.config.slot, groupId: this.config.consumer.groupId }
+  }
+
+  #lookAtWhatCounts(): void {
+    if (this.#inFlight().length === 0) this.#moot.resolve()
   }
 
   /** What is being handled now, or was when the thread died. A message whose finish was noted does not count. */

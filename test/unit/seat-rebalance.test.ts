@@ -50,18 +50,6 @@ describe('a seat in a rebalance', () => {
     expect(own.joins.length).toBe(joins + 1)
   })
 
-  test('does not join any more when it was told to drain while it released', async () => {
-    const { own, host, seat } = await member()
-    const released = deferred<void>()
-    host.releasing = released.promise
-    await vi.advanceTimersByTimeAsync(3_001)
-    const joins = own.joins.length
-    seat.drain()
-    released.resolve()
-    await vi.advanceTimersByTimeAsync(100)
-    expect(own.joins.length).toBe(joins)
-  })
-
   test('does not count as a member with an assignment that it cannot read', async () => {
     const { own, host, seat } = await member()
     own.onSync = [async () => Buffer.from([0, 0, 0]), assignment(0)]

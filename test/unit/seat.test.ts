@@ -278,14 +278,22 @@ describe('a seat that is a member', () => {
     expect(own.joins[1]?.protocols[0]?.metadata.equals(before ?? Buffer.alloc(0))).toBe(false)
   })
 
-  test('that drains stays a member but follows no rebalance', async () => {
+  test('that drains follows a rebalance as every member does', async () => {
     const { host, own, seat } = await member()
-    own.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS))]
+    own.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), async () => {}]
+    own.onJoin = [joinedAs('member', 2)]
     seat.drain()
-    await vi.advanceTimersByTimeAsync(10_000)
-    expect(new Set(own.asked)).toEqual(new Set(['Heartbeat']))
-    expect(own.asked.length).toBeLessThan(6)
-    expect(host.told).toEqual([])
+    await heartbeatLater()
+    expect(host.told).toEqual(['release', 'joined', 'assigned 2'])
+  })
+
+  test('that drains does not become a member anew when it was thrown out', async () => {
+    const { host, own, seat } = await member()
+    own.onHeartbeat = [() => Promise.reject(kafkaError(25))]
+    seat.drain()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(host.told).toEqual(['lost'])
+    expect(own.asked).toEqual(['Heartbeat'])
   })
 
   test.each([

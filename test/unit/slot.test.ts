@@ -7,7 +7,7 @@ import { monotonicMs } from '#src/util/clock.js'
 import { deferred } from '#src/util/deferred.js'
 import { kafkaError, unanswered } from '../support/control/fake-connection.js'
 import { untilClosed } from '../support/control/seat-bench.js'
-import { joinedAs, slotBench } from '../support/control/slot-bench.js'
+import { assignment, joinedAs, slotBench } from '../support/control/slot-bench.js'
 import { slotConfig } from '../support/slot-config.js'
 
 const settle = () => vi.advanceTimersByTimeAsync(0)
@@ -36,8 +36,7 @@ const running = async (...args: Parameters<typeof slotBench>) => {
 }
 
 const stop = async ({ slot }: ReturnType<typeof slotBench>) => {
-  await slot.drain(monotonicMs() + 1_000)
-  await slot.leave(true)
+  await slot.stop(monotonicMs() + 1_000, true)
 }
 
 describe('a slot', () => {
@@ -430,6 +429,59 @@ describe('the watch over a slot', () => {
   })
 })
 
+describe('a slot that stops with a handler in flight, in a rebalance', () => {
+  /** In flight is 0@0; the next generation gives the slot these partitions. */
+  const busy = async (...kept: number[]) => {
+    const bench = await running()
+    const [seat] = bench.seats
+    const handed = bench.threads.last.requests.at(-1)
+    if (seat === undefined || handed?.type !== 'assign') throw new Error('nothing was handed')
+    const thread = bench.threads.last
+    thread.ledger.begin(0, 0, 0, 1, monotonicMs())
+    thread.silent = true
+    let drained: boolean | undefined
+    void bench.slot.stop(monotonicMs() + 30_000, true).then((inTime) => {
+      drained = inTime
+    })
+    await vi.advanceTimersByTimeAsync(10_000)
+    seat.onHeartbeat = [() => Promise.reject(kafkaError(27)), async () => {}]
+    seat.onJoin = [joinedAs('member-0', 2)]
+    seat.onSync = [assignment(...kept)]
+    await vi.advanceTimersByTimeAsync(3_001)
+    return { bench, seat, thread, page: Page.from(handed.page), isOver: () => drained }
+  }
+
+  test('does not keep the group waiting', async () => {
+    const { bench, seat } = await busy(0)
+    expect(seat.joins.map(({ memberId }) => memberId)).toEqual(['', 'member-0'])
+    expect(bench.slot.seat.membership.generation).toBe(2)
+  })
+
+  test('takes up nothing, and commits what was in flight on a partition that it has kept', async () => {
+    const { bench, thread, page, isOver } = await busy(0, 2)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(bench.shared.leaves).toEqual([])
+    page.finish(0, 1)
+    thread.ledger.end(0)
+    thread.answer()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(bench.commits).toMatchObject([[{ partition: 0, offset: 1n }]])
+    expect(thread.handed).toEqual([0, 1])
+    expect(bench.shared.leaves).toHaveLength(1)
+    expect(isOver()).toBe(true)
+  })
+
+  test('leaves at once when its partition has moved away, and lets the handler come back', async () => {
+    const { bench, thread, isOver } = await busy(1)
+    expect(bench.shared.leaves).toHaveLength(1)
+    expect(bench.slot.state).toBe('stopping')
+    thread.answer()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(bench.slot.state).toBe('stopped')
+    expect(isOver()).toBe(true)
+  })
+})
+
 describe('a slot that drains', () => {
   test('uses the time that it has for the last commit, until the coordinator is back', async () => {
     const bench = await running()
@@ -438,7 +490,7 @@ describe('a slot that drains', () => {
     Page.from(handed.page).finish(0, 7)
     const store = bench.shared.commitOffsets
     bench.shared.commitOffsets = () => Promise.reject(unanswered())
-    const drained = bench.slot.drain(monotonicMs() + 10_000)
+    const drained = bench.slot.stop(monotonicMs() + 10_000, true)
     await vi.advanceTimersByTimeAsync(5_000)
     bench.shared.commitOffsets = store
     await vi.advanceTimersByTimeAsync(1_500)
@@ -451,7 +503,7 @@ describe('a slot that drains', () => {
     const { last } = bench.threads
     last.ledger.begin(0, 0, 0, 1, monotonicMs())
     last.silent = true
-    const drained = bench.slot.drain(monotonicMs() + 10_000)
+    const drained = bench.slot.stop(monotonicMs() + 10_000, true)
     last.crash()
     await vi.advanceTimersByTimeAsync(1_000)
     expect(await drained).toBe(false)

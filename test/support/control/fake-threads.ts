@@ -39,6 +39,13 @@ export class FakeThread {
     this.#ready.resolve({ threadId: this.threadId, effective: {} })
   }
 
+  /** Is silent no more, and answers what it was asked meanwhile. */
+  answer(): void {
+    this.silent = false
+    for (const answer of this.#pending) answer.resolve()
+    this.#pending.clear()
+  }
+
   say(report: ThreadReport): void {
     this.#onMessage(report)
   }

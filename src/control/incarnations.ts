@@ -3,6 +3,7 @@ import { ErrorCode, PoolError } from '../errors.js'
 import type { ClusterView } from '../kafka/face.js'
 import { Control, type Counters } from '../protocol/ledger.js'
 import type { EffectiveConfig, FromThread } from '../protocol/messages.js'
+import { wallAheadMs } from '../util/clock.js'
 import { within } from '../util/within.js'
 import type { Handout } from './holdings.js'
 import type { Thread, ThreadExit, ThreadRequest } from './thread.js'
@@ -49,7 +50,7 @@ export class Incarnations {
   #ready = false
   #effective: EffectiveConfig | null = null
   #control = 0
-  #leaseUntilMs = 0
+  #lease = { untilMs: 0, aheadMs: 0 }
   /** Sums over the incarnations before this one. */
   readonly #past = { finished: 0, failed: 0, retried: 0 }
 
@@ -110,7 +111,7 @@ export class Incarnations {
     this.#thread = thread
     const loading = setTimeout(() => void thread.end(this.#loadingHangs()), this.#loadTimeoutMs)
     thread.ledger.raise(this.#control)
-    thread.ledger.extendLease(this.#leaseUntilMs)
+    thread.ledger.extendLease(this.#lease.untilMs, this.#lease.aheadMs)
     // It may begin to fetch as soon as its connection stands: there is nothing left that it would have to ask for.
     Promise.all([thread.ready, thread.request(assignment(handout, []))]).then(
       ([{ effective }]) => {
@@ -146,8 +147,8 @@ export class Incarnations {
   }
 
   extendLease(untilMs: number): void {
-    this.#leaseUntilMs = untilMs
-    this.#thread?.ledger.extendLease(untilMs)
+    this.#lease = { untilMs, aheadMs: wallAheadMs() }
+    this.#thread?.ledger.extendLease(untilMs, this.#lease.aheadMs)
   }
 
   /** Tells the thread what it gains and loses. Resolves with whether it has taken it in (false: it died meanwhile). */

@@ -3,7 +3,8 @@ import type { SlotConfig } from '../config/resolved.js'
 import { PoolError } from '../errors.js'
 import { KafkaCode } from '../kafka/error-codes.js'
 import { type Connection, type JoinResult, KafkaError, type Membership, type TopicPartition } from '../kafka/face.js'
-import { monotonicMs } from '../util/clock.js'
+import { monotonicMs, wallAheadMs } from '../util/clock.js'
+import { Episode } from '../util/episode.js'
 import { WakeableSleep } from '../util/wakeable-sleep.js'
 import { within } from '../util/within.js'
 import { decodeAssignment } from './assignors/subscription.js'
@@ -89,6 +90,7 @@ export class Seat {
   #nextBeatAtMs = 0
   #leaseUntilMs = 0
   #failures = 0
+  readonly #trouble = new Episode()
   #fencedTries = 0
   #stableSinceMs = 0
   /** See {@link joinRequest}. */
@@ -229,11 +231,14 @@ export class Seat {
   }
 
   async #run(): Promise<void> {
+    const { log } = this.#options
     while (!this.#ended) {
       try {
         if (this.#mustJoin && this.#mayJoin) await this.#join()
         else await this.#beat()
         this.#failures = 0
+        if (this.#generation >= 0 && this.#trouble.ended(monotonicMs()) !== null)
+          log.info(this.membership, 'the coordinator answers again')
       } catch (error) {
         if (!this.#ended) await this.#recover(error).catch((fault: unknown) => this.#report(fault))
       }
@@ -251,11 +256,12 @@ export class Seat {
     if (this.#ended || (this.#mustJoin && this.#mayJoin)) return
     const { heartbeatInterval, sessionTimeout } = this.#options.config.consumer
     const sentAtMs = monotonicMs()
+    const aheadMs = wallAheadMs()
     this.#nextBeatAtMs = sentAtMs + heartbeatInterval
     if (this.#generation < 0) return
     await this.#coordinator.ask((connection, node) => connection.heartbeat(node, this.membership))
     if (this.#ended) return
-    this.#extendLease(sentAtMs + sessionTimeout)
+    this.#extendLease(sentAtMs + sessionTimeout, aheadMs)
   }
 
   async #join(): Promise<void> {
@@ -281,6 +287,7 @@ export class Seat {
 
     const assigned = leader ? await assignForGroup(joined, this.#options.topics, log) : null
     const syncedAtMs = monotonicMs()
+    const aheadMs = wallAheadMs()
     const bytes = await this.#coordinator.ask((connection, node) =>
       connection.syncGroup(node, member, assigned?.assignments ?? []),
     )
@@ -292,7 +299,7 @@ export class Seat {
     this.#protocol = joined.protocol
     this.#mustJoin = serial !== this.#subscriptionSerial // somebody called rejoin() meanwhile
     this.#nextBeatAtMs = syncedAtMs + config.consumer.heartbeatInterval
-    this.#extendLease(syncedAtMs + config.consumer.sessionTimeout)
+    this.#extendLease(syncedAtMs + config.consumer.sessionTimeout, aheadMs)
     this.#stableSinceMs = syncedAtMs
     this.#enter('stable')
     group.noteGeneration(this.#generation)
@@ -352,8 +359,9 @@ export class Seat {
   async #recover(error: unknown): Promise<void> {
     const { host, log } = this.#options
     const reaction = reactionTo(error)
-    const level = reaction === 'retry' && this.#failures >= 3 ? 'warn' : 'debug'
-    log[level]({ err: error, reaction, ...this.membership }, 'the coordinator did not agree')
+    const isLasting = reaction === 'retry' && this.#failures >= 3
+    const isTold = isLasting && this.#trouble.happened(monotonicMs()) !== null
+    log[isTold ? 'warn' : 'debug']({ err: error, reaction, ...this.membership }, 'the coordinator did not agree')
     switch (reaction) {
       case 'rejoin':
         this.#mustJoin = true
@@ -412,9 +420,10 @@ export class Seat {
     while (!this.#ended && monotonicMs() < until) await this.#sleep.for(until - monotonicMs())
   }
 
-  #extendLease(untilMs: number): void {
-    this.#leaseUntilMs = untilMs
-    this.#options.host.lease(untilMs)
+  /** @param aheadMs of the wall clock when the request was sent: the machine may have slept before the answer was read */
+  #extendLease(untilMs: number, aheadMs: number): void {
+    this.#leaseUntilMs = untilMs - Math.max(0, wallAheadMs() - aheadMs)
+    this.#options.host.lease(this.#leaseUntilMs)
   }
 
   #enter(state: SeatState): void {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { Control, type Ledger } from '../protocol/ledger.js'
+import { wallAheadMs } from '../util/clock.js'
 import type { Partition } from './partition.js'
 import type { Partitions } from './partitions.js'
 
@@ -8,11 +9,19 @@ export interface GateOptions {
   readonly partitions: Partitions
   readonly log: Logger
   readonly now: () => number
+  /** @default {@link wallAheadMs} */
+  readonly wallAhead?: () => number
   /** The lease was extended after it had run out. */
   readonly onReopen: () => void
 }
 
 const LEASE_POLL_MS = 50
+
+/**
+ * How often the wall clock is looked at, in ms of the monotonic one. A look before every message would cost more than an
+ * empty handler; so after the machine was suspended in the midst of work, messages may begin for so long.
+ */
+const WALL_LOOK_MS = 10
 
 /**
  * Decides before each message whether it may begin, from shared memory alone: main's word holds within one message even
@@ -22,6 +31,8 @@ export class Gate {
   readonly #options: GateOptions
   #leaseTimer: NodeJS.Timeout | undefined
   #closed = false
+  #sleptMs = 0
+  #wallDueMs = Number.NEGATIVE_INFINITY
 
   constructor(options: GateOptions) {
     this.#options = options
@@ -41,7 +52,7 @@ export class Gate {
   mayBegin(partition: Partition, nowMs: number): boolean {
     if (this.#closed) return false
     if (this.#options.ledger.control !== 0 && (this.#halted || !this.counts(partition))) return false
-    if (this.#options.ledger.leaseLeftMs(nowMs) > 0) return true
+    if (this.#holdsLease(nowMs)) return true
     this.#awaitLease()
     return false
   }
@@ -66,12 +77,22 @@ export class Gate {
     return (this.#options.ledger.control & (Control.pause | Control.stop)) !== 0
   }
 
+  /** The lease ends by the monotonic clock, and earlier by what of it the machine has slept through. */
+  #holdsLease(nowMs: number): boolean {
+    const { ledger, wallAhead = wallAheadMs } = this.#options
+    if (nowMs >= this.#wallDueMs) {
+      this.#wallDueMs = nowMs + WALL_LOOK_MS
+      this.#sleptMs = ledger.sleptMs(wallAhead())
+    }
+    return ledger.leaseLeftMs(nowMs) > this.#sleptMs
+  }
+
   #awaitLease(): void {
     if (this.#leaseTimer !== undefined) return
-    const { log, ledger, now, onReopen } = this.#options
+    const { log, now, onReopen } = this.#options
     log.warn('No message begins: the membership may have expired, since the seat got no heartbeat through in time')
     const look = () => {
-      if (ledger.leaseLeftMs(now()) <= 0) {
+      if (!this.#holdsLease(now())) {
         this.#leaseTimer = setTimeout(look, LEASE_POLL_MS)
         return
       }

@@ -1,5 +1,5 @@
 import { NO_EPOCH } from '../kafka/face.js'
-import { monotonicMs, ticksBetween, toTicks } from '../util/clock.js'
+import { monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.js'
 
 /*
  * The ledger is what two threads share about one incarnation of a slot. This file is its whole layout; nobody else does
@@ -34,8 +34,13 @@ const FAILED = 3
 const RETRIED = 4
 /** From each counter to its word of half turns. */
 const HALF_TURNS = 3
-const HEADER_WORDS = 8
+const LEASE_WALL = 8
+const HEADER_WORDS = 10
 const HALF_TURN = 2 ** 31
+
+/** Coarse, so that a machine that sleeps for months is no riddle: differences wrap after seven years. */
+const WALL_TICK_MS = 100
+const wallTicks = (ms: number): number => toTicks(ms / WALL_TICK_MS)
 
 const FLIGHT_PARTITION = 0
 const FLIGHT_STARTED = 1
@@ -96,14 +101,24 @@ export class Ledger {
     Atomics.and(this.#words, CONTROL, ~bits)
   }
 
-  /** Main: no message may start after this moment (monotonic ms). */
-  extendLease(untilMs: number): void {
+  /**
+   * Main: no message may start after this moment (monotonic ms).
+   *
+   * @param aheadMs {@link wallAheadMs} when that was right
+   */
+  extendLease(untilMs: number, aheadMs = wallAheadMs()): void {
+    Atomics.store(this.#words, LEASE_WALL, wallTicks(aheadMs))
     Atomics.store(this.#words, LEASE_END, toTicks(untilMs))
   }
 
   /** How long the lease still runs, in ms; zero or less when it is over. */
   leaseLeftMs(nowMs: number): number {
     return ticksBetween(toTicks(nowMs), Atomics.load(this.#words, LEASE_END))
+  }
+
+  /** How much of the lease was slept through since it was extended, to a tenth of a second. */
+  sleptMs(aheadMs = wallAheadMs()): number {
+    return Math.max(0, ticksBetween(Atomics.load(this.#words, LEASE_WALL), wallTicks(aheadMs)) * WALL_TICK_MS)
   }
 
   /** Thread: a handler begins. The partition is written last, so a reader never sees a half-written flight. */

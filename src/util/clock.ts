@@ -6,6 +6,12 @@ const originMs = Number(process.hrtime.bigint()) / 1e6 - performance.now()
 
 export const monotonicMs = (): number => originMs + performance.now()
 
+/**
+ * By how many ms the wall clock is ahead of the monotonic one, which stands still while the machine is suspended: what it
+ * has grown by is the time that was slept through (or the wall clock was set).
+ */
+export const wallAheadMs = (): number => Date.now() - monotonicMs()
+
 /** A monotonic time as Int32, so that it fits one atomic word; differences wrap correctly for 24 days. */
 export const toTicks = (ms: number): number => ms | 0
 

@@ -384,6 +384,42 @@ describe('a lease that is over', () => {
     bench.ledger.extendLease(monotonicMs() + 60_000)
     await until('both are finished', () => bench.toCommit(partition) === 2)
   })
+
+  test.each([
+    ['a minute', 60_000],
+    ['a month', 30 * 24 * 3_600_000],
+  ])('is over as well when the machine was suspended for %s, which the monotonic clock does not see', async (_, sleptMs) => {
+    fresh()
+    let awakeMs = monotonicMs()
+    let aheadMs = 1_795_000_000_000
+    const bench = new DispatcherBench(recording(), { now: () => awakeMs, wallAhead: () => aheadMs })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.ledger.extendLease(awakeMs + 45_000, aheadMs)
+    bench.feed(partition, [0])
+    await until('the first is finished', () => bench.toCommit(partition) === 1)
+    aheadMs += sleptMs
+    awakeMs += 10
+    bench.feed(partition, [1])
+    await turns(20)
+    expect(seen).toEqual(['0@0'])
+    bench.ledger.extendLease(awakeMs + 45_000, aheadMs) // a heartbeat was answered
+    awakeMs += 10
+    await until('the second is finished', () => bench.toCommit(partition) === 2)
+  })
+
+  test('holds when the wall clock is set back, or forward by less than what is left of it', async () => {
+    fresh()
+    const nowMs = monotonicMs()
+    for (const setByMs of [-3_600_000, 44_000]) {
+      const bench = new DispatcherBench(recording(), { now: () => nowMs, wallAhead: () => 1_795_000_000_000 + setByMs })
+      const [partition] = bench.assign({ partition: 0 })
+      if (partition === undefined) throw new Error('no partition')
+      bench.ledger.extendLease(nowMs + 45_000, 1_795_000_000_000)
+      bench.feed(partition, [0])
+      await until('it is finished', () => bench.toCommit(partition) === 1)
+    }
+  })
 })
 
 describe('a partition that is revoked', () => {

@@ -1,4 +1,3 @@
-import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { SlotConfig } from '#src/config/resolved.js'
 import { encodeAssignment, encodeSubscription } from '#src/control/assignors/subscription.js'
@@ -9,6 +8,7 @@ import type { PoolError } from '#src/errors.js'
 import type { JoinResult, TopicPartition } from '#src/kafka/face.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { FakeConnection, kafkaError, unanswered } from '../support/control/fake-connection.js'
+import { collectLines } from '../support/log-lines.js'
 import { slotConfig } from '../support/slot-config.js'
 
 const REBALANCE_IN_PROGRESS = 27
@@ -66,11 +66,12 @@ const world = (config: SlotConfig = slotConfig()) => {
   const own = new FakeConnection()
   const shared = new FakeConnection('shared')
   const host = new Notes()
+  const { logger, lines } = collectLines()
   const seat = new Seat({
     config,
     group: new Group('group', 1),
     host,
-    log: pino({ level: 'silent' }),
+    log: logger,
     connection: own,
     shared: new Coordinator(shared, 'group'),
     topics: async (names) =>
@@ -82,7 +83,7 @@ const world = (config: SlotConfig = slotConfig()) => {
   })
   own.onJoin = [joinedAs('member', 1)]
   own.onSync = [assignment(0, 1)]
-  return { seat, own, shared, host }
+  return { seat, own, shared, host, lines }
 }
 
 beforeEach(() => {
@@ -169,6 +170,33 @@ describe('a seat that is a member', () => {
     await heartbeatLater()
     expect(own.asked).toEqual(['Heartbeat'])
     expect(host.leaseUntilMs).toBeGreaterThan(before + 2_900)
+  })
+
+  test('tells of a coordinator that does not answer when it begins, once a minute, and when it is over', async () => {
+    const { own, lines } = await member()
+    let isAway = true
+    own.heartbeat = async () => {
+      if (isAway) throw unanswered()
+    }
+    await vi.advanceTimersByTimeAsync(40_000)
+    isAway = false
+    await vi.advanceTimersByTimeAsync(10_000)
+    const told = lines.filter(({ msg }) => String(msg).includes('the coordinator'))
+    expect(told.filter(({ level }) => level > 20).map(({ level }) => level)).toEqual([40, 30])
+    expect(told.length).toBeGreaterThan(30)
+  })
+
+  test('counts what the machine slept through between a heartbeat and its answer', async () => {
+    const { host, own } = await member()
+    const { sessionTimeout } = slotConfig().consumer
+    own.onHeartbeat = [
+      async () => {
+        vi.setSystemTime(Date.now() + 600_000) // the wall clock; the monotonic one stands still
+      },
+    ]
+    await heartbeatLater()
+    expect(own.asked).toEqual(['Heartbeat'])
+    expect(host.leaseUntilMs).toBeLessThan(monotonicMs() + sessionTimeout - 590_000)
   })
 
   test('releases its partitions before it joins a rebalance, with the same member id', async () => {

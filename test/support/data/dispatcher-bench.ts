@@ -10,13 +10,14 @@ import type { FailurePolicy } from '#src/data/retry.js'
 import { Turns } from '#src/data/turns.js'
 import { Ledger, Page } from '#src/protocol/ledger.js'
 import type { FromThread } from '#src/protocol/messages.js'
-import { monotonicMs } from '#src/util/clock.js'
+import { monotonicMs, wallAheadMs } from '#src/util/clock.js'
 import { batch } from './batches.js'
 
 export interface BenchOptions extends Partial<FailurePolicy> {
   readonly concurrency?: number
   readonly maxProcessingMs?: number
   readonly now?: () => number
+  readonly wallAhead?: () => number
 }
 
 /** A dispatcher with everything that belongs to it, on a test bench: the test plays the fetcher and the main thread. */
@@ -41,7 +42,8 @@ export class DispatcherBench {
     const { ledger, partitions } = this
     const post = (message: FromThread) => void this.posted.push(message)
     const facts: ContextFacts = { slot: 0, incarnation: 1, clientId: 'test', maxProcessingMs, ledger, log, now }
-    const gate = new Gate({ ledger, partitions, log, now, onReopen: () => this.dispatcher.scheduleAll() })
+    const wallAhead = options.wallAhead ?? wallAheadMs
+    const gate = new Gate({ ledger, partitions, log, now, wallAhead, onReopen: () => this.dispatcher.scheduleAll() })
     const turns = new Turns({
       handler,
       facts,

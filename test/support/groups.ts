@@ -87,7 +87,8 @@ const parseMembers = (printed: string): ToolMember[] => {
 export const describeGroupWithTool = async (groupId: string): Promise<ToolMember[]> =>
   parseMembers(
     await runTool(inject('kafkaTools'), 'kafka-consumer-groups', [
-      ...['--describe', '--members', '--verbose', '--group', groupId],
+      // Its own limit of 5 s ends in an error on stdout and a good exit code.
+      ...['--describe', '--members', '--verbose', '--group', groupId, '--timeout', '50000'],
     ]),
   )
 

@@ -7,6 +7,8 @@ import { until } from '../support/until.js'
 
 const PARTITIONS = 4
 const BUSY_MS = 20_000
+/** A rebalance that waits for a seat waits for as long as the handler takes. */
+const PATIENT = { rebalanceTimeout: 60_000 }
 /** What the seats of a pool that stops wait for each other, and a rebalance for a busy handler. */
 const RELEASE_MS = 3_000
 
@@ -16,7 +18,7 @@ const untilInFlight = (pool: Awaited<ReturnType<typeof startPool>>) =>
 test('the slots that are done leave while one is busy, and others handle their partitions long before it comes back', async () => {
   const topic = await createTopic({ partitions: PARTITIONS })
   const record = newRecord()
-  const options = { topics: [topic], handler: record.handler, drainTimeoutMs: 60_000 }
+  const options = { topics: [topic], handler: record.handler, drainTimeoutMs: 60_000, consumer: PATIENT }
   const leaving = await startPool({ ...options, workers: 3 })
   const staying = await startPool({ ...options, groupId: leaving.groupId, workers: 1 })
   await untilStable(leaving.groupId, 4)
@@ -45,13 +47,14 @@ test('the slots that are done leave while one is busy, and others handle their p
 test('a pool that is alone in its group repeats nothing, however long its handlers take within drainTimeoutMs', async () => {
   const topic = await createTopic({ partitions: PARTITIONS })
   const record = newRecord()
-  const options = { topics: [topic], handler: record.handler, workers: 4, drainTimeoutMs: 60_000 }
+  const options = { topics: [topic], handler: record.handler, workers: 4, drainTimeoutMs: 60_000, consumer: PATIENT }
   const first = await startPool(options)
   await produce(topic, [
     ...[3 * RELEASE_MS, 2 * RELEASE_MS, 10].map((ms, partition) => ({ partition, value: `sleep:${ms}` })),
     ...[0, 1, 2, 3].map((partition) => ({ partition, value: 'plain' })),
   ])
-  await until(() => first.status().totals.inFlight >= 2, { what: 'two handlers to be busy' })
+  const begun = () => new Set(record.read().map(({ partition }) => partition))
+  await until(() => begun().has(0) && begun().has(1), { what: 'two handlers to be busy' })
   const { rebalances } = first.status().totals
   await first.pool.stop()
   expect(first.status().totals.rebalances).toBe(rebalances)
@@ -69,7 +72,7 @@ test('a pool that is alone in its group repeats nothing, however long its handle
 test('a pool that joins while another one drains does not wait for its busy handler', async () => {
   const topic = await createTopic({ partitions: PARTITIONS })
   const record = newRecord()
-  const options = { topics: [topic], handler: record.handler, workers: 2, drainTimeoutMs: 60_000 }
+  const options = { topics: [topic], handler: record.handler, workers: 2, drainTimeoutMs: 60_000, consumer: PATIENT }
   const leaving = await startPool(options)
   await produce(topic, [{ partition: 0, value: `sleep:${BUSY_MS}` }])
   await untilInFlight(leaving)

@@ -2,6 +2,7 @@ import { PoolError } from '../errors.js'
 import type { Address } from './address.js'
 import { pickVersion, refuseBrokerWithout } from './api-versions.js'
 import type { Answer, ApiName, Ask } from './apis.js'
+import { checkedAnswer } from './checked-answer.js'
 import { KafkaError } from './face.js'
 import type { ApiRanges, KafkajsLogger, KafkajsProtocol, SaslOptions } from './internals.js'
 import { connectionError, toKafkaError } from './kafka-errors.js'
@@ -188,7 +189,7 @@ export class Link {
       })
       this.#endIfRetired()
       // Not with kafkajs's `parse`: it throws for the first code it finds, and forgets those it does not know.
-      const answer = await response.decode(body)
+      const answer = await response.decode(checkedAnswer(body))
       const { clientSideThrottleTime = 0 } = answer as { clientSideThrottleTime?: number }
       this.#throttledUntilMs = Math.max(this.#throttledUntilMs, performance.now() + clientSideThrottleTime)
       return answer

@@ -114,6 +114,41 @@ describe('a server that sends', () => {
   })
 })
 
+describe('an answer whose lengths are nonsense', () => {
+  const MANY = 2_000_000
+  const count = () => encoder().writeInt32(0).writeInt32(MANY)
+  /** Leads back to where its own two bytes of length began, or to where the element did. */
+  const back = (bytes: number) => encoder().writeInt16(-bytes)
+
+  it('is an error, and no array of elements that take no room', async () => {
+    const { address } = await startStub(({ apiKey }) => {
+      if (apiKey === Api.describeGroups) {
+        return count().writeInt16(0).writeEncoder(back(4)).writeString('').writeString('').writeString('')
+      }
+      if (apiKey === Api.findCoordinator)
+        return encoder().writeInt32(0).writeInt16(0).writeString(null).writeInt32(1).writeInt16(99)
+      return undefined
+    })
+    const connection = connectionTo([address])
+    await connection.connect()
+    const broken = { type: 'CONNECTION', message: expect.stringContaining('has a field from byte') }
+    await expect(connection.describeGroup(1, 'g')).rejects.toMatchObject(broken)
+    await expect(connection.findCoordinator('g')).rejects.toMatchObject(broken)
+  })
+
+  it('is one while a client authenticates, too', async () => {
+    const { address } = await startStub(({ apiKey }) =>
+      apiKey === Api.saslHandshake ? encoder().writeInt16(0).writeInt32(MANY).writeEncoder(back(2)) : undefined,
+    )
+    const sasl = { mechanism: 'plain', username: 'u', password: 'p' }
+    const connection = connectionTo([address], { sasl, retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
+    await expect(connection.connect()).rejects.toMatchObject({
+      code: 'KCP_BROKER_UNREACHABLE',
+      message: expect.stringContaining('SaslHandshake'),
+    })
+  })
+})
+
 describe('a broker that wants quiet', () => {
   it('gets as much as it said last or before, whichever ends later, and the request waits without timing out', async () => {
     const throttles = [400, 1, 0]

@@ -5,6 +5,7 @@ export interface BufferedBatch {
   messages: readonly Message[]
   offsets: readonly number[]
   readonly bytes: number
+  readonly receivedBytes: number
   /** What may be committed when the last message is finished. */
   nextOffset: number
   /** Leader epoch that belongs to `nextOffset`; NO_EPOCH when it is not known. */
@@ -17,6 +18,8 @@ export class BatchBuffer {
   cursor = 0
   readonly #batches: BufferedBatch[] = []
   #bytes = 0
+  #receivedBytes = 0
+  #passedBytes = 0
 
   get head(): BufferedBatch | undefined {
     return this.#batches[0]
@@ -31,21 +34,37 @@ export class BatchBuffer {
     return this.#bytes
   }
 
-  push({ messages, offsets, bytes, nextOffset, leaderEpoch = NO_EPOCH }: MessageBatch): void {
+  /** What lies behind the next message, in bytes as they were received. */
+  get waitingBytes(): number {
+    return this.#receivedBytes - this.#headBytes(this.cursor + 1)
+  }
+
+  /** What has left the buffer since ever, in bytes as they were received. */
+  get handledBytes(): number {
+    return this.#passedBytes + this.#headBytes(this.cursor)
+  }
+
+  push({ messages, offsets, bytes, receivedBytes, nextOffset, leaderEpoch = NO_EPOCH }: MessageBatch): void {
     const last = this.#batches.at(-1)
-    if (messages.length === 0 && last !== undefined) {
+    if (messages.length > 0) {
+      this.#batches.push({ messages, offsets, bytes, receivedBytes, nextOffset, leaderEpoch })
+      this.#bytes += bytes
+      this.#receivedBytes += receivedBytes
+    } else if (last === undefined) {
+      this.#batches.push({ messages, offsets, bytes: 0, receivedBytes: 0, nextOffset, leaderEpoch })
+    } else {
       // Nothing to show (aborted transactions, control records): any number of these costs no memory.
       last.nextOffset = nextOffset
       last.leaderEpoch = leaderEpoch
-      return
     }
-    this.#batches.push({ messages, offsets, bytes: messages.length === 0 ? 0 : bytes, nextOffset, leaderEpoch })
-    this.#bytes += messages.length === 0 ? 0 : bytes
   }
 
   /** The first batch is done with. */
   shift(): void {
-    this.#bytes -= this.#batches.shift()?.bytes ?? 0
+    const { bytes = 0, receivedBytes = 0 } = this.#batches.shift() ?? {}
+    this.#bytes -= bytes
+    this.#receivedBytes -= receivedBytes
+    this.#passedBytes += receivedBytes
     this.cursor = 0
   }
 
@@ -63,13 +82,43 @@ export class BatchBuffer {
       batch.nextOffset = Math.min(batch.nextOffset, offset)
     }
     while (this.#batches.length > 1 && this.#batches.at(-1)?.messages.length === 0) {
-      this.#bytes -= this.#batches.pop()?.bytes ?? 0
+      const { bytes = 0, receivedBytes = 0 } = this.#batches.pop() ?? {}
+      this.#bytes -= bytes
+      this.#receivedBytes -= receivedBytes
     }
   }
 
   clear(): void {
+    this.#passedBytes = this.handledBytes
     this.#batches.length = 0
     this.#bytes = 0
+    this.#receivedBytes = 0
     this.cursor = 0
+  }
+
+  /**
+   * Frees the memory that can be freed; what is let go has to be fetched again.
+   *
+   * @param inFlight a handler is at the next message, so the first batch has to stay
+   * @returns the offset from which to fetch
+   */
+  letGo(inFlight: boolean): number | undefined {
+    const { head } = this
+    if (head === undefined) return undefined
+    const next = inFlight ? undefined : head.offsets[this.cursor]
+    if (next !== undefined) {
+      this.clear()
+      return next
+    }
+    this.#batches.length = 1
+    this.#bytes = head.bytes
+    this.#receivedBytes = head.receivedBytes
+    return head.nextOffset
+  }
+
+  #headBytes(messages: number): number {
+    const { head } = this
+    if (head === undefined || head.messages.length === 0) return 0
+    return head.receivedBytes * Math.min(1, messages / head.messages.length)
   }
 }

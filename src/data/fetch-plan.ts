@@ -1,15 +1,28 @@
-/** What {@link planFetch} needs to know of a partition. */
+/** What {@link planFetch} needs to know of a partition. Bytes are as they are received, unless they are held. */
 export interface FetchCandidate {
-  readonly bufferedBytes: number
-  /** Bytes in memory for each byte asked for; 1 or more. */
+  /** Memory that its buffer holds, without the batch that a handler is at. */
+  readonly heldBytes: number
+  /** What its buffer has behind the message that comes next. */
+  readonly waitingBytes: number
+  /** With more than that waiting there is no hurry. */
+  readonly enoughBytes: number
+  /** What to ask for. */
+  readonly askBytes: number
+  /** Memory for each byte received; 1 or more. */
   readonly expansion: number
+  /** The last answer said that nothing more was there. */
+  readonly atEnd: boolean
+  /** A retry is due later: nothing more is needed until then. */
+  readonly waits: boolean
+  /** Nobody knows when it will move: it waits, or a handler has not come back. */
+  readonly cannotMove: boolean
 }
 
 export interface FetchLimits {
-  /** Memory for all partitions of the slot together. */
+  /** Memory for all these partitions together. */
   readonly bufferBytes: number
-  /** Among how many partitions it is divided. */
-  readonly partitions: number
+  /** For one answer. */
+  readonly maxBytes: number
   readonly maxBytesPerPartition: number
 }
 
@@ -20,34 +33,59 @@ export interface PlannedPartition<T> {
 
 export interface FetchPlan<T> {
   readonly wanted: readonly PlannedPartition<T>[]
-  /** How many were left out because enough of them is buffered already. */
+  /** For the whole answer. */
+  readonly maxBytes: number
+  /** How much memory the answer may take when it is decoded. */
+  readonly roomBytes: number
+  /** How many were left out, because enough of them is buffered already or there is no room. */
   readonly leftOut: number
+  /** Whose buffers are to be let go, because they fill the memory, cannot move, and others have nothing. */
+  readonly letGo: readonly T[]
 }
 
 /**
  * Which partitions the next Fetch to a node asks for, and how much of each.
  *
- * Each partition has an equal share of the buffer and is asked for while half of its share is free, so the sum stays
- * bounded whatever their number. A broker ignores `maxBytes` for the first partition that has anything (KIP-74), which
- * is how a batch larger than its share gets through; so everybody has to come first in turn.
+ * What is buffered stays below `bufferBytes` but for one batch: while there is any room at all, the first in line that
+ * wants something is asked for, and a broker sends its batch however large it is (KIP-74). The others are asked for as
+ * far as there is room. Whoever gets something goes to the end of the line, so everybody comes first in turn, and what
+ * is buffered is handled sooner or later; so nobody waits for ever.
  *
- * @param turn number of the Fetch; the order is rotated by it
+ * @param line the partitions in the order in which they wait
  */
-export const planFetch = <T extends FetchCandidate>(
-  candidates: readonly T[],
-  turn: number,
-  limits: FetchLimits,
-): FetchPlan<T> => {
-  const shareBytes = limits.bufferBytes / Math.max(1, limits.partitions)
-  const first = candidates.length === 0 ? 0 : turn % candidates.length
-  const inTurn = [...candidates.slice(first), ...candidates.slice(0, first)]
-  const wanted = inTurn
-    .filter(({ bufferedBytes }) => bufferedBytes <= shareBytes / 2)
-    .map((candidate) => {
-      const roomBytes = Math.floor((shareBytes - candidate.bufferedBytes) / candidate.expansion)
-      return { candidate, maxBytes: Math.max(1, Math.min(limits.maxBytesPerPartition, roomBytes)) }
-    })
-  return { wanted, leftOut: candidates.length - wanted.length }
+export const planFetch = <T extends FetchCandidate>(line: readonly T[], limits: FetchLimits): FetchPlan<T> => {
+  const { bufferBytes, maxBytes, maxBytesPerPartition } = limits
+  const roomBytes = Math.floor(bufferBytes - line.reduce((sum, { heldBytes }) => sum + heldBytes, 0))
+  const shareBytes = bufferBytes / Math.max(1, line.length)
+  const hungry = line.filter(
+    ({ waitingBytes, enoughBytes, expansion, waits }) =>
+      !waits && waitingBytes <= Math.min(enoughBytes, shareBytes / 2 / expansion),
+  )
+  if (roomBytes <= 0) {
+    const isStarving = hungry.some(({ heldBytes, cannotMove }) => heldBytes === 0 && !cannotMove)
+    const letGo = isStarving ? line.filter(({ heldBytes, cannotMove }) => heldBytes > 0 && cannotMove) : []
+    return { wanted: [], maxBytes: 0, roomBytes: 0, leftOut: line.length, letGo }
+  }
+  const wanted: PlannedPartition<T>[] = []
+  let leftBytes = roomBytes
+  for (const candidate of hungry) {
+    const { expansion, atEnd, heldBytes } = candidate
+    const askBytes = Math.ceil(Math.min(candidate.askBytes, maxBytesPerPartition, bufferBytes / expansion))
+    // Of those that had nothing to give hardly any will: what they bring is bounded by the limit for the answer.
+    const costBytes = atEnd ? 0 : askBytes * expansion
+    // Little room is not worth a Fetch, but for one that has nothing.
+    const isFirst = wanted.length === 0 && heldBytes === 0
+    if (costBytes > leftBytes && !isFirst) continue
+    leftBytes -= costBytes
+    wanted.push({ candidate, maxBytes: askBytes })
+  }
+  return {
+    wanted,
+    maxBytes: Math.min(maxBytes, roomBytes),
+    roomBytes,
+    leftOut: line.length - wanted.length,
+    letGo: [],
+  }
 }
 
 const SHORTEST_WAIT_MS = 5

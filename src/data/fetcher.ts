@@ -5,7 +5,7 @@ import { groupBy } from '../util/group-by.js'
 import type { FetchContext } from './fetch-context.js'
 import { judgeFetchError, judgeUnreadable } from './fetch-verdict.js'
 import { LeaderFinder, noAnswer } from './leader-finder.js'
-import { NodeLoop, type NodeLoopEvents, type RequestedPartition } from './node-loop.js'
+import { NodeLoop, type NodeLoopEvents, passedOver, type RequestedPartition } from './node-loop.js'
 import { OffsetReset } from './offset-reset.js'
 import type { Partition } from './partition.js'
 import { PositionCheck } from './position-check.js'
@@ -56,9 +56,10 @@ export class Fetcher implements NodeLoopEvents {
     this.#leaders.told(topics)
   }
 
-  /** Some of what was buffered of this partition has been handled. */
-  hasRoom({ node }: Partition): void {
-    if (node !== null) this.#loops.get(node)?.wake()
+  /** Some of what was buffered of this partition has been handled, or it may move again. */
+  hasRoom({ node, fetching }: Partition): void {
+    if (node !== null && !fetching.halted) this.#loops.get(node)?.wake()
+    else for (const loop of this.#loops.values()) loop.wake() // what it held was taken from all of them
   }
 
   close(): void {
@@ -70,6 +71,7 @@ export class Fetcher implements NodeLoopEvents {
   answered(node: number, requested: readonly RequestedPartition[], answer: readonly FetchedPartition[]): boolean {
     const answers = new Map(answer.map((fetched) => [`${fetched.topic}-${fetched.partition}`, fetched]))
     const denied: Partition[] = []
+    const seenBytes = Math.max(0, ...answer.map(({ batch }) => batch?.largestBytes ?? 0))
     let brought = false
     for (const request of requested) {
       const { partition, offset } = request
@@ -77,7 +79,8 @@ export class Fetcher implements NodeLoopEvents {
       // Dropped, paused, or moved to another offset while the request was under way.
       if (fetched === undefined || partition.fetching.halted || partition.fetching.offset !== offset) continue
       if (partition.fetching.checking) continue // what an earlier leader sent may not count any more
-      if (fetched.error === null) brought = this.#store(node, request, fetched) || brought
+      if (passedOver(fetched, offset)) partition.fetching.appetite.passedOver(request.maxBytes, seenBytes)
+      if (fetched.error === null) brought = this.#store(node, partition, fetched) || brought
       else if (partition.node !== node)
         continue // it is read from elsewhere by now
       else if (this.#refused(node, partition, fetched.error) === 'denied') denied.push(partition)
@@ -118,12 +121,11 @@ export class Fetcher implements NodeLoopEvents {
       .catch(this.#context.onFault)
   }
 
-  #store(node: number, { partition, maxBytes }: RequestedPartition, fetched: FetchedPartition): boolean {
+  #store(node: number, partition: Partition, fetched: FetchedPartition): boolean {
     const { fetching } = partition
     const { batch, undecodable, end, preferredReadReplica } = fetched
     const { consumer, now } = this.#context
     const brought = batch !== null && batch.nextOffset > fetching.offset
-    fetching.fresh = false
     if (undecodable !== null) {
       partition.publishPosition(end)
       this.#unreadable(node, partition, undecodable)
@@ -135,8 +137,9 @@ export class Fetcher implements NodeLoopEvents {
       partition.buffer.push(batch)
       fetching.offset = batch.nextOffset
       fetching.offsetEpoch = batch.leaderEpoch ?? NO_EPOCH
-      fetching.expansion = Math.max(1, batch.bytes / maxBytes)
+      fetching.appetite.fed(batch)
     }
+    fetching.atEnd = fetching.offset >= end
     partition.publishPosition(end)
     if (brought) this.#context.onFetched(partition)
     if (fetching.replica.node === node) this.#replicaTroubles.over(partition)

@@ -1,6 +1,6 @@
 import type { FetchedPartition } from '../kafka/face.js'
 import type { FetchContext } from './fetch-context.js'
-import { fetchWaitMs, planFetch } from './fetch-plan.js'
+import { type FetchCandidate, type FetchPlan, fetchWaitMs, planFetch } from './fetch-plan.js'
 import type { Partition } from './partition.js'
 import { WakeUp } from './wake-up.js'
 
@@ -11,6 +11,10 @@ export interface RequestedPartition {
   readonly maxBytes: number
 }
 
+interface Candidate extends FetchCandidate {
+  readonly partition: Partition
+}
+
 export interface NodeLoopEvents {
   /** Returns whether the answer brought anything. */
   answered(node: number, requested: readonly RequestedPartition[], answer: readonly FetchedPartition[]): boolean
@@ -19,9 +23,13 @@ export interface NodeLoopEvents {
 
 /** Memory for messages that are fetched and not yet handled, all partitions of the slot together. */
 const BUFFER_BYTES = 16 * 1024 * 1024
-/** What the first Fetch of a partition asks for. */
-const FIRST_FETCH_BYTES = 64 * 1024
+/** How long others wait for memory that is held by partitions of which nobody knows when they will move. */
+const FULL_MS = 1_000
 const LONGEST_PAUSE_MS = 100
+
+/** Something was there for it, and nothing of it came. */
+export const passedOver = ({ error, batch, undecodable, end }: FetchedPartition, offset: number): boolean =>
+  error === null && batch === null && undecodable === null && end > offset
 
 /**
  * Fetches from one broker node, for as long as there is something to fetch from it. The next Fetch leaves as soon as
@@ -32,9 +40,12 @@ export class NodeLoop {
   readonly #context: FetchContext
   readonly #events: NodeLoopEvents
   readonly #wakeUp = new WakeUp()
+  /** Whoever waits to be asked for, the longest-waiting first. */
+  readonly #line = new Set<Partition>()
   #closed = false
-  #turn = 0
   #idleStreak = 0
+  /** Since when there has been no room. */
+  #fullSinceMs: number | null = null
 
   constructor(node: number, context: FetchContext, events: NodeLoopEvents) {
     this.node = node
@@ -48,33 +59,31 @@ export class NodeLoop {
    * @param onEnd called in the same step in which that is decided
    */
   async run(onEnd: () => void): Promise<void> {
+    const { consumer } = this.#context
     while (!this.#closed) {
-      const here = this.#partitionsHere()
+      const { here, bufferBytes } = this.#lineUp()
       if (here.length === 0) {
         onEnd()
         return
       }
-      const plan = planFetch(here, this.#turn++, {
-        bufferBytes: BUFFER_BYTES,
-        partitions: this.#context.partitions.countFetching(),
-        maxBytesPerPartition: this.#context.consumer.maxBytesPerPartition,
-      })
+      const plan = planFetch(here, { ...consumer, bufferBytes })
       if (plan.wanted.length === 0) {
-        await this.#wakeUp.wait()
+        await this.#waitForRoom(plan)
         continue
       }
+      this.#fullSinceMs = null
+      if (plan.wanted.some(({ candidate }) => !candidate.atEnd)) this.#idleStreak = 0
       const requested = plan.wanted.map(({ candidate: { partition }, maxBytes }) => ({
         partition,
         offset: partition.fetching.offset,
-        maxBytes: partition.fetching.fresh ? Math.min(maxBytes, FIRST_FETCH_BYTES) : maxBytes,
+        maxBytes,
       }))
-      await this.#fetch(requested, fetchWaitMs(plan.leftOut, this.#idleStreak, this.#context.consumer.maxWaitTimeInMs))
+      await this.#fetch(requested, plan, fetchWaitMs(plan.leftOut, this.#idleStreak, consumer.maxWaitTimeInMs))
     }
   }
 
-  /** A buffer has room again. */
+  /** A buffer may have room again. */
   wake(): void {
-    this.#idleStreak = 0
     this.#wakeUp.wake()
   }
 
@@ -83,17 +92,60 @@ export class NodeLoop {
     this.#wakeUp.wake()
   }
 
-  #partitionsHere(): { partition: Partition; bufferedBytes: number; expansion: number }[] {
-    const here = []
+  /**
+   * The partitions that are fetched here, in line, and their part of the memory: what is held of partitions that nobody
+   * fetches is gone from it, and the rest is divided by the number of partitions.
+   */
+  #lineUp(): { readonly here: readonly Candidate[]; readonly bufferBytes: number } {
+    let fetched = 0
+    let asideBytes = 0
     for (const partition of this.#context.partitions) {
-      const { fetching, buffer } = partition
-      if (partition.node !== this.node || fetching.halted || fetching.resetting) continue
-      here.push({ partition, bufferedBytes: buffer.bytes, expansion: fetching.expansion })
+      const isFetched = partition.node !== null && !partition.fetching.halted && !partition.fetching.resetting
+      if (isFetched) fetched++
+      else asideBytes += partition.buffer.bytes
+      if (!isFetched || partition.node !== this.node) this.#line.delete(partition)
+      else if (!this.#line.has(partition)) this.#line.add(partition)
     }
-    return here
+    for (const partition of this.#line) if (partition.dropped) this.#line.delete(partition)
+    const here = [...this.#line].map((partition) => this.#candidate(partition))
+    return { here, bufferBytes: Math.max(1, BUFFER_BYTES - asideBytes) * (here.length / Math.max(1, fetched)) }
   }
 
-  async #fetch(requested: readonly RequestedPartition[], maxWaitMs: number): Promise<void> {
+  #candidate(partition: Partition): Candidate {
+    const { buffer, fetching, handling, inFlight } = partition
+    fetching.appetite.handled(buffer.handledBytes, !buffer.empty, this.#context.now())
+    const { askBytes, enoughBytes, expansion } = fetching.appetite
+    return {
+      partition,
+      heldBytes: buffer.bytes - (inFlight ? (buffer.head?.bytes ?? 0) : 0),
+      waitingBytes: buffer.waitingBytes,
+      enoughBytes,
+      askBytes,
+      expansion,
+      atEnd: fetching.atEnd,
+      waits: handling === 'waiting',
+      cannotMove: handling === 'waiting' || inFlight || this.#context.partitions.isBlocked(partition),
+    }
+  }
+
+  async #waitForRoom({ roomBytes, letGo }: FetchPlan<Candidate>): Promise<void> {
+    if (roomBytes > 0) {
+      await this.#wakeUp.wait() // everybody has enough
+      return
+    }
+    const nowMs = this.#context.now()
+    this.#fullSinceMs ??= nowMs
+    if (letGo.length > 0 && nowMs - this.#fullSinceMs >= FULL_MS) {
+      for (const { partition } of letGo) partition.letGo()
+      this.#fullSinceMs = null
+    } else await this.#wakeUp.wait(FULL_MS) // nobody calls when a partition is dropped with its buffer
+  }
+
+  async #fetch(
+    requested: readonly RequestedPartition[],
+    { maxBytes, roomBytes }: FetchPlan<Candidate>,
+    maxWaitMs: number,
+  ): Promise<void> {
     const { connection, consumer, now } = this.#context
     const sentMs = now()
     // One rack id for all: a partition that shall not be sent to a follower keeps the others here meanwhile.
@@ -103,7 +155,8 @@ export class NodeLoop {
       answer = await connection.fetch(this.node, {
         maxWaitMs,
         minBytes: consumer.minBytes,
-        maxBytes: consumer.maxBytes,
+        maxBytes,
+        roomBytes,
         maxDecompressedBytes: consumer.maxDecompressedBytes,
         readUncommitted: consumer.readUncommitted,
         rackId: anyReplica ? consumer.rackId : null,
@@ -120,6 +173,7 @@ export class NodeLoop {
       return
     }
     if (this.#closed) return
+    this.#moveUp(requested, answer)
     if (this.#events.answered(this.node, requested, answer)) {
       this.#idleStreak = 0
       return
@@ -128,6 +182,17 @@ export class NodeLoop {
     // A broker that answers "nothing" without having waited would otherwise be asked in a tight loop.
     if (now() - sentMs < Math.max(1, maxWaitMs / 2)) {
       await this.#wakeUp.wait(Math.min(LONGEST_PAUSE_MS, 2 ** Math.min(this.#idleStreak, 10)))
+    }
+  }
+  /** Whoever had a turn goes to the end of the line, last of all the one that stood first. */
+  #moveUp(requested: readonly RequestedPartition[], answer: readonly FetchedPartition[]): void {
+    const answers = new Map(answer.map((fetched) => [`${fetched.topic}-${fetched.partition}`, fetched]))
+    const [first, ...others] = requested
+    for (const request of first === undefined ? [] : [...others, first]) {
+      const { partition, offset } = request
+      const fetched = answers.get(partition.key)
+      if (fetched === undefined || (request !== first && passedOver(fetched, offset))) continue
+      if (this.#line.delete(partition)) this.#line.add(partition)
     }
   }
 }

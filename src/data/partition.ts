@@ -1,6 +1,7 @@
 import { NO_EPOCH, NO_LEADER } from '../kafka/face.js'
 import type { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
+import { Appetite } from './appetite.js'
 import { BatchBuffer } from './batch-buffer.js'
 import { ReadReplica } from './read-replica.js'
 
@@ -42,10 +43,9 @@ export interface Fetching {
   resetting: boolean
   /** Not fetched any more: a batch that cannot be read, or an exhausted message. */
   halted: boolean
-  /** Never answered yet: the first Fetch asks for little, so that the first message comes soon. */
-  fresh: boolean
-  /** Bytes in memory for each byte asked for, as last seen (compressed batches grow); 1 or more. */
-  expansion: number
+  /** The last answer said that nothing more was there. */
+  atEnd: boolean
+  readonly appetite: Appetite
 }
 
 /** One partition during one assignment: what is fetched, what is handled, and its place in shared memory. */
@@ -92,8 +92,8 @@ export class Partition {
       dueMs: 0,
       resetting: false,
       halted: false,
-      fresh: true,
-      expansion: 1,
+      atEnd: false,
+      appetite: new Appetite(),
     }
   }
 
@@ -138,7 +138,7 @@ export class Partition {
     this.fetching.offset = offset
     this.fetching.offsetEpoch = leaderEpoch
     this.fetching.checking = false // it was the old position that was asked about
-    this.buffer.push({ messages: [], offsets: [], nextOffset: offset, bytes: 0, leaderEpoch })
+    this.buffer.push({ messages: [], offsets: [], nextOffset: offset, bytes: 0, receivedBytes: 0, largestBytes: 0, leaderEpoch })
     this.publishPosition()
   }
 
@@ -148,6 +148,14 @@ export class Partition {
     this.fetching.halted = true
     this.fetching.offset = offset
     this.buffer.clear()
+    this.publishPosition()
+  }
+
+  /** Its buffer's memory is needed elsewhere, as far as it can be freed. What was in it is fetched again. */
+  letGo(): void {
+    this.fetching.offset = this.buffer.letGo(this.inFlight) ?? this.fetching.offset
+    this.fetching.offsetEpoch = NO_EPOCH
+    this.fetching.atEnd = false
     this.publishPosition()
   }
 

@@ -33,13 +33,6 @@ export class Partitions implements Iterable<Partition> {
     for (const partition of this) if (partition.revoked) this.#drop(partition)
   }
 
-  /** How many partitions share the buffer space. */
-  countFetching(): number {
-    let count = 0
-    for (const { fetching } of this) if (!fetching.halted) count++
-    return count
-  }
-
   /** True while a handler of an earlier assignment of the same partition is still in flight. */
   isBlocked(partition: Partition): boolean {
     return this.#lingering.size > 0 && this.#lingering.has(partition.key)

@@ -120,7 +120,10 @@ export class Runtime {
       failures: new Failures({ ...common, policy: config }),
       onTurn: this.#ports.giveWay,
       onRoom: (partition) => fetcher.hasRoom(partition),
-      onRetry: (partition) => dispatcher.schedule(partition),
+      onRetry: (partition) => {
+        dispatcher.schedule(partition)
+        fetcher.hasRoom(partition)
+      },
     })
     const dispatcher: Dispatcher = new Dispatcher({ concurrency: config.concurrency, partitions, gate, turns, onFault })
     const fetcher: Fetcher = new Fetcher({

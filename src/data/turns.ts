@@ -14,7 +14,7 @@ export interface TurnsOptions {
   readonly failures: Failures
   /** A turn begins. */
   readonly onTurn: () => void
-  /** A batch was finished, so the buffer has more room. */
+  /** A turn is over, so the buffer may have more room. */
   readonly onRoom: (partition: Partition) => void
   /** The pause before the next attempt is over. */
   readonly onRetry: (partition: Partition) => void
@@ -59,9 +59,10 @@ export class Turns {
     partition.handling = 'running'
     for (let call = this.#burst(partition, lane); call !== null; call = this.#burst(partition, lane)) {
       await this.#settle(call, partition, lane)
-      if (partition.handling !== 'running') return
+      if (partition.handling !== 'running') break
     }
     if (partition.handling === 'running') partition.handling = 'idle'
+    this.#options.onRoom(partition)
   }
 
   /** Resolves when no handler is in flight. */
@@ -155,7 +156,6 @@ export class Turns {
     partition.attempt = 1
     partition.finish(batch.nextOffset, batch.leaderEpoch)
     partition.buffer.shift()
-    this.#options.onRoom(partition)
   }
 
   #fail(partition: Partition, batch: BufferedBatch, offset: number, thrown: unknown): void {

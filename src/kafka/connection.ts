@@ -60,7 +60,6 @@ class KafkaConnection implements Connection {
   #codecs: Promise<Codecs> | null = null
   #connecting: Promise<void> | null = null
   #static = false
-  #turn = 0
 
   constructor({ clientId, kafka, log, view, openSocket: open = openSocket }: ConnectionOptions) {
     this.clientId = clientId
@@ -174,7 +173,7 @@ class KafkaConnection implements Connection {
 
   async fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]> {
     const codecs = await this.#loadCodecs()
-    return fetch(await this.#nodes.to(node, 'fetch'), request, this.#turn++, codecs)
+    return fetch(await this.#nodes.to(node, 'fetch'), request, codecs)
   }
 
   async #connect(): Promise<void> {

@@ -210,6 +210,16 @@ export interface FetchRequest {
   readonly maxDecompressedBytes: number
   readonly readUncommitted: boolean
   readonly rackId: string | null
+  /**
+   * How much memory the messages may take: where it is used up, decoding ends behind the batch that did it.
+   *
+   * @default no limit
+   */
+  readonly roomBytes?: number
+  /**
+   * The order matters: a broker fills its answer in this order, and only of the first one that has anything it sends a
+   * batch that is larger than `maxBytes` (KIP-74).
+   */
   readonly partitions: readonly {
     readonly topic: string
     readonly partition: number
@@ -241,8 +251,12 @@ export interface MessageBatch {
   readonly offsets: readonly number[]
   /** Where to fetch next: after the last record that was read, shown or not. */
   readonly nextOffset: number
-  /** Memory that the batch keeps alive, in bytes. */
+  /** Memory that the batch keeps alive, in bytes: what was received or decompressed, and the messages as objects. */
   readonly bytes: number
+  /** What of the answer was read for it, in bytes. */
+  readonly receivedBytes: number
+  /** The largest record batch that was read for it, in bytes as it was received. */
+  readonly largestBytes: number
   /** Under which leader its last record was written. @default NO_EPOCH */
   readonly leaderEpoch?: number
 }

@@ -14,16 +14,6 @@ const READ_COMMITTED = 1
 type Wanted = FetchRequest['partitions'][number]
 type Asked = Ask<'Fetch'>['topics'][number]['partitions'][number]
 
-/**
- * The partitions with another one in front each turn. A broker fills an answer in the order in which it was asked, so
- * the last ones would starve when there is always more than `maxBytes`. And only the first with data is sent at all
- * when its next batch is over its limit (KIP-74).
- */
-export const rotate = <T>(items: readonly T[], turn: number): T[] => {
-  const start = items.length === 0 ? 0 : turn % items.length
-  return [...items.slice(start), ...items.slice(0, start)]
-}
-
 /** Partitions in a row of the same topic stand under it together; the order is kept, so a topic may come twice. */
 const inRuns = (partitions: readonly Wanted[]) => {
   const topics: { topic: string; partitions: Asked[] }[] = []
@@ -36,7 +26,7 @@ const inRuns = (partitions: readonly Wanted[]) => {
   return topics
 }
 
-const askFetch = (link: Link, request: FetchRequest, turn: number): Promise<FetchAnswer> => {
+const askFetch = (link: Link, request: FetchRequest): Promise<FetchAnswer> => {
   const { maxWaitMs, minBytes, maxBytes, readUncommitted, rackId, partitions } = request
   const version = pickVersion(link.ranges, 'Fetch')
   const protocol = kafkajs().requests.Fetch.protocol({ version })({
@@ -45,7 +35,7 @@ const askFetch = (link: Link, request: FetchRequest, turn: number): Promise<Fetc
     minBytes,
     maxBytes,
     rackId: rackId ?? '',
-    topics: inRuns(rotate(partitions, turn)),
+    topics: inRuns(partitions),
   })
   const decode = async (raw: Buffer) => decodeFetchResponse(raw, version)
   return link.send(
@@ -57,11 +47,11 @@ const askFetch = (link: Link, request: FetchRequest, turn: number): Promise<Fetc
 const NOTHING = { batch: null, undecodable: null }
 
 /**
- * A slow partition's messages must not keep the bytes of all others alive, so a partition that is the smaller part of
- * an answer gets its own copy.
+ * A slow partition's messages must not keep the bytes of all others alive, so a partition that is not nearly all of an
+ * answer gets its own copy.
  */
 const ownBytes = (records: Buffer, answerBytes: number): Buffer =>
-  records.length * 2 < answerBytes ? Buffer.from(records) : records
+  records.length * 8 < answerBytes * 7 ? Buffer.from(records) : records
 
 /** Behind the last stable offset nothing is sent to those who read what is committed. */
 const endOf = ({ highWatermark, lastStableOffset }: PartitionAnswer, readUncommitted: boolean): number =>
@@ -70,19 +60,21 @@ const endOf = ({ highWatermark, lastStableOffset }: PartitionAnswer, readUncommi
 const decodePartition = async (
   answer: PartitionAnswer,
   answerBytes: number,
-  wanted: Wanted | undefined,
+  wanted: Wanted,
   { readUncommitted, maxDecompressedBytes }: FetchRequest,
+  roomBytes: number,
   codecs: Codecs,
 ): Promise<FetchedPartition> => {
   const { topic, partition, errorCode, logStartOffset, preferredReadReplica, records, aborted } = answer
   const decoded =
-    wanted === undefined || errorCode !== 0 || records.length === 0
+    errorCode !== 0 || records.length === 0 || roomBytes <= 0
       ? NOTHING
       : await decodeRecordSet(ownBytes(records, answerBytes), {
           topic,
           partition,
           fetchOffset: wanted.offset,
           maxBytes: wanted.maxBytes,
+          roomBytes,
           aborted: readUncommitted ? [] : aborted,
           codecs,
           maxDecompressedBytes,
@@ -100,24 +92,22 @@ const decodePartition = async (
 }
 
 /**
- * One Fetch to one broker.
- *
- * @param turn a number that grows from one fetch to the next
+ * One Fetch to one broker. The partitions are asked for in the order in which they stand in the request, and what came is
+ * decoded in that order until there is no room for more; but if anything can be read, something is.
  */
-export const fetch = async (
-  link: Link,
-  request: FetchRequest,
-  turn: number,
-  codecs: Codecs,
-): Promise<FetchedPartition[]> => {
-  const { errorCode, partitions } = await askFetch(link, request, turn)
+export const fetch = async (link: Link, request: FetchRequest, codecs: Codecs): Promise<FetchedPartition[]> => {
+  const { errorCode, partitions } = await askFetch(link, request)
   if (errorCode !== 0) throw brokerError(errorCode, 'Fetch')
-  const wanted = new Map(request.partitions.map((item) => [`${item.topic}/${item.partition}`, item]))
+  const answers = new Map(partitions.map((answer) => [`${answer.topic}/${answer.partition}`, answer]))
   const answerBytes = partitions.reduce((sum, { records }) => sum + records.length, 0)
   const fetched: FetchedPartition[] = []
-  for (const answer of partitions) {
-    const item = wanted.get(`${answer.topic}/${answer.partition}`)
-    fetched.push(await decodePartition(answer, answerBytes, item, request, codecs))
+  let roomBytes = Math.max(1, request.roomBytes ?? Number.POSITIVE_INFINITY)
+  for (const wanted of request.partitions) {
+    const answer = answers.get(`${wanted.topic}/${wanted.partition}`)
+    if (answer === undefined) continue
+    const partition = await decodePartition(answer, answerBytes, wanted, request, roomBytes, codecs)
+    roomBytes -= partition.batch?.bytes ?? 0
+    fetched.push(partition)
   }
   return fetched
 }

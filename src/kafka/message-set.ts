@@ -151,7 +151,7 @@ const checkOffsets = (entries: readonly Entry[], after: number, lastOffset: numb
 /**
  * Collects the message, or the messages of the wrapper, that stands at `at`.
  *
- * @returns the offset of its last message and the memory it keeps alive
+ * @returns the offset of its last message and the memory that its messages keep alive beside `bytes`
  * @throws PoolError KCP_CODEC_MISSING; RangeError when it is malformed
  */
 export const readMessageSetEntry = async (
@@ -159,10 +159,10 @@ export const readMessageSetEntry = async (
   at: number,
   options: MessageSetOptions,
   into: Collected,
-): Promise<{ lastOffset: number; bytes: number }> => {
+): Promise<{ lastOffset: number; ownBytes: number }> => {
   const outer = readEntry(bytes, at)
   const isWrapper = (outer.attributes & CODEC_MASK) !== 0
-  const found = isWrapper ? await readInner(outer, options) : { entries: [outer], bytes: outer.end - at }
+  const found = isWrapper ? await readInner(outer, options) : { entries: [outer], bytes: 0 }
   checkOffsets(found.entries, options.after, outer.offset)
   for (const { offset, timestamp, attributes, key, value } of found.entries) {
     if (offset < options.from) continue
@@ -180,5 +180,5 @@ export const readMessageSetEntry = async (
     )
     into.offsets.push(offset)
   }
-  return { lastOffset: outer.offset, bytes: found.bytes }
+  return { lastOffset: outer.offset, ownBytes: found.bytes }
 }

@@ -7,6 +7,13 @@ import { type Collected, readRecords } from './read-records.js'
 import { ENTRY_HEADER_BYTES, MAGIC_AT, RecordBatch } from './record-batch.js'
 import { batchCutOff, codecMissing, undecodable } from './undecodable.js'
 
+/*
+ * Memory that objects take beside the bytes that they point to, as measured on Node 20 (a test measures it again): a
+ * message with its place in two arrays, and what the messages of a batch share.
+ */
+const MESSAGE_BYTES = 80
+const BATCH_BYTES = 192
+
 export interface RecordSetOptions {
   readonly topic: string
   readonly partition: number
@@ -18,6 +25,8 @@ export interface RecordSetOptions {
   readonly codecs: Codecs
   /** How large one batch may become when it is decompressed. */
   readonly maxDecompressedBytes: number
+  /** Where the batches need as much memory, no further one is decoded. The first that leads on always is. */
+  readonly roomBytes?: number
 }
 
 export interface DecodedRecordSet {
@@ -28,24 +37,29 @@ export interface DecodedRecordSet {
 /** What one entry of the set yielded. */
 interface Progress {
   readonly lastOffset: number
-  readonly bytes: number
+  /** Memory that its messages keep alive beside the set itself. */
+  readonly ownBytes: number
   /** Absent in the formats before 2. */
   readonly leaderEpoch?: number
 }
 
 /** Decodes the entries of one partition's answer, one after the other. */
 class RecordSetDecoder {
-  readonly #options: RecordSetOptions
+  readonly #options: Required<RecordSetOptions>
   readonly #aborted: AbortedTransactions
   readonly #collected: Collected = { messages: [], offsets: [] }
   #nextOffset: number
   /** Of the entry that was read last. */
   #lastOffset = -1
-  #bytes = 0
+  /** Memory that the messages keep alive beside the set. */
+  #ownBytes = 0
+  /** Some of them were not compressed, so they keep the set itself alive. */
+  #keepsSet = false
+  #largestBytes = 0
   #leaderEpoch = NO_EPOCH
 
   constructor(options: RecordSetOptions) {
-    this.#options = options
+    this.#options = { roomBytes: Number.POSITIVE_INFINITY, ...options }
     this.#aborted = new AbortedTransactions(options.aborted)
     this.#nextOffset = options.fetchOffset
   }
@@ -55,11 +69,12 @@ class RecordSetDecoder {
     while (at + MAGIC_AT < set.length) {
       const end = at + ENTRY_HEADER_BYTES + set.readInt32BE(at + 8)
       // The broker fills up maxBytes and cuts the last entry off: the next fetch begins with it.
-      if (end > set.length) break
+      if (end > set.length || this.#isFull(at)) break
       const { messages, offsets } = this.#collected
       const before = messages.length
       try {
-        this.#advance(await this.#entry(set, at, end))
+        const progress = await this.#entry(set, at, end)
+        this.#advance(progress, messages.length - before, end - at)
       } catch (error) {
         messages.length = before
         offsets.length = before
@@ -70,19 +85,27 @@ class RecordSetDecoder {
       at = end
     }
     if (!this.#progressed) return { batch: null, undecodable: this.#noProgress(set, at) }
-    const progress = { nextOffset: this.#nextOffset, bytes: this.#bytes, leaderEpoch: this.#leaderEpoch }
-    return { batch: { ...this.#collected, ...progress }, undecodable: null }
+    const bytes = this.#ownBytes + (this.#keepsSet ? set.length : 0)
+    const sizes = { bytes, receivedBytes: at, largestBytes: this.#largestBytes }
+    return { batch: { ...this.#collected, nextOffset: this.#nextOffset, leaderEpoch: this.#leaderEpoch, ...sizes }, undecodable: null }
   }
 
   get #progressed(): boolean {
     return this.#nextOffset > this.#options.fetchOffset
   }
 
-  #advance({ lastOffset, bytes, leaderEpoch = NO_EPOCH }: Progress): void {
+  #isFull(at: number): boolean {
+    return this.#progressed && this.#ownBytes + (this.#keepsSet ? at : 0) >= this.#options.roomBytes
+  }
+
+  #advance({ lastOffset, ownBytes, leaderEpoch = NO_EPOCH }: Progress, messages: number, entryBytes: number): void {
     this.#leaderEpoch = leaderEpoch
     this.#lastOffset = lastOffset
     this.#nextOffset = Math.max(this.#nextOffset, lastOffset + 1)
-    this.#bytes += bytes
+    this.#largestBytes = Math.max(this.#largestBytes, entryBytes)
+    if (messages === 0) return
+    this.#ownBytes += ownBytes + BATCH_BYTES + messages * MESSAGE_BYTES
+    if (ownBytes === 0) this.#keepsSet = true
   }
 
   async #entry(set: Buffer, at: number, end: number): Promise<Progress> {
@@ -102,7 +125,7 @@ class RecordSetDecoder {
       )
     }
     const hidden = this.#aborted.hides(batch) || batch.isControl
-    if (hidden || lastOffset < fetchOffset) return { lastOffset, bytes: 0, leaderEpoch }
+    if (hidden || lastOffset < fetchOffset) return { lastOffset, ownBytes: 0, leaderEpoch }
     let bytes = batch.records
     if (codec !== 0 && batch.count > 0) {
       const decompress = codecs.get(codec)
@@ -113,7 +136,7 @@ class RecordSetDecoder {
     const { baseOffset, baseTimestamp, appendTimestamp } = batch
     const frame = { topic, partition, bytes, baseOffset, baseTimestamp, appendTimestamp }
     readRecords(frame, batch, fetchOffset, this.#collected)
-    return { lastOffset, bytes: bytes.length, leaderEpoch }
+    return { lastOffset, ownBytes: codec === 0 ? 0 : bytes.length, leaderEpoch }
   }
 
   #explain(error: unknown, set: Buffer, at: number): Error {

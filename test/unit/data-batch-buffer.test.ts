@@ -45,6 +45,42 @@ describe('a buffer', () => {
     expect([buffer.empty, buffer.bytes]).toEqual([true, 0])
   })
 
+  test('knows what lies behind the next message, and what has been handled', () => {
+    const buffer = new BatchBuffer()
+    buffer.push(batch('t', 0, [0, 1, 2, 3], 4, 4_000, 400))
+    buffer.push(batch('t', 0, [4], 5, 1_000, 100))
+    expect([buffer.waitingBytes, buffer.handledBytes]).toEqual([400, 0])
+    buffer.cursor = 3
+    expect([buffer.waitingBytes, buffer.handledBytes]).toEqual([100, 300])
+    buffer.shift()
+    expect([buffer.waitingBytes, buffer.handledBytes]).toEqual([0, 400])
+    buffer.shift()
+    expect([buffer.waitingBytes, buffer.handledBytes]).toEqual([0, 500])
+  })
+
+  test('lets everything go from the next message on', () => {
+    const buffer = new BatchBuffer()
+    buffer.push(batch('t', 0, [0, 1, 2]))
+    buffer.cursor = 1
+    expect(buffer.letGo(false)).toBe(1)
+    expect([buffer.empty, buffer.bytes, buffer.cursor]).toEqual([true, 0, 0])
+    expect(buffer.letGo(false)).toBeUndefined()
+  })
+
+  test('lets everything go behind the batch that a handler is at, or that has nothing to show', () => {
+    const buffer = new BatchBuffer()
+    buffer.push(batch('t', 0, [0, 1, 2]))
+    buffer.push(batch('t', 0, [3, 4]))
+    buffer.cursor = 1
+    expect(buffer.letGo(true)).toBe(3)
+    expect([buffer.head?.offsets, buffer.bytes, buffer.cursor]).toEqual([[0, 1, 2], 300, 1])
+    buffer.clear()
+    buffer.push(batch('t', 0, [], 7))
+    buffer.push(batch('t', 0, [7]))
+    expect(buffer.letGo(false)).toBe(7)
+    expect([buffer.head?.nextOffset, buffer.bytes]).toEqual([7, 0])
+  })
+
   test('is empty after clear', () => {
     const buffer = new BatchBuffer()
     buffer.push(batch('t', 0, [0, 1]))

@@ -1,49 +1,79 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { fetchWaitMs, planFetch } from '#src/data/fetch-plan.js'
+import { type FetchCandidate, fetchWaitMs, planFetch } from '#src/data/fetch-plan.js'
 
-const limits = { bufferBytes: 1_000, partitions: 2, maxBytesPerPartition: 300 }
-const candidate = (bufferedBytes: number, expansion = 1) => ({ bufferedBytes, expansion })
+const limits = { bufferBytes: 1_000, maxBytes: 10_000, maxBytesPerPartition: 300 }
+const candidate = (more: Partial<FetchCandidate> = {}): FetchCandidate => ({
+  heldBytes: 0,
+  waitingBytes: more.heldBytes ?? 0,
+  enoughBytes: 200,
+  askBytes: 250,
+  expansion: 1,
+  atEnd: false,
+  waits: false,
+  cannotMove: false,
+  ...more,
+})
+const asked = (line: readonly FetchCandidate[], more: Partial<typeof limits> = {}) =>
+  planFetch(line, { ...limits, ...more }).wanted.map((wanted) => [line.indexOf(wanted.candidate), wanted.maxBytes])
 
-describe('a Fetch', () => {
-  test('asks for every partition that has half of its share free', () => {
-    const [a, b] = [candidate(250), candidate(251)]
-    expect(planFetch([a, b], 0, limits)).toEqual({ wanted: [{ candidate: a, maxBytes: 250 }], leftOut: 1 })
+describe('a Fetch asks', () => {
+  test('for every partition that has not enough, in line', () => {
+    const line = [candidate(), candidate({ heldBytes: 161, enoughBytes: 160 }), candidate({ heldBytes: 160 })]
+    expect(asked(line)).toEqual([
+      [0, 250],
+      [2, 250],
+    ])
+    expect(planFetch(line, limits).leftOut).toBe(1)
   })
 
-  test('asks for no more than maxBytesPerPartition', () => {
-    expect(planFetch([candidate(0)], 0, limits).wanted[0]?.maxBytes).toBe(300)
+  test('for no partition that has half of its share, however fast it is handled', () => {
+    const fast = { enoughBytes: 1e9, askBytes: 1e9 }
+    expect(asked([candidate({ ...fast, heldBytes: 251 }), candidate({ ...fast, heldBytes: 250 })])).toEqual([[1, 300]])
   })
 
-  test('asks for less of a partition whose batches grow when they are decompressed', () => {
-    expect(planFetch([candidate(0, 10)], 0, limits).wanted[0]?.maxBytes).toBe(50)
+  test('for no more than maxBytesPerPartition, and in all for no more than maxBytes and than there is room', () => {
+    expect(asked([candidate({ askBytes: 999 })])).toEqual([[0, 300]])
+    expect(planFetch([candidate()], { ...limits, maxBytes: 500 }).maxBytes).toBe(500)
+    expect(planFetch([candidate({ heldBytes: 150 })], limits)).toMatchObject({ maxBytes: 850, roomBytes: 850 })
   })
 
-  test('puts another partition first each time', () => {
-    const all = [candidate(1), candidate(2), candidate(3)]
-    const firsts = [0, 1, 2, 3].map((turn) => planFetch(all, turn, limits).wanted[0]?.candidate.bufferedBytes)
-    expect(firsts).toEqual([1, 2, 3, 1])
+  test('for as many as there is room for, counting what their batches grow to', () => {
+    const line = [candidate({ expansion: 3 }), candidate({ expansion: 3 }), candidate()]
+    expect(asked(line)).toEqual([
+      [0, 250],
+      [2, 250],
+    ])
   })
 
-  test('never lets the buffers outgrow their limit, whatever their number', () => {
-    const buffers = fc.array(fc.nat(2_000), { minLength: 1, maxLength: 200 })
-    fc.assert(
-      fc.property(buffers, fc.nat(1_000), fc.integer({ min: 1_000, max: 100_000 }), (sizes, turn, bufferBytes) => {
-        const shareBytes = bufferBytes / sizes.length
-        const { wanted, leftOut } = planFetch(
-          sizes.map((bytes) => candidate(bytes)),
-          turn,
-          { bufferBytes, partitions: sizes.length, maxBytesPerPartition: 1_000_000 },
-        )
-        expect(wanted.length + leftOut).toBe(sizes.length)
-        for (const { candidate: buffered, maxBytes } of wanted) {
-          expect(maxBytes).toBeGreaterThan(0)
-          expect(buffered.bufferedBytes + maxBytes).toBeLessThanOrEqual(
-            Math.max(shareBytes, buffered.bufferedBytes + 1),
-          )
-        }
-      }),
-    )
+  test('for partitions that have come to their end at no cost', () => {
+    const ends = Array.from({ length: 100 }, () => candidate({ atEnd: true, enoughBytes: 1 }))
+    expect(asked([...ends, candidate({ enoughBytes: 1 })])).toHaveLength(101)
+  })
+
+  test('for the first that has nothing, however large its batches are, while there is any room', () => {
+    const held = candidate({ heldBytes: 999, waitingBytes: 999 })
+    expect(asked([held, candidate({ expansion: 1_000 }), candidate()])).toEqual([[1, 1]])
+    expect(asked([held, candidate()])).toEqual([[1, 250]])
+    expect(planFetch([held, candidate()], limits)).toMatchObject({ maxBytes: 1, roomBytes: 1 })
+  })
+
+  test('for nothing of a partition that waits for a retry', () => {
+    expect(asked([candidate({ waits: true, cannotMove: true })])).toEqual([])
+  })
+})
+
+describe('without room', () => {
+  const full = { heldBytes: 500, waitingBytes: 500 }
+
+  test('what cannot move is let go when somebody has nothing', () => {
+    const line = [candidate(full), candidate({ ...full, waits: true, cannotMove: true }), candidate()]
+    expect(planFetch(line, limits)).toMatchObject({ wanted: [], letGo: [line[1]] })
+  })
+
+  test('nothing is let go while everybody has something, or cannot use it', () => {
+    const stuck = candidate({ ...full, waits: true, cannotMove: true })
+    expect(planFetch([candidate(full), stuck], limits).letGo).toEqual([])
+    expect(planFetch([candidate(full), stuck, candidate({ cannotMove: true })], limits).letGo).toEqual([])
   })
 })
 

@@ -58,25 +58,28 @@ describe('the fetcher', () => {
     cluster.produce(0, 5)
     const bench = start(cluster)
     await until('the next Fetch is under way', () => cluster.fetches.length === 2)
-    expect(bench.get(0).buffer.bytes).toBe(5 * 10_000)
+    expect(bench.get(0).buffer.bytes).toBe(5 * 100)
   })
 
-  test('asks for little at first, so that the first message comes soon, and for more from then on', async () => {
+  test('asks for little at first, so that the first message comes soon, and for as much as is soon used from then on', async () => {
     const cluster = new FakeCluster(1)
-    cluster.produce(0, 5)
-    start(cluster)
-    await until('the next Fetch is under way', () => cluster.fetches.length === 2)
-    const [first, second] = cluster.fetches.map(({ request }) => request.partitions[0]?.maxBytes ?? 0)
-    expect(first).toBe(64 * 1024)
-    expect(second).toBeGreaterThan(64 * 1024)
+    cluster.produce(0, 100_000)
+    const bench = start(cluster)
+    const asked = () => cluster.fetches.at(-1)?.request.partitions[0]?.maxBytes ?? 0
+    await until('it has asked', () => cluster.fetches.length > 0)
+    expect(cluster.fetches[0]?.request.partitions[0]?.maxBytes).toBe(64 * 1024)
+    await until('it asks for more', () => {
+      bench.drain(bench.get(0))
+      return asked() > 64 * 1024
+    })
   })
 
-  test('leaves a partition with a full buffer out, comes back for it soon, and never holds up the others', async () => {
+  test('leaves a partition that has enough out, comes back for it soon, and never holds up the others', async () => {
     const cluster = new FakeCluster(2)
     cluster.produce(0, 5_000)
     const bench = start(cluster)
-    await until('the buffer is full', () => cluster.fetches.at(-1)?.request.partitions.length === 1)
-    expect(bench.get(0).buffer.bytes).toBeLessThanOrEqual(8 * 1024 * 1024)
+    await until('it has enough', () => cluster.fetches.at(-1)?.request.partitions.length === 1)
+    expect(bench.get(0).buffer.bytes).toBeLessThanOrEqual(128 * 1024)
     expect(cluster.fetches.at(-1)?.request.maxWaitMs).toBeLessThanOrEqual(100)
     cluster.produce(1, 10)
     await until('the other one is fetched', () => bench.page.position(1) === 10n)
@@ -85,11 +88,11 @@ describe('the fetcher', () => {
     await until('the first one is fetched again', () => Number(bench.page.position(0)) > fetched)
   })
 
-  test('sends nothing while all buffers are full, and goes on when one has room', async () => {
+  test('sends nothing while everybody has enough, and goes on when one has room', async () => {
     const cluster = new FakeCluster(1)
     cluster.produce(0, 5_000)
     const bench = start(cluster)
-    await until('the buffer is full', () => bench.get(0).buffer.bytes > 8 * 1024 * 1024)
+    await until('it has enough', () => bench.get(0).buffer.waitingBytes > 64 * 1024)
     const sent = cluster.fetches.length
     await turns(50)
     expect(cluster.fetches.length).toBe(sent)
@@ -151,6 +154,80 @@ describe('the fetcher', () => {
     await until('it asks again', () => cluster.fetches.length >= asked + 2)
     await turns(100)
     expect(cluster.fetches.length).toBeLessThan(asked + 100)
+  })
+})
+
+const MIB = 1024 * 1024
+
+describe('memory', () => {
+  const heldBytes = (bench: FetcherBench) => [...bench.partitions].reduce((sum, { buffer }) => sum + buffer.bytes, 0)
+
+  test.each([
+    ['of one node', () => 1],
+    ['of three nodes', (partition: number) => partition % 3],
+  ])('is bounded for 200 partitions %s with batches of 1 MiB, and all of them are read', async (_, leader) => {
+    const cluster = new FakeCluster(200, leader)
+    for (const partition of range(0, 200)) {
+      cluster.partition(partition).messageBytes = MIB
+      cluster.produce(partition, 2)
+    }
+    const bench = start(cluster)
+    const nodes = new Set(cluster.partitions.map((partition) => partition.leader)).size
+    const handled = new Map<number, number>()
+    let most = 0
+    await until(
+      'all are read',
+      () => {
+        most = Math.max(most, heldBytes(bench))
+        const partition = [...bench.partitions].find(({ buffer }) => !buffer.empty)
+        if (partition === undefined) return false
+        handled.set(partition.id, (handled.get(partition.id) ?? 0) + bench.drain(partition).length)
+        return handled.size === 200 && [...handled.values()].every((count) => count === 2)
+      },
+      30_000,
+    )
+    expect(most).toBeGreaterThan(12 * MIB)
+    expect(most).toBeLessThanOrEqual(16 * MIB + nodes * MIB)
+  })
+
+  test('that partitions hold while they wait for a retry is let go when others have nothing, and fetched again later', async () => {
+    const cluster = new FakeCluster(40)
+    for (const partition of range(0, 40)) {
+      cluster.partition(partition).messageBytes = MIB
+      cluster.produce(partition, 1)
+    }
+    const bench = start(cluster)
+    await until('there is no room', () => heldBytes(bench) >= 16 * MIB)
+    const waiting = [...bench.partitions].filter(({ buffer }) => !buffer.empty)
+    for (const partition of waiting) partition.handling = 'waiting'
+    const handled = new Set<number>()
+    const drainOthers = () => {
+      for (const partition of bench.partitions) {
+        if (partition.handling !== 'waiting' && bench.drain(partition).length > 0) handled.add(partition.id)
+      }
+    }
+    await until('the others are read', () => {
+      drainOthers()
+      return handled.size === 40 - waiting.length
+    })
+    for (const partition of waiting) {
+      expect(partition.buffer.empty).toBe(true)
+      partition.handling = 'idle'
+      bench.fetcher.hasRoom(partition)
+    }
+    await until('they are read too', () => {
+      drainOthers()
+      return handled.size === 40
+    })
+  })
+
+  test('is asked for less of a partition whose batches grow when they are decompressed, however small its last answer', async () => {
+    const cluster = new FakeCluster(1)
+    Object.assign(cluster.partition(0), { messageBytes: 1_000, expansion: 100 })
+    cluster.produce(0, 1)
+    const bench = start(cluster)
+    await until('it is fetched', () => bench.page.position(0) === 1n)
+    expect(bench.get(0).fetching.appetite.expansion).toBe(100)
   })
 })
 

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { rotate } from '#src/kafka/fetch-request.js'
 import { decodeFetchResponse } from '#src/kafka/fetch-response.js'
 import { encodeBatch, kafkajsFile, plainRecords } from './kafka-record-encoder.js'
 
@@ -101,18 +100,5 @@ describe('the answer to a Fetch', () => {
     const raw = encode({ throttleMs: 0, topics: [{ topic: 'a', partitions: [whole] }] }, 11)
     for (let cut = 0; cut < raw.length; cut++)
       expect(() => decodeFetchResponse(raw.subarray(0, cut), 11)).toThrow(RangeError)
-  })
-})
-
-describe('the partitions of a Fetch', () => {
-  it('each come first once in as many turns as there are', () => {
-    fc.assert(
-      fc.property(fc.uniqueArray(fc.nat(), { maxLength: 8 }), fc.nat(1000), (items, turn) => {
-        const turns = items.map((_, index) => rotate(items, turn + index))
-        expect(new Set(turns.map(([first]) => first))).toEqual(new Set(items))
-        for (const rotated of turns) expect(new Set(rotated)).toEqual(new Set(items))
-      }),
-    )
-    expect(rotate([], 7)).toEqual([])
   })
 })

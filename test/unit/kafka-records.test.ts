@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { asFetched } from '#src/kafka/assigned-fields.js'
@@ -219,11 +221,57 @@ describe('a set of batches', () => {
     expect(await decodeAll(compacted, { fetchOffset: 6 })).toMatchObject({ messages: [], nextOffset: 10 })
   })
 
-  it('counts the memory that its messages keep alive', async () => {
+  it('counts the memory that its messages keep alive: the bytes that they point to, and the objects', async () => {
     const plain = plainRecords(0, 100)
-    const size = Buffer.concat(plain.map(encodeRecord)).length
-    expect((await decodeAll(encodeBatch({ baseOffset: 0, records: plain }))).bytes).toBe(size)
-    expect((await decodeAll(encodeBatch({ baseOffset: 0, codec: 1, records: plain }))).bytes).toBe(size)
+    const set = encodeBatch({ baseOffset: 0, records: plain })
+    const objects = (await decodeAll(set)).bytes - set.length
+    expect(objects).toBeGreaterThan(100 * 60)
+    const zipped = encodeBatch({ baseOffset: 0, codec: 1, records: plain })
+    const unzipped = Buffer.concat(plain.map(encodeRecord)).length
+    expect(await decodeAll(zipped)).toMatchObject({ bytes: unzipped + objects, receivedBytes: zipped.length })
+    const hidden = endMarker(0, 7n, 'commit')
+    expect((await decodeAll(hidden)).bytes).toBe(0)
+  })
+
+  it.each([
+    [1, 20_000],
+    [10, 5_000],
+    [5_000, 20],
+  ])('counts no less for batches of %i small records than V8 needs', async (count, batches) => {
+    setFlagsFromString('--expose-gc')
+    const gc: () => void = runInNewContext('gc')
+    const heapBytes = () => {
+      for (let n = 0; n < 3; n++) gc()
+      return process.memoryUsage().heapUsed
+    }
+    const records = Array.from({ length: count }, (_, offsetDelta) => ({ offsetDelta, value: Buffer.alloc(8) }))
+    const all = Array.from({ length: batches }, (_, n) => encodeBatch({ baseOffset: n * count, records }))
+    const set = Buffer.concat(all)
+    await decodeAll(all.slice(0, 10))
+    const before = heapBytes()
+    const batch = await decodeAll(set)
+    const needed = heapBytes() - before
+    const counted = batch.bytes - set.length
+    expect(counted / needed).toBeGreaterThan(0.8)
+  })
+
+  it('ends where the room ends, and goes on from there', async () => {
+    const value = Buffer.alloc(100_000)
+    const zipped = Array.from({ length: 20 }, (_, baseOffset) =>
+      encodeBatch({ baseOffset, codec: 1, records: [{ offsetDelta: 0, value }] }),
+    )
+    const roomBytes = 250_000
+    let fetchOffset = 0
+    for (const nextOffset of [3, 6]) {
+      const batch = await decodeAll(zipped.slice(fetchOffset), { fetchOffset, roomBytes })
+      expect(batch.nextOffset).toBe(nextOffset)
+      expect(batch.bytes).toBeLessThan(roomBytes + 101_000)
+      expect(batch.receivedBytes).toBe(
+        zipped.slice(fetchOffset, nextOffset).reduce((sum, { length }) => sum + length, 0),
+      )
+      fetchOffset = nextOffset
+    }
+    expect((await decodeAll(zipped, { roomBytes: 1 })).nextOffset).toBe(1)
   })
 
   it('yields what comes before a batch that cannot be decoded, and the reason when that batch comes first', async () => {

@@ -21,11 +21,14 @@ export const batch = (
   offsets: readonly number[],
   nextOffset = (offsets.at(-1) ?? 0) + 1,
   bytes = offsets.length * 100,
+  receivedBytes = bytes,
 ): MessageBatch => ({
   messages: offsets.map((offset) => message(topic, partition, offset)),
   offsets,
   nextOffset,
   bytes,
+  receivedBytes,
+  largestBytes: receivedBytes,
 })
 
 /** `range(3, 6)` is 3, 4, 5. */

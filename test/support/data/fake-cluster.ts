@@ -20,8 +20,10 @@ export interface FakePartition {
   end: number
   /** Errors that the next Fetches of this partition get, one each. */
   readonly errors: string[]
-  /** Size of each message. */
+  /** Size of each message; each is a record batch. */
   messageBytes: number
+  /** Memory for each byte. */
+  expansion: number
   preferredReadReplica: number
   /** Error that a follower always answers with. */
   followerError: string | null
@@ -56,7 +58,8 @@ export class FakeCluster {
       start: 0,
       end: 0,
       errors: [],
-      messageBytes: 10_000,
+      messageBytes: 100,
+      expansion: 1,
       preferredReadReplica: -1,
       followerError: null,
       undecodable: null,
@@ -173,7 +176,7 @@ export class FakeCluster {
       const broken = this.broken.get(node) ?? 0
       if (broken > 0) this.broken.set(node, broken - 1)
       if (this.closed || broken > 0) throw new KafkaError('CONNECTION', -1, true, `no connection to node ${node}`)
-      const answer = request.partitions.map((wanted) => this.#answer(node, wanted, request.rackId))
+      const answer = this.#answerAll(node, request)
       const due = answer.some(
         ({ batch, error, undecodable, preferredReadReplica }) =>
           [batch, error, undecodable].some((part) => part !== null) || preferredReadReplica !== -1,
@@ -195,7 +198,28 @@ export class FakeCluster {
     })
   }
 
-  #answer(node: number, wanted: FetchRequest['partitions'][number], rackId: string | null): FetchedPartition {
+  /** As brokers do it (KIP-74): in order, and of the first that has anything at least one batch, however large. */
+  #answerAll(node: number, { partitions, maxBytes, roomBytes, rackId }: FetchRequest): FetchedPartition[] {
+    let leftBytes = maxBytes
+    let room = roomBytes ?? Number.POSITIVE_INFINITY
+    let least = 1
+    return partitions.map((wanted) => {
+      const { messageBytes } = this.partition(wanted.partition)
+      const most = Math.floor(Math.min(wanted.maxBytes, leftBytes, room) / messageBytes)
+      const fetched = this.#answer(node, wanted, rackId, Math.max(least, most))
+      if (fetched.batch !== null) least = 0
+      leftBytes -= fetched.batch?.receivedBytes ?? 0
+      room -= fetched.batch?.bytes ?? 0
+      return fetched
+    })
+  }
+
+  #answer(
+    node: number,
+    wanted: FetchRequest['partitions'][number],
+    rackId: string | null,
+    most: number,
+  ): FetchedPartition {
     const log = this.partition(wanted.partition)
     const { topic, partition, offset } = wanted
     const answer = (more: Partial<FetchedPartition>): FetchedPartition => ({
@@ -219,11 +243,16 @@ export class FakeCluster {
     if (epoch > log.leaderEpoch) return answer({ error: 'UNKNOWN_LEADER_EPOCH' })
     if (offset < log.start || offset > log.end) return answer({ error: 'OFFSET_OUT_OF_RANGE' })
     if (log.undecodable !== null && offset === log.end) return answer({ undecodable: log.undecodable })
-    if (offset === log.end) return answer({})
-    const most = Math.max(1, Math.floor(wanted.maxBytes / log.messageBytes))
+    if (offset === log.end || most < 1) return answer({})
     const offsets = range(offset, Math.min(log.end, offset + most))
     const epochOfLast = [...log.epochStarts].filter(([, start]) => start <= (offsets.at(-1) ?? 0)).at(-1)?.[0] ?? -1
-    const read = batch(topic, partition, offsets, undefined, offsets.length * log.messageBytes)
-    return answer({ batch: { ...read, leaderEpoch: epochOfLast } })
+    const bytes = offsets.length * log.messageBytes
+    return answer({
+      batch: {
+        ...batch(topic, partition, offsets, undefined, bytes * log.expansion, bytes),
+        largestBytes: log.messageBytes,
+        leaderEpoch: epochOfLast,
+      },
+    })
   }
 }

@@ -20,7 +20,7 @@ export class FetcherBench {
   readonly page: Page
 
   constructor(
-    cluster: FakeCluster,
+    cluster: Pick<FakeCluster, 'connection'> & { readonly partitions: readonly unknown[] },
     more: {
       consumer?: Partial<ConsumerConfig>
       fromBeginning?: boolean

@@ -85,6 +85,7 @@ export class Holdings {
     const offsets = holdings.map(reached)
     const page = Page.create(offsets, holdings.map(epochOf))
     holdings.forEach((holding, index) => {
+      page.sawBatches(index, holding.page.batchBytes(holding.index))
       holding.page = page
       holding.index = index
     })
@@ -141,4 +142,5 @@ const assigned = (holding: Holding): AssignedPartition => ({
   index: holding.index,
   offset: reached(holding).toString(),
   leaderEpoch: epochOf(holding),
+  batchBytes: holding.page.batchBytes(holding.index),
 })

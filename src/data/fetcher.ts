@@ -1,4 +1,4 @@
-import { type ClusterView, type FetchedPartition, NO_EPOCH } from '../kafka/face.js'
+import type { ClusterView, FetchedPartition } from '../kafka/face.js'
 import { damagedAtBroker } from '../kafka/undecodable.js'
 import { toErrorData } from '../protocol/error-data.js'
 import { groupBy } from '../util/group-by.js'
@@ -134,10 +134,7 @@ export class Fetcher implements NodeLoopEvents {
     this.#leaders.works(partition)
     if (brought) {
       fetching.unreadable = 0
-      partition.buffer.push(batch)
-      fetching.offset = batch.nextOffset
-      fetching.offsetEpoch = batch.leaderEpoch ?? NO_EPOCH
-      fetching.appetite.fed(batch)
+      partition.feed(batch)
     }
     fetching.atEnd = fetching.offset >= end
     partition.publishPosition(end)

@@ -1,4 +1,4 @@
-import { NO_EPOCH, NO_LEADER } from '../kafka/face.js'
+import { type MessageBatch, NO_EPOCH, NO_LEADER } from '../kafka/face.js'
 import type { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
 import { Appetite } from './appetite.js'
@@ -70,7 +70,8 @@ export class Partition {
   /** As it stands on the page. */
   #epoch: number
 
-  constructor({ id, topic, partition, index, offset, leaderEpoch = NO_EPOCH }: AssignedPartition, page: Page) {
+  constructor(assigned: AssignedPartition, page: Page) {
+    const { id, topic, partition, index, offset, leaderEpoch = NO_EPOCH, batchBytes = 0 } = assigned
     this.id = id
     this.topic = topic
     this.partition = partition
@@ -93,7 +94,7 @@ export class Partition {
       resetting: false,
       halted: false,
       atEnd: false,
-      appetite: new Appetite(),
+      appetite: new Appetite(batchBytes),
     }
   }
 
@@ -138,7 +139,15 @@ export class Partition {
     this.fetching.offset = offset
     this.fetching.offsetEpoch = leaderEpoch
     this.fetching.checking = false // it was the old position that was asked about
-    this.buffer.push({ messages: [], offsets: [], nextOffset: offset, bytes: 0, receivedBytes: 0, largestBytes: 0, leaderEpoch })
+    this.buffer.push({
+      messages: [],
+      offsets: [],
+      nextOffset: offset,
+      bytes: 0,
+      receivedBytes: 0,
+      largestBytes: 0,
+      leaderEpoch,
+    })
     this.publishPosition()
   }
 
@@ -157,6 +166,15 @@ export class Partition {
     this.fetching.offsetEpoch = NO_EPOCH
     this.fetching.atEnd = false
     this.publishPosition()
+  }
+
+  /** A Fetch brought something. */
+  feed(batch: MessageBatch): void {
+    this.buffer.push(batch)
+    this.fetching.offset = batch.nextOffset
+    this.fetching.offsetEpoch = batch.leaderEpoch ?? NO_EPOCH
+    this.fetching.appetite.fed(batch)
+    if (batch.largestBytes > 0) this.#page.sawBatches(this.#index, batch.largestBytes)
   }
 
   /** Publishes the next offset to fetch and, if it is known, where what may be read ends. */

@@ -93,7 +93,7 @@ export const rehearse = async (signal: AbortSignal): Promise<number> => {
     type: 'assign',
     requestId: 0,
     page: Page.create([0n]).buffer,
-    added: [{ id: 0, topic: TOPIC, partition: 0, index: 0, offset: '0' }],
+    added: [{ id: 0, topic: TOPIC, partition: 0, index: 0, offset: '0', batchBytes: 0 }],
     removed: [],
   }
   main.postMessage(assignment)

@@ -118,6 +118,7 @@ export class Runtime {
       facts,
       gate,
       failures: new Failures({ ...common, policy: config }),
+      arrivingBytes: () => connection.arrivingBytes,
       onTurn: this.#ports.giveWay,
       onRoom: (partition) => fetcher.hasRoom(partition),
       onRetry: (partition) => {

@@ -12,6 +12,8 @@ export interface TurnsOptions {
   readonly facts: ContextFacts
   readonly gate: Gate
   readonly failures: Failures
+  /** What has arrived of answers that are not complete, in bytes. */
+  readonly arrivingBytes: () => number
   /** A turn begins. */
   readonly onTurn: () => void
   /** A turn is over, so the buffer may have more room. */
@@ -30,6 +32,12 @@ interface PendingCall {
 
 /** How long messages are handled, in all lanes together, before the event loop gets a turn. */
 const SLICE_MS = 10
+/** The same while an answer is arriving: a socket brings a part of it each time, and the other side waits for that. */
+const ARRIVING_SLICE_MS = 1
+/** As long as each brings more of an answer, the event loop gets so many turns in a row. */
+const ARRIVING_TURNS = 16
+/** For how long one partition's messages are handled before those of another one. */
+const TURN_MS = 2
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   value !== null &&
@@ -57,7 +65,8 @@ export class Turns {
     while (this.#options.facts.now() >= this.#sliceEndMs) await this.#slice()
     this.#options.onTurn()
     partition.handling = 'running'
-    for (let call = this.#burst(partition, lane); call !== null; call = this.#burst(partition, lane)) {
+    const endMs = Math.min(this.#sliceEndMs, this.#options.facts.now() + TURN_MS)
+    for (let call = this.#burst(partition, lane, endMs); call !== null; call = this.#burst(partition, lane, endMs)) {
       await this.#settle(call, partition, lane)
       if (partition.handling !== 'running') break
     }
@@ -73,17 +82,26 @@ export class Turns {
   /** The event loop gets a turn, then the next slice begins: one for the thread, however many lanes wait for it. */
   #slice(): Promise<void> {
     this.#nextSlice ??= new Promise((resolve) => {
-      setImmediate(() => {
+      let arrivedBytes = 0
+      let turns = 0
+      const begin = () => {
+        const arrivingBytes = this.#options.arrivingBytes()
+        if (arrivingBytes > arrivedBytes && ++turns < ARRIVING_TURNS) {
+          arrivedBytes = arrivingBytes
+          setImmediate(begin)
+          return
+        }
         this.#nextSlice = null
-        this.#sliceEndMs = this.#options.facts.now() + SLICE_MS
+        this.#sliceEndMs = this.#options.facts.now() + (arrivingBytes > 0 ? ARRIVING_SLICE_MS : SLICE_MS)
         resolve()
-      })
+      }
+      setImmediate(begin)
     })
     return this.#nextSlice
   }
 
   /** Returns null when the turn is over, or the call that has to be waited for. */
-  #burst(partition: Partition, lane: number): PendingCall | null {
+  #burst(partition: Partition, lane: number, endMs: number): PendingCall | null {
     const { handler, facts, gate } = this.#options
     const { ledger } = facts
     const { buffer } = partition
@@ -96,7 +114,7 @@ export class Turns {
         continue
       }
       const nowMs = facts.now()
-      if (nowMs >= this.#sliceEndMs || !gate.mayBegin(partition, nowMs)) return null
+      if (nowMs >= endMs || !gate.mayBegin(partition, nowMs)) return null
       if (partition.attempt > 1) asFetched(message)
       const context = new MessageContext(facts, partition, offset, partition.attempt, nowMs)
       ledger.begin(lane, partition.id, offset, partition.attempt, nowMs)

@@ -74,6 +74,10 @@ class KafkaConnection implements Connection {
     return this.#static
   }
 
+  get arrivingBytes(): number {
+    return this.#nodes.arrivingBytes
+  }
+
   connect(): Promise<void> {
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = null

@@ -152,6 +152,8 @@ export interface Connection {
   connect(): Promise<void>
   /** Closes every socket at once; pending and later requests reject with type `CLOSED`. Idempotent. */
   close(): void
+  /** What has arrived of answers that are not complete, in bytes; 0 when none is arriving. */
+  readonly arrivingBytes: number
   /** True when the broker speaks the versions that carry a `group.instance.id` (JoinGroup v5, OffsetCommit v7, …). */
   readonly supportsStaticMembership: boolean
   /** Fresh metadata from a broker, never from a cache, in the order asked for. Topics are never auto-created. */

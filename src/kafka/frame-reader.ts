@@ -15,6 +15,11 @@ export class FrameReader {
   #small = 0
   #length: number | null = null
 
+  /** What has arrived of the next frame. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   add(chunk: Buffer): void {
     if (chunk.length === 0) return
     this.#chunks.push(chunk)

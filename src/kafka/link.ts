@@ -81,6 +81,11 @@ export class Link {
     return this.isOpen && (this.#renewing !== null || this.#session?.isDue === true)
   }
 
+  /** What has arrived of an answer that is not complete; 0 when none is. */
+  get arrivingBytes(): number {
+    return this.#wire.arrivingBytes
+  }
+
   /** What this broker speaks. */
   get ranges(): ApiRanges {
     return this.#ranges

@@ -34,6 +34,13 @@ export class Nodes {
     return this.#closed
   }
 
+  /** What has arrived of answers that are not complete. */
+  get arrivingBytes(): number {
+    let bytes = 0
+    for (const { link } of this.#openings.values()) bytes += link.arrivingBytes
+    return bytes
+  }
+
   /** The brokers, as one of them last named them. */
   get known(): BrokerAddress[] {
     return [...this.#known].map(([nodeId, { host, port }]) => ({ nodeId, host, port }))

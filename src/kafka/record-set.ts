@@ -87,7 +87,10 @@ class RecordSetDecoder {
     if (!this.#progressed) return { batch: null, undecodable: this.#noProgress(set, at) }
     const bytes = this.#ownBytes + (this.#keepsSet ? set.length : 0)
     const sizes = { bytes, receivedBytes: at, largestBytes: this.#largestBytes }
-    return { batch: { ...this.#collected, nextOffset: this.#nextOffset, leaderEpoch: this.#leaderEpoch, ...sizes }, undecodable: null }
+    return {
+      batch: { ...this.#collected, nextOffset: this.#nextOffset, leaderEpoch: this.#leaderEpoch, ...sizes },
+      undecodable: null,
+    }
   }
 
   get #progressed(): boolean {

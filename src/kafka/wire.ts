@@ -95,6 +95,11 @@ export class Wire {
     return this.#pending.some(({ holdMs }) => holdMs > 0)
   }
 
+  /** What has arrived of an answer that is not complete; 0 when none is. */
+  get arrivingBytes(): number {
+    return this.#frames.bytes
+  }
+
   get isIdle(): boolean {
     return this.#pending.length === 0
   }

@@ -9,7 +9,7 @@ import { monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.j
  *   control, lease        ──── Ledger ────►        read before every message
  *   read at any time      ◄─── Ledger ─────        counters, handlers in flight
  *   revoked flags         ──── Page ──────►        read when the control word says so
- *   commits, lag          ◄─── Page ──────         offset to commit and its epoch, position, end
+ *   commits, lag          ◄─── Page ──────         offset to commit and its epoch, position, end, size of batches
  *   stalls                ◄─── Page ──────         when a failed message is tried again
  *
  * A Ledger belongs to one incarnation and dies with it, so a thread that would not die can never write into the memory
@@ -203,7 +203,8 @@ export class Ledger {
 const TO_COMMIT = 0
 const POSITION = 1
 const END = 2
-const PAGE_OFFSETS = 3
+const BATCH_BYTES = 3
+const PAGE_OFFSETS = 4
 
 const REVOKED = 0
 const RETRY_AT = 1
@@ -294,6 +295,16 @@ export class Page {
   retryInMs(index: number, nowMs: number): number {
     const at = Atomics.load(this.#words, index * PAGE_WORDS + RETRY_AT)
     return at === 0 ? 0 : ticksBetween(toTicks(nowMs), at)
+  }
+
+  /** The largest record batch that the last Fetch brought, in bytes as it was received; 0 when none is known. */
+  batchBytes(index: number): number {
+    return Number(Atomics.load(this.#offsets, index * PAGE_OFFSETS + BATCH_BYTES))
+  }
+
+  /** Thread: a Fetch brought batches. Main: the thread before this one saw them. */
+  sawBatches(index: number, largestBytes: number): void {
+    Atomics.store(this.#offsets, index * PAGE_OFFSETS + BATCH_BYTES, BigInt(largestBytes))
   }
 
   /** Main: the partition is no longer the slot's; what is in flight on it will not count. Then raise `Control.revoked`. */

@@ -52,6 +52,8 @@ export interface AssignedPartition {
   readonly offset: string
   /** Leader epoch that belongs to it. @default NO_EPOCH */
   readonly leaderEpoch?: number
+  /** Size of the partition's record batches as the thread before this one saw them. @default 0 */
+  readonly batchBytes?: number
 }
 
 /**

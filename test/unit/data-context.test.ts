@@ -21,7 +21,7 @@ const setUp = () => {
     log: pino({ base: null }, { write: (line: string) => void lines.push(line) }),
     now: () => clock.nowMs,
   }
-  const partition = new Partition({ id: 9, topic: 'orders', partition: 4, index: 0, offset: '5' }, page)
+  const partition = new Partition({ id: 9, topic: 'orders', partition: 4, index: 0, offset: '5', batchBytes: 0 }, page)
   const context = new MessageContext(facts, partition, 5, 2, clock.nowMs)
   return { lines, clock, ledger, page, context }
 }

@@ -102,6 +102,52 @@ describe('messages', () => {
     expect(switches).toBeGreaterThan(4)
   })
 
+  test('of all partitions come soon after each other, and the event loop gets its turn no more often for that', async () => {
+    fresh()
+    let nowMs = 1_000
+    const bench = new DispatcherBench(
+      recording(() => {
+        nowMs += 1
+      }),
+      { now: () => nowMs },
+    )
+    const partitions = bench.assign(...range(0, 5).map((partition) => ({ partition })))
+    for (const partition of partitions) bench.feed(partition, range(0, 20))
+    await turns(2)
+    expect(seen).toHaveLength(10)
+    expect(new Set(seen.map((name) => name[0])).size).toBe(5)
+    await until('all are finished', () => partitions.every((partition) => bench.toCommit(partition) === 20))
+  })
+
+  test('give way more often while an answer is arriving, and as long as more of it comes', async () => {
+    let nowMs = 1_000
+    let arriving = 0
+    const begun: number[] = []
+    const handler: Handler = () => {
+      begun.push(arriving)
+      nowMs += 1
+    }
+    const bench = new DispatcherBench(handler, { now: () => nowMs, arrivingBytes: () => arriving })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    const receive = setInterval(() => {}, 1_000)
+    const chunks = (left: number) => {
+      if (left === 0) return
+      arriving += 64
+      setImmediate(() => chunks(left - 1))
+    }
+    setImmediate(() => chunks(5))
+    bench.feed(partition, range(0, 20))
+    await until('the first is handled', () => begun.length > 0)
+    expect(begun[0]).toBe(5 * 64)
+    const handled = begun.length
+    await turns(1)
+    expect(begun.length - handled).toBeLessThanOrEqual(1)
+    arriving = 0
+    clearInterval(receive)
+    await until('all are finished', () => bench.toCommit(partition) === 20)
+  })
+
   test('do not keep the event loop from other work for long', async () => {
     const bench = new DispatcherBench(() => {
       const endMs = monotonicMs() + 1

@@ -138,7 +138,10 @@ describe('the fetcher', () => {
     const bench = start(cluster)
     bench.partitions.drop([1])
     await until('a Fetch is held', () => cluster.fetches.length === 1)
-    const [added] = bench.partitions.add([{ id: 7, topic: 't', partition: 1, index: 1, offset: '3' }], bench.page)
+    const [added] = bench.partitions.add(
+      [{ id: 7, topic: 't', partition: 1, index: 1, offset: '3', batchBytes: 0 }],
+      bench.page,
+    )
     bench.fetcher.take()
     cluster.produce(1, 10)
     cluster.produce(0, 1)

@@ -11,7 +11,8 @@ const bench = () => {
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   const page = Page.create(range(0, 8).map(() => 0n))
   const partitions = range(0, 8).map(
-    (partition) => new Partition({ id: partition, topic: 't', partition, index: partition, offset: '0' }, page),
+    (partition) =>
+      new Partition({ id: partition, topic: 't', partition, index: partition, offset: '0', batchBytes: 0 }, page),
   )
   const told = () => lines.splice(0).map(({ level, msg }) => [level, msg])
   return { troubles: new Troubles(log, () => clock.nowMs), clock, partitions, told }

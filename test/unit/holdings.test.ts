@@ -75,6 +75,16 @@ describe('the books of a slot', () => {
     expect(holdings.byId(dropped[0]?.id ?? -1)).toBeUndefined()
   })
 
+  test('tell a new thread how large the batches were that the one before it saw', () => {
+    const holdings = new Holdings()
+    const { added, page } = holdings.add([partition(0, 1n), partition(1, 1n)])
+    expect(added.map(({ batchBytes }) => batchBytes)).toEqual([0, 0])
+    Page.from(page).sawBatches(1, 500_000)
+    for (let death = 0; death < 2; death++) {
+      expect(holdings.rehouse().added.map(({ batchBytes }) => batchBytes)).toEqual([0, 500_000])
+    }
+  })
+
   test('know the lag once a partition was fetched', () => {
     const holdings = new Holdings()
     const page = Page.from(holdings.add([partition(0, 10n)]).page)

@@ -14,6 +14,7 @@ const unexpected = (what: string) => (): Promise<never> => Promise.reject(new Er
 export class FakeConnection implements Connection {
   readonly clientId: string
   readonly supportsStaticMembership = true
+  readonly arrivingBytes = 0
   readonly asked: string[] = []
   readonly joins: JoinRequest[] = []
   readonly leaves: Omit<Membership, 'generation'>[] = []

@@ -18,6 +18,7 @@ export interface BenchOptions extends Partial<FailurePolicy> {
   readonly maxProcessingMs?: number
   readonly now?: () => number
   readonly wallAhead?: () => number
+  readonly arrivingBytes?: () => number
 }
 
 /** A dispatcher with everything that belongs to it, on a test bench: the test plays the fetcher and the main thread. */
@@ -49,6 +50,7 @@ export class DispatcherBench {
       facts,
       gate,
       failures: new Failures({ policy, ledger, log, post, now }),
+      arrivingBytes: options.arrivingBytes ?? (() => 0),
       onTurn: () => {},
       onRoom: () => {},
       onRetry: (partition) => this.dispatcher.schedule(partition),
@@ -65,6 +67,7 @@ export class DispatcherBench {
       partition,
       index,
       offset: String(offset),
+      batchBytes: 0,
     }))
     const partitions = this.partitions.add(added, Page.from(page.buffer))
     for (const [index, partition] of partitions.entries()) this.pages.set(partition, { page, index })

@@ -103,6 +103,7 @@ export class FakeCluster {
     return {
       clientId: 'fake',
       supportsStaticMembership: true,
+      arrivingBytes: 0,
       view: () => ({ brokers: [], topics: [] }),
       learn: () => {},
       endsOfEpochs: (node, questions) => this.#endsOfEpochs(node, questions),

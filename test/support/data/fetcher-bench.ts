@@ -42,6 +42,7 @@ export class FetcherBench {
         index: partition,
         offset: String(offset),
         leaderEpoch: epoch,
+        batchBytes: 0,
       })),
       this.page,
     )

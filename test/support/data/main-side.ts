@@ -44,6 +44,7 @@ export class MainSide {
       partition,
       index,
       offset: String(offset),
+      batchBytes: 0,
     }))
     await this.request({ type: 'assign', requestId: this.#nextRequestId++, page: page.buffer, added, removed })
     return page

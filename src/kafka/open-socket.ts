@@ -1,5 +1,6 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { PatientLookup } from './patient-lookup.js'
 
 const KEEP_ALIVE_MS = 60_000
 
@@ -15,13 +16,21 @@ export type SocketFactory = (options: {
   readonly onConnect: () => void
 }) => Socket
 
-/** Opens a socket of the operating system, without Nagle's delay. */
-export const openSocket: SocketFactory = ({ host, port, ssl, onConnect }): Socket => {
-  const servername = isIP(host) === 0 ? { servername: host } : {}
-  const socket = ssl
-    ? connectTls({ host, port, ...servername, ...(ssl === true ? {} : ssl) }, onConnect)
-    : connect({ host, port }, onConnect)
-  socket.setKeepAlive(true, KEEP_ALIVE_MS)
-  socket.setNoDelay(true)
-  return socket
-}
+/** Opens sockets of the operating system, without Nagle's delay. */
+export const socketFactory =
+  (addresses: PatientLookup): SocketFactory =>
+  ({ host, port, ssl, onConnect }): Socket => {
+    const { lookup } = addresses
+    const servername = isIP(host) === 0 ? { servername: host } : {}
+    const socket = ssl
+      ? connectTls({ host, port, lookup, ...servername, ...(ssl === true ? {} : ssl) }, onConnect)
+      : connect({ host, port, lookup }, onConnect)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
+    socket.setNoDelay(true)
+    socket
+      .on('connectionAttemptTimeout', (address) => addresses.gaveUp(host, address))
+      .once('connect', () => addresses.reached(host))
+    return socket
+  }
+
+export const openSocket = socketFactory(new PatientLookup())

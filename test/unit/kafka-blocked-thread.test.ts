@@ -1,9 +1,15 @@
+import { lookup } from 'node:dns'
 import { once } from 'node:events'
+import type { LookupFunction } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
+import { createConnection } from '#src/kafka/connection.js'
 import type { Membership } from '#src/kafka/face.js'
+import { socketFactory } from '#src/kafka/open-socket.js'
+import { PatientLookup } from '#src/kafka/patient-lookup.js'
 import { Authority } from '../support/authority.js'
+import { kafkaConfig } from '../support/slot-config.js'
 import { connectionTo } from './kafka-stub-broker.js'
 
 const member: Membership = { groupId: 'g', generation: 1, memberId: 'm', instanceId: null }
@@ -63,6 +69,31 @@ describe('a thread that handlers block', () => {
     const tls = { ...authority.issue('far', ['localhost']), minVersion: version, maxVersion: version }
     await comesThrough(60, 10, { ssl: { ca: authority.ca }, sasl: PLAIN }, tls)
   })
+
+  it.each([false, true])('reaches a host though its last address leads nowhere (TLS: %s)', async (secure) => {
+    const authority = new Authority('the authority')
+    const tls = secure ? { tls: authority.issue('far', ['localhost']) } : {}
+    const address = await farBroker({ delayMs: 2, ...tls })
+    /** As of a broker with an IPv6 address, seen from a machine that has none. */
+    const twoAddresses: LookupFunction = (host, options, callback) =>
+      lookup(host, { ...options, all: true }, (error, found) =>
+        callback(error, [...(found ?? []), { address: '127.0.0.2', family: 4 }]),
+      )
+    const connection = createConnection({
+      clientId: 'test-00',
+      kafka: kafkaConfig({
+        brokers: [address],
+        connectionTimeout: 1_000,
+        ssl: secure ? { ca: authority.ca } : null,
+        retry: { retries: 5, initialRetryTime: 1, maxRetryTime: 1 },
+      }),
+      log: { debug() {}, info() {}, warn() {}, error() {} },
+      openSocket: socketFactory(new PatientLookup(twoAddresses)),
+    })
+    onTestFinished(() => connection.close())
+    // Longer than Node gives an address.
+    await whileBlocked(300, connection.connect())
+  }, 60_000)
 
   it('is not kept for ever by a broker that says nothing', async () => {
     const address = await farBroker({ delayMs: 0, silent: true })

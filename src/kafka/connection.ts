@@ -105,7 +105,7 @@ class KafkaConnection implements Connection {
   }
 
   learn({ brokers, topics }: ClusterView): void {
-    if (brokers.length > 0) this.#nodes.learn(brokers)
+    this.#nodes.learn(brokers)
     for (const topic of topics) this.#topics.set(topic.topic, topic)
   }
 

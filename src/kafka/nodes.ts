@@ -117,15 +117,21 @@ export class Nodes {
     }
   }
 
-  /** Takes over what a broker said about the others. */
+  /**
+   * Takes over what a broker said about the others. One that has just started may know none yet; then what was known
+   * holds, as in Java's `NetworkClient`.
+   */
   learn(brokers: readonly BrokerAddress[]): void {
+    const named = brokers.filter(({ host }) => host)
+    if (named.length === 0) return
     this.#known.clear()
-    for (const { nodeId, host, port } of brokers) this.#known.set(nodeId, { host, port })
+    for (const { nodeId, host, port } of named) this.#known.set(nodeId, { host, port })
     this.#retireGone()
   }
 
   /** Takes over where one broker is. */
   learnOne(nodeId: number, address: Address): void {
+    if (!address.host) return
     this.#known.set(nodeId, address)
     this.#retireGone()
   }

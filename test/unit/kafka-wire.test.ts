@@ -214,6 +214,27 @@ describe('a broker that is gone from the metadata', () => {
     expect(stub.sockets.size).toBe(1)
   })
 
+  it('stays known when the answer names no broker at all, or one without a host', async () => {
+    let brokers = 0
+    const nowhere = encoder().writeInt32(7).writeString(null).writeInt32(9092).writeString(null)
+    const stub = await startStub(({ apiKey }) => {
+      if (apiKey === Api.heartbeat) return heartbeatAnswer()
+      if (apiKey === Api.findCoordinator)
+        return encoder().writeInt32(0).writeInt16(0).writeString(null).writeInt32(7).writeString(null).writeInt32(9092)
+      if (apiKey !== Api.metadata || brokers++ === 0) return undefined
+      const named = brokers % 2 === 0 ? [] : [nowhere]
+      return encoder().writeInt32(0).writeArray(named).writeString('cluster').writeInt32(1).writeArray([])
+    })
+    const connection = connectionTo([stub.address])
+    await connection.connect()
+    for (let times = 0; times < 2; times++) {
+      await connection.topics(['t'])
+      await connection.heartbeat(1, member)
+    }
+    const coordinator = await connection.findCoordinator('g')
+    await expect(connection.heartbeat(coordinator, member)).rejects.toMatchObject({ type: 'CONNECTION' })
+  })
+
   it('is still heard when it has something to answer', async () => {
     const { connection, other, state, held } = await pair()
     state.hold = true

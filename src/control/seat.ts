@@ -266,8 +266,10 @@ export class Seat {
 
   async #join(): Promise<void> {
     const { config, group, host, log } = this.#options
-    this.#enter(this.#state === 'stable' || this.#state === 'rebalancing' ? 'rebalancing' : 'joining')
-    if (this.#state === 'rebalancing') await host.release()
+    const begins = this.#state === 'stable'
+    this.#enter(begins || this.#state === 'rebalancing' ? 'rebalancing' : 'joining')
+    // Once for each rebalance (as Java's `needsJoinPrepare`): who has to ask again keeps the group waiting no longer.
+    if (begins) await host.release()
     if (!this.#mayJoin) return
 
     const seenBefore = group.generation

@@ -4,6 +4,7 @@ import { kafkaError } from '../support/control/fake-connection.js'
 import { seatBench } from '../support/control/seat-bench.js'
 import { assignment, joinedAs } from '../support/control/slot-bench.js'
 
+const COORDINATOR_LOAD_IN_PROGRESS = 14
 const REBALANCE_IN_PROGRESS = 27
 
 beforeEach(() => {
@@ -48,6 +49,17 @@ describe('a seat in a rebalance', () => {
     synced.resolve(await assignment(0)())
     await vi.advanceTimersByTimeAsync(100)
     expect(own.joins.length).toBe(joins + 1)
+  })
+
+  test('waits for its handlers once, however often it has to ask until it is let in', async () => {
+    const { own, host, seat } = await member()
+    const refuse = (code: number) => () => Promise.reject(kafkaError(code))
+    own.onJoin = [refuse(COORDINATOR_LOAD_IN_PROGRESS), joinedAs('member', 2)]
+    own.onSync = [refuse(REBALANCE_IN_PROGRESS), assignment(0)]
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(seat.state).toBe('stable')
+    expect(own.joins.length).toBe(4)
+    expect(host.told.filter((word) => word === 'release')).toEqual(['release'])
   })
 
   test('does not count as a member with an assignment that it cannot read', async () => {

@@ -33,10 +33,7 @@ export class Fetcher implements NodeLoopEvents {
     this.#check = new PositionCheck(context, {
       done: (partition) => this.#route(partition),
       lost: (partition) => this.#reset.begin(partition, 'truncated'),
-      refused: (partition, error) => {
-        if (judgeFetchError(error, false) === 'denied') this.#leaders.denied(partition.topic, [partition])
-        else this.#leaders.lost([partition], { reason: error })
-      },
+      refused: (partitions, error) => this.#refusedByLeaders(partitions, error),
       failed: (partitions, reason) => this.#leaders.lost(partitions, noAnswer(reason)),
     })
   }
@@ -70,22 +67,27 @@ export class Fetcher implements NodeLoopEvents {
 
   answered(node: number, requested: readonly RequestedPartition[], answer: readonly FetchedPartition[]): boolean {
     const answers = new Map(answer.map((fetched) => [`${fetched.topic}-${fetched.partition}`, fetched]))
-    const denied: Partition[] = []
+    const refused: { readonly partition: Partition; readonly error: string }[] = []
     const seenBytes = Math.max(0, ...answer.map(({ batch }) => batch?.largestBytes ?? 0))
     let brought = false
     for (const request of requested) {
-      const { partition, offset } = request
+      const { partition, offset, leaderEpoch } = request
       const fetched = answers.get(partition.key)
       // Dropped, paused, or moved to another offset while the request was under way.
       if (fetched === undefined || partition.fetching.halted || partition.fetching.offset !== offset) continue
-      if (partition.fetching.checking) continue // what an earlier leader sent may not count any more
+      if (partition.fetching.leaderEpoch !== leaderEpoch) continue // what an earlier leader sent may not count any more
       if (passedOver(fetched, offset)) partition.fetching.appetite.passedOver(request.maxBytes, seenBytes)
       if (fetched.error === null) brought = this.#store(node, partition, fetched) || brought
       else if (partition.node !== node)
         continue // it is read from elsewhere by now
-      else if (this.#refused(node, partition, fetched.error) === 'denied') denied.push(partition)
+      else if (!this.#seesToRefusal(node, partition, fetched.error)) refused.push({ partition, error: fetched.error })
     }
-    for (const [topic, partitions] of groupBy(denied, ({ topic }) => topic)) this.#leaders.denied(topic, partitions)
+    for (const [error, some] of groupBy(refused, (each) => each.error)) {
+      this.#refusedByLeaders(
+        some.map(({ partition }) => partition),
+        error,
+      )
+    }
     return brought
   }
 
@@ -93,7 +95,7 @@ export class Fetcher implements NodeLoopEvents {
     const reason = `node ${node}: ${toErrorData(error).message}`
     const partitions = requested
       .map(({ partition }) => partition)
-      .filter((partition) => partition.node === node && !partition.dropped)
+      .filter((partition) => partition.node === node && !partition.fetching.halted)
     const readsFollower = ({ fetching }: Partition) => fetching.replica.node === node
     const fromLeader = partitions.filter((partition) => !readsFollower(partition))
     this.#leaveReplica(node, partitions.filter(readsFollower), reason, false)
@@ -145,18 +147,26 @@ export class Fetcher implements NodeLoopEvents {
     return brought
   }
 
-  #refused(node: number, partition: Partition, error: string): 'denied' | 'handled' {
+  /** Returns false when its leader is what is in question, which is asked for all partitions together. */
+  #seesToRefusal(node: number, partition: Partition, error: string): boolean {
     const fromReplica = partition.fetching.replica.node === node
     const verdict = judgeFetchError(error, fromReplica)
-    if (verdict === 'denied') return verdict
+    if (verdict === 'denied') return false
     if (verdict === 'unreadable')
       this.#unreadable(node, partition, damagedAtBroker(partition, node, partition.fetching.offset))
     else if (fromReplica) this.#leaveReplica(node, [partition], error, true)
     else if (verdict === 'reset-offset') {
       partition.fetching.failures++
       this.#reset.begin(partition, 'out-of-range')
-    } else this.#leaders.lost([partition], { reason: error, loud: verdict === 'look-up-loudly' })
-    return 'handled'
+    } else return false
+    return true
+  }
+
+  /** All those with the same error in one step: one line, one message to main, one look-up. */
+  #refusedByLeaders(partitions: readonly Partition[], error: string): void {
+    const verdict = judgeFetchError(error, false)
+    if (verdict !== 'denied') this.#leaders.lost(partitions, { reason: error, loud: verdict === 'look-up-loudly' })
+    else for (const [topic, some] of groupBy(partitions, (each) => each.topic)) this.#leaders.denied(topic, some)
   }
 
   /** The leader itself is asked for these, for a while. Nothing is known to be wrong with it. */

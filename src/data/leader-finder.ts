@@ -60,7 +60,7 @@ export class LeaderFinder {
     const { partitions, now } = this.#context
     let notBeforeMs = 0
     while (!this.#closed) {
-      const unknown = [...partitions].filter(({ fetching }) => fetching.leader === null && !fetching.halted)
+      const unknown = [...partitions].filter(isUnknown)
       if (unknown.length === 0) {
         await this.#wakeUp.wait()
         continue
@@ -152,15 +152,15 @@ export class LeaderFinder {
     try {
       found = await this.#context.connection.topics([...byTopic.keys()])
     } catch (error) {
-      if (!this.#closed) this.lost(unknown, noAnswer(`no metadata (${(error as Error).message})`))
+      const still = unknown.filter(isUnknown)
+      if (!this.#closed && still.length > 0) this.lost(still, noAnswer(`no metadata (${(error as Error).message})`))
       return
     }
     for (const metadata of found) this.#apply(metadata, byTopic.get(metadata.topic) ?? [])
   }
 
   #apply(metadata: TopicMetadata, looked: readonly Partition[]): void {
-    // Main may have been faster.
-    const unknown = looked.filter(({ dropped, fetching }) => !dropped && fetching.leader === null)
+    const unknown = looked.filter(isUnknown)
     if (metadata.error === 'TOPIC_AUTHORIZATION_FAILED') {
       this.denied(metadata.topic, unknown)
       return
@@ -187,9 +187,14 @@ export class LeaderFinder {
     fetching.leader = leader
     fetching.lastLeader = leader
     fetching.leaderEpoch = leaderEpoch
+    fetching.checking = false // it was another leader who was asked
+    fetching.replica.forget()
     this.#onFound(partition)
   }
 }
+
+/** Look again after each wait: main may have been faster, and partitions may be gone. */
+const isUnknown = ({ fetching }: Partition): boolean => fetching.leader === null && !fetching.halted
 
 const lostLeader = ({ topic, partition, fetching }: Partition): LostLeader => ({
   topic,

@@ -8,6 +8,8 @@ import { WakeUp } from './wake-up.js'
 export interface RequestedPartition {
   readonly partition: Partition
   readonly offset: number
+  /** Of the leader as it was known then. */
+  readonly leaderEpoch: number
   readonly maxBytes: number
 }
 
@@ -76,6 +78,7 @@ export class NodeLoop {
       const requested = plan.wanted.map(({ candidate: { partition }, maxBytes }) => ({
         partition,
         offset: partition.fetching.offset,
+        leaderEpoch: partition.fetching.leaderEpoch,
         maxBytes,
       }))
       await this.#fetch(requested, plan, fetchWaitMs(plan.leftOut, this.#idleStreak, consumer.maxWaitTimeInMs))
@@ -160,12 +163,12 @@ export class NodeLoop {
         maxDecompressedBytes: consumer.maxDecompressedBytes,
         readUncommitted: consumer.readUncommitted,
         rackId: anyReplica ? consumer.rackId : null,
-        partitions: requested.map(({ partition: { topic, partition, fetching }, offset, maxBytes }) => ({
+        partitions: requested.map(({ partition: { topic, partition }, offset, leaderEpoch, maxBytes }) => ({
           topic,
           partition,
           offset,
           maxBytes,
-          currentLeaderEpoch: fetching.leaderEpoch,
+          currentLeaderEpoch: leaderEpoch,
         })),
       })
     } catch (error) {

@@ -12,7 +12,7 @@ const WHAT: Readonly<Record<ResetReason, (offset: string, partition: string) => 
 
 export interface OffsetResetEvents {
   done(partition: Partition): void
-  /** Nothing is lost: the next Fetch will say "out of range" again. */
+  /** Nothing is lost: the next Fetch, or the next comparison with the leader's log, will lead here again. */
   failed(partition: Partition, reason: string): void
 }
 
@@ -48,7 +48,7 @@ export class OffsetReset {
     const { connection, consumer, fromBeginning } = this.#context
     const at = fromBeginning ? 'earliest' : 'latest'
     const [found] = await connection.listOffsets([{ topic, partition }], at, consumer)
-    if (found === undefined) throw new Error(`the broker named no ${at} offset`)
+    if (found === undefined || found.offset < 0n) throw new Error(`the broker named no ${at} offset`)
     return Number(found.offset)
   }
 

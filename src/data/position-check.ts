@@ -11,10 +11,13 @@ export interface PositionCheckEvents {
   /** The leader's log has nothing that ours has: let the reset policy choose an offset. */
   lost(partition: Partition): void
   /** The leader refused, with this error. */
-  refused(partition: Partition, error: string): void
+  refused(partitions: readonly Partition[], error: string): void
   /** It did not answer. */
   failed(partitions: readonly Partition[], reason: string): void
 }
+
+/** The error of a partition that is not in the answer. */
+const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
 
 /** Where a partition stood when its leader was asked. */
 interface Asked {
@@ -46,7 +49,7 @@ export class PositionCheck {
   }
 
   #askAll(): void {
-    const all = this.#waiting.filter(({ fetching }) => fetching.leader !== null)
+    const all = this.#waiting.filter(({ fetching }) => fetching.checking && fetching.leader !== null)
     this.#waiting = []
     for (const [leader, partitions] of groupBy(all, ({ fetching }) => fetching.leader)) {
       if (leader !== null) this.#ask(leader, partitions).catch(this.#context.onFault)
@@ -70,25 +73,31 @@ export class PositionCheck {
       return
     }
     const ends = new Map(answer?.map((end) => [`${end.topic}-${end.partition}`, end]))
-    for (const item of asked) {
-      if (isCurrent(item)) this.#conclude(item, answer === null ? null : ends.get(item.partition.key))
+    const refused: { readonly partition: Partition; readonly error: string }[] = []
+    for (const item of asked.filter(isCurrent)) {
+      const { partition } = item
+      const end = answer === null ? null : ends.get(partition.key)
+      if (end === undefined || end?.error) refused.push({ partition, error: end?.error ?? MISSING })
+      else this.#conclude(item, end)
+    }
+    for (const [error, some] of groupBy(refused, (each) => each.error)) {
+      this.#events.refused(
+        some.map(({ partition }) => partition),
+        error,
+      )
     }
   }
 
   /** @param end null when the broker is too old to say, so that nothing can be checked */
-  #conclude({ partition, offset }: Asked, end: EpochEnd | null | undefined): void {
+  #conclude({ partition, offset }: Asked, end: EpochEnd | null): void {
     const { fetching } = partition
-    if (end === undefined || end?.error) {
-      this.#events.refused(partition, end?.error ?? 'UNKNOWN_TOPIC_OR_PARTITION')
-      return
-    }
-    fetching.checking = false
-    fetching.checkedEpoch = fetching.leaderEpoch
     const verdict = end === null ? { type: 'stands' as const } : judgePosition(offset, end)
+    fetching.checking = false
     if (verdict.type === 'lost') {
-      this.#events.lost(partition)
+      this.#events.lost(partition) // and compared again, if no other offset can be found now
       return
     }
+    fetching.checkedEpoch = fetching.leaderEpoch
     if (verdict.type === 'truncated') this.#goBack(partition, verdict.offset, verdict.leaderEpoch)
     this.#events.done(partition)
   }

@@ -118,7 +118,7 @@ describe('the fetcher', () => {
     const bench = start(cluster)
     const partition = bench.get(0)
     await until('it is fetched', () => bench.page.position(0) === 10n)
-    const request = { partition, offset: 0, maxBytes: 1_000_000 }
+    const request = { partition, offset: 0, leaderEpoch: -1, maxBytes: 1_000_000 }
     const again = {
       topic: 't',
       partition: 0,

@@ -1,0 +1,185 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Connection, TopicMetadata } from '#src/kafka/face.js'
+import { range } from '../support/data/batches.js'
+import { FakeCluster } from '../support/data/fake-cluster.js'
+import { FetcherBench } from '../support/data/fetcher-bench.js'
+import { turns, until } from '../support/data/until.js'
+
+/** Two things that happen while a third is under way. */
+
+const running: { bench: FetcherBench; cluster: FakeCluster }[] = []
+const start = (
+  cluster: FakeCluster,
+  options: ConstructorParameters<typeof FetcherBench>[1] = {},
+  overrides: (connection: Connection) => Partial<Connection> = () => ({}),
+) => {
+  const plain = cluster.connection()
+  const connection = { ...plain, ...overrides(plain) }
+  const bench = new FetcherBench({ partitions: cluster.partitions, connection: () => connection }, options)
+  running.push({ bench, cluster })
+  bench.fetcher.start()
+  return bench
+}
+
+afterEach(() => {
+  for (const { bench, cluster } of running.splice(0)) {
+    bench.fetcher.close()
+    cluster.connection().close()
+    expect(bench.faults).toEqual([])
+  }
+})
+
+const withEpochs = (count: number, partitions = 1): FakeCluster => {
+  const cluster = new FakeCluster(partitions)
+  for (const partition of range(0, partitions)) {
+    cluster.elect(partition, 1)
+    cluster.produce(partition, count)
+  }
+  return cluster
+}
+
+const view = (leader: number, leaderEpoch: number): { brokers: []; topics: TopicMetadata[] } => ({
+  brokers: [],
+  topics: [{ topic: 't', error: null, partitions: [{ partition: 0, leader, leaderEpoch }] }],
+})
+
+/** Holds calls back until it is opened. */
+const gate = () => {
+  let open = (): void => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
+describe('while a position is compared with the log of a leader', () => {
+  test.each([
+    ['without an epoch, as an old broker tells it', -1],
+    ['with the epoch of the messages that were read', 5],
+  ])('another leader that is told, %s, is fetched from', async (_, leaderEpoch) => {
+    const cluster = new FakeCluster(1)
+    Object.assign(cluster.partition(0), { leader: 2, leaderEpoch, end: 150, epochStarts: new Map([[5, 0]]) })
+    const held = gate()
+    // The look-up of a topic that was made anew, or a broker of another version: an epoch that has to be compared.
+    const bench = start(cluster, { offset: 100, epoch: 5 }, (connection) => ({
+      topics: async () => view(1, leaderEpoch === 5 ? 3 : 7).topics,
+      endsOfEpochs: async (...question) => {
+        await held.opened
+        return connection.endsOfEpochs(...question)
+      },
+    }))
+    bench.get(0).fetching.failures = 20
+    await until('it is compared', () => bench.get(0).fetching.checking)
+    bench.fetcher.told(view(2, leaderEpoch))
+    await until('it goes on', () => bench.page.position(0) === 150n)
+    held.open()
+    await turns()
+    expect(bench.get(0).fetching).toMatchObject({ offset: 150, leader: 2, checking: false })
+  })
+
+  test('an answer of the leader before does not count, not even when the comparison is over first', async () => {
+    const cluster = withEpochs(100)
+    const held = gate()
+    const bench = start(cluster, {}, (connection) => ({
+      fetch: async (node, request) => {
+        if (node !== 1 || request.partitions[0]?.offset !== 100) return connection.fetch(node, request)
+        // Its last answer: it did not know yet that another one leads.
+        const old = withEpochs(110)
+          .connection()
+          .fetch(1, { ...request, partitions: request.partitions })
+        await held.opened
+        return old
+      },
+    }))
+    await until('it is fetched', () => bench.page.position(0) === 100n)
+    await turns()
+    cluster.elect(0, 2)
+    bench.fetcher.told(view(2, 1))
+    await until('it is asked', () => cluster.epochQuestions.length === 1)
+    await until('it stands', () => !bench.get(0).fetching.checking)
+    held.open()
+    await turns()
+    expect(bench.page.position(0)).toBe(100n)
+    cluster.produce(0, 20)
+    await until('it goes on', () => bench.page.position(0) === 120n)
+    expect(bench.get(0).fetching.offsetEpoch).toBe(1)
+    expect(cluster.fetches.filter(({ node }) => node === 2)[0]?.request.partitions[0]?.offset).toBe(100)
+  })
+})
+
+describe('a log that has nothing of what was read', () => {
+  test('is not read from the old offset when no other offset can be found at first', async () => {
+    const cluster = new FakeCluster(1)
+    Object.assign(cluster.partition(0), { leaderEpoch: 3, epochStarts: new Map([[3, 40]]), start: 40, end: 200 })
+    let failures = 2
+    const bench = start(cluster, { offset: 100, epoch: 0 }, (connection) => ({
+      listOffsets: async (...question) => {
+        if (failures-- > 0) throw new Error('no leader just now')
+        return connection.listOffsets(...question)
+      },
+    }))
+    await until('it was reset', () => bench.posted.some(({ type }) => type === 'offset-reset'))
+    await until('it goes on', () => bench.page.position(0) === 200n)
+    expect(bench.drain(bench.get(0))).toEqual(range(40, 200))
+    expect(cluster.fetches[0]?.request.partitions[0]?.offset).toBe(40)
+  })
+
+  test('is not read from offset -1 when the broker names no other', async () => {
+    const cluster = new FakeCluster(1)
+    Object.assign(cluster.partition(0), { start: 40, end: 200 })
+    let nonsense = true
+    const bench = start(cluster, {}, (connection) => ({
+      listOffsets: async (partitions, ...question) => {
+        const found = await connection.listOffsets(partitions, ...question)
+        const offsets = nonsense ? found.map((each) => ({ ...each, offset: -1n })) : found
+        nonsense = false
+        return offsets
+      },
+    }))
+    await until('it goes on', () => bench.page.position(0) === 200n)
+    expect(cluster.fetches.flatMap(({ request }) => request.partitions.map(({ offset }) => offset))).not.toContain(-1)
+  })
+})
+
+describe('a look-up that fails', () => {
+  test('takes no leader away of which the thread was told meanwhile, and says nothing of partitions that are gone', async () => {
+    const cluster = withEpochs(100, 2)
+    const held = gate()
+    let lookUps = 0
+    const bench = start(cluster, {}, (connection) => ({
+      topics: async (names) => {
+        if (++lookUps > 1) return connection.topics(names)
+        await held.opened
+        throw new Error('no answer')
+      },
+    }))
+    await until('it is looked up', () => lookUps === 1)
+    bench.fetcher.told(view(1, 0))
+    await until('it is fetched', () => bench.page.position(0) === 100n)
+    bench.partitions.drop([1])
+    held.open()
+    await turns()
+    cluster.produce(0, 10)
+    await until('it goes on', () => bench.page.position(0) === 110n)
+    expect([lookUps, bench.posted]).toEqual([1, []])
+    expect(bench.get(0).fetching.failures).toBe(0)
+  })
+})
+
+test('leaders that are lost in one answer are told in one message and looked up together', async () => {
+  const cluster = withEpochs(1, 300)
+  const bench = start(cluster)
+  await until('they are fetched', () => range(0, 300).every((index) => bench.page.position(index) === 1n))
+  const before = cluster.lookUps
+  for (const index of range(0, 300)) {
+    const log = cluster.partition(index)
+    log.leader = 2
+    log.leaderEpoch = 1
+    log.epochStarts.set(1, 1)
+    log.end = 2
+  }
+  cluster.changed()
+  await until('they go on', () => range(0, 300).every((index) => bench.page.position(index) === 2n))
+  expect(bench.posted.filter(({ type }) => type === 'leaders-lost').length).toBe(1)
+  expect(cluster.lookUps - before).toBe(1)
+})

@@ -77,7 +77,7 @@ export class Holdings {
   /**
    * Moves everything to a fresh page for a new incarnation, each partition at the offset that its predecessor had
    * reached. A predecessor that still writes (it would not die) writes into memory that nobody reads any more.
-   * Partitions that stand still are kept out of the handout.
+   * Partitions that stand still are kept out of the handout, once everything before that place is finished.
    */
   rehouse(): Handout {
     const holdings = this.all()
@@ -89,7 +89,9 @@ export class Holdings {
       holding.page = page
       holding.index = index
     })
-    return { page: page.buffer, added: holdings.filter(({ paused }) => paused === null).map(assigned) }
+    const moving = holdings.filter((holding) => !standsStill(holding))
+    for (const holding of moving) holding.paused = null // the new thread says it again when it gets there
+    return { page: page.buffer, added: moving.map(assigned) }
   }
 
   /** Drops what `keeps` does not want. The pages are flagged, so what is in flight there will not count. */
@@ -120,6 +122,10 @@ export class Holdings {
 
 /** The lowest offset of a partition that is not finished. */
 export const reached = (holding: Holding): bigint => holding.page.toCommit(holding.index)
+
+/** A batch that cannot be read is told of when it is fetched, and there may be messages before it. */
+const standsStill = (holding: Holding): boolean =>
+  holding.paused !== null && reached(holding) >= BigInt(holding.paused.offset)
 
 /** Leader epoch that belongs to that offset. Read the offset first. */
 const epochOf = (holding: Holding): number => holding.page.epoch(holding.index)

@@ -151,9 +151,10 @@ export class Partition {
     this.publishPosition()
   }
 
-  /** An exhausted message: the partition stands still before it, and holds no memory. */
+  /** An exhausted message: the partition stands still before it, with all before it finished, and holds no memory. */
   pauseAt(offset: number): void {
     this.handling = 'paused'
+    this.finish(offset, this.#epoch)
     this.fetching.halted = true
     this.fetching.offset = offset
     this.buffer.clear()
@@ -162,8 +163,12 @@ export class Partition {
 
   /** Its buffer's memory is needed elsewhere, as far as it can be freed. What was in it is fetched again. */
   letGo(): void {
-    this.fetching.offset = this.buffer.letGo(this.inFlight) ?? this.fetching.offset
-    this.fetching.offsetEpoch = NO_EPOCH
+    const { head } = this.buffer
+    const offset = this.buffer.letGo(this.inFlight)
+    if (head === undefined || offset === undefined) return
+    this.fetching.offset = offset
+    // That of what is finished, or of what is kept: the new position has to stand when another leads.
+    this.fetching.offsetEpoch = this.buffer.empty ? this.#epoch : head.leaderEpoch
     this.fetching.atEnd = false
     this.publishPosition()
   }

@@ -259,6 +259,15 @@ describe('a handler that fails', () => {
     expect(seen).toEqual(['as it was', 'as it was', 'as it was'])
   })
 
+  test('stands still with everything before it finished, offsets included that the broker has no message for', async () => {
+    const bench = new DispatcherBench(({ offset }) => offset === '9' && throwing(new NonRetriableError('never')))
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0, 5, 9, 10])
+    await until('it is exhausted', () => partition.handling === 'paused')
+    expect(bench.toCommit(partition)).toBe(9)
+  })
+
   test('is not called again after a NonRetriableError', async () => {
     const bench = new DispatcherBench(() => throwing(new NonRetriableError('never')))
     const [partition] = bench.assign({ partition: 0 })

@@ -141,6 +141,25 @@ describe('a log that has nothing of what was read', () => {
   })
 })
 
+describe('a buffer that was let go', () => {
+  test.each([
+    ['before a message', false, 60, 55],
+    ['behind a batch that a handler is at', true, 90, 85],
+  ])('is fetched again from the log of another leader only where the logs agree: %s', async (_, inFlight, offset, from) => {
+    const cluster = withEpochs(90)
+    const bench = start(cluster, { offset: 60, epoch: 0 })
+    const partition = bench.get(0)
+    await until('it is fetched', () => bench.page.position(0) === 90n)
+    partition.inFlight = inFlight
+    partition.letGo()
+    expect(partition.fetching).toMatchObject({ offset, offsetEpoch: 0 })
+    cluster.elect(0, 2, from)
+    cluster.produce(0, 50)
+    await until('it went back', () => bench.posted.some(({ type }) => type === 'offset-reset'))
+    await until('it goes on', () => bench.page.position(0) === BigInt(from + 50))
+  })
+})
+
 describe('a look-up that fails', () => {
   test('takes no leader away of which the thread was told meanwhile, and says nothing of partitions that are gone', async () => {
     const cluster = withEpochs(100, 2)

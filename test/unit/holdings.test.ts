@@ -66,6 +66,20 @@ describe('the books of a slot', () => {
     expect(holdings.size).toBe(2)
   })
 
+  test('hand out a partition that stands still further on, as what comes before that may not be handled yet', () => {
+    const holdings = new Holdings()
+    holdings.add([partition(0, 1n)])
+    const [paused] = holdings.all()
+    if (paused === undefined) throw new Error('nothing is held')
+    paused.paused = { offset: '100', error: { name: 'Error', message: 'cannot be read' } }
+    expect(holdings.rehouse().added.map(({ offset }) => offset)).toEqual(['1'])
+    expect(paused.paused).toBeNull()
+    paused.page.finish(paused.index, 100)
+    paused.paused = { offset: '100', error: { name: 'Error', message: 'cannot be read' } }
+    expect(holdings.rehouse().added).toEqual([])
+    expect(paused.paused).not.toBeNull()
+  })
+
   test('flag what is dropped, so that the thread counts nothing of it any more', () => {
     const holdings = new Holdings()
     const page = Page.from(holdings.add([partition(0, 1n), partition(1, 1n)]).page)

@@ -112,7 +112,7 @@ it('a static member comes back under its instance id to the same generation, and
   expect(unnamed?.error).toMatchObject({ code: 25 })
 
   expect(await connection.commitOffsets(node, after.member, offsets(8n))).toEqual([])
-  expect(await connection.committedOffsets(node, groupId, [{ topic, partition: 0 }])).toEqual(offsets(8n))
+  expect(await connection.committedOffsets(node, groupId, [{ topic, partition: 0 }])).toMatchObject(offsets(8n))
   const [stale] = await connection.commitOffsets(node, { ...after.member, generation: 9 }, offsets(9n))
   expect(stale?.error).toMatchObject({ type: 'ILLEGAL_GENERATION', code: 22 })
   await connection.leaveGroup(node, after.member)
@@ -140,14 +140,14 @@ it('offsets that were never committed are -1, and come in the order asked for', 
   const node = await coordinator(connection, groupId)
   const { member } = await joinAlone(connection, node, groupId)
   await connection.commitOffsets(node, member, [
-    { topic, partition: 2, offset: 22n },
-    { topic, partition: 0, offset: 2n ** 40n },
+    { topic, partition: 2, offset: 22n, leaderEpoch: -1 },
+    { topic, partition: 0, offset: 2n ** 40n, leaderEpoch: -1 },
   ])
   const asked = [2, 1, 0].map((partition) => ({ topic, partition }))
   expect(await connection.committedOffsets(node, groupId, asked)).toEqual([
-    { topic, partition: 2, offset: 22n },
-    { topic, partition: 1, offset: -1n },
-    { topic, partition: 0, offset: 2n ** 40n },
+    { topic, partition: 2, offset: 22n, leaderEpoch: -1 },
+    { topic, partition: 1, offset: -1n, leaderEpoch: -1 },
+    { topic, partition: 0, offset: 2n ** 40n, leaderEpoch: -1 },
   ])
   expect(await connection.committedOffsets(node, groupId, [])).toEqual([])
   expect(await connection.commitOffsets(node, member, [])).toEqual([])

@@ -51,11 +51,14 @@ export class Runtime {
   #end: (result: typeof STOPPED) => void = () => {}
   #fault: (fault: unknown) => void = () => {}
   #ended = false
+  /** What main knows of the cluster, until there is a fetcher to tell. */
+  #view: ClusterView
   #connection: Connection | undefined
   #work: Work | undefined
 
   constructor(task: SlotTask, ports: RuntimePorts) {
     this.#task = task
+    this.#view = task.view
     this.#ports = ports
     this.#ledger = Ledger.from(task.ledger)
     this.#log = createThreadLogger({ ...task, post: this.#post })
@@ -101,13 +104,14 @@ export class Runtime {
     this.#connection = connection
     const options = { log: this.#log, wakeUp: this.#connecting, stopped: () => this.#ended }
     if (!(await connectForEver(connection, options))) return
+    if (this.#view !== view) connection.learn(this.#view)
     this.#work = this.#assemble(handler, connection)
     this.#work.fetcher.start()
     this.#post({ type: 'ready', threadId, effective: this.#ports.effectiveConfig(config, clientId) })
   }
 
   #assemble(handler: Handler, connection: Connection): Work {
-    const { slot, incarnation, clientId, config, view } = this.#task
+    const { slot, incarnation, clientId, config } = this.#task
     const partitions = this.#partitions
     const common = { ledger: this.#ledger, log: this.#log, now: monotonicMs, post: this.#post }
     const onFault = this.#reportFault
@@ -130,7 +134,7 @@ export class Runtime {
     const fetcher: Fetcher = new Fetcher({
       ...common,
       connection,
-      knownTopics: view.topics,
+      knownTopics: this.#view.topics,
       partitions,
       consumer: config.consumer,
       fromBeginning: config.fromBeginning,
@@ -156,7 +160,8 @@ export class Runtime {
         this.#work?.dispatcher.scheduleAll()
         break
       case 'leaders':
-        this.#work?.fetcher.told(message.view)
+        if (this.#work === undefined) this.#view = withNews(this.#view, message.view)
+        else this.#work.fetcher.told(message.view)
         break
       case 'stop':
         this.#stop()
@@ -189,3 +194,8 @@ export class Runtime {
     this.#fault(new PoolError('KCP_INTERNAL', 'Fault in the data plane; please report this', { cause: fault }))
   }
 }
+
+const withNews = ({ topics }: ClusterView, news: ClusterView): ClusterView => ({
+  brokers: news.brokers,
+  topics: [...topics.filter(({ topic }) => !news.topics.some((each) => each.topic === topic)), ...news.topics],
+})

@@ -84,6 +84,29 @@ describe('a thread that fills a slot', () => {
     expect(begun).toEqual(['0', '1', '2'])
   })
 
+  test('goes to the leaders that it was told of while it was connecting', async () => {
+    const cluster = new FakeCluster(1, () => 2)
+    cluster.produce(0, 3)
+    const learned: unknown[] = []
+    let connect = () => {}
+    const connected = new Promise<void>((resolve) => (connect = resolve))
+    const connection = {
+      ...cluster.connection(),
+      connect: () => connected,
+      learn: (view: unknown) => learned.push(view),
+    }
+    const { main } = start(() => {}, { cluster, ports: { createConnection: () => connection } })
+    await until('it is connecting', () => main.of('loaded').length === 1)
+    const brokers = [{ nodeId: 2, host: 'there', port: 9092 }]
+    const topics = [{ topic: 't', error: null, partitions: [{ partition: 0, leader: 2 }] }]
+    main.say({ type: 'leaders', view: { brokers, topics } })
+    const page = await main.assign([0])
+    connect()
+    await until('all are finished', () => page.toCommit(0) === 3n)
+    expect(learned).toEqual([{ brokers, topics }])
+    expect([cluster.lookUps, cluster.fetches[0]?.node]).toEqual([0, 2])
+  })
+
   test('drops the partitions that are removed and keeps the others', async () => {
     const { cluster, main } = start(() => {})
     await main.ready()

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { FetchedPartition } from '../kafka/face.js'
 import type { FetchContext } from './fetch-context.js'
 import { type FetchCandidate, type FetchPlan, fetchWaitMs, planFetch } from './fetch-plan.js'
@@ -28,6 +29,8 @@ const BUFFER_BYTES = 16 * 1024 * 1024
 /** How long others wait for memory that is held by partitions of which nobody knows when they will move. */
 const FULL_MS = 1_000
 const LONGEST_PAUSE_MS = 100
+/** With many handlers in flight turns end far more often than that, and each look goes over all partitions. */
+const BETWEEN_LOOKS_MS = 5
 
 /** Something was there for it, and nothing of it came. */
 export const passedOver = ({ error, batch, undecodable, end }: FetchedPartition, offset: number): boolean =>
@@ -132,16 +135,21 @@ export class NodeLoop {
   }
 
   async #waitForRoom({ roomBytes, letGo }: FetchPlan<Candidate>): Promise<void> {
-    if (roomBytes > 0) {
+    const { now } = this.#context
+    const nowMs = now()
+    if (roomBytes > 0)
       await this.#wakeUp.wait() // everybody has enough
-      return
+    else {
+      this.#fullSinceMs ??= nowMs
+      if (letGo.length > 0 && nowMs - this.#fullSinceMs >= FULL_MS) {
+        for (const { partition } of letGo) partition.letGo()
+        this.#fullSinceMs = null
+        return
+      }
+      await this.#wakeUp.wait(FULL_MS) // nobody calls when a partition is dropped with its buffer
     }
-    const nowMs = this.#context.now()
-    this.#fullSinceMs ??= nowMs
-    if (letGo.length > 0 && nowMs - this.#fullSinceMs >= FULL_MS) {
-      for (const { partition } of letGo) partition.letGo()
-      this.#fullSinceMs = null
-    } else await this.#wakeUp.wait(FULL_MS) // nobody calls when a partition is dropped with its buffer
+    const restMs = nowMs + BETWEEN_LOOKS_MS - now()
+    if (restMs > 0) await setTimeout(restMs)
   }
 
   async #fetch(

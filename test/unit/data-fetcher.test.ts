@@ -100,6 +100,29 @@ describe('the fetcher', () => {
     await until('it is fetched again', () => cluster.fetches.length > sent)
   })
 
+  test('does not look again at each end of a turn whether there is room, as with many handlers in flight there are thousands', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.produce(0, 1_000_000)
+    const bench = start(cluster)
+    await until('it has enough', () => bench.get(0).buffer.waitingBytes > 64 * 1024)
+    await turns(20)
+    const fetches = cluster.fetches.length
+    const { appetite } = bench.get(0).fetching
+    let looks = 0
+    const handled = appetite.handled.bind(appetite)
+    appetite.handled = (...more) => {
+      looks++
+      handled(...more)
+    }
+    const beganMs = performance.now()
+    for (let turn = 0; turn < 500; turn++) {
+      bench.fetcher.hasRoom(bench.get(0))
+      await turns(1)
+    }
+    expect(cluster.fetches.length).toBe(fetches)
+    expect(looks).toBeLessThan(5 + (performance.now() - beganMs) / 4)
+  })
+
   test('ignores the answer for a partition that was dropped meanwhile', async () => {
     const cluster = new FakeCluster(1)
     const bench = start(cluster)

@@ -114,7 +114,9 @@ export class NodeLoop {
     }
     for (const partition of this.#line) if (partition.dropped) this.#line.delete(partition)
     const here = [...this.#line].map((partition) => this.#candidate(partition))
-    return { here, bufferBytes: Math.max(1, BUFFER_BYTES - asideBytes) * (here.length / Math.max(1, fetched)) }
+    // Never less than one: then whoever holds nothing could ask for nothing, not even for one batch at a time.
+    const bufferBytes = Math.max(1, (BUFFER_BYTES - asideBytes) * (here.length / Math.max(1, fetched)))
+    return { here, bufferBytes }
   }
 
   #candidate(partition: Partition): Candidate {

@@ -247,6 +247,30 @@ describe('memory', () => {
     })
   })
 
+  test('is there for the partitions of every node, however much is held of one that is not fetched any more', async () => {
+    const cluster = new FakeCluster(3, (partition) => (partition === 2 ? 2 : 1))
+    Object.assign(cluster.partition(0), { messageBytes: MIB, expansion: 20, undecodable: new Error('No codec.') })
+    cluster.produce(0, 1)
+    const bench = start(cluster)
+    const partition = bench.get(0)
+    await until('it is fetched', () => bench.page.position(0) === 1n)
+    partition.inFlight = true
+    bench.fetcher.hasRoom(partition)
+    await until('it stands still behind that', () => bench.posted.some(({ type }) => type === 'partition-paused'))
+    for (const other of [1, 2]) cluster.produce(other, 10)
+    await until('the others are read', () => {
+      for (const other of [1, 2]) bench.drain(bench.get(other))
+      return [1, 2].every((other) => bench.page.position(other) === 10n)
+    })
+    cluster.produce(1, 10)
+    cluster.produce(2, 10)
+    await until('they go on', () => {
+      for (const other of [1, 2]) bench.drain(bench.get(other))
+      return [1, 2].every((other) => bench.page.position(other) === 20n)
+    })
+    expect(heldBytes(bench)).toBe(20 * MIB)
+  })
+
   test('is asked for less of a partition whose batches grow when they are decompressed, however small its last answer', async () => {
     const cluster = new FakeCluster(1)
     Object.assign(cluster.partition(0), { messageBytes: 1_000, expansion: 100 })

@@ -20,22 +20,25 @@ export const consumerFields = z.strictObject({
   ),
   heartbeatInterval: milliseconds(
     3_000,
-    'Time between two heartbeats, which come from the main thread whatever the handlers do. At most a third of `sessionTimeout`.',
+    'Time between two heartbeats, which come from the main thread whatever the handlers do. At most a third of `sessionTimeout`, and no more than `rebalanceTimeout`.',
   ),
   rebalanceTimeout: milliseconds(
     60_000,
     'How long the coordinator waits in a rebalance for the members to rejoin. The pool rejoins for a busy handler, so this need not cover `maxProcessingMs`.',
   ),
-  maxBytes: bytes(10_485_760, 'How much one fetch may return in all. A single larger batch still comes.'),
+  maxBytes: bytes(
+    10_485_760,
+    'How much one fetch may return in all. A single larger batch still comes. Less is asked for when the handler needs less, or when the slot has less room.',
+  ),
   maxBytesPerPartition: bytes(
     1_048_576,
-    'How much one fetch may return of one partition. A single larger batch still comes.',
+    'How much one fetch may return of one partition. A single larger batch still comes. Less is asked for when the handler needs less.',
   ),
   maxDecompressedBytes: bytes(
     67_108_864,
-    'How large one batch may become when it is decompressed; a larger one stops its partition. It bounds what a small batch can cost in memory.',
+    'How large one batch may become when it is decompressed; a larger one stops its partition. It bounds what a small batch can cost in memory, beside 80 bytes of heap for each message.',
   ),
-  minBytes: bytes(1, 'How much the broker collects before it answers a fetch.', { min: 0 }),
+  minBytes: bytes(1, 'How much the broker collects before it answers a fetch; no more than is asked for.', { min: 0 }),
   maxWaitTimeInMs: milliseconds(500, 'How long the broker may wait for `minBytes`.', { min: 0 }),
   metadataMaxAge: milliseconds(
     300_000,

@@ -97,7 +97,10 @@ export const kafkaFields = z.strictObject({
   ),
   ssl: sslFields,
   sasl: saslFields,
-  connectionTimeout: milliseconds(1_000, 'How long to wait for a connection to one broker.'),
+  connectionTimeout: milliseconds(
+    1_000,
+    'How long to wait for a connection to one broker. While handlers block its thread, a connection, authentication or request gets some turns of the event loop at the least, however long they take.',
+  ),
   authenticationTimeout: milliseconds(10_000, 'How long the authentication of a connection may take.'),
   reauthenticationThreshold: milliseconds(
     10_000,
@@ -106,11 +109,18 @@ export const kafkaFields = z.strictObject({
   ),
   requestTimeout: milliseconds(30_000, 'How long to wait for the answer to a request.'),
   retry: z.strictObject({
-    retries: count(5, 'How often a connection or request that failed is tried again before it counts as failed.', {
-      min: 0,
-    }),
-    initialRetryTime: milliseconds(300, 'How long to wait before the first retry; doubles with each.'),
-    maxRetryTime: milliseconds(30_000, 'Longest wait between two retries.'),
+    retries: count(
+      5,
+      'All addresses are tried again and again for `connectionTimeout` × `retries` before a new connection counts as failed. A start fails then; a pool that runs goes on for ever.',
+      {
+        min: 0,
+      },
+    ),
+    initialRetryTime: milliseconds(
+      300,
+      'How long to wait before all addresses are tried a second time; doubles with each round.',
+    ),
+    maxRetryTime: milliseconds(30_000, 'Longest wait between two rounds.'),
   } satisfies FieldsOf<KafkaRetryOptions>),
   codecs: z.strictObject({
     snappy: module('Decompresses snappy, for instance `kafkajs-snappy`.'),

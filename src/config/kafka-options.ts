@@ -66,13 +66,13 @@ export interface SaslOptions {
   authenticationProvider?: ModuleSpecifier | undefined
 }
 
-/** How connections and requests that failed are tried again. */
+/** How the addresses are tried until a connection stands. */
 export interface KafkaRetryOptions {
-  /** How often, before it counts as failed. @default 5 */
+  /** A new connection counts as failed after `connectionTimeout` × `retries`. @default 5 */
   retries?: Count
-  /** Milliseconds before the first retry; doubles with each. @default 300 */
+  /** Milliseconds before all addresses are tried a second time; doubles with each round. @default 300 */
   initialRetryTime?: Count
-  /** Longest wait between two retries, in milliseconds. @default 30_000 */
+  /** Longest wait between two rounds, in milliseconds. @default 30_000 */
   maxRetryTime?: Count
 }
 
@@ -113,7 +113,7 @@ export interface KafkaOptions extends KafkaProperties {
   reauthenticationThreshold?: Count
   /** Milliseconds to wait for the answer to a request. @default 30_000 */
   requestTimeout?: Count
-  /** How connections and requests that failed are tried again. */
+  /** How the addresses are tried until a connection stands. */
   retry?: KafkaRetryOptions | undefined
   /** Codecs beyond gzip. */
   codecs?: CodecOptions | undefined
@@ -133,17 +133,17 @@ export interface ConsumerOptions extends KafkaProperties {
   groupInstanceId?: Text
   /** Milliseconds without a heartbeat after which the coordinator gives the partitions to others. @default 45_000 */
   sessionTimeout?: Count
-  /** Milliseconds between two heartbeats, at most a third of `sessionTimeout`. @default 3_000 */
+  /** Milliseconds between two heartbeats; at most a third of `sessionTimeout`, and `rebalanceTimeout`. @default 3_000 */
   heartbeatInterval?: Count
   /** Milliseconds that the coordinator waits in a rebalance for the members to rejoin. @default 60_000 */
   rebalanceTimeout?: Count
-  /** Bytes that one fetch may return in all. @default 10_485_760 */
+  /** Bytes that one fetch may return in all; less is asked for when less is needed. @default 10_485_760 */
   maxBytes?: Count
-  /** Bytes that one fetch may return of one partition. @default 1_048_576 */
+  /** Bytes that one fetch may return of one partition; less is asked for when less is needed. @default 1_048_576 */
   maxBytesPerPartition?: Count
   /** Bytes that one batch may have when it is decompressed; a larger one stops its partition. @default 67_108_864 */
   maxDecompressedBytes?: Count
-  /** Bytes that the broker collects before it answers a fetch. @default 1 */
+  /** Bytes that the broker collects before it answers a fetch, no more than is asked for. @default 1 */
   minBytes?: Count
   /** Milliseconds that the broker may wait for `minBytes`. @default 500 */
   maxWaitTimeInMs?: Count

@@ -58,7 +58,10 @@ export interface SubscriptionOptions extends SlotOverrides {
   workers?: number | undefined
 }
 
-/** When a slot whose thread crashed is started again. A crash bore fruit if its thread had finished a message. */
+/**
+ * When a slot whose thread crashed is started again. A crash bore fruit if its thread had finished a message, and no
+ * message was in flight that had killed a thread before.
+ */
 export interface RestartOptions {
   /** Milliseconds before the second restart after fruitless crashes; doubles with each. @default 1_000 */
   delayMs?: number | undefined
@@ -68,7 +71,7 @@ export interface RestartOptions {
   healthyAfterMs?: number | undefined
   /** After how many fruitless crashes in a row the slot is parked. @default 8 */
   maxRestarts?: number | undefined
-  /** After how many of all slots together within `windowMs` the pool escalates. @default `maxRestarts` for each slot, at least 10 */
+  /** With more than this of all slots together within `windowMs` the pool escalates. @default `maxRestarts` for each slot, at least 10 */
   maxPoolRestarts?: number | undefined
   /** The time over which those of the pool are counted, in milliseconds. @default 300_000 */
   windowMs?: number | undefined

@@ -7,7 +7,7 @@ export const poolFields = z.strictObject({
   commitIntervalMs: milliseconds(1_000, 'How often finished offsets are committed.'),
   drainTimeoutMs: milliseconds(
     30_000,
-    'How long `stop()` waits for the messages in hand before their threads are ended, and goes on trying to commit what is finished.',
+    'How long `stop()` waits for the messages in hand before their threads are ended, and goes on trying to commit what is finished. A rebalance meanwhile waits for them three seconds at most, see [a stop](how-it-works.md#a-stop).',
     { min: 0 },
   ),
   terminateTimeoutMs: milliseconds(
@@ -25,7 +25,7 @@ export const poolFields = z.strictObject({
   restart: z.strictObject({
     delayMs: milliseconds(
       1_000,
-      'Wait before the second restart after crashes that bore no fruit (no message finished); doubles with each, ± 20 %. The first is immediate.',
+      'Wait before the second restart after crashes that bore no fruit (no message finished, or a message was in flight that had killed a thread before); doubles with each, ± 20 %. The first is immediate.',
     ),
     maxDelayMs: milliseconds(60_000, 'Longest wait before a restart.'),
     healthyAfterMs: milliseconds(
@@ -39,7 +39,7 @@ export const poolFields = z.strictObject({
     maxPoolRestarts: field(
       z.int().min(1).max(1_000_000).optional(),
       'a whole number from 1 to 1000000',
-      'After how many fruitless crashes within `windowMs`, of all slots together, the pool gives up (`pool:escalated`).',
+      'With more fruitless crashes than this within `windowMs`, of all slots together, the pool gives up (`pool:escalated`).',
       '`maxRestarts` for each slot, at least 10',
     ),
     windowMs: milliseconds(300_000, 'The time over which the crashes of the pool are counted.'),
@@ -52,7 +52,7 @@ export const poolFields = z.strictObject({
     maxOldGenerationSizeMb: field(
       z.number().positive().max(1_048_576).optional(),
       'a number above 0',
-      "Heap of each thread in MB, Node's `maxOldGenerationSizeMb`. A thread that needs more is ended and replaced. Node's own `--max-old-space-size` overrides it.",
+      "Heap of each thread in MB, Node's `maxOldGenerationSizeMb`. A thread that needs more is ended and replaced. Buffers are no part of it. Node's own `--max-old-space-size` overrides it.",
       "three quarters of the machine's (or container's) memory, shared by the slots, from 64 to 2048",
     ),
     maxYoungGenerationSizeMb: field(

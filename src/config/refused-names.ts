@@ -93,7 +93,7 @@ const refusedAt: ReadonlyMap<string, string> = new Map([
   ...because('the wait doubles with each retry', 'kafka.retry.factor', 'kafka.retry.multiplier'),
   ...because(`${CLOSURE}. See restart, and the event pool:escalated`, 'kafka.retry.restartOnFailure'),
   ...because(
-    'requests are tried again as kafka.retry says, messages as retry beside handler (attempts, initialDelayMs, maxDelayMs)',
+    'requests are tried again for as long as it takes, messages as retry beside handler says (attempts, initialDelayMs, maxDelayMs)',
     'consumer.retry',
   ),
   ...because(

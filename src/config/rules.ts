@@ -38,6 +38,8 @@ const slotRules: readonly Rule[] = [
     fault: (value, limit) =>
       `must be at most a third of sessionTimeout (${limit} ms), so that a lost heartbeat does not end the membership. Lower it to ${Math.floor(limit / 3)}, or raise sessionTimeout to ${value * 3}`,
   },
+  // A member hears of a rebalance with its next heartbeat, and is expelled when it has not joined by then.
+  notAbove('consumer.heartbeatInterval', 'consumer.rebalanceTimeout'),
   below('consumer.maxWaitTimeInMs', 'consumer.sessionTimeout', 'or an idle fetch outlasts the session'),
   below('consumer.maxWaitTimeInMs', 'kafka.requestTimeout', 'or every idle fetch times out'),
   notAbove('kafka.retry.initialRetryTime', 'kafka.retry.maxRetryTime'),

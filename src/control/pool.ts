@@ -89,8 +89,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   }
 
   /**
-   * Starts the threads, joins the group and resolves when every slot has its assignment. Concurrent callers share one
-   * start.
+   * Starts the threads, loads the handlers, then joins the group; resolves when every slot has its assignment. Concurrent
+   * callers share one start.
    *
    * @throws {@link PoolError} with one clear reason when that cannot be; the pool has then stopped itself
    */

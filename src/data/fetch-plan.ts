@@ -35,6 +35,8 @@ export interface FetchPlan<T> {
   readonly wanted: readonly PlannedPartition<T>[]
   /** For the whole answer. */
   readonly maxBytes: number
+  /** What those of them that have something can bring, or all when none is known to: a broker would wait for more in vain. */
+  readonly bringBytes: number
   /** How much memory the answer may take when it is decoded. */
   readonly roomBytes: number
   /** How many were left out, because enough of them is buffered already or there is no room. */
@@ -64,7 +66,7 @@ export const planFetch = <T extends FetchCandidate>(line: readonly T[], limits: 
   if (roomBytes <= 0) {
     const isStarving = hungry.some(({ heldBytes, cannotMove }) => heldBytes === 0 && !cannotMove)
     const letGo = isStarving ? line.filter(({ heldBytes, cannotMove }) => heldBytes > 0 && cannotMove) : []
-    return { wanted: [], maxBytes: 0, roomBytes: 0, leftOut: line.length, letGo }
+    return { wanted: [], maxBytes: 0, bringBytes: 0, roomBytes: 0, leftOut: line.length, letGo }
   }
   const wanted: PlannedPartition<T>[] = []
   let leftBytes = roomBytes
@@ -79,9 +81,11 @@ export const planFetch = <T extends FetchCandidate>(line: readonly T[], limits: 
     leftBytes -= costBytes
     wanted.push({ candidate, maxBytes: askBytes })
   }
+  const able = wanted.filter(({ candidate }) => !candidate.atEnd)
   return {
     wanted,
     maxBytes: Math.min(maxBytes, roomBytes),
+    bringBytes: (able.length > 0 ? able : wanted).reduce((sum, each) => sum + each.maxBytes, 0),
     roomBytes,
     leftOut: line.length - wanted.length,
     letGo: [],

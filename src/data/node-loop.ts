@@ -156,7 +156,7 @@ export class NodeLoop {
 
   async #fetch(
     requested: readonly RequestedPartition[],
-    { maxBytes, roomBytes }: FetchPlan<Candidate>,
+    { maxBytes, bringBytes, roomBytes }: FetchPlan<Candidate>,
     maxWaitMs: number,
   ): Promise<void> {
     const { connection, consumer, now } = this.#context
@@ -167,7 +167,7 @@ export class NodeLoop {
     try {
       answer = await connection.fetch(this.node, {
         maxWaitMs,
-        minBytes: consumer.minBytes,
+        minBytes: Math.min(consumer.minBytes, bringBytes),
         maxBytes,
         roomBytes,
         maxDecompressedBytes: consumer.maxDecompressedBytes,

@@ -286,6 +286,11 @@ describe('options contradict each other:', () => {
       'consumer.sessionTimeout',
     ],
     [
+      'heartbeats too rare for a rebalance',
+      { consumer: { groupId: 'g', heartbeatInterval: 10_000, rebalanceTimeout: 9_999 } },
+      'consumer.heartbeatInterval',
+    ],
+    [
       'an idle fetch longer than the session',
       { consumer: { groupId: 'g', maxWaitTimeInMs: 45_000 }, kafka: { brokers: ['a:1'], requestTimeout: 60_000 } },
       'consumer.maxWaitTimeInMs',

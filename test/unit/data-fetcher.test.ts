@@ -74,6 +74,21 @@ describe('the fetcher', () => {
     })
   })
 
+  test('lets no broker wait for more bytes than it was asked for', async () => {
+    const cluster = new FakeCluster(2)
+    cluster.produce(0, 5_000)
+    const bench = start(cluster, { consumer: { minBytes: 10_000_000 } })
+    await until('it has asked', () => cluster.fetches.length > 0)
+    expect(cluster.fetches[0]?.request.minBytes).toBe(2 * 64 * 1024)
+    await until('it asks the one that has more again, with the one that has nothing', () => {
+      bench.drain(bench.get(0))
+      return cluster.fetches.some(({ request }, index) => index > 0 && request.partitions.length === 2)
+    })
+    const { partitions, minBytes } = cluster.fetches.slice(1).find(({ request }) => request.partitions.length === 2)
+      ?.request ?? { partitions: [], minBytes: 0 }
+    expect(minBytes).toBe(partitions.find(({ partition }) => partition === 0)?.maxBytes)
+  })
+
   test('leaves a partition that has enough out, comes back for it soon, and never holds up the others', async () => {
     const cluster = new FakeCluster(2)
     cluster.produce(0, 5_000)

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import type { ClusterView } from '../kafka/face.js'
@@ -10,6 +11,8 @@ import type { Thread, ThreadExit, ThreadRequest } from './thread.js'
 import type { Threads } from './threads.js'
 
 const LOAD_TIMEOUT_MS = 60_000
+/** How often it is told that a thread has its handler and no connection. */
+const CONNECTING_MS = 60_000
 
 /** The ways to die that tell nothing of the handler's import by themselves. */
 const DEATHS: readonly string[] = [ErrorCode.threadCrashed, ErrorCode.threadExited, ErrorCode.threadOutOfMemory]
@@ -29,6 +32,7 @@ export interface IncarnationsOptions {
   readonly nextClientId: () => string
   /** What main knows of the cluster now. */
   readonly view: () => ClusterView
+  readonly log: Logger
   readonly logLevel: string
   /** How long a new thread may take to load its handler. @default 60_000 */
   readonly loadTimeoutMs?: number
@@ -105,16 +109,19 @@ export class Incarnations {
         if (message.type === 'loaded') {
           this.#loaded = true
           clearTimeout(loading)
+          connecting ??= setInterval(() => this.#connectingHangs(thread), CONNECTING_MS)
         } else onMessage(message)
       },
     })
     this.#thread = thread
     const loading = setTimeout(() => void thread.end(this.#loadingHangs()), this.#loadTimeoutMs)
+    let connecting: NodeJS.Timeout | undefined
     thread.ledger.raise(this.#control)
     thread.ledger.extendLease(this.#lease.untilMs, this.#lease.aheadMs)
     // It may begin to fetch as soon as its connection stands: there is nothing left that it would have to ask for.
     Promise.all([thread.ready, thread.request(assignment(handout, []))]).then(
       ([{ effective }]) => {
+        clearInterval(connecting)
         if (thread !== this.#thread) return
         this.#ready = true
         this.#effective = effective
@@ -124,6 +131,7 @@ export class Incarnations {
     )
     thread.exited.then((exit) => {
       clearTimeout(loading)
+      clearInterval(connecting)
       if (thread !== this.#thread) return
       this.#thread = null
       this.#ready = false
@@ -186,6 +194,15 @@ export class Incarnations {
 
   get #loadTimeoutMs(): number {
     return this.#options.loadTimeoutMs ?? LOAD_TIMEOUT_MS
+  }
+
+  /** It is not ended: the brokers may be away, which a replacement would not mend. */
+  #connectingHangs({ slot, incarnation, clientId }: Thread): void {
+    const { config, log } = this.#options
+    log.warn(
+      { slot, incarnation, clientId },
+      `the thread has its handler, but no connection yet. Are the brokers away, or does something block the thread, such as ${config.handler} right after its import, or a module of option codecs or sasl?`,
+    )
   }
 
   #loadingHangs(): PoolError {

@@ -118,6 +118,7 @@ export class Slot implements SeatHost {
       threads,
       nextClientId,
       view: () => sharedConnection.view(config.topics),
+      log,
       logLevel: lowestLevel(options.log),
       ...(options.loadTimeoutMs === undefined ? {} : { loadTimeoutMs: options.loadTimeoutMs }),
       onReady: () => {

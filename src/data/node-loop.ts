@@ -49,6 +49,8 @@ export class NodeLoop {
   readonly #line = new Set<Partition>()
   #closed = false
   #idleStreak = 0
+  /** How many answers in a row brought nothing, although the broker had not waited for anything. */
+  #hastyStreak = 0
   /** Since when there has been no room. */
   #fullSinceMs: number | null = null
 
@@ -189,14 +191,16 @@ export class NodeLoop {
     this.#moveUp(requested, answer)
     if (this.#events.answered(this.node, requested, answer)) {
       this.#idleStreak = 0
+      this.#hastyStreak = 0
       return
     }
     this.#idleStreak++
     // A broker that answers "nothing" without having waited would otherwise be asked in a tight loop.
-    if (now() - sentMs < Math.max(1, maxWaitMs / 2)) {
-      await this.#wakeUp.wait(Math.min(LONGEST_PAUSE_MS, 2 ** Math.min(this.#idleStreak, 10)))
-    }
+    const isHasty = now() - sentMs < Math.max(1, maxWaitMs / 2)
+    this.#hastyStreak = isHasty ? this.#hastyStreak + 1 : 0
+    if (isHasty) await this.#wakeUp.wait(Math.min(LONGEST_PAUSE_MS, 2 ** Math.min(this.#hastyStreak, 10)))
   }
+
   /** Whoever had a turn goes to the end of the line, last of all the one that stood first. */
   #moveUp(requested: readonly RequestedPartition[], answer: readonly FetchedPartition[]): void {
     const answers = new Map(answer.map((fetched) => [`${fetched.topic}-${fetched.partition}`, fetched]))

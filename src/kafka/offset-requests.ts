@@ -5,11 +5,10 @@ import { byTopic, flatten } from './by-topic.js'
 import { COORDINATOR_MOVED } from './error-codes.js'
 import { type KafkaError, type Membership, NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from './face.js'
 import type { KafkajsProtocol } from './internals.js'
-import { brokerError } from './kafka-errors.js'
+import { brokerError, connectionError } from './kafka-errors.js'
 import type { Link } from './link.js'
 import { kafkajs } from './verify-kafkajs.js'
 
-const NO_OFFSET = -1n
 const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
 const TIMESTAMPS = { earliest: -2, latest: -1 } as const
@@ -80,14 +79,21 @@ export const commitOffsets = async (
   return refused
 }
 
-/** The offsets in the order in which the partitions were asked for. */
+/**
+ * The offsets in the order in which the partitions were asked for.
+ *
+ * @throws KafkaError when one is missing: that must not pass for "nothing is committed"
+ */
 const inOrderOf = (
+  what: string,
   partitions: readonly TopicPartition[],
   found: readonly (TopicPartition & { readonly offset: string; readonly leaderEpoch?: number })[],
 ): TopicPartitionOffset[] => {
   const answers = new Map(found.map((answer) => [`${answer.topic}/${answer.partition}`, answer]))
   return partitions.map(({ topic, partition }) => {
-    const { offset = NO_OFFSET, leaderEpoch = NO_EPOCH } = answers.get(`${topic}/${partition}`) ?? {}
+    const answer = answers.get(`${topic}/${partition}`)
+    if (answer === undefined) throw connectionError(`${what}: the answer says nothing of ${topic}[${partition}]`)
+    const { offset, leaderEpoch = NO_EPOCH } = answer
     return { topic, partition, offset: BigInt(offset), leaderEpoch }
   })
 }
@@ -142,7 +148,7 @@ export const committedOffsets = async (
   if (errorCode !== 0) throw brokerError(errorCode, what)
   const found = flatten(responses)
   refuseErrors(what, found)
-  return inOrderOf(partitions, found)
+  return inOrderOf(what, partitions, found)
 }
 
 /** Start or end offsets of partitions that this one broker leads. */
@@ -158,5 +164,11 @@ export const listOffsets = async (
   })
   const found = flatten(responses)
   refuseErrors('ListOffsets', found)
-  return inOrderOf(partitions, found)
+  const nowhere = found.find(({ offset }) => Number(offset) < 0)
+  if (nowhere !== undefined) {
+    throw connectionError(
+      `ListOffsets: the ${at} offset of ${nowhere.topic}[${nowhere.partition}] is ${nowhere.offset}`,
+    )
+  }
+  return inOrderOf('ListOffsets', partitions, found)
 }

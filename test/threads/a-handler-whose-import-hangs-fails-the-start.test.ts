@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { Incarnations } from '#src/control/incarnations.js'
@@ -16,6 +17,7 @@ test('a thread whose handler is not loaded in time is ended, with an error that 
     threads: startThreads({ entry: ENTRY, handlers: [handler] }),
     nextClientId: () => 'client',
     view: () => ({ brokers: [], topics: [] }),
+    log: pino({ level: 'silent' }),
     logLevel: 'silent',
     loadTimeoutMs: 500,
     onReady: () => {},

@@ -196,6 +196,28 @@ describe('the fetcher', () => {
     await turns(100)
     expect(cluster.fetches.length).toBeLessThan(asked + 100)
   })
+
+  test('asks a broker less and less that says there is more, and sends nothing of it', async () => {
+    const cluster = new FakeCluster(1)
+    const asked: number[] = []
+    const connection = cluster.connection()
+    connection.fetch = async (_, { partitions }) => {
+      asked.push(performance.now())
+      const empty = {
+        error: null,
+        end: 10,
+        logStartOffset: 0,
+        preferredReadReplica: -1,
+        batch: null,
+        undecodable: null,
+      }
+      return partitions.map(({ topic, partition }) => ({ topic, partition, ...empty }))
+    }
+    cluster.connection = () => connection
+    start(cluster)
+    await until('it has asked eight times', () => asked.length >= 8)
+    expect((asked[7] ?? 0) - (asked[0] ?? 0)).toBeGreaterThan(100) // pauses of 2, 4, … 64, 100 ms
+  })
 })
 
 const MIB = 1024 * 1024

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Api, apiVersions, connectionTo, encoder, MODERN, type StubRequest, startStub } from './kafka-stub-broker.js'
 
+const LIST_OFFSETS = 2
 const OFFSET_FETCH = 9
 const EPOCH_ENDS = 23
 const member = { groupId: 'g', generation: 3, memberId: 'm', instanceId: null }
@@ -120,5 +121,37 @@ describe('leader epochs', () => {
     await expect.poll(() => last(Api.fetch)).toBeDefined()
     const partition = encoder().writeInt32(0).writeInt32(5).writeInt64(9)
     expect(last(Api.fetch)?.body.includes(partition.buffer)).toBe(true)
+  })
+})
+
+describe('an answer that says nothing of a partition', () => {
+  const partition = { topic: 't', partition: 0 }
+
+  it('is no answer that nothing is committed', async () => {
+    const { connection } = await connected(({ apiKey }) =>
+      apiKey === OFFSET_FETCH ? encoder().writeInt32(0).writeArray([]).writeInt16(0) : undefined,
+    )
+    await expect(connection.committedOffsets(1, 'g', [partition])).rejects.toMatchObject({
+      type: 'CONNECTION',
+      message: 'OffsetFetch of group "g": the answer says nothing of t[0]',
+    })
+  })
+
+  it.each([
+    ['says nothing of it', () => [], 'ListOffsets: the answer says nothing of t[0]'],
+    [
+      'has an offset that cannot be',
+      () => topicOf(encoder().writeInt32(0).writeInt16(0).writeInt64(-1).writeInt64(-1)),
+      'ListOffsets: the latest offset of t[0] is -1',
+    ],
+  ])('is no offset to begin at when it %s', async (_, topics, message) => {
+    const { connection } = await connected(({ apiKey, body, socket }) => {
+      if (apiKey === Api.metadata && body.readInt32BE(0) > 0) return metadataV7(socket.localPort ?? 0)
+      return apiKey === LIST_OFFSETS ? encoder().writeInt32(0).writeArray(topics()) : undefined
+    })
+    await expect(connection.listOffsets([partition], 'latest', { readUncommitted: false })).rejects.toMatchObject({
+      type: 'CONNECTION',
+      message,
+    })
   })
 })

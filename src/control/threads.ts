@@ -34,8 +34,8 @@ export interface RunOptions extends Omit<SlotTask, 'port' | 'ledger'> {
 
 /** How long the boot of a spare waits for an incarnation to get ready. */
 const SETTLE_MS = 1_000
-/** How long it waits after that, so that the incarnation's first message has the cores. */
-const HEADSTART_MS = 50
+/** How long it waits after that, so that the incarnation's first messages, one of each partition, have the cores. */
+const HEADSTART_MS = 150
 
 /** A task of {@link Threads} that waits for a thread, or runs. */
 interface Run {

@@ -3,9 +3,9 @@ import { Pace } from './pace.js'
 /** What the first Fetch of a partition asks for, and the least that any asks for. */
 const LEAST_BYTES = 64 * 1024
 /** For how long a Fetch should last the handler, */
-const AHEAD_MS = 500
+const AHEAD_MS = 2_000
 /** and how long before the end of it the next one leaves. */
-const RESERVE_MS = 250
+const RESERVE_MS = 1_000
 /** Batches differ: a little more than the largest one lets the next one in as well. */
 const MARGIN = 1.125
 

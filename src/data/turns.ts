@@ -37,7 +37,7 @@ const ARRIVING_SLICE_MS = 1
 /** As long as each brings more of an answer, the event loop gets so many turns in a row. */
 const ARRIVING_TURNS = 16
 /** For how long one partition's messages are handled before those of another one. */
-const TURN_MS = 2
+const TURN_MS = 1
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   value !== null &&

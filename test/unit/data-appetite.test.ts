@@ -21,18 +21,18 @@ describe('a partition is asked for', () => {
     expect(appetite.askBytes).toBe(337_500)
   })
 
-  test('what the handler uses in half a second, and again when half of it is left', () => {
+  test('what the handler uses in two seconds, and again when half of it is left', () => {
     const appetite = new Appetite()
     handling(appetite, 1_000, 0, 1_000)
-    expect(appetite.askBytes).toBeCloseTo(500_000, -4)
-    expect(appetite.enoughBytes).toBeCloseTo(250_000, -4)
+    expect(appetite.askBytes).toBeCloseTo(2_000_000, -4)
+    expect(appetite.enoughBytes).toBeCloseTo(1_000_000, -4)
   })
 
   test('more or less as the handler becomes faster or slower', () => {
     const appetite = new Appetite()
     handling(appetite, 1_000, 0, 5_000)
     handling(appetite, 200, 5_010, 7_000, 5_000_000)
-    expect(appetite.askBytes).toBeLessThan(110_000)
+    expect(appetite.askBytes).toBeLessThan(440_000)
   })
 
   test('no less after a time in which there was nothing to handle', () => {

@@ -36,7 +36,7 @@ export const consumerFields = z.strictObject({
   ),
   maxDecompressedBytes: bytes(
     67_108_864,
-    'How large one batch may become when it is decompressed; a larger one stops its partition. It bounds what a small batch can cost in memory, beside 80 bytes of heap for each message.',
+    'How large one batch may become when it is decompressed; a larger one stops its partition. It bounds what a small batch can cost in memory; its messages as objects in the heap, 80 bytes each, have the same limit.',
   ),
   minBytes: bytes(1, 'How much the broker collects before it answers a fetch; no more than is asked for.', { min: 0 }),
   maxWaitTimeInMs: milliseconds(500, 'How long the broker may wait for `minBytes`.', { min: 0 }),

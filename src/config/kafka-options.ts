@@ -141,7 +141,12 @@ export interface ConsumerOptions extends KafkaProperties {
   maxBytes?: Count
   /** Bytes that one fetch may return of one partition; less is asked for when less is needed. @default 1_048_576 */
   maxBytesPerPartition?: Count
-  /** Bytes that one batch may have when it is decompressed; a larger one stops its partition. @default 67_108_864 */
+  /**
+   * Bytes that one batch may have when it is decompressed, and again that its messages may have as objects (80 each); a
+   * larger one stops its partition.
+   *
+   * @default 67_108_864
+   */
   maxDecompressedBytes?: Count
   /** Bytes that the broker collects before it answers a fetch, no more than is asked for. @default 1 */
   minBytes?: Count

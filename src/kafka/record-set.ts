@@ -1,5 +1,5 @@
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.js'
-import type { Codecs } from './codecs.js'
+import { type Codecs, DecompressedTooLarge } from './codecs.js'
 import { type MessageBatch, NO_EPOCH } from './face.js'
 import { readInt64 } from './int64.js'
 import { readMessageSetEntry } from './message-set.js'
@@ -23,7 +23,7 @@ export interface RecordSetOptions {
   /** Empty when uncommitted records were asked for. */
   readonly aborted: readonly AbortedTransaction[]
   readonly codecs: Codecs
-  /** How large one batch may become when it is decompressed. */
+  /** How large one batch may become when it is decompressed, and again its messages as objects. */
   readonly maxDecompressedBytes: number
   /** Where the batches need as much memory, no further one is decoded. The first that leads on always is. */
   readonly roomBytes?: number
@@ -133,6 +133,9 @@ class RecordSetDecoder {
     if (codec !== 0 && batch.count > 0) {
       const decompress = codecs.get(codec)
       if (decompress === undefined) throw codecMissing({ topic, partition, offset: batch.baseOffset }, codec)
+      const objectBytes = batch.count * MESSAGE_BYTES
+      if (objectBytes > maxDecompressedBytes)
+        throw new DecompressedTooLarge(`${batch.count} messages, which take ${objectBytes} bytes as objects`)
       const result = decompress(bytes, maxDecompressedBytes)
       bytes = result instanceof Promise ? await result : result
     }

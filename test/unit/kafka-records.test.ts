@@ -458,6 +458,16 @@ describe('codecs', () => {
     await decodeAll(batch, { maxDecompressedBytes: 6_000 })
   })
 
+  it('stop at the limit for the objects, too, before any is made: small records are many', async () => {
+    const records = Array.from({ length: 1_000 }, (_, offsetDelta) => ({ offsetDelta }))
+    const batch = encodeBatch({ baseOffset: 0, codec: 1, records })
+    const { batch: none, undecodable } = await decode(batch, { maxDecompressedBytes: 79_999 })
+    expect(none).toBeNull()
+    expect(undecodable).toMatchObject({ code: 'KCP_BATCH_TOO_LARGE' })
+    expect(undecodable?.message).toContain('1000 messages, which take 80000 bytes as objects')
+    expect((await decodeAll(batch, { maxDecompressedBytes: 80_000 })).messages).toHaveLength(1_000)
+  })
+
   it('that fail make the batch undecodable', async () => {
     const batch = encodeBatch({ baseOffset: 0, codec: 1, records: plainRecords(0, 1), body: Buffer.from('not gzip') })
     expect((await decode(batch)).undecodable).toMatchObject({ code: 'KCP_BATCH_UNDECODABLE' })

@@ -154,7 +154,9 @@ export class Partition {
   /** An exhausted message: the partition stands still before it, with all before it finished, and holds no memory. */
   pauseAt(offset: number): void {
     this.handling = 'paused'
-    this.finish(offset, this.#epoch)
+    // A later epoch does no harm (see Page#epoch); that of what was finished last may have ended before this offset, in a
+    // log that is compacted, and the offset would look truncated.
+    this.finish(offset, this.buffer.head?.leaderEpoch ?? this.#epoch)
     this.fetching.halted = true
     this.fetching.offset = offset
     this.buffer.clear()
@@ -167,8 +169,8 @@ export class Partition {
     const offset = this.buffer.letGo(this.inFlight)
     if (head === undefined || offset === undefined) return
     this.fetching.offset = offset
-    // That of what is finished, or of what is kept: the new position has to stand when another leads.
-    this.fetching.offsetEpoch = this.buffer.empty ? this.#epoch : head.leaderEpoch
+    // The new position has to stand when another leads. Not with the epoch of what is finished: see pauseAt.
+    this.fetching.offsetEpoch = head.leaderEpoch
     this.fetching.atEnd = false
     this.publishPosition()
   }

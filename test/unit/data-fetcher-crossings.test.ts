@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Connection, TopicMetadata } from '#src/kafka/face.js'
-import { range } from '../support/data/batches.js'
+import { batch, range } from '../support/data/batches.js'
 import { FakeCluster } from '../support/data/fake-cluster.js'
 import { FetcherBench } from '../support/data/fetcher-bench.js'
 import { turns, until } from '../support/data/until.js'
@@ -157,6 +157,37 @@ describe('a buffer that was let go', () => {
     cluster.produce(0, 50)
     await until('it went back', () => bench.posted.some(({ type }) => type === 'offset-reset'))
     await until('it goes on', () => bench.page.position(0) === BigInt(from + 50))
+  })
+})
+
+describe('a message before which others are gone from the log', () => {
+  const compacted = async () => {
+    const cluster = new FakeCluster(1)
+    const epochStarts = new Map([0, 70, 80].map((start, epoch) => [epoch, start]))
+    Object.assign(cluster.partition(0), { leaderEpoch: 2, end: 90, epochStarts })
+    const bench = start(cluster, { offset: 60, epoch: 0 })
+    const partition = bench.get(0)
+    await until('it is fetched', () => bench.page.position(0) === 90n)
+    partition.buffer.clear()
+    partition.feed({ ...batch('t', 0, range(80, 90)), leaderEpoch: 2 })
+    return { cluster, bench, partition }
+  }
+
+  test('that was let go is no sign of a log that was cut off', async () => {
+    const { cluster, bench, partition } = await compacted()
+    partition.letGo()
+    cluster.elect(0, 2)
+    cluster.produce(0, 10)
+    await until('it goes on', () => bench.page.position(0) === 100n)
+    expect(cluster.epochQuestions).toHaveLength(2)
+    expect(bench.posted.filter(({ type }) => type === 'offset-reset')).toEqual([])
+  })
+
+  test('and that is exhausted is committed with its own epoch, not with that of the one before', async () => {
+    const { bench, partition } = await compacted()
+    partition.pauseAt(80)
+    expect(bench.page.toCommit(0)).toBe(80n)
+    expect(bench.page.epoch(0)).toBe(2)
   })
 })
 

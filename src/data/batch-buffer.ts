@@ -10,6 +10,8 @@ export interface BufferedBatch {
   nextOffset: number
   /** Leader epoch that belongs to `nextOffset`; NO_EPOCH when it is not known. */
   leaderEpoch: number
+  /** What is fetched goes on elsewhere behind it: the log may not have its messages any more. */
+  movedOn?: boolean
 }
 
 /** What has been fetched of one partition and not yet been handled. */
@@ -88,6 +90,12 @@ export class BatchBuffer {
     }
   }
 
+  /** What was pushed last came from a move to another offset: nothing up to there can be fetched again. */
+  moveOn(): void {
+    const last = this.#batches.at(-1)
+    if (last !== undefined) last.movedOn = true
+  }
+
   clear(): void {
     this.#passedBytes = this.handledBytes
     this.#batches.length = 0
@@ -100,11 +108,11 @@ export class BatchBuffer {
    * Frees the memory that can be freed; what is let go has to be fetched again.
    *
    * @param inFlight a handler is at the next message, so the first batch has to stay
-   * @returns the offset from which to fetch
+   * @returns the offset from which to fetch; undefined when nothing can be freed
    */
   letGo(inFlight: boolean): number | undefined {
     const { head } = this
-    if (head === undefined) return undefined
+    if (head === undefined || this.#batches.some(({ movedOn }) => movedOn)) return undefined
     const next = inFlight ? undefined : head.offsets[this.cursor]
     if (next !== undefined) {
       this.clear()

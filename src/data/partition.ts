@@ -148,6 +148,7 @@ export class Partition {
       largestBytes: 0,
       leaderEpoch,
     })
+    this.buffer.moveOn()
     this.publishPosition()
   }
 

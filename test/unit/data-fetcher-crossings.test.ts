@@ -160,6 +160,22 @@ describe('a buffer that was let go', () => {
   })
 })
 
+test('a buffer whose messages are not on the broker any more is not let go: another reset would pass over what came since', async () => {
+  const cluster = new FakeCluster(1)
+  cluster.produce(0, 50)
+  const bench = start(cluster, { offset: 20, fromBeginning: false })
+  const partition = bench.get(0)
+  await until('it is fetched', () => bench.page.position(0) === 50n)
+  Object.assign(cluster.partition(0), { start: 1_000, end: 1_000 })
+  cluster.changed()
+  await until('it was reset', () => bench.page.position(0) === 1_000n)
+  cluster.produce(0, 100)
+  await until('it is read on', () => bench.page.position(0) === 1_100n)
+  partition.letGo()
+  expect(partition.fetching.offset).toBe(1_100)
+  expect(bench.drain(partition)).toEqual([...range(20, 50), ...range(1_000, 1_100)])
+})
+
 describe('a message before which others are gone from the log', () => {
   const compacted = async () => {
     const cluster = new FakeCluster(1)

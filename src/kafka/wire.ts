@@ -106,6 +106,7 @@ export class Wire {
 
   /** @throws PoolError KCP_CONFIG_INVALID when option ssl has no usable content */
   async connect(timeoutMs: number): Promise<void> {
+    this.#settings.log.debug({ broker: this.name }, 'connecting')
     await this.guard('connecting', timeoutMs, () => new Promise<void>((resolve) => this.#connect(resolve)))
     this.#phase = 'greeting'
   }
@@ -161,6 +162,7 @@ export class Wire {
   destroy(reason: KafkaError): void {
     if (this.#death !== null) return
     this.#death = reason
+    this.#settings.log.debug({ broker: this.name, reason: reason.message }, 'connection ended')
     this.#socket?.destroy()
     this.#frames.clear()
     for (const fail of [...this.#guards]) fail(reason)

@@ -88,13 +88,12 @@ test('a parked slot whose thread cannot get ready is tried again without a word 
   writeFileSync(there, '')
   await produce(topic, [{ partition: 0, value: 'exit' }])
   await until(() => heard('slot:parked').length === 2, { what: 'both slots to be parked' })
-  await until(async () => (await describeGroup(groupId)).members.length === 0, { what: 'the group to be empty' })
   const joined = heard('group:joined').length
-  const tries = heard('slot:parked').length
-  await until(() => heard('slot:parked').length >= tries + 4, { what: 'more tries' })
+  // Before the group is described, which may take seconds: the pauses between the tries double.
+  await until(() => heard('slot:parked').length >= 6, { what: 'more tries' })
+  await until(async () => (await describeGroup(groupId)).members.length === 0, { what: 'the group to be empty' })
   expect(heard('group:joined')).toHaveLength(joined)
-  expect((await describeGroup(groupId)).members).toEqual([])
   rmSync(there)
-  await until(() => heard('group:joined').length > joined, { what: 'a slot to come back' })
+  await until(() => heard('group:joined').length > joined, { what: 'a slot to come back', deadlineMs: 60_000 })
   await pool.stop()
 })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface UntilOptions {
-  /** @default 20000 */
+  /** @default 60000 */
   readonly deadlineMs?: number
   /** @default 25 */
   readonly everyMs?: number
@@ -25,7 +25,7 @@ const describe = (value: unknown): string => {
  */
 export const until = async <T>(
   predicate: () => T | Promise<T>,
-  { deadlineMs = 20_000, everyMs = 25, what, evidence }: UntilOptions,
+  { deadlineMs = 60_000, everyMs = 25, what, evidence }: UntilOptions,
 ): Promise<Exclude<T, false | null | undefined | 0 | ''>> => {
   const end = performance.now() + deadlineMs
   for (;;) {

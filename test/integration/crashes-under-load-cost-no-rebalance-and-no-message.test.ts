@@ -41,7 +41,8 @@ test.each([
     workers: SLOTS,
     topics: [topic],
     handler: record.handler,
-    maxProcessingMs: 2_000,
+    // Long enough that a thread short of memory dies of that, however slow the machine.
+    maxProcessingMs: 10_000,
     resourceLimits: { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 },
     restart: { delayMs: 10, maxDelayMs: 100, maxRestarts: 100, maxPoolRestarts: 1_000 },
   })

@@ -1,3 +1,4 @@
+import type { Page } from '../protocol/ledger.js'
 import type { Holding } from './holdings.js'
 import { lagOf, reached } from './holdings.js'
 
@@ -8,9 +9,10 @@ const LONGEST_LOOK_MS = 2_000
 const waits = (holding: Holding, nowMs: number): boolean =>
   holding.paused === null && lagOf(holding) !== 0n && holding.page.retryInMs(holding.index, nowMs) <= 0
 
-/** For how long a partition has stood at an offset. */
+/** For how long a partition has stood at an offset, with the same thread: each writes to a page of its own. */
 interface Standing {
   readonly at: bigint
+  readonly page: Page
   readonly forMs: number
 }
 
@@ -44,9 +46,11 @@ export class StallWatch {
     const waiting = holdings.filter((holding) => waits(holding, nowMs))
     this.#standings = new Map(
       waiting.map((holding) => {
+        const { page } = holding
         const at = reached(holding)
         const before = this.#standings.get(holding)
-        return [holding, { at, forMs: before?.at === at ? before.forMs + sinceLastMs : 0 }]
+        const stands = before !== undefined && before.at === at && before.page === page
+        return [holding, { at, page, forMs: stands ? before.forMs + sinceLastMs : 0 }]
       }),
     )
   }

@@ -43,7 +43,7 @@ test.each([
   expect(pool.status().totals).toMatchObject({ finished: expected.length, lag: '0' })
 })
 
-test('what an open transaction has written waits for its end, and is no lag until then', async () => {
+test('what an open transaction has written waits for its end, and is neither lag nor a stall until then', async () => {
   const topic = await createTopic({ partitions: 2 })
   const producer = kafkaClient().producer({
     transactionalId: uniqueName('tx'),
@@ -54,7 +54,10 @@ test('what an open transaction has written waits for its end, and is no lag unti
   await producer.connect()
   const record = newRecord()
   const hasty = newRecord()
-  const { pool } = await startPool({ topics: [topic], handler: record.handler, workers: 1 })
+  const { pool, heard } = await startPool({
+    ...{ topics: [topic], handler: record.handler, workers: 1 },
+    consumer: { sessionTimeout: 1_000, heartbeatInterval: 300 },
+  })
   await startPool({ topics: [topic], handler: hasty.handler, workers: 1, consumer: { readUncommitted: true } })
   const transaction = await producer.transaction()
   await transaction.send({ topic, messages: [{ partition: 0, value: 'plain' }] })
@@ -64,6 +67,11 @@ test('what an open transaction has written waits for its end, and is no lag unti
   await until(() => record.read().length === 1, { what: 'the message of the other partition' })
   expect(record.read()).toMatchObject([{ partition: 1 }])
   expect(pool.status().slots[0]?.assignment).toMatchObject([{ partition: 0, lag: '0' }, { partition: 1 }])
+  // For longer than the two sessions after which messages that wait are a stall.
+  const untilMs = performance.now() + 4_000
+  await until(() => performance.now() > untilMs || heard('slot:stalled').length > 0, { what: 'two sessions' })
+  expect(heard('slot:stalled')).toEqual([])
+  expect(pool.status()).toMatchObject({ state: 'running', slots: [{ incarnation: 1, stalled: false }] })
   await transaction.commit()
   await until(() => record.read().length === 2, { what: 'the message' })
   await until(() => pool.status().totals.lag === '0', { what: 'the marker to be passed over' })

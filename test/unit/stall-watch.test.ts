@@ -59,6 +59,14 @@ describe('a stall', () => {
 })
 
 describe('no stall is', () => {
+  test('what a thread inherits: a fresh one has all the time that its predecessor had', () => {
+    const bench = watching()
+    expect(bench.look(61)).toEqual([0])
+    bench.holdings.rehouse()
+    expect(bench.look(61)).toEqual([])
+    expect(bench.look(1)).toEqual([0])
+  })
+
   test('a partition in which nothing waits', () => {
     const bench = watching()
     first(bench).page.finish(0, 10)

@@ -25,13 +25,23 @@ const early = <T>(load: () => Promise<T>): Promise<T> => {
   return loading
 }
 
-const kafka = early(() => import('../src/kafka/connection.js'))
-const calledUp = new AbortController()
-void early(async () => (await import('../src/data/rehearsal.js')).rehearse(calledUp.signal))
-
 const { handlers = [] } = (workerData ?? {}) as Partial<ThreadData>
+
+const kafka = early(() => import('../src/kafka/connection.js'))
+const rehearsal = early(() => import('../src/data/rehearsal.js'))
+const calledUp = new AbortController()
+void early(async () => (await rehearsal).rehearse(calledUp.signal))
+
+// A CommonJS handler `require`s this package, which Node cannot while an `import()` of the same modules is under way
+// (Node 20: "Cannot read properties of undefined (reading 'getStatus')"). So ours are all there before; with several
+// handlers also the rest of the package, which one may import while another requires it.
+const ours = Promise.allSettled([
+  kafka,
+  rehearsal,
+  ...(handlers.length > 1 ? [early(() => import('../src/index.js'))] : []),
+])
 const preloaded: ReadonlyMap<string, Promise<Handler>> = new Map(
-  handlers.map((url) => [url, early(() => loadHandler(url))]),
+  handlers.map((url) => [url, early(() => ours.then(() => loadHandler(url)))]),
 )
 
 /**

@@ -92,6 +92,49 @@ test('a plain JavaScript project consumes messages with the installed package', 
   expect(await committed(groupId, topic)).toEqual(new Map([0, 1].map((partition) => [partition, 5n])))
 })
 
+// Node 20 can `require` ES modules from 20.19 on.
+const canRequire = (process.features as { readonly require_module?: boolean }).require_module === true
+
+test.skipIf(!canRequire)('a CommonJS project requires the package, in its program and in its handlers', async () => {
+  const topics = await Promise.all([createTopic({ partitions: 1 }), createTopic({ partitions: 1 })])
+  const groupId = uniqueName('packaging')
+  for (const topic of topics) await produce(topic, [{ partition: 0, value: 'v' }])
+  await write({
+    'required.cjs': `
+      const { NonRetriableError } = require('kafka-consumer-pool')
+      module.exports = (message) => { if (message.value === null) throw new NonRetriableError('no value') }
+    `,
+    'imported.mjs': `
+      import { NonRetriableError } from 'kafka-consumer-pool'
+      export default (message) => { if (message.value === null) throw new NonRetriableError('no value') }
+    `,
+    'main.cjs': `
+      const { ConsumerPool } = require('kafka-consumer-pool')
+      const consume = async (subscriptions) => {
+        const pool = new ConsumerPool({
+          kafka: { brokers: ${JSON.stringify(brokers())} },
+          consumer: { groupId: '${groupId}' },
+          workers: 1,
+          subscriptions,
+          fromBeginning: true,
+          logger: { level: 'error' },
+        })
+        await pool.start()
+        const end = performance.now() + 30_000
+        while (pool.status().totals.finished < subscriptions.length && performance.now() < end) {
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+        await pool.stop()
+        console.log('finished ' + pool.status().totals.finished)
+      }
+      const required = { topics: ['${topics[0]}'], handler: './required.cjs' }
+      const imported = { topics: ['${topics[1]}'], handler: './imported.mjs' }
+      consume([required]).then(() => consume([{ ...required, consumer: { groupId: '${groupId}-2' } }, imported]))
+    `,
+  })
+  expect(await run(process.execPath, ['main.cjs'])).toMatch(/finished 1\n(?:.*\n)*finished 2\n/)
+})
+
 test('a strict TypeScript project compiles a handler and a pool against the installed types', async () => {
   await mkdir(join(project, 'node_modules', '@types'), { recursive: true })
   await symlink(join(root, 'node_modules', '@types', 'node'), join(project, 'node_modules', '@types', 'node'))

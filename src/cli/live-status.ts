@@ -1,5 +1,6 @@
 import type { ConsumerPool } from '../control/pool.js'
 import { monotonicMs } from '../util/clock.js'
+import { every } from '../util/timers.js'
 import { LiveLine, type Screen } from './live-line.js'
 import type { Paint } from './paint.js'
 import { type Snapshot, statusLine } from './status-line.js'
@@ -22,7 +23,7 @@ export class LiveStatus {
       this.#line.set(statusLine(before, now, screen.columns || COLUMNS, paint))
       before = now
     }
-    this.#timer = setInterval(draw, REDRAW_MS)
+    this.#timer = every(draw, REDRAW_MS)
     // A second signal ends the process on the spot: the shell's prompt is not to stand behind the status.
     process.once('exit', this.#atExit)
   }

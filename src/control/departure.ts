@@ -1,3 +1,5 @@
+import { after } from '../util/timers.js'
+
 /** Somebody who has nothing to wait for any more. */
 interface Leaver {
   readonly leaves: boolean
@@ -31,7 +33,7 @@ export class Departure {
   begin(graceMs: number, nowMs: number): void {
     if (this.#graceEndMs !== null) return
     this.#graceEndMs = nowMs + graceMs
-    this.#timer = setTimeout(() => {
+    this.#timer = after(() => {
       this.#graceIsOver = true
       this.look()
     }, graceMs)

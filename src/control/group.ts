@@ -1,3 +1,4 @@
+import { after } from '../util/timers.js'
 import { Departure } from './departure.js'
 import { JoinBarrier } from './join-barrier.js'
 import type { Seat } from './seat.js'
@@ -61,7 +62,7 @@ export class Group {
   /** A seat joins or leaves: its siblings ask the coordinator at once instead of at their next heartbeat. */
   pokeSiblings(of: Seat): void {
     for (const delayMs of POKE_AFTER_MS) {
-      const timer = setTimeout(() => {
+      const timer = after(() => {
         this.#pokes.delete(timer)
         for (const seat of this.#seats) if (seat !== of) seat.poke()
       }, delayMs)

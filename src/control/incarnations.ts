@@ -5,6 +5,7 @@ import type { ClusterView } from '../kafka/face.js'
 import { Control, type Counters } from '../protocol/ledger.js'
 import type { EffectiveConfig, FromThread } from '../protocol/messages.js'
 import { wallAheadMs } from '../util/clock.js'
+import { after, every } from '../util/timers.js'
 import { within } from '../util/within.js'
 import type { Handout } from './holdings.js'
 import type { Thread, ThreadExit, ThreadRequest } from './thread.js'
@@ -109,12 +110,12 @@ export class Incarnations {
         if (message.type === 'loaded') {
           this.#loaded = true
           clearTimeout(loading)
-          connecting ??= setInterval(() => this.#connectingHangs(thread), CONNECTING_MS)
+          connecting ??= every(() => this.#connectingHangs(thread), CONNECTING_MS)
         } else onMessage(message)
       },
     })
     this.#thread = thread
-    const loading = setTimeout(() => void thread.end(this.#loadingHangs()), this.#loadTimeoutMs)
+    const loading = after(() => void thread.end(this.#loadingHangs()), this.#loadTimeoutMs)
     let connecting: NodeJS.Timeout | undefined
     thread.ledger.raise(this.#control)
     thread.ledger.extendLease(this.#lease.untilMs, this.#lease.aheadMs)

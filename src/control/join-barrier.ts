@@ -1,3 +1,5 @@
+import { after } from '../util/timers.js'
+
 /**
  * Lets the seats of one group that start together get their member ids first and join second, all at the same moment.
  * The coordinator waits for every member id that it has given out (in an empty group: for as long as its
@@ -28,7 +30,7 @@ export class JoinBarrier {
   /** One seat has its member id (or will never need one). Resolves when all have. */
   arrive(): Promise<void> {
     this.#missing -= 1
-    this.#timer ??= setTimeout(this.#release, this.#timeoutMs).unref()
+    this.#timer ??= after(this.#release, this.#timeoutMs).unref()
     if (this.#missing <= 0) this.open()
     return this.#open
   }

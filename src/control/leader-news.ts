@@ -3,6 +3,7 @@ import type { ClusterView, Connection } from '../kafka/face.js'
 import { isLaterLeader } from '../kafka/leaders.js'
 import type { LostLeader } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
+import { after } from '../util/timers.js'
 import { partitionKey } from './holdings.js'
 
 export interface LeaderNewsOptions {
@@ -62,7 +63,7 @@ export class LeaderNews {
   #schedule(): void {
     if (this.#closed || this.#looking || this.#lost.size === 0) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.#look(), Math.max(0, this.#lookedAtMs + this.#pauseMs - monotonicMs()))
+    this.#timer = after(() => void this.#look(), this.#lookedAtMs + this.#pauseMs - monotonicMs())
     this.#timer.unref()
   }
 

@@ -3,6 +3,7 @@ import type { SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import type { Flight, Ledger } from '../protocol/ledger.js'
 import { monotonicMs } from '../util/clock.js'
+import { every, LONGEST_TIMER_MS } from '../util/timers.js'
 
 const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high)
 
@@ -12,9 +13,12 @@ export const pollIntervalMs = (maxProcessingMs: number): number => clamp(maxProc
 /** How long a handler has to come back after its `context.signal` was aborted at `maxProcessingMs`. */
 export const graceMs = (maxProcessingMs: number): number => clamp(maxProcessingMs / 10, 50, 5_000)
 
+/** The ledger cannot tell longer times from negative ones; and it is looked at in time before that. */
+const LONGEST_RUN_MS = LONGEST_TIMER_MS - 10_000
+
 /** The handlers that have run longer than they may, grace included. */
 export const findHung = (flights: readonly Flight[], maxProcessingMs: number, grace: number): Flight[] =>
-  flights.filter(({ runningMs }) => runningMs > maxProcessingMs + grace)
+  flights.filter(({ runningMs }) => runningMs > Math.min(maxProcessingMs + grace, LONGEST_RUN_MS))
 
 /** What the watch needs to know of a slot. */
 export interface WatchedSlot {
@@ -42,7 +46,7 @@ export class Liveness {
   constructor(options: LivenessOptions) {
     this.#options = options
     const shortestMs = Math.min(...options.slots.map(({ config }) => config.maxProcessingMs))
-    this.#timer = setInterval(() => this.look(monotonicMs()), pollIntervalMs(shortestMs)).unref()
+    this.#timer = every(() => this.look(monotonicMs()), pollIntervalMs(shortestMs)).unref()
   }
 
   /** Looks at every slot; the timer does it. */

@@ -10,6 +10,7 @@ import { createConnection } from '../kafka/connection.js'
 import type { ClusterView, Connection } from '../kafka/face.js'
 import { createLogger, relay } from '../telemetry/logger.js'
 import { monotonicMs } from '../util/clock.js'
+import { every } from '../util/timers.js'
 import { Coordinator } from './coordinator.js'
 import { Escalation } from './escalation.js'
 import type { PoolEvents } from './events.js'
@@ -341,7 +342,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   }
 
   #every(ms: number, action: () => void): void {
-    const timer = setInterval(action, ms)
+    const timer = every(action, ms)
     this.#timers.add(timer)
   }
 

@@ -7,6 +7,7 @@ import type { FromThread, LostLeader } from '../protocol/messages.js'
 import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
 import { deferred } from '../util/deferred.js'
+import { after } from '../util/timers.js'
 import { within } from '../util/within.js'
 import { Assignment } from './assignment.js'
 import { Commits } from './commits.js'
@@ -423,7 +424,7 @@ export class Slot implements SeatHost {
   /** Waits, unless the slot stops: then for ever. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      if (!this.#isStopping) this.#timer = setTimeout(resolve, ms)
+      if (!this.#isStopping) this.#timer = after(resolve, ms)
     })
   }
 

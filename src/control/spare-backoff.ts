@@ -1,4 +1,5 @@
 import { monotonicMs } from '../util/clock.js'
+import { after } from '../util/timers.js'
 
 const FIRST_MS = 1_000
 const MAX_MS = 60_000
@@ -30,7 +31,7 @@ export class SpareBackoff {
     if (!this.resting) {
       if (monotonicMs() - this.#restedAtMs > FORGET_AFTER_MS) this.#failures = 0
       this.#failures += 1
-      this.#timer = setTimeout(() => {
+      this.#timer = after(() => {
         this.#timer = null
         this.#restedAtMs = monotonicMs()
         this.#onRested()

@@ -1,4 +1,5 @@
 import type { TopicMetadata } from '../kafka/face.js'
+import { after } from '../util/timers.js'
 
 const TRIES = 3
 const BETWEEN_TRIES_MS = 100
@@ -14,6 +15,6 @@ export const steadyTopics = async (names: readonly string[], ask: AskTopics): Pr
   for (let tries = 1; ; tries++) {
     const found = await ask(names)
     if (tries === TRIES || found.every(({ error }) => error === null)) return found
-    await new Promise((resolve) => setTimeout(resolve, BETWEEN_TRIES_MS))
+    await new Promise<void>((resolve) => after(resolve, BETWEEN_TRIES_MS))
   }
 }

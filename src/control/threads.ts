@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { Piscina, queueOptionsSymbol, type TaskQueue } from 'piscina'
@@ -6,6 +5,7 @@ import type { PoolSettings } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { Ledger } from '../protocol/ledger.js'
 import type { SlotTask, ThreadData } from '../protocol/messages.js'
+import { sleep } from '../util/timers.js'
 import { within } from '../util/within.js'
 import { SpareBackoff } from './spare-backoff.js'
 import { Thread, type ThreadReport } from './thread.js'
@@ -183,7 +183,7 @@ export class Threads {
     this.#live.add(thread)
     this.#settling.add(thread)
     void within(thread.ready, SETTLE_MS)
-      .then(() => sleep(HEADSTART_MS, undefined, { ref: false }))
+      .then(() => sleep(HEADSTART_MS, { ref: false }))
       .then(() => {
         this.#settling.delete(thread)
         this.#fill()

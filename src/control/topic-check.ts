@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import type { TopicMetadata } from '../kafka/face.js'
+import { sleep } from '../util/timers.js'
 
 /** How often a topic that is not there is asked for again: one that was just created is not known to every broker. */
 const TRIES = 10

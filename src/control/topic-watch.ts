@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { TopicMetadata } from '../kafka/face.js'
+import { after } from '../util/timers.js'
 import type { Group } from './group.js'
 import { KnownPartitions } from './known-partitions.js'
 import { changedTopics } from './leader.js'
@@ -123,12 +124,12 @@ export class TopicWatch {
 
   #lookAfter(ms: number): void {
     clearTimeout(this.#nextLook)
-    if (!this.#closed) this.#nextLook = setTimeout(() => this.#look(), ms).unref()
+    if (!this.#closed) this.#nextLook = after(() => this.#look(), ms).unref()
   }
 
   #after(ms: number, action: () => void): void {
     if (this.#closed) return
-    const timer = setTimeout(() => {
+    const timer = after(() => {
       this.#timers.delete(timer)
       action()
     }, ms)

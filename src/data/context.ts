@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { Control, type Ledger } from '../protocol/ledger.js'
+import { every } from '../util/timers.js'
 import { type AbortCode, AbortError, type HandlerContext } from './handler.js'
 import type { Partition } from './partition.js'
 
@@ -63,7 +64,7 @@ export class MessageContext implements HandlerContext {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
       if (!this.#abortIfCancelled() && !this.#ended) {
-        this.#poll = setInterval(() => this.#abortIfCancelled(), SIGNAL_POLL_MS).unref()
+        this.#poll = every(() => this.#abortIfCancelled(), SIGNAL_POLL_MS).unref()
       }
     }
     return this.#controller.signal

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { Control, type Ledger } from '../protocol/ledger.js'
 import { wallAheadMs } from '../util/clock.js'
+import { after } from '../util/timers.js'
 import type { Partition } from './partition.js'
 import type { Partitions } from './partitions.js'
 
@@ -93,13 +94,13 @@ export class Gate {
     log.warn('No message begins: the membership may have expired, since the seat got no heartbeat through in time')
     const look = () => {
       if (!this.#holdsLease(now())) {
-        this.#leaseTimer = setTimeout(look, LEASE_POLL_MS)
+        this.#leaseTimer = after(look, LEASE_POLL_MS)
         return
       }
       this.#leaseTimer = undefined
       log.info('The membership is confirmed again: going on')
       onReopen()
     }
-    this.#leaseTimer = setTimeout(look, LEASE_POLL_MS)
+    this.#leaseTimer = after(look, LEASE_POLL_MS)
   }
 }

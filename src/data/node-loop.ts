@@ -1,5 +1,5 @@
-import { setTimeout } from 'node:timers/promises'
 import type { FetchedPartition } from '../kafka/face.js'
+import { sleep } from '../util/timers.js'
 import type { FetchContext } from './fetch-context.js'
 import { type FetchCandidate, type FetchPlan, fetchWaitMs, planFetch } from './fetch-plan.js'
 import type { Partition } from './partition.js'
@@ -153,7 +153,7 @@ export class NodeLoop {
       await this.#wakeUp.wait(FULL_MS) // nobody calls when a partition is dropped with its buffer
     }
     const restMs = nowMs + BETWEEN_LOOKS_MS - now()
-    if (restMs > 0) await setTimeout(restMs)
+    if (restMs > 0) await sleep(restMs)
   }
 
   async #fetch(

@@ -5,6 +5,7 @@ import { stage } from '../kafka/stage.js'
 import { Ledger, Page } from '../protocol/ledger.js'
 import type { SlotTask, ToThread } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
+import { after } from '../util/timers.js'
 import { Runtime } from './runtime.js'
 
 const TOPIC = 'rehearsal'
@@ -99,7 +100,7 @@ export const rehearse = async (signal: AbortSignal): Promise<number> => {
   main.postMessage(assignment)
   signal.addEventListener('abort', end)
   if (signal.aborted) end()
-  const limit = setTimeout(end, LIMIT_MS)
+  const limit = after(end, LIMIT_MS)
   await runtime.run()
   clearTimeout(limit)
   return handled

@@ -1,4 +1,5 @@
 import { asFetched } from '../kafka/assigned-fields.js'
+import { after } from '../util/timers.js'
 import type { BufferedBatch } from './batch-buffer.js'
 import { type ContextFacts, MessageContext } from './context.js'
 import type { Failures } from './failures.js'
@@ -194,7 +195,7 @@ export class Turns {
       partition.attempt++
       partition.handling = 'waiting'
       partition.retryAt(facts.now() + verdict.delayMs)
-      partition.retryTimer = setTimeout(() => {
+      partition.retryTimer = after(() => {
         partition.handling = 'idle'
         partition.retryAt(null)
         onRetry(partition)

@@ -1,3 +1,5 @@
+import { after } from '../util/timers.js'
+
 /**
  * What a loop waits on when it has nothing to do. A call of `wake` while nobody waits is remembered, so work that turns
  * up between "nothing to do" and the wait is never missed. One waiter at a time.
@@ -13,7 +15,7 @@ export class WakeUp {
       return Promise.resolve()
     }
     return new Promise((resolve) => {
-      const timer = ms === undefined ? undefined : setTimeout(() => this.#settle(), ms)
+      const timer = ms === undefined ? undefined : after(() => this.#settle(), ms)
       this.#resume = () => {
         clearTimeout(timer)
         resolve()

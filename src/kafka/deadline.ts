@@ -1,5 +1,4 @@
-/** Node fires a timer that is set to more than this at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
+import { after } from '../util/timers.js'
 
 /** Turns of the event loop that anything gets, however late the clock says it is. */
 const TURNS = 4
@@ -29,7 +28,7 @@ export class Deadline {
   #immediate: NodeJS.Immediate | undefined
 
   constructor({ timeoutMs, progress, onTimeout, turns = TURNS }: DeadlineOptions) {
-    this.#partMs = Math.min(timeoutMs / turns, MAX_TIMER_MS)
+    this.#partMs = timeoutMs / turns
     this.#progress = progress
     this.#onTimeout = onTimeout
     this.#left = turns
@@ -44,7 +43,7 @@ export class Deadline {
 
   /** Timers run before the poll for I/O, immediates behind it. */
   #wait(): void {
-    this.#timer = setTimeout(() => {
+    this.#timer = after(() => {
       this.#immediate = setImmediate(() => this.#endPart())
     }, this.#partMs)
   }

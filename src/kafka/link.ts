@@ -1,4 +1,5 @@
 import { PoolError } from '../errors.js'
+import { after } from '../util/timers.js'
 import type { Address } from './address.js'
 import { pickVersion, refuseBrokerWithout } from './api-versions.js'
 import type { Answer, ApiName, Ask } from './apis.js'
@@ -170,7 +171,7 @@ export class Link {
     while (!this.isDead && this.#renewing === null && this.#waiting.length > 0) {
       const quietMs = this.#throttledUntilMs - performance.now()
       if (quietMs > 0) {
-        this.#throttleTimer = setTimeout(() => this.#flush(), quietMs)
+        this.#throttleTimer = after(() => this.#flush(), quietMs)
         return
       }
       if (this.#session?.isDue) void this.renew().catch(() => {})

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ErrorCode, PoolError } from '../errors.js'
+import { sleep } from '../util/timers.js'
 import { type Address, formatAddress } from './address.js'
 import { KafkaError } from './face.js'
 import { closedError } from './kafka-errors.js'
@@ -78,7 +78,7 @@ export const reachCluster = async (
     }
     const leftMs = deadline - performance.now()
     if (leftMs <= MIN_STEP_MS) throw unreachable(reasons, totalMs)
-    await sleep(Math.min(pauseMs, leftMs - MIN_STEP_MS), undefined, { signal }).catch(() => {})
+    await sleep(Math.min(pauseMs, leftMs - MIN_STEP_MS), { signal }).catch(() => {})
     if (signal.aborted) throw closedError()
   }
 }

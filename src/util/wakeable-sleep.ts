@@ -1,3 +1,5 @@
+import { after } from './timers.js'
+
 /** A sleep that others can cut short. One sleeper at a time. */
 export class WakeableSleep {
   #wake: (() => void) | null = null
@@ -10,7 +12,7 @@ export class WakeableSleep {
         this.#wake = null
         resolve()
       }
-      const timer = setTimeout(wake, Math.max(0, ms))
+      const timer = after(wake, ms)
       this.#wake = wake
     })
   }

@@ -39,6 +39,17 @@ describe('findHung', () => {
       }),
     )
   })
+
+  it('finds one before its time is too long for the ledger, however long it may take', () => {
+    const longest = 2 ** 31 - 1
+    const ledger = Ledger.create(1)
+    const nowMs = monotonicMs()
+    ledger.begin(0, 7, 42, 1, nowMs)
+    const lookAt = (ms: number) => findHung(ledger.flights(nowMs + ms), longest, graceMs(longest))
+    expect(lookAt(longest - 20_000)).toHaveLength(0)
+    expect(lookAt(longest - pollIntervalMs(longest))).toHaveLength(1)
+    expect(lookAt(longest + 10_000)).toHaveLength(0) // by then it would be too late
+  })
 })
 
 describe('the times of the watch', () => {

@@ -11,6 +11,7 @@ import type { ClusterView, Connection } from '../kafka/face.js'
 import { createLogger, relay } from '../telemetry/logger.js'
 import { monotonicMs } from '../util/clock.js'
 import { every } from '../util/timers.js'
+import { announce } from './announce.js'
 import { Coordinator } from './coordinator.js'
 import { Escalation } from './escalation.js'
 import type { PoolEvents } from './events.js'
@@ -346,12 +347,10 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#timers.add(timer)
   }
 
-  /** A listener that throws is the listener's problem: the control plane goes on. */
+  /** A listener that throws or rejects is the listener's problem: the control plane goes on. */
   #announce<K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]): void {
-    try {
-      ;(this as EventEmitter).emit(event, frozen(payload))
-    } catch (error) {
-      this.#log.error({ err: error, event }, 'a listener of the pool threw')
-    }
+    announce(this, event, frozen(payload), (err) => {
+      this.#log.error({ err, event }, `a listener of the event ${event} failed`)
+    })
   }
 }

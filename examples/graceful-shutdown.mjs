@@ -30,7 +30,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
 }
 
 pool.on('pool:stopped', ({ afterMs, drained }) => {
-  console.log(`stopped after ${Math.round(afterMs)} ms${drained ? '' : ', some handlers had not come back'}`)
+  console.log(`stopped after ${Math.round(afterMs)} ms${drained ? '' : ', some messages were not finished'}`)
 })
 
 pool.on('pool:escalated', async ({ error }) => {

@@ -12,8 +12,9 @@ const handler = (message, context) => {
   const wanted = Number(message.value?.toString().match(/\d+/)?.[0] ?? 0) * 100
   let found = 0
   for (let candidate = 2; found < wanted; candidate++) {
-    // The pool stops, the partition went to another member, or maxProcessingMs is over: the result would not count. An
-    // error says that the message is not finished; it is handled again, here or by the partition's new owner.
+    // The partition went to another member, maxProcessingMs is over, or the pool stops and drainTimeoutMs is nearly over:
+    // time to come to an end. An error says that the message is not finished; it is handled again, here or by the
+    // partition's new owner.
     if (candidate % 1_000 === 0 && context.cancelled) throw new Error(`gave up at ${candidate}`)
     if (isPrime(candidate)) found += 1
   }

@@ -14,7 +14,10 @@ export const runPool = async (pool: ConsumerPool, log: Logger): Promise<ExitCode
   const verdict = deferred<ExitCode>()
   pool.once('pool:escalated', () => verdict.resolve(ExitCode.escalated))
   pool.once('pool:stopped', ({ drained }) => {
-    if (!drained) log.warn('not every handler came back in time: what was in flight is handled again at the next start')
+    if (!drained)
+      log.warn(
+        'not every message in flight was finished in time: those that were not are handled again at the next start',
+      )
   })
   const release = onStopSignals((signal) => {
     log.info({ signal }, 'stopping: what is in flight may finish. A second signal ends the process at once')

@@ -95,7 +95,7 @@ export interface ResourceLimitOptions {
 export interface PoolOptions {
   /** Milliseconds between two commits of finished offsets. @default 1_000 */
   commitIntervalMs?: number | undefined
-  /** Milliseconds that `stop()` waits for the messages in hand before their threads are ended. @default 30_000 */
+  /** Milliseconds that `stop()` waits for the messages in hand before their threads are ended; below the time after which a service manager kills (Kubernetes: 30 s). @default 25_000 */
   drainTimeoutMs?: number | undefined
   /** Milliseconds that an ended thread may take to die before its slot goes on without it. @default 10_000 */
   terminateTimeoutMs?: number | undefined

@@ -135,7 +135,7 @@ export interface PoolEscalated {
 export interface PoolStopped {
   /** How long the stop took. */
   readonly afterMs: number
-  /** True when every handler came back before the drain deadline. */
+  /** True when every handler came back before the drain deadline, and none gave its message up because of it. */
   readonly drained: boolean
 }
 

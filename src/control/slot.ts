@@ -14,6 +14,7 @@ import { Commits } from './commits.js'
 import type { Coordinator } from './coordinator.js'
 import { CrashBook } from './crash-book.js'
 import type { InFlightMessage } from './events.js'
+import { giveUpLeadMs } from './give-up-time.js'
 import type { Group } from './group.js'
 import { Holdings, reached } from './holdings.js'
 import { Incarnations } from './incarnations.js'
@@ -226,10 +227,11 @@ export class Slot implements SeatHost {
   /**
    * No message starts any more, what is in flight may finish, what is finished is committed; then the seat is given up and
    * the thread ended. A rebalance meanwhile goes on without waiting for the handlers longer than for those of others.
+   * Shortly before the time is over handlers are told to give up.
    *
    * @param deadlineMs until when handlers may take (monotonic)
    * @param sendLeave whether the seat tells the group
-   * @returns whether every handler came back in time
+   * @returns whether every handler came back in time, and none gave up
    */
   async stop(deadlineMs: number, sendLeave: boolean): Promise<boolean> {
     const { departure } = this.#options.group
@@ -239,14 +241,18 @@ export class Slot implements SeatHost {
     departure.begin(releaseTimes(this.config.consumer).quiesceMs, monotonicMs())
     this.#seat.drain()
     this.#incarnations.raise(Control.stop)
-    const back = this.#incarnations.quiesce(deadlineMs - monotonicMs())
+    const { thread } = this
+    const drainMs = deadlineMs - monotonicMs()
+    const back = this.#incarnations.quiesce(drainMs)
+    const giveUp = setTimeout(() => this.#incarnations.raise(Control.giveUp), drainMs - giveUpLeadMs(drainMs))
+    void back.then(() => clearTimeout(giveUp))
     await Promise.race([back, this.#moot.promise])
     await this.#commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
     await departure.done(sendLeave)
     this.#assignment.cancel()
     await Promise.all([this.#seat.leave(sendLeave), back.then(() => this.#sayGoodbye())])
     this.#state = 'stopped'
-    return back
+    return (await back) && (thread?.ledger.givenUp ?? 0) === 0
   }
 
   status(): SlotStatus {

@@ -114,7 +114,7 @@ export class Thread {
   /** Asks the thread to stop, and ends it when it has not within `timeoutMs`. Resolves with `exited`. */
   async stop(timeoutMs: number): Promise<ThreadExit> {
     if (this.#worker === null) this.#withdraw({ reason: 'stopped', error: null, atMs: monotonicMs() })
-    this.ledger.raise(Control.stop)
+    this.ledger.raise(Control.stop | Control.giveUp)
     this.send({ type: 'stop' })
     if (await within(this.exited, timeoutMs)) return this.exited
     const message = `slot ${this.slot}: the thread did not stop within ${Math.round(timeoutMs)} ms, so it was ended`

@@ -87,7 +87,7 @@ export class MessageContext implements HandlerContext {
   #abortCode(): AbortCode | null {
     const { ledger, now, maxProcessingMs } = this.#facts
     if (this.#partition.revoked) return 'REVOKED'
-    if ((ledger.control & Control.stop) !== 0) return 'STOPPING'
+    if ((ledger.control & Control.giveUp) !== 0) return 'STOPPING'
     return now() - this.#startedMs > maxProcessingMs ? 'DEADLINE' : null
   }
 
@@ -95,7 +95,7 @@ export class MessageContext implements HandlerContext {
     const { topic, partition } = this.#partition
     const message = {
       REVOKED: 'the partition now belongs to another member, which will handle this message again',
-      STOPPING: 'the slot is stopping',
+      STOPPING: 'the slot stops, and the time for that is nearly over',
       DEADLINE: `the handler has run for longer than maxProcessingMs (${this.#facts.maxProcessingMs} ms)`,
     }[code]
     return new AbortError(code, `Give up ${topic}-${partition}@${this.#offset}: ${message}`)

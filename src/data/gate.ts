@@ -49,6 +49,11 @@ export class Gate {
     return this.#closed || (this.#options.ledger.control & Control.stop) !== 0
   }
 
+  /** Main wants the slot to stop, and handlers to come to their end now. */
+  get givingUp(): boolean {
+    return (this.#options.ledger.control & Control.giveUp) !== 0
+  }
+
   /** Whether the next message of this partition may begin now. */
   mayBegin(partition: Partition, nowMs: number): boolean {
     if (this.#closed) return false

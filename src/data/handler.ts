@@ -32,16 +32,25 @@ export interface HandlerContext {
   /** Logger whose lines carry slot, incarnation, topic, partition and offset. Made when first asked for. */
   readonly log: Logger
   /**
-   * Aborts when going on is of no use: the partition was revoked, the slot stops, or the handler has run for longer
-   * than `maxProcessingMs`. The reason is an {@link AbortError}. Made when first asked for; needs the event loop, so a
-   * synchronous loop polls `cancelled` instead.
+   * Aborts when the handler should come to its end now, because its result would not count or its time is over; the
+   * `code` of the reason, an {@link AbortError}, says which ({@link AbortCode}). Give it to `fetch` and the like. A
+   * handler that then throws has not finished its message, which is handled again; one that returns has.
+   *
+   * Made when first asked for; needs the event loop, so a synchronous loop polls `cancelled` instead.
    */
   readonly signal: AbortSignal
   /** The same as a plain question. It reads shared memory, so its answer changes even while the handler blocks the thread. */
   readonly cancelled: boolean
 }
 
-/** Why a handler should give up. */
+/**
+ * Why a handler should give up.
+ *
+ * - `REVOKED`: the partition belongs to another member, which handles the message again whatever comes of it here
+ * - `STOPPING`: the pool stops, and `drainTimeoutMs` is nearly over (a tenth of it is left, 3 s at most); before that a
+ *   stop leaves handlers in peace
+ * - `DEADLINE`: the handler has run for `maxProcessingMs`; soon after that its thread is ended
+ */
 export type AbortCode = 'REVOKED' | 'STOPPING' | 'DEADLINE'
 
 /** Reason of `context.signal`. */

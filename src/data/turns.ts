@@ -181,6 +181,7 @@ export class Turns {
     const { gate, failures, facts, onRetry } = this.#options
     if (gate.stopping) {
       // It may have given up because of context.signal: that exhausts nothing. Whoever gets the partition begins anew.
+      if (gate.givingUp) facts.ledger.countGivenUp()
       facts.log.debug({ partition: partition.key, offset, err: thrown }, 'Failure dropped: the slot is stopping')
       partition.handling = 'idle'
       return

@@ -21,10 +21,12 @@ import { monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.j
 export const Control = {
   /** A rebalance with an eager protocol is under way: start no message until told otherwise. */
   pause: 1,
-  /** The slot stops: start no message any more; `context.cancelled` becomes true. */
+  /** The slot stops: start no message any more. What is in flight may finish. */
   stop: 2,
   /** A partition of some page was revoked: clear this bit, then look at the pages' flags (in that order). */
   revoked: 4,
+  /** The time in which the slot stops is nearly over: `context.cancelled` becomes true. */
+  giveUp: 8,
 } as const
 
 const CONTROL = 0
@@ -35,6 +37,7 @@ const RETRIED = 4
 /** From each counter to its word of half turns. */
 const HALF_TURNS = 3
 const LEASE_WALL = 8
+const GIVEN_UP = 9
 const HEADER_WORDS = 10
 const HALF_TURN = 2 ** 31
 
@@ -172,6 +175,16 @@ export class Ledger {
   /** Thread: a failed attempt will be tried again. */
   countRetried(): void {
     this.#count(RETRIED)
+  }
+
+  /** Thread: a handler failed after it was told to give up: its message was not finished. */
+  countGivenUp(): void {
+    Atomics.add(this.#words, GIVEN_UP, 1)
+  }
+
+  /** How many messages handlers gave up because the slot stops. */
+  get givenUp(): number {
+    return Atomics.load(this.#words, GIVEN_UP)
   }
 
   get counters(): Counters {

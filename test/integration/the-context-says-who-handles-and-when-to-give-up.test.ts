@@ -48,17 +48,32 @@ test('the context names slot, incarnation, client id and attempt, and its log li
   expect(line).toMatchObject({ level: 30, slot: 0, incarnation: 1, topic, partition: 0, offset: '0', more: 1 })
 })
 
-test('signal is aborted when the pool stops', async () => {
-  const { pool, topic, groupId, hearing } = await begin('signal', 1)
+/** Handlers are told to give up 200 ms before that is over. */
+const drainTimeoutMs = 1_000
+
+test('signal is aborted when the time is nearly over in which the pool stops', async () => {
+  const { pool, topic, groupId, hearing, heard } = await begin('signal', 1, { drainTimeoutMs })
   await hearing.until('the handler to begin', did('begin'))
   await pool.stop()
   expect(await hearing.until('the abort', did('aborted'))).toMatchObject({ name: 'AbortError', code: 'STOPPING' })
+  const [stopped] = heard('pool:stopped')
+  expect(stopped).toMatchObject({ drained: true })
+  expect(stopped?.afterMs).toBeGreaterThan(700)
   // It came back, and whether it did its work is its own business: it counts as finished.
   expect(await committed(groupId, topic)).toEqual(new Map([[0, 1n]]))
 })
 
-test('cancelled turns true for a synchronous loop when the pool stops', async () => {
-  const { pool, topic, groupId, hearing, heard } = await begin('poll', 1)
+test('a handler that throws because of the abort has not finished its message, and the stop has not drained', async () => {
+  const { pool, topic, groupId, hearing, heard } = await begin('give-up', 1, { drainTimeoutMs })
+  await hearing.until('the handler to begin', did('begin'))
+  await pool.stop()
+  expect(heard('pool:stopped')).toMatchObject([{ drained: false }])
+  expect(heard('message:failed')).toEqual([])
+  expect((await committed(groupId, topic)).get(0) ?? 0n).toBe(0n)
+})
+
+test('cancelled turns true for a synchronous loop when the time is nearly over in which the pool stops', async () => {
+  const { pool, topic, groupId, hearing, heard } = await begin('poll', 1, { drainTimeoutMs })
   await hearing.until('the handler to begin', did('begin'))
   await pool.stop()
   expect(hearing.heard.map(({ did: what }) => what)).toEqual(['begin', 'cancelled'])
@@ -75,7 +90,7 @@ test('signal is aborted when the handler has run for maxProcessingMs, and a hand
 })
 
 test('signal is aborted when a second pool takes the partition, whose handler gets the message again', async () => {
-  const { options, topic, groupId, pool, hearing } = await begin('signal', 2)
+  const { options, topic, groupId, pool, hearing } = await begin('signal', 2, { drainTimeoutMs })
   const first = await hearing.until('both handlers to begin', did('begin'), 2)
   // The eager protocol waits a while for a handler, and then goes on without it.
   const second = await startPool({ ...options, groupId })
@@ -90,7 +105,7 @@ test('signal is aborted when a second pool takes the partition, whose handler ge
 })
 
 test('cancelled turns true for a synchronous loop when a second pool takes the partition', async () => {
-  const { options, groupId, pool, hearing } = await begin('poll', 1, { workers: 2 })
+  const { options, groupId, pool, hearing } = await begin('poll', 1, { workers: 2, drainTimeoutMs })
   const { clientId } = await hearing.until('the handler to begin', did('begin'))
   // With one partition and members that are called in the order of their ids, the pool that sorts first has it.
   const second = await startPool({ ...options, groupId, kafka: { clientId: 'a-pool' } })

@@ -31,7 +31,7 @@ describe('defaults', () => {
     const { pool, slots } = resolveConfig({ ...base, workers: undefined }, { parallelism: 1, memoryBytes: 2 ** 30 })
     expect(pool).toEqual({
       commitIntervalMs: 1_000,
-      drainTimeoutMs: 30_000,
+      drainTimeoutMs: 25_000,
       terminateTimeoutMs: 10_000,
       recovery: 'handover',
       leaveOnStop: 'dynamic',

@@ -47,7 +47,11 @@ describe('the context of a message', () => {
 
   test.each<[string, string, (bench: ReturnType<typeof setUp>) => void]>([
     ['its partition is revoked', 'REVOKED', ({ page }) => page.revoke(0)],
-    ['the slot stops', 'STOPPING', ({ ledger }) => ledger.raise(Control.stop)],
+    [
+      'the time in which the slot stops is nearly over',
+      'STOPPING',
+      ({ ledger }) => ledger.raise(Control.stop | Control.giveUp),
+    ],
     ['the deadline passes', 'DEADLINE', ({ clock }) => (clock.nowMs += 101)],
   ])('is cancelled and its signal aborts when %s', async (_, code, happens) => {
     const bench = setUp()
@@ -62,7 +66,7 @@ describe('the context of a message', () => {
 
   test('has an aborted signal when it is asked for after the fact', () => {
     const { context, ledger } = setUp()
-    ledger.raise(Control.stop)
+    ledger.raise(Control.giveUp)
     expect(context.signal.aborted).toBe(true)
   })
 
@@ -70,6 +74,13 @@ describe('the context of a message', () => {
     const { context, ledger } = setUp()
     ledger.raise(Control.pause)
     expect(context.cancelled).toBe(false)
+  })
+
+  test('is not cancelled by a stop that has time left', () => {
+    const { context, ledger } = setUp()
+    ledger.raise(Control.stop)
+    expect([context.cancelled, context.signal.aborted]).toEqual([false, false])
+    context.end()
   })
 
   test('leaves no timer behind', () => {
@@ -84,7 +95,7 @@ describe('the context of a message', () => {
     const { context, ledger } = setUp()
     const { signal } = context
     context.end()
-    ledger.raise(Control.stop)
+    ledger.raise(Control.giveUp)
     expect(signal.aborted).toBe(false)
     expect(context.signal).toBe(signal)
   })

@@ -417,12 +417,32 @@ describe('main halts the handling', () => {
     await until('it has begun', () => begun.length === 1)
     bench.ledger.raise(Control.stop)
     const call = close('t-0@0')
+    expect(call.cancelled()).toBe(false)
+    bench.ledger.raise(Control.giveUp)
     expect(call.cancelled()).toBe(true)
     call.reject(new Error('aborted'))
     await bench.dispatcher.quiesce()
     expect(bench.toCommit(partition)).toBe(0)
     expect(bench.posted).toEqual([])
-    expect(bench.ledger.counters.failed).toBe(0)
+    expect([bench.ledger.counters.failed, bench.ledger.givenUp]).toEqual([0, 1])
+  })
+
+  test.each([
+    ['finishes after it was told to give up', Control.stop | Control.giveUp, 'resolve', 1],
+    ['fails before it was told to', Control.stop, 'reject', 0],
+  ] as const)('and a handler that %s has given nothing up', async (_, bits, outcome, toCommit) => {
+    const { handler, begun, close } = openHandler()
+    const bench = new DispatcherBench(handler)
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0])
+    await until('it has begun', () => begun.length === 1)
+    bench.ledger.raise(bits)
+    const call = close('t-0@0')
+    if (outcome === 'resolve') call.resolve()
+    else call.reject(new Error('no luck'))
+    await bench.dispatcher.quiesce()
+    expect([bench.toCommit(partition), bench.ledger.givenUp]).toEqual([toCommit, 0])
   })
 })
 

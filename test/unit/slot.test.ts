@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { encodeSubscription } from '#src/control/assignors/subscription.js'
 import { PoolError } from '#src/errors.js'
 import type { TopicMetadata } from '#src/kafka/face.js'
-import { Page } from '#src/protocol/ledger.js'
+import { Control, Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { deferred } from '#src/util/deferred.js'
 import { kafkaError, unanswered } from '../support/control/fake-connection.js'
@@ -496,6 +496,24 @@ describe('a slot that drains', () => {
     await vi.advanceTimersByTimeAsync(1_500)
     expect(bench.commits).toMatchObject([[{ partition: 0, offset: 7n }]])
     expect(await drained).toBe(true)
+  })
+
+  test('tells its handlers to give up shortly before the time is over, and says that it has not drained when one does', async () => {
+    const bench = await running()
+    const { last } = bench.threads
+    last.ledger.begin(0, 0, 0, 1, monotonicMs())
+    last.silent = true
+    const drained = bench.slot.stop(monotonicMs() + 10_000, true)
+    await vi.advanceTimersByTimeAsync(8_900)
+    expect(last.ledger.control & Control.giveUp).toBe(0)
+    await vi.advanceTimersByTimeAsync(200)
+    expect(last.ledger.control & Control.giveUp).not.toBe(0)
+    last.ledger.countGivenUp()
+    last.ledger.end(0)
+    last.answer()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await drained).toBe(false)
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   test('does not say that it has drained when its thread died with a message in flight', async () => {

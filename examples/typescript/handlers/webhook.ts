@@ -8,8 +8,9 @@ export default (async (message, { signal, log, attempt }) => {
     log.info({ key: message.key?.toString(), attempt }, 'WEBHOOK_URL is not set; nothing is sent')
     return
   }
-  // The signal aborts when the pool stops, the partition was revoked, or the time is up. The rejection of `fetch` then
-  // says that the message is not finished.
+  // The signal aborts when the request must end now: its time is up (maxProcessingMs), another member has the partition,
+  // or the pool stops and drainTimeoutMs is nearly over. The rejection of `fetch` then says that the message is not
+  // finished. A stop that has time lets the request come to its end, so that a restart delivers nothing twice.
   const body = message.value === null ? '' : message.value.toString()
   const response = await fetch(url, { method: 'POST', body, signal })
   // What is thrown here is tried again, as `retry` says.

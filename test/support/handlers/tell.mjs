@@ -17,6 +17,13 @@ const deeds = {
     })
     tell({ did: 'aborted', name: signal.reason.name, code: signal.reason.code, message: signal.reason.message })
   },
+  /** Runs until its signal is aborted, and throws what that says. */
+  async 'give-up'({ signal }, tell) {
+    tell({ did: 'begin' })
+    await new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+  },
   /** Blocks its thread until it is cancelled. */
   poll(context, tell) {
     tell({ did: 'begin' })

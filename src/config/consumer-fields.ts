@@ -20,7 +20,7 @@ export const consumerFields = z.strictObject({
   ),
   heartbeatInterval: milliseconds(
     3_000,
-    'Time between two heartbeats, which come from the main thread whatever the handlers do. At most a third of `sessionTimeout`, and no more than `rebalanceTimeout`.',
+    'Time between two heartbeats, which come from the main thread whatever the handlers do. At most a third of `sessionTimeout`, and below `rebalanceTimeout` by 3.7 s, which a member may take until it joins again.',
   ),
   rebalanceTimeout: milliseconds(
     60_000,
@@ -43,6 +43,7 @@ export const consumerFields = z.strictObject({
   metadataMaxAge: milliseconds(
     300_000,
     'After how long the metadata is asked for anew, which is when partitions that were added to a topic are noticed.',
+    { min: 1_000 },
   ),
   readUncommitted: flag(false, 'Whether messages of open and aborted transactions are read too.'),
   rackId: field(

@@ -133,7 +133,11 @@ export interface ConsumerOptions extends KafkaProperties {
   groupInstanceId?: Text
   /** Milliseconds without a heartbeat after which the coordinator gives the partitions to others. @default 45_000 */
   sessionTimeout?: Count
-  /** Milliseconds between two heartbeats; at most a third of `sessionTimeout`, and `rebalanceTimeout`. @default 3_000 */
+  /**
+   * Milliseconds between two heartbeats; at most a third of `sessionTimeout`, and 3,700 less than `rebalanceTimeout`.
+   *
+   * @default 3_000
+   */
   heartbeatInterval?: Count
   /** Milliseconds that the coordinator waits in a rebalance for the members to rejoin. @default 60_000 */
   rebalanceTimeout?: Count
@@ -152,7 +156,7 @@ export interface ConsumerOptions extends KafkaProperties {
   minBytes?: Count
   /** Milliseconds that the broker may wait for `minBytes`. @default 500 */
   maxWaitTimeInMs?: Count
-  /** Milliseconds after which metadata is asked for anew, and added partitions are noticed. @default 300_000 */
+  /** Milliseconds after which metadata is asked for anew, and added partitions are noticed; at least 1,000. @default 300_000 */
   metadataMaxAge?: Count
   /** Whether messages of open and aborted transactions are read too. @default false */
   readUncommitted?: Flag

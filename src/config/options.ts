@@ -71,11 +71,15 @@ export interface RestartOptions {
   healthyAfterMs?: number | undefined
   /** After how many fruitless crashes in a row the slot is parked. @default 8 */
   maxRestarts?: number | undefined
-  /** With more than this of all slots together within `windowMs` the pool escalates. @default `maxRestarts` for each slot, at least 10 */
+  /**
+   * With more than this of all slots together within `windowMs` the pool escalates. At least `maxRestarts`.
+   *
+   * @default `maxRestarts` for each slot, at least 10
+   */
   maxPoolRestarts?: number | undefined
   /** The time over which those of the pool are counted, in milliseconds. @default 300_000 */
   windowMs?: number | undefined
-  /** Milliseconds after which a parked slot is tried again; doubles up to ten minutes. @default 60_000 */
+  /** Milliseconds after which a parked slot is tried again, at least 1,000; doubles up to ten minutes. @default 60_000 */
   probeMs?: number | undefined
 }
 
@@ -87,7 +91,7 @@ export interface ResourceLimitOptions {
   maxYoungGenerationSizeMb?: number | undefined
   /** Memory for generated code in MB. */
   codeRangeSizeMb?: number | undefined
-  /** Stack in MB. */
+  /** Stack in MB, from 0.5 to 1024. */
   stackSizeMb?: number | undefined
 }
 
@@ -97,7 +101,7 @@ export interface PoolOptions {
   commitIntervalMs?: number | undefined
   /** Milliseconds that `stop()` waits for the messages in hand before their threads are ended; below the time after which a service manager kills (Kubernetes: 30 s). @default 25_000 */
   drainTimeoutMs?: number | undefined
-  /** Milliseconds that an ended thread may take to die before its slot goes on without it. @default 10_000 */
+  /** Milliseconds, at least 1,000, that an ended thread may take to die before its slot goes on without it. @default 10_000 */
   terminateTimeoutMs?: number | undefined
   /**
    * How a slot goes on after a crash: with the same membership, unnoticed by the group (`handover`), or as a new

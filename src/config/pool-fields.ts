@@ -13,6 +13,7 @@ export const poolFields = z.strictObject({
   terminateTimeoutMs: milliseconds(
     10_000,
     'How long a thread that was ended may take to die before it counts as lost and its slot goes on without it.',
+    { min: 1_000 },
   ),
   recovery: choice(
     ['handover', 'rejoin'],
@@ -39,13 +40,14 @@ export const poolFields = z.strictObject({
     maxPoolRestarts: field(
       z.int().min(1).max(1_000_000).optional(),
       'a whole number from 1 to 1000000',
-      'With more fruitless crashes than this within `windowMs`, of all slots together, the pool gives up (`pool:escalated`).',
+      'With more fruitless crashes than this within `windowMs`, of all slots together, the pool gives up (`pool:escalated`). At least `maxRestarts`.',
       '`maxRestarts` for each slot, at least 10',
     ),
     windowMs: milliseconds(300_000, 'The time over which the crashes of the pool are counted.'),
     probeMs: milliseconds(
       60_000,
       'After how long a parked slot is tried again; doubles each time that fails, up to ten minutes.',
+      { min: 1_000 },
     ),
   } satisfies FieldsOf<RestartOptions>),
   resourceLimits: z.strictObject({
@@ -68,9 +70,9 @@ export const poolFields = z.strictObject({
       "Node's",
     ),
     stackSizeMb: field(
-      z.number().positive().max(1_048_576).optional(),
-      'a number above 0',
-      'Stack of each thread in MB.',
+      z.number().min(0.5).max(1_024).optional(),
+      'a number from 0.5 to 1024',
+      'Stack of each thread in MB. With less than half of one Node itself cannot start a thread, which ends the process.',
       "Node's",
     ),
   } satisfies FieldsOf<ResourceLimitOptions>),

@@ -1,9 +1,5 @@
+import { COMMIT_WAIT_MS, RELEASE_WAIT_MS } from '../config/own-times.js'
 import type { ConsumerConfig } from '../config/resolved.js'
-
-/** How long a rebalance waits for a busy handler before the seat joins without it. */
-export const RELEASE_WAIT_MS = 3_000
-/** How long a commit may hold up a rebalance. */
-export const COMMIT_WAIT_MS = 700
 
 /**
  * How long a seat may keep a rebalance waiting: for its handlers, then for its commit. It hears of a rebalance up to a

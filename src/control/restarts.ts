@@ -1,3 +1,4 @@
+import { MAX_PROBE_MS } from '../config/own-times.js'
 import type { RestartConfig } from '../config/resolved.js'
 
 /*
@@ -41,9 +42,6 @@ export const NO_CRASHES: CrashHistory = { fruitless: 0, inARow: 0, parked: 0 }
 
 /** How far a delay is spread, so that slots that died together do not come back together. */
 const JITTER = 0.2
-
-/** A parked slot is tried again at least so often, unless `probeMs` is longer. */
-const MAX_PROBE_MS = 600_000
 
 /** Doublings after which every delay has reached its maximum. */
 const MAX_DOUBLINGS = 40

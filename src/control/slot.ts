@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { COMMIT_WAIT_MS } from '../config/own-times.js'
 import type { PoolSettings, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import type { ClusterView, Connection, Membership, TopicPartition } from '../kafka/face.js'
@@ -18,7 +19,7 @@ import { giveUpLeadMs } from './give-up-time.js'
 import type { Group } from './group.js'
 import { Holdings, reached } from './holdings.js'
 import { Incarnations } from './incarnations.js'
-import { COMMIT_WAIT_MS, releaseTimes } from './release-times.js'
+import { releaseTimes } from './release-times.js'
 import type { RestartLimiter } from './restart-limiter.js'
 import type { Crash } from './restarts.js'
 import { Seat, type SeatHost } from './seat.js'
@@ -394,7 +395,7 @@ export class Slot implements SeatHost {
     await Promise.all([this.#giveUpSeat(), this.#sayGoodbye()])
     if (probeInMs === null) return
     await this.#pause(probeInMs)
-    if (this.#state !== 'parked') return
+    if (!(await this.#options.limiter.admit()) || this.#state !== 'parked') return
     this.#log.info('trying the parked slot again')
     this.#state = 'restarting'
     this.#replaceThread()

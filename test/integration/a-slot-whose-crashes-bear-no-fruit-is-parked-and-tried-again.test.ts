@@ -62,12 +62,12 @@ test('a parked slot is tried again until it works', async () => {
     topics: [topic],
     handler: record.handler,
     workers: 1,
-    restart: { ...RESTART, maxRestarts: 2, probeMs: 300 },
+    restart: { ...RESTART, maxRestarts: 2, probeMs: 1_000 },
   })
   await record.untilNothingIsLost([{ topic, partition: 0, from: 0, to: 2 }])
   // Killed twice and parked; tried again, killed, parked at once for twice as long; tried again, and this time it works.
   expect(heard('slot:crashed').map(({ restartInMs }) => restartInMs)).toEqual([0, null, null])
-  expect(heard('slot:parked').map(({ retryInMs }) => retryInMs)).toEqual([300, 600])
+  expect(heard('slot:parked').map(({ retryInMs }) => retryInMs)).toEqual([1_000, 2_000])
   expect(heard('pool:escalated')).toHaveLength(1)
   const group = await untilStable(groupId, 1)
   expect(group.members[0]?.assignment).toEqual({ [topic]: [0] })
@@ -83,7 +83,7 @@ test('a parked slot whose thread cannot get ready is tried again without a word 
     topics: [topic],
     handler,
     workers: 2,
-    restart: { ...RESTART, maxRestarts: 2, maxPoolRestarts: 100, probeMs: 300 },
+    restart: { ...RESTART, maxRestarts: 2, maxPoolRestarts: 100, probeMs: 1_000 },
   })
   writeFileSync(there, '')
   await produce(topic, [{ partition: 0, value: 'exit' }])

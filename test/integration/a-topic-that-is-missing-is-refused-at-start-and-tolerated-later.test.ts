@@ -31,7 +31,7 @@ it('a topic that is deleted later is tolerated: the others go on, and rebalances
   const kept = await createTopic({ partitions: 2, name: 'kept' })
   const deleted = await createTopic({ partitions: 2, name: 'deleted' })
   const record = newRecord()
-  const consumer = { metadataMaxAge: 500 }
+  const consumer = { metadataMaxAge: 1_000 }
   const options = { topics: [kept, deleted], handler: record.handler, workers: 1, consumer }
   const pool = await startPool(options)
   const work = async () => {

@@ -6,7 +6,7 @@ import { producedIn } from '../support/traffic.js'
 import { until } from '../support/until.js'
 
 /** Far longer than the deadline of the test. */
-const consumer = { heartbeatInterval: 600_000, sessionTimeout: 1_800_000, rebalanceTimeout: 600_000 }
+const consumer = { heartbeatInterval: 600_000, sessionTimeout: 1_800_000, rebalanceTimeout: 700_000 }
 
 it('when one seat of a pool leaves and joins, the others take part in the rebalance at once', async () => {
   const topic = await createTopic({ partitions: 6 })

@@ -287,9 +287,20 @@ describe('options contradict each other:', () => {
     ],
     [
       'heartbeats too rare for a rebalance',
-      { consumer: { groupId: 'g', heartbeatInterval: 10_000, rebalanceTimeout: 9_999 } },
+      { consumer: { groupId: 'g', heartbeatInterval: 10_000, rebalanceTimeout: 13_699 } },
       'consumer.heartbeatInterval',
     ],
+    [
+      'a rebalance too short for any member',
+      { consumer: { groupId: 'g', rebalanceTimeout: 3_000 } },
+      'consumer.rebalanceTimeout',
+    ],
+    [
+      'a pool that gives up before any slot',
+      { restart: { maxRestarts: 8, maxPoolRestarts: 7 } },
+      'restart.maxRestarts',
+    ],
+    ['a pool that gives up before any slot by default', { restart: { maxPoolRestarts: 7 } }, 'restart.maxPoolRestarts'],
     [
       'an idle fetch longer than the session',
       { consumer: { groupId: 'g', maxWaitTimeInMs: 45_000 }, kafka: { brokers: ['a:1'], requestTimeout: 60_000 } },
@@ -313,6 +324,31 @@ describe('options contradict each other:', () => {
     expect(paths({ ...base, ...options })).toEqual([path])
   })
 
+  test.each([
+    [
+      { consumer: { groupId: 'g', heartbeatInterval: 10_000, rebalanceTimeout: 5_000 } },
+      /^heartbeatInterval \(10000 ms\) must be below rebalanceTimeout \(5000 ms\) by the 3700 ms .*\. Lower it to 1300, or raise rebalanceTimeout to 13700$/,
+    ],
+    [
+      { consumer: { groupId: 'g', rebalanceTimeout: 3_000 } },
+      /^heartbeatInterval \(3000 ms\) must be below rebalanceTimeout \(3000 ms\) .*\. Raise rebalanceTimeout to 6700$/,
+    ],
+    [
+      { restart: { maxPoolRestarts: 7 } },
+      /^restart\.maxRestarts \(8\) must not be above restart\.maxPoolRestarts \(7\), or a single slot .*\. Lower it, or raise restart\.maxPoolRestarts$/,
+    ],
+  ])('%j: the sentence names both options, both values and the remedy', (options, sentence) => {
+    expect(issuesOf({ ...base, ...options })).toMatchObject([{ message: expect.stringMatching(sentence) }])
+  })
+
+  test('what the sentence advises is accepted', () => {
+    const accepted = (options: Fields) => expect(paths({ ...base, ...options })).toEqual([])
+    accepted({ consumer: { groupId: 'g', heartbeatInterval: 1_300, rebalanceTimeout: 5_000 } })
+    accepted({ consumer: { groupId: 'g', heartbeatInterval: 10_000, rebalanceTimeout: 13_700 } })
+    accepted({ consumer: { groupId: 'g', rebalanceTimeout: 6_700 } })
+    accepted({ restart: { maxRestarts: 8, maxPoolRestarts: 8 } })
+  })
+
   test('a third of the session is not too rare for heartbeats', () => {
     expect(paths({ ...base, consumer: { groupId: 'g', sessionTimeout: 9_000 } })).toEqual([])
   })
@@ -331,6 +367,30 @@ describe('options contradict each other:', () => {
   test('a value that is faulty itself breaks no rule', () => {
     const consumer = { groupId: 'g', sessionTimeout: 'soon', heartbeatInterval: 20_000 }
     expect(paths({ ...base, consumer })).toEqual(['consumer.sessionTimeout'])
+  })
+})
+
+describe('values that the machine, or the pool, could not bear', () => {
+  test.each<[Fields, string]>([
+    [{ resourceLimits: { stackSizeMb: 0.2 } }, 'resourceLimits.stackSizeMb'],
+    [{ resourceLimits: { stackSizeMb: 0.49 } }, 'resourceLimits.stackSizeMb'],
+    [{ resourceLimits: { stackSizeMb: 1_025 } }, 'resourceLimits.stackSizeMb'],
+    [{ restart: { probeMs: 999 } }, 'restart.probeMs'],
+    [{ terminateTimeoutMs: 999 }, 'terminateTimeoutMs'],
+    [{ consumer: { groupId: 'g', metadataMaxAge: 999 } }, 'consumer.metadataMaxAge'],
+    [{ consumer: { groupId: 'g', 'metadata.max.age.ms': '1' } }, 'consumer["metadata.max.age.ms"]'],
+  ])('are refused: %j', (options, path) => {
+    expect(issuesOf({ ...base, ...options })).toEqual([
+      { path, message: expect.stringMatching(/^expected .* from .* to /) },
+    ])
+  })
+
+  test.each<Fields>([
+    { resourceLimits: { stackSizeMb: 0.5 } },
+    { resourceLimits: { stackSizeMb: 1_024 } },
+    { restart: { probeMs: 1_000 }, terminateTimeoutMs: 1_000, consumer: { groupId: 'g', metadataMaxAge: 1_000 } },
+  ])('those at their limits are not: %j', (options) => {
+    expect(paths({ ...base, ...options })).toEqual([])
   })
 })
 

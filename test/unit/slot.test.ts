@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { encodeSubscription } from '#src/control/assignors/subscription.js'
+import { RestartLimiter } from '#src/control/restart-limiter.js'
 import { PoolError } from '#src/errors.js'
 import type { TopicMetadata } from '#src/kafka/face.js'
 import { Control, Page } from '#src/protocol/ledger.js'
@@ -200,6 +201,29 @@ describe('a parked slot', () => {
     await settle()
     expect(bench.slot.state).toBe('running')
     expect(bench.seats.flatMap(({ joins }) => joins)).toHaveLength(before + 1)
+  })
+
+  test('waits for its turn among the restarts of the pool before it is tried', async () => {
+    const limiter = new RestartLimiter(1)
+    const bench = await running({ settings: { restart }, limiter })
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(59_500)
+    for (let others = 0; others < 5; others++) void limiter.admit()
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(bench.threads.all).toHaveLength(1)
+    expect(bench.slot.state).toBe('parked')
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(bench.threads.all).toHaveLength(2)
+  })
+
+  test('is not tried any more when the pool has stopped its restarts', async () => {
+    const limiter = new RestartLimiter()
+    const bench = await running({ settings: { restart }, limiter })
+    bench.threads.last.crash()
+    await settle()
+    limiter.cancel()
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    expect(bench.threads.all).toHaveLength(1)
   })
 
   test('that a listener stops leaves no timer behind', async () => {

@@ -54,6 +54,7 @@ export const slotBench = (
     config?: SlotConfig
     settings?: Partial<PoolSettings>
     topics?: (names: readonly string[]) => Promise<readonly TopicMetadata[]>
+    limiter?: RestartLimiter
   } = {},
 ) => {
   const config = overrides.config ?? slotConfig()
@@ -82,7 +83,7 @@ export const slotBench = (
     config,
     settings: settings(overrides.settings ?? {}),
     threads: threads.asThreads,
-    limiter: new RestartLimiter(),
+    limiter: overrides.limiter ?? new RestartLimiter(),
     group: new Group('group', 1),
     sharedConnection: shared,
     shared: new Coordinator(shared, 'group'),

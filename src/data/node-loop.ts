@@ -29,8 +29,10 @@ const BUFFER_BYTES = 16 * 1024 * 1024
 /** How long others wait for memory that is held by partitions of which nobody knows when they will move. */
 const FULL_MS = 1_000
 const LONGEST_PAUSE_MS = 100
-/** With many handlers in flight turns end far more often than that, and each look goes over all partitions. */
+/** Turns end far more often than that, and each look goes over all partitions. */
 const BETWEEN_LOOKS_MS = 5
+/** The same while everybody has enough, which lasts for a second at the present pace. */
+const BETWEEN_CALM_LOOKS_MS = 20
 
 /** Something was there for it, and nothing of it came. */
 export const passedOver = ({ error, batch, undecodable, end }: FetchedPartition, offset: number): boolean =>
@@ -152,7 +154,7 @@ export class NodeLoop {
       }
       await this.#wakeUp.wait(FULL_MS) // nobody calls when a partition is dropped with its buffer
     }
-    const restMs = nowMs + BETWEEN_LOOKS_MS - now()
+    const restMs = nowMs + (roomBytes > 0 ? BETWEEN_CALM_LOOKS_MS : BETWEEN_LOOKS_MS) - now()
     if (restMs > 0) await sleep(restMs)
   }
 

@@ -1,4 +1,4 @@
-import type { Message, PlainMessage } from './face.js'
+import type { Message } from './face.js'
 
 /**
  * Gives every getter of a class of messages a setter: what is assigned is a field of that one object from then on, in
@@ -19,15 +19,3 @@ export const asFetched = (message: Message): void => {
   const prototype: object = Object.getPrototypeOf(message)
   for (const name of Object.keys(message)) if (name in prototype) Reflect.deleteProperty(message, name)
 }
-
-/** The fields as a handler sees them, in an object of its own. */
-export const toPlain = (message: PlainMessage): PlainMessage => ({
-  topic: message.topic,
-  partition: message.partition,
-  offset: message.offset,
-  timestamp: message.timestamp,
-  attributes: message.attributes,
-  key: message.key,
-  value: message.value,
-  headers: message.headers,
-})

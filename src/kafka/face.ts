@@ -266,9 +266,10 @@ export interface MessageBatch {
 /**
  * A message as a handler gets it. The fields are KafkaJS's, plus `topic` and `partition`.
  *
- * They are decoded when they are read, and are no properties of the object itself: `{ ...message }`, `Object.assign`
- * and `structuredClone` copy nothing of it. **Use `toJSON()` for a plain copy.** (That the fields are accessors of a
- * class, and not properties of an interface, makes the compiler know it too.) Each read of `key`, `value` or `headers`
+ * They are decoded when they are read, and are no properties of the object itself: `{ ...message }`, a rest pattern and
+ * `Object.assign` copy none of them, and `structuredClone` and `postMessage` refuse a message. **Use `toJSON()` for a
+ * plain copy.** (That the fields are accessors of a class, and not properties of an interface, makes the compiler know
+ * it of spread and rest; what they made throws when it is written as JSON.) Each read of `key`, `value` or `headers`
  * makes a new object. Assigning works, for this object and this attempt: a retry sees the message as it was fetched.
  *
  * Buffers stay valid for as long as you hold them (they keep the fetched bytes around them alive: copy what you keep

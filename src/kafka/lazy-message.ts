@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
-import { makeAssignable, toPlain } from './assigned-fields.js'
+import { makeAssignable } from './assigned-fields.js'
 import { ByteReader } from './byte-reader.js'
 import type { Message, PlainMessage } from './face.js'
+import { copyWithToJSON, toPlain } from './message-copy.js'
 
 /** What all messages of one record batch have in common. */
 export interface RecordFrame {
@@ -19,12 +20,14 @@ type HeaderValue = Buffer | null | (Buffer | null)[]
 
 /** A record of format 2 whose fields are decoded when they are read. Its bytes were checked before it was made. */
 export class LazyMessage implements Message {
+  declare readonly toJSON: Message['toJSON']
   readonly #frame: RecordFrame
   /** Where the record begins: at its attributes, behind its length. */
   readonly #start: number
   readonly #offsetDelta: number
 
   constructor(frame: RecordFrame, start: number, offsetDelta: number) {
+    this.toJSON = copyWithToJSON
     this.#frame = frame
     this.#start = start
     this.#offsetDelta = offsetDelta
@@ -76,13 +79,9 @@ export class LazyMessage implements Message {
     return headers
   }
 
-  toJSON(): PlainMessage {
-    return toPlain(this)
-  }
-
   /** So that `console.log(message)` shows the fields. */
   [inspect.custom](): PlainMessage {
-    return this.toJSON()
+    return toPlain(this)
   }
 
   #atKey(): ByteReader {

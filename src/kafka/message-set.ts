@@ -1,8 +1,10 @@
-import { makeAssignable, toPlain } from './assigned-fields.js'
+import { inspect } from 'node:util'
+import { makeAssignable } from './assigned-fields.js'
 import type { Codecs } from './codecs.js'
 import { crc32 } from './crc32.js'
 import type { Message, PlainMessage } from './face.js'
 import { readInt64 } from './int64.js'
+import { copyWithToJSON, toPlain } from './message-copy.js'
 import type { Collected } from './read-records.js'
 import { ENTRY_HEADER_BYTES, MAGIC_AT } from './record-batch.js'
 import { codecMissing } from './undecodable.js'
@@ -59,11 +61,13 @@ const readEntry = (bytes: Buffer, at: number): Entry => {
   }
 }
 
-/** A message of format 0 or 1. As everywhere, its fields are getters, so that spreading it copies nothing. */
+/** A message of format 0 or 1. Its fields are getters, as those of every message are. */
 class OldMessage implements Message {
+  declare readonly toJSON: Message['toJSON']
   readonly #fields: PlainMessage
 
   constructor(fields: PlainMessage) {
+    this.toJSON = copyWithToJSON
     this.#fields = fields
   }
 
@@ -99,7 +103,8 @@ class OldMessage implements Message {
     return this.#fields.headers
   }
 
-  toJSON(): PlainMessage {
+  /** So that `console.log(message)` shows the fields. */
+  [inspect.custom](): PlainMessage {
     return toPlain(this)
   }
 }

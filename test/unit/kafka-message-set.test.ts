@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -52,6 +53,14 @@ describe('messages of formats 0 and 1', () => {
         expect(batch?.nextOffset).toBe((list.at(-1)?.offset ?? 0) + 1)
       }),
     )
+  })
+
+  it('are shown, copied and kept from bad copies like all others', async () => {
+    const { batch } = await decode(entry(1, { offset: 7, key: null, value: Buffer.from('old'), timestamp: 5 }))
+    const message = batch?.messages[0] as Message
+    expect(inspect(message)).toContain("offset: '7'")
+    expect(message.toJSON()).toMatchObject({ topic: 't', offset: '7', value: Buffer.from('old') })
+    expect(() => JSON.stringify({ ...message })).toThrow('message.toJSON()')
   })
 
   it('may stand before batches of format 2, as in a topic that was upgraded', async () => {

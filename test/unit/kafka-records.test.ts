@@ -147,12 +147,14 @@ describe('messages', () => {
     return (await decodeAll(set, { fetchOffset: 5 })).messages[0] as Message
   }
 
-  it('copy nothing when they are spread, which the compiler knows, and everything with toJSON', async () => {
+  it('copy no field when they are spread, which the compiler knows, and everything with toJSON', async () => {
     const message = await one()
     const spread = { ...message }
-    expect(Object.keys(spread)).toEqual([])
     // @ts-expect-error There is no value in it.
     expect(spread.value).toBeUndefined()
+    const { topic, ...rest } = message
+    // @ts-expect-error Nor in this.
+    expect([topic, rest.value]).toEqual(['t', undefined])
     const plain = { ...message.toJSON() }
     expect(plain.value).toEqual(Buffer.from('v5'))
     expect(structuredClone(plain)).toMatchObject({ topic: 't', offset: '5' })
@@ -165,12 +167,22 @@ describe('messages', () => {
     })
   })
 
+  it('do not go on without a word as what a spread, a rest pattern or a clone makes of them', async () => {
+    const message = await one()
+    const { topic, ...rest } = message
+    for (const copy of [{ ...message }, rest, Object.assign({}, message), Object.assign({ topic }, rest)]) {
+      expect(() => JSON.stringify(copy)).toThrow('Copy message.toJSON() instead')
+    }
+    expect(() => structuredClone(message)).toThrow('copyWithToJSON')
+    expect(JSON.parse(JSON.stringify({ message }))).toMatchObject({ message: { topic: 't', offset: '5' } })
+  })
+
   it('can be assigned to, each by itself, and show what was assigned everywhere', async () => {
     const message = await one()
     message.value = Buffer.from('mine')
     message.headers = { a: null }
     expect([message.value, message.offset]).toEqual([Buffer.from('mine'), '5'])
-    expect({ ...message }).toEqual({ value: Buffer.from('mine'), headers: { a: null } })
+    expect({ ...message }).toMatchObject({ value: Buffer.from('mine'), headers: { a: null } })
     expect(message.toJSON()).toMatchObject({ offset: '5', value: Buffer.from('mine'), headers: { a: null } })
     expect((await one()).value).toEqual(Buffer.from('v5'))
     asFetched(message)

@@ -98,29 +98,35 @@ export const kafkaFields = z.strictObject({
   ssl: sslFields,
   sasl: saslFields,
   connectionTimeout: milliseconds(
-    1_000,
-    'How long to wait for a connection to one broker. While handlers block its thread, a connection, authentication or request gets some turns of the event loop at the least, however long they take.',
+    10_000,
+    "How long to wait for a connection to one broker and its first answer; Kafka's own default, because a name may take seconds to resolve. A seat waits for a sixth of `sessionTimeout` at most. Another address is tried after a second already. While handlers block its thread, a connection, authentication or request gets some turns of the event loop at the least, however long they take.",
   ),
-  authenticationTimeout: milliseconds(10_000, 'How long the authentication of a connection may take.'),
+  authenticationTimeout: milliseconds(
+    10_000,
+    'How long the authentication of a connection may take; that of a seat a sixth of `sessionTimeout` at most.',
+  ),
   reauthenticationThreshold: milliseconds(
     10_000,
     'How long before the end of a SASL session (KIP-368) the connection authenticates anew; 5 to 15 % of its lifetime, whatever stands here.',
     { min: 0 },
   ),
-  requestTimeout: milliseconds(30_000, 'How long to wait for the answer to a request.'),
+  requestTimeout: milliseconds(
+    30_000,
+    'How long to wait for the answer to a request. A seat waits for a third of `sessionTimeout` at most, so that a connection that has gone silent does not cost the membership.',
+  ),
   retry: z.strictObject({
     retries: count(
       5,
-      'All addresses are tried again and again for `connectionTimeout` × `retries` before a new connection counts as failed. A start fails then; a pool that runs goes on for ever.',
+      'How often all addresses are tried again before `start()` fails because none can be reached; the default makes ten seconds where nobody listens, a minute where nobody answers. No request is repeated for it, and a pool that runs goes on for ever.',
       {
         min: 0,
       },
     ),
     initialRetryTime: milliseconds(
       300,
-      'How long to wait before all addresses are tried a second time; doubles with each round.',
+      'How long to wait before all addresses are tried a second time; doubles each time.',
     ),
-    maxRetryTime: milliseconds(30_000, 'Longest wait between two rounds.'),
+    maxRetryTime: milliseconds(30_000, 'Longest wait before they are tried again.'),
   } satisfies FieldsOf<KafkaRetryOptions>),
   codecs: z.strictObject({
     snappy: module('Decompresses snappy, for instance `kafkajs-snappy`.'),

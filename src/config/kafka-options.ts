@@ -68,11 +68,11 @@ export interface SaslOptions {
 
 /** How the addresses are tried until a connection stands. */
 export interface KafkaRetryOptions {
-  /** A new connection counts as failed after `connectionTimeout` × `retries`. @default 5 */
+  /** How often all addresses are tried again before a start fails. @default 5 */
   retries?: Count
-  /** Milliseconds before all addresses are tried a second time; doubles with each round. @default 300 */
+  /** Milliseconds before all addresses are tried a second time; doubles each time. @default 300 */
   initialRetryTime?: Count
-  /** Longest wait between two rounds, in milliseconds. @default 30_000 */
+  /** Longest wait before they are tried again, in milliseconds. @default 30_000 */
   maxRetryTime?: Count
 }
 
@@ -100,9 +100,9 @@ export interface KafkaOptions extends KafkaProperties {
   ssl?: boolean | 'true' | 'false' | SslOptions | undefined
   /** Authentication. `false` turns off what an outer layer set. @default none */
   sasl?: false | SaslOptions | undefined
-  /** Milliseconds to wait for a connection to one broker. @default 1_000 */
+  /** Milliseconds to wait for a connection to one broker; a seat waits a sixth of its session at most. @default 10_000 */
   connectionTimeout?: Count
-  /** Milliseconds that the authentication of a connection may take. @default 10_000 */
+  /** Milliseconds that the authentication of a connection may take; of a seat's a sixth of the session. @default 10_000 */
   authenticationTimeout?: Count
   /**
    * Milliseconds before the end of a SASL session (KIP-368) at which the connection authenticates anew; 5 to 15 % of its
@@ -111,7 +111,7 @@ export interface KafkaOptions extends KafkaProperties {
    * @default 10_000
    */
   reauthenticationThreshold?: Count
-  /** Milliseconds to wait for the answer to a request. @default 30_000 */
+  /** Milliseconds to wait for the answer to a request; a seat waits a third of its session at most. @default 30_000 */
   requestTimeout?: Count
   /** How the addresses are tried until a connection stands. */
   retry?: KafkaRetryOptions | undefined

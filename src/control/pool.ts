@@ -19,6 +19,7 @@ import { Group } from './group.js'
 import { LeaderNews } from './leader-news.js'
 import { Liveness } from './liveness.js'
 import { RestartLimiter } from './restart-limiter.js'
+import { kafkaOfSeat } from './seat-times.js'
 import { Slot } from './slot.js'
 import { frozen, type PoolState, type PoolStatus } from './status.js'
 import { Threads } from './threads.js'
@@ -31,12 +32,6 @@ const STALL_LOOK_MS = 1_000
 const CLOSE_MS = 300
 /** Two groups of the same name on different clusters are two groups. */
 const groupKey = ({ kafka, consumer }: SlotConfig): string => JSON.stringify([kafka.brokers, consumer.groupId])
-
-/** A heartbeat that is not answered within the session is not worth waiting for: the membership is over by then. */
-const kafkaOfSeat = ({ kafka, consumer }: SlotConfig): KafkaConfig => ({
-  ...kafka,
-  requestTimeout: Math.min(kafka.requestTimeout, consumer.sessionTimeout),
-})
 
 /** Booted threads that wait for a slot to need them: the more slots, the sooner two need one at the same time. */
 const sparesFor = (slots: number): number => 1 + Math.floor(slots / 4)

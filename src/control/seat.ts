@@ -24,6 +24,7 @@ import {
   type SeatState,
 } from './membership.js'
 import { refusal } from './refusal.js'
+import { syncHoldMs } from './seat-times.js'
 import type { AskTopics } from './steady-topics.js'
 
 /** How long a seat waits before it asks again for what the broker has refused. */
@@ -290,8 +291,9 @@ export class Seat {
     const assigned = leader ? await assignForGroup(joined, this.#options.topics, log) : null
     const syncedAtMs = monotonicMs()
     const aheadMs = wallAheadMs()
+    const holdMs = syncHoldMs(config.consumer)
     const bytes = await this.#coordinator.ask((connection, node) =>
-      connection.syncGroup(node, member, assigned?.assignments ?? []),
+      connection.syncGroup(node, member, assigned?.assignments ?? [], holdMs),
     )
     if (this.#ended) return
     const partitions = this.#subscribedOnly(decodeAssignment(bytes))

@@ -59,6 +59,7 @@ class KafkaConnection implements Connection {
   #settings: Promise<LinkSettings> | null = null
   #codecs: Promise<Codecs> | null = null
   #connecting: Promise<void> | null = null
+  #saidUnreachable = false
   #static = false
 
   constructor({ clientId, kafka, log, view, openSocket: open = openSocket }: ConnectionOptions) {
@@ -123,8 +124,9 @@ class KafkaConnection implements Connection {
     node: number,
     member: Membership,
     assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[],
+    holdMs: number,
   ): Promise<Buffer> {
-    return syncGroup(await this.#nodes.to(node), member, assignments)
+    return syncGroup(await this.#nodes.to(node), member, assignments, holdMs)
   }
 
   async heartbeat(node: number, member: Membership): Promise<void> {
@@ -185,15 +187,20 @@ class KafkaConnection implements Connection {
     // Modules first: one that cannot be loaded has nothing to do with the brokers.
     await Promise.all([this.#loadCodecs(), this.#loadSettings()])
     if (await this.#reachLeaders()) return
-    const { brokers, connectionTimeout, retry } = this.#kafka
-    const times = {
-      connectionTimeoutMs: connectionTimeout,
-      retries: retry.retries,
-      initialRetryMs: retry.initialRetryTime,
-      maxRetryMs: retry.maxRetryTime,
-    }
-    const attempt = (address: Address, stepMs: number) => this.#introduce(address, stepMs)
-    await reachCluster(brokers.map(parseAddress), times, attempt, this.#abort.signal)
+    const { brokers, retry } = this.#kafka
+    await reachCluster(brokers.map(parseAddress), {
+      times: { retries: retry.retries, initialRetryMs: retry.initialRetryTime, maxRetryMs: retry.maxRetryTime },
+      attempt: (address) => this.#introduce(address),
+      onRetry: (reasons, pauseMs) => this.#sayUnreachable(reasons, pauseMs),
+      signal: this.#abort.signal,
+    })
+  }
+
+  /** Once: whoever waits for the brokers again and again says so himself. */
+  #sayUnreachable(reasons: string, pauseMs: number): void {
+    const message = 'no broker can be reached yet; trying again'
+    if (!this.#saidUnreachable) this.#log.warn({ clientId: this.clientId, reasons, pauseMs }, message)
+    this.#saidUnreachable = true
   }
 
   /** Resolves with whether one of the leaders is there whom somebody else knew; the others may follow. */
@@ -211,10 +218,11 @@ class KafkaConnection implements Connection {
   }
 
   /** Gets to know the cluster by way of one of its brokers. */
-  async #introduce(address: Address, stepMs: number): Promise<void> {
-    const link = await this.#nodes.open(address, 'requests', stepMs)
+  async #introduce(address: Address): Promise<void> {
+    const link = await this.#nodes.open(address)
     refuseForeignBroker(link.ranges, formatAddress(address))
-    const { brokers } = await askMetadata(link, [], { timeoutMs: stepMs }).catch((error: KafkaError) => {
+    const timeoutMs = this.#kafka.connectionTimeout
+    const { brokers } = await askMetadata(link, [], { timeoutMs }).catch((error: KafkaError) => {
       if (error.type !== 'CONNECTION' || this.#kafka.sasl !== null) throw error
       throw connectionError(`${error.message} when it was asked for metadata (does the listener want SASL?)`, error)
     })

@@ -145,8 +145,8 @@ export interface GroupDescription {
 export interface Connection {
   readonly clientId: string
   /**
-   * Connects to any of the configured brokers, trying all of them again and again for
-   * `connectionTimeout × retries`; then rejects with `KCP_BROKER_UNREACHABLE` naming every address and reason.
+   * Connects to any of the configured brokers, trying all of them again as often as `retry.retries` says; then rejects
+   * with `KCP_BROKER_UNREACHABLE` naming every address and reason.
    * One that was made with a {@link ClusterView} begins with the leaders of the topics in it, on the sockets for Fetches.
    */
   connect(): Promise<void>
@@ -165,11 +165,15 @@ export interface Connection {
   /** Node id of the group's coordinator. */
   findCoordinator(groupId: string): Promise<number>
   joinGroup(node: number, request: JoinRequest): Promise<JoinResult>
-  /** @returns the member's assignment, as the leader wrote it; empty when it got none */
+  /**
+   * @param holdMs how long the coordinator may wait for the leader's
+   * @returns the member's assignment, as the leader wrote it; empty when it got none
+   */
   syncGroup(
     node: number,
     member: Membership,
     assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[],
+    holdMs: number,
   ): Promise<Buffer>
   heartbeat(node: number, member: Membership): Promise<void>
   leaveGroup(node: number, member: Omit<Membership, 'generation'>): Promise<void>

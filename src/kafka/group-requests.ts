@@ -45,11 +45,12 @@ export const joinGroup = async (link: Link, request: JoinRequest): Promise<JoinR
   }
 }
 
-/** SyncGroup, with the assignments of all members when the sender leads. */
+/** SyncGroup, with the assignments of all members when the sender leads; the broker waits for those of the leader. */
 export const syncGroup = async (
   link: Link,
   member: Membership,
   assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[],
+  holdMs: number,
 ): Promise<Buffer> => {
   const { groupId, generation, memberId, instanceId } = member
   const answer = await link.ask(
@@ -61,7 +62,7 @@ export const syncGroup = async (
       groupInstanceId: instanceId,
       groupAssignment: assignments.map(({ memberId, assignment }) => ({ memberId, memberAssignment: assignment })),
     },
-    staticOnly(instanceId, 3),
+    { holdMs, ...staticOnly(instanceId, 3) },
   )
   if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `SyncGroup of group "${groupId}"`)
   return answer.memberAssignment ?? EMPTY

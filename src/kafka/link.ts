@@ -45,7 +45,7 @@ export class Link {
   #throttleTimer: NodeJS.Timeout | undefined
 
   /**
-   * @param stepMs how long connecting may take, and again the broker's first answer
+   * @param stepMs how long connecting may take, the broker's first answer included
    * @param onDeath called once
    */
   constructor(address: Address, settings: LinkSettings, stepMs: number, onDeath: () => void = () => {}) {
@@ -94,9 +94,12 @@ export class Link {
 
   /** Connects, asks for the versions, authenticates. Rejects with a {@link KafkaError}, and is dead then. */
   async open(): Promise<void> {
+    const beganMs = performance.now()
     try {
       await this.#wire.connect(this.#stepMs)
-      this.#ranges = await this.#askVersions()
+      // Somebody who connected slowly is no silent one yet.
+      const leftMs = Math.max(this.#stepMs / 2, this.#stepMs - (performance.now() - beganMs))
+      this.#ranges = await this.#askVersions(leftMs)
       await this.#authenticate()
       this.#isOpen = true
     } catch (error) {
@@ -204,12 +207,12 @@ export class Link {
     }
   }
 
-  async #askVersions(): Promise<ApiRanges> {
+  async #askVersions(timeoutMs: number): Promise<ApiRanges> {
     const { ApiVersions } = kafkajs().requests
     for (const version of VERSIONS_OF_VERSIONS) {
       try {
         const protocol = ApiVersions.protocol({ version })(undefined)
-        const { apiVersions } = await this.#exchange(protocol, { timeoutMs: this.#stepMs }, (send) => send())
+        const { apiVersions } = await this.#exchange(protocol, { timeoutMs }, (send) => send())
         return Object.fromEntries(apiVersions.map(({ apiKey, ...range }) => [apiKey, range]))
       } catch (error) {
         if (!(error instanceof KafkaError) || error.type !== 'UNSUPPORTED_VERSION') throw error

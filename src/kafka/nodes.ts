@@ -1,5 +1,6 @@
 import { type Address, formatAddress } from './address.js'
 import { type BrokerAddress, KafkaError } from './face.js'
+import { firstReached } from './first-reached.js'
 import { closedError, connectionError } from './kafka-errors.js'
 import { Link, type LinkSettings } from './link.js'
 import { askMetadata } from './metadata-requests.js'
@@ -13,6 +14,8 @@ interface Opening {
   readonly opened: Promise<Link>
 }
 
+const isSame = (one: Address, other: Address): boolean => formatAddress(one) === formatAddress(other)
+
 /** The brokers of one cluster: where each listens, and the links to them, opened when they are needed. */
 export class Nodes {
   readonly #bootstrap: readonly Address[]
@@ -20,6 +23,9 @@ export class Nodes {
   readonly #stepMs: number
   readonly #known = new Map<number, Address>()
   readonly #openings = new Map<string, Opening>()
+  /** Addresses that were tried in vain, or whose link broke, with a number that is higher for later ones. */
+  readonly #failed = new Map<string, number>()
+  #failures = 0
   #refreshing: Promise<void> | null = null
   #closed = false
 
@@ -58,50 +64,58 @@ export class Nodes {
       return await this.open(address, lane)
     } catch (error) {
       if (this.#closed || !(error instanceof KafkaError) || !error.unanswered) throw error
+      const isAlone = [...this.#known.values(), ...this.#bootstrap].every((other) => isSame(other, address))
+      if (isAlone) throw error // nobody else could say more, and whoever wants to ask again does so
       await this.#refresh().catch(() => {})
       const moved = this.#known.get(node)
-      if (moved === undefined || formatAddress(moved) === formatAddress(address)) throw error
+      if (moved === undefined || isSame(moved, address)) throw error
       return this.open(moved, lane)
     }
   }
 
-  /** A link to any broker, best one that is open and that no request holds up. */
+  /** A link to any broker, best one that is open and that no request holds up, least an address that has just failed. */
   async any(): Promise<Link> {
     const open = [...this.#openings.values()].filter(({ link, lane }) => lane === 'requests' && link.isOpen)
     const idle = open.find(({ link }) => !link.isHeld)
     if (idle !== undefined) return this.open(idle.link.address)
     const tried = new Map<string, string>(open.map(({ link }) => [formatAddress(link.address), 'busy']))
-    for (const address of [...this.#known.values(), ...this.#bootstrap]) {
-      const name = formatAddress(address)
-      if (tried.has(name)) continue
-      try {
-        return await this.open(address)
-      } catch (error) {
-        if (this.#closed || !(error instanceof KafkaError)) throw error
-        tried.set(name, error.message)
-      }
+    const byName = new Map([...this.#known.values(), ...this.#bootstrap].map((each) => [formatAddress(each), each]))
+    const names = [...byName.keys()].filter((name) => !tried.has(name))
+    names.sort((a, b) => (this.#failed.get(a) ?? 0) - (this.#failed.get(b) ?? 0))
+    const failed = (address: Address, error: unknown): void => {
+      if (this.#closed || !(error instanceof KafkaError)) throw error
+      tried.set(formatAddress(address), error.message)
     }
+    const addresses = names.flatMap((name) => byName.get(name) ?? [])
+    const reached = await firstReached(addresses, (address) => this.open(address), failed)
+    if (reached !== undefined) return reached
     if (open[0] !== undefined) return open[0].link
     throw connectionError(`no broker can be reached: ${[...tried.values()].join('; ')}`)
   }
 
   /** The link to an address, opened if need be. Callers at the same time share it. */
-  open(address: Address, lane: Lane = 'requests', stepMs: number = this.#stepMs): Promise<Link> {
+  open(address: Address, lane: Lane = 'requests'): Promise<Link> {
     const key = `${formatAddress(address)} ${lane}`
     const there = this.#openings.get(key)
-    if (there === undefined)
-      return this.#settings().then((settings) => this.#start(key, address, lane, settings, stepMs))
-    if (there.link.isDue) return this.#renew(there, () => this.open(address, lane, stepMs))
+    if (there === undefined) return this.#settings().then((settings) => this.#start(key, address, lane, settings))
+    if (there.link.isDue) return this.#renew(there, () => this.open(address, lane))
     return there.opened
   }
 
-  #start(key: string, address: Address, lane: Lane, settings: LinkSettings, stepMs: number): Promise<Link> {
+  #start(key: string, address: Address, lane: Lane, settings: LinkSettings): Promise<Link> {
     if (this.#closed) throw closedError()
     // Somebody else may have been faster while the settings were loading.
     const there = this.#openings.get(key)
     if (there !== undefined) return there.opened
-    const link = new Link(address, settings, stepMs, () => this.#openings.delete(key))
-    const opened = link.open().then(() => link)
+    const name = formatAddress(address)
+    const link = new Link(address, settings, this.#stepMs, () => {
+      this.#openings.delete(key)
+      this.#failed.set(name, ++this.#failures)
+    })
+    const opened = link.open().then(() => {
+      this.#failed.delete(name)
+      return link
+    })
     this.#openings.set(key, { link, lane, opened })
     return opened
   }
@@ -145,6 +159,7 @@ export class Nodes {
   #retireGone(): void {
     const addresses = new Set([...this.#bootstrap, ...this.#known.values()].map(formatAddress))
     for (const { link } of [...this.#openings.values()]) if (!addresses.has(formatAddress(link.address))) link.retire()
+    for (const name of this.#failed.keys()) if (!addresses.has(name)) this.#failed.delete(name)
   }
 
   #refresh(): Promise<void> {

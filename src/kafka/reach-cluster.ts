@@ -2,19 +2,25 @@ import { ErrorCode, PoolError } from '../errors.js'
 import { sleep } from '../util/timers.js'
 import { type Address, formatAddress } from './address.js'
 import { KafkaError } from './face.js'
+import { firstReached } from './first-reached.js'
 import { closedError } from './kafka-errors.js'
 
 export interface ReachTimes {
-  /** For one address; also the unit of the whole time. */
-  readonly connectionTimeoutMs: number
-  /** `connectionTimeoutMs × retries` is the whole time. */
+  /** How often all addresses are tried again. */
   readonly retries: number
   readonly initialRetryMs: number
   readonly maxRetryMs: number
 }
 
-/** Even a broker that is tried last gets this long. */
-const MIN_STEP_MS = 50
+export interface ReachOptions {
+  readonly times: ReachTimes
+  /** Connects to an address. */
+  readonly attempt: (address: Address) => Promise<void>
+  /** None of them could be reached, and all are tried again after `pauseMs`. */
+  readonly onRetry: (reasons: string, pauseMs: number) => void
+  /** Aborted when the connection is closed. */
+  readonly signal: AbortSignal
+}
 
 /** An answer that trying again will not change: wrong credentials, no permission. */
 const isRefusal = (error: unknown): error is KafkaError =>
@@ -26,59 +32,52 @@ const ADVICE: Readonly<Record<string, string>> = {
   SASL_AUTHENTICATION_FAILED: 'Check the credentials in option sasl',
 }
 
+/** What to change when a broker does not let a client in. */
+export const adviceOn = ({ type }: KafkaError): string => ADVICE[type] ?? 'Check the permissions of its user'
+
 const refused = (address: Address, error: KafkaError): PoolError =>
   new PoolError(
     ErrorCode.brokerRefused,
-    `the broker at ${formatAddress(address)} refused this client: ${error.message}. ${ADVICE[error.type] ?? 'Check the permissions of its user'}`,
+    `the broker at ${formatAddress(address)} refused this client: ${error.message}. ${adviceOn(error)}`,
     { cause: error },
   )
 
-const unreachable = (reasons: ReadonlyMap<string, KafkaError>, totalMs: number): PoolError => {
-  const list = [...reasons].map(([address, { message }]) => `${address} — ${message}`).join('; ')
+const describe = (reasons: ReadonlyMap<string, KafkaError>): string =>
+  [...reasons].map(([address, { message }]) => `${address} — ${message}`).join('; ')
+
+const unreachable = (reasons: ReadonlyMap<string, KafkaError>, retries: number): PoolError => {
   const [cause] = reasons.values()
+  const tries = retries === 0 ? 'once' : `${retries + 1} times (retry.retries is ${retries})`
   return new PoolError(
     ErrorCode.brokerUnreachable,
-    `no broker could be reached within ${totalMs} ms (connectionTimeout × retries): ${list}. Check brokers (bootstrap.servers), the network and option ssl`,
+    `no broker could be reached, trying ${tries}: ${describe(reasons)}. Check brokers (bootstrap.servers), the network and option ssl`,
     { cause },
   )
 }
 
 /**
- * Tries the addresses one after the other, round after round with a growing pause, until `attempt` succeeds for one.
- * Every address is tried at least once.
+ * Tries the addresses, round after round with a growing pause, until one can be connected to.
  *
- * @param attempt connects to an address; may take `stepMs` for each of its steps
- * @param signal aborted when the connection is closed
- * @throws PoolError KCP_BROKER_UNREACHABLE, naming every address and its reason; KCP_BROKER_REFUSED at once
+ * @throws PoolError KCP_BROKER_UNREACHABLE, naming every address and its last reason; KCP_BROKER_REFUSED at once
  */
 export const reachCluster = async (
   addresses: readonly Address[],
-  times: ReachTimes,
-  attempt: (address: Address, stepMs: number) => Promise<void>,
-  signal: AbortSignal,
+  { times, attempt, onRetry, signal }: ReachOptions,
 ): Promise<void> => {
-  const totalMs = times.connectionTimeoutMs * Math.max(1, times.retries)
-  const deadline = performance.now() + totalMs
   const reasons = new Map<string, KafkaError>()
-  for (let pauseMs = times.initialRetryMs; ; pauseMs = Math.min(pauseMs * 2, times.maxRetryMs)) {
-    for (const [index, address] of addresses.entries()) {
-      const leftMs = deadline - performance.now()
-      const share = leftMs / (addresses.length - index)
-      const stepMs = Math.max(MIN_STEP_MS, Math.min(times.connectionTimeoutMs, share))
-      try {
-        return await attempt(address, stepMs)
-      } catch (error) {
-        if (signal.aborted) throw closedError()
-        if (isRefusal(error)) throw refused(address, error)
-        if (!(error instanceof KafkaError)) throw error
-        const name = formatAddress(address)
-        // An attempt that had to be short, at the end, says less than the ones before it.
-        if (stepMs >= times.connectionTimeoutMs || !reasons.has(name)) reasons.set(name, error)
-      }
-    }
-    const leftMs = deadline - performance.now()
-    if (leftMs <= MIN_STEP_MS) throw unreachable(reasons, totalMs)
-    await sleep(Math.min(pauseMs, leftMs - MIN_STEP_MS), { signal }).catch(() => {})
+  const failed = (address: Address, error: unknown): void => {
+    if (signal.aborted) throw closedError()
+    if (isRefusal(error)) throw refused(address, error)
+    if (!(error instanceof KafkaError)) throw error
+    reasons.set(formatAddress(address), error)
+  }
+  for (let round = 0; ; round++) {
+    const isReached = await firstReached(addresses, (address) => attempt(address).then(() => true), failed)
+    if (isReached) return
+    if (round >= times.retries) throw unreachable(reasons, times.retries)
+    const pauseMs = Math.min(times.initialRetryMs * 2 ** Math.min(round, 30), times.maxRetryMs)
+    onRetry(describe(reasons), pauseMs)
+    await sleep(pauseMs, { signal }).catch(() => {})
     if (signal.aborted) throw closedError()
   }
 }

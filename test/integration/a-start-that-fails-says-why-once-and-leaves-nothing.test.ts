@@ -83,7 +83,7 @@ test.each([
   const error = await failToStart({ kafka: { brokers: [address], ...FAST } })
   expect(error).toMatchObject({ code: 'KCP_BROKER_UNREACHABLE', message: expect.stringContaining(address) })
   expect(error).toMatchObject({ message: expect.stringContaining(reason) })
-  // connectionTimeout × retries, and what the threads and the machine take.
+  // Three times connectionTimeout with the pauses between, and what the threads and the machine take.
   expect(performance.now() - beganAtMs).toBeLessThan(10_000)
 })
 

@@ -6,6 +6,8 @@ import { rawConnection } from '../support/raw-connection.js'
 import { until } from '../support/until.js'
 
 // A broker reads it (to know who consumes a topic) and never answers a JoinGroup in which it cannot.
+const HOLD_MS = 10_000
+
 const metadata = AssignerProtocol.MemberMetadata.encode({ version: 0, topics: ['any'], userData: Buffer.alloc(0) })
 
 const connect = (clientId = 'kafka-group'): Promise<Connection> => rawConnection(brokers(), { clientId })
@@ -56,7 +58,7 @@ const joinAlone = async (
   const { generation, memberId, leaderId } = joined
   const member = { groupId, generation, memberId, instanceId: request.instanceId }
   const assignments = memberId === leaderId ? [{ memberId, assignment: Buffer.from(assignment) }] : []
-  return { member, taken: String(await connection.syncGroup(node, member, assignments)) }
+  return { member, taken: String(await connection.syncGroup(node, member, assignments, HOLD_MS)) }
 }
 
 it('a dynamic member is told its id, joins with it, syncs, beats and leaves', async () => {
@@ -77,7 +79,9 @@ it('a dynamic member is told its id, joins with it, syncs, beats and leaves', as
   })
   const member = { groupId, generation: 1, memberId: joined.memberId, instanceId: null }
   const assignment = Buffer.from('everything')
-  expect(await connection.syncGroup(node, member, [{ memberId: joined.memberId, assignment }])).toEqual(assignment)
+  expect(await connection.syncGroup(node, member, [{ memberId: joined.memberId, assignment }], HOLD_MS)).toEqual(
+    assignment,
+  )
   await connection.heartbeat(node, member)
   const old = await errorOf(connection.heartbeat(node, { ...member, generation: 0 }))
   expect(old).toMatchObject({ type: 'ILLEGAL_GENERATION', code: 22, retriable: false })
@@ -104,7 +108,7 @@ it('a static member comes back under its instance id to the same generation, and
 
   const fenced = { type: 'FENCED_INSTANCE_ID', code: 82, retriable: false }
   expect(await errorOf(connection.heartbeat(node, before.member))).toMatchObject(fenced)
-  expect(await errorOf(connection.syncGroup(node, before.member, []))).toMatchObject(fenced)
+  expect(await errorOf(connection.syncGroup(node, before.member, [], HOLD_MS))).toMatchObject(fenced)
   expect(await errorOf(connection.leaveGroup(node, before.member))).toMatchObject(fenced)
   const [refused] = await connection.commitOffsets(node, before.member, offsets(7n))
   expect(refused).toMatchObject({ topic, partition: 0, error: fenced })

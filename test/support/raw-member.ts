@@ -33,7 +33,7 @@ export const rawMember = async (groupId: string, topics: readonly string[]): Pro
         return connection.joinGroup(node, { ...request, memberId: error.memberId })
       })
       const member = { groupId, generation: joined.generation, memberId: joined.memberId, instanceId }
-      await connection.syncGroup(node, member, [])
+      await connection.syncGroup(node, member, [], 0)
       return member
     },
     heartbeat: (member) => connection.heartbeat(node, member),

@@ -63,7 +63,7 @@ describe('defaults', () => {
           clientId: 'kafka-consumer-pool',
           ssl: null,
           sasl: null,
-          connectionTimeout: 1_000,
+          connectionTimeout: 10_000,
           authenticationTimeout: 10_000,
           reauthenticationThreshold: 10_000,
           requestTimeout: 30_000,

@@ -47,16 +47,15 @@ describe('connect', () => {
     return { error, tookMs: performance.now() - started }
   }
 
-  it('names every address with its reason, after connectionTimeout × retries', async () => {
+  it('names every address with its reason, after as many retries as it may make', async () => {
     const closed = await startStub()
     await closed.stop()
-    const { error, tookMs } = await failure([closed.address, 'no-such-host.invalid:9092'])
+    const { error } = await failure([closed.address, 'no-such-host.invalid:9092'])
     expect(error).toMatchObject({ code: 'KCP_BROKER_UNREACHABLE' })
     expect(error?.message).toContain(`${closed.address} — `)
     expect(error?.message).toMatch(/ECONNREFUSED/)
     expect(error?.message).toMatch(/no-such-host\.invalid:9092 — .*(ENOTFOUND|EAI_AGAIN|no answer)/)
-    expect(tookMs).toBeGreaterThan(350)
-    expect(tookMs).toBeLessThan(1_000)
+    expect(error?.message).toContain('trying 6 times (retry.retries is 5)')
   })
 
   it('says that an HTTP server answers', async () => {
@@ -75,11 +74,10 @@ describe('connect', () => {
 
   it('gives up on a server that never answers', async () => {
     const { address, sockets } = await serve((socket) => void socket.resume())
-    const { error, tookMs } = await failure([address])
+    const { error } = await failure([address])
     expect(error).toMatchObject({ code: 'KCP_BROKER_UNREACHABLE' })
     expect(error?.message).toContain('ApiVersions')
     expect(error?.message).toContain('no answer within')
-    expect(tookMs).toBeLessThan(1_000)
     await expect.poll(() => sockets.size).toBe(0)
   })
 

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+
+/** Stands between clients and a server, and can lose connections as a firewall does that has forgotten them. */
+export interface SwallowingProxy {
+  readonly port: number
+  /** From now on nothing that is sent on the connections of now arrives; nobody is told. Returns how many they are. */
+  swallow(): number
+}
+
+/** Stopped after the test. */
+export const startSwallowingProxy = async (targetPort: number): Promise<SwallowingProxy> => {
+  const pairs = new Set<readonly [Socket, Socket]>()
+  const server = createServer((client) => {
+    const target = connect(targetPort, '127.0.0.1')
+    const pair = [client, target] as const
+    pairs.add(pair)
+    const end = () => {
+      pairs.delete(pair)
+      client.destroy()
+      target.destroy()
+    }
+    for (const socket of pair) socket.on('error', end).on('close', end)
+    client.pipe(target)
+    target.pipe(client)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(async () => {
+    for (const [client, target] of pairs) {
+      client.destroy()
+      target.destroy()
+    }
+    await new Promise((resolve) => server.close(resolve))
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    swallow: () => {
+      for (const [client, target] of pairs) {
+        for (const socket of [client, target]) socket.unpipe().removeAllListeners('close').resume()
+      }
+      return pairs.size
+    },
+  }
+}

@@ -40,6 +40,8 @@ export interface ErrorContext {
   readonly topic?: string
   readonly partition?: number
   readonly offset?: string
+  /** How often a message was tried. */
+  readonly attempts?: number
 }
 
 /**
@@ -54,6 +56,7 @@ export class PoolError extends Error {
   declare readonly topic?: string
   declare readonly partition?: number
   declare readonly offset?: string
+  declare readonly attempts?: number
 
   constructor(code: ErrorCode, message: string, context: ErrorContext & { readonly cause?: unknown } = {}) {
     const { cause, ...where } = context

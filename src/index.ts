@@ -10,6 +10,7 @@ export type {
   OffsetReset,
   OffsetsCommitted,
   PartitionPaused,
+  PartitionResumed,
   PoolEscalated,
   PoolEvents,
   PoolStopped,
@@ -21,7 +22,15 @@ export type {
   SlotStalled,
 } from './control/events.js'
 export { ConsumerPool } from './control/pool.js'
-export type { PartitionStatus, PoolState, PoolStatus, PoolTotals, SlotState, SlotStatus } from './control/status.js'
+export type {
+  PartitionPause,
+  PartitionStatus,
+  PoolState,
+  PoolStatus,
+  PoolTotals,
+  SlotState,
+  SlotStatus,
+} from './control/status.js'
 export { type AbortCode, AbortError, type Handler, type HandlerContext } from './data/handler.js'
 export { ErrorCode, type ErrorContext, NonRetriableError, PoolError } from './errors.js'
 export type { Message, PlainMessage } from './kafka/face.js'

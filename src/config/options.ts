@@ -4,12 +4,21 @@ import type { AssignorName } from './resolved.js'
 
 /** What happens to a message whose handler fails. */
 export interface RetryOptions {
-  /** How often a message is tried in all. @default 5 */
+  /** How often a message is tried before it is exhausted. @default 10 */
   attempts?: number | undefined
   /** Milliseconds before the second attempt; doubles with each, with jitter. Only that partition waits. @default 200 */
   initialDelayMs?: number | undefined
-  /** Longest wait between two attempts, in milliseconds. @default 30_000 */
+  /** Longest wait between two attempts, in milliseconds. @default 60_000 */
   maxDelayMs?: number | undefined
+  /**
+   * Milliseconds after which a partition that stands still (an exhausted message, a batch that cannot be read) is tried
+   * again, once; doubles each time that fails, with jitter.
+   *
+   * @default 30_000
+   */
+  initialPauseMs?: number | undefined
+  /** Longest pause of a partition that stands still, in milliseconds. @default 600_000 */
+  maxPauseMs?: number | undefined
 }
 
 /** How messages are processed. Each option may be set for the pool, for a subscription and for a slot. */
@@ -34,7 +43,12 @@ export interface ProcessingOptions {
   concurrency?: number | undefined
   /** How often and when a failed message is tried again. */
   retry?: RetryOptions | undefined
-  /** Whether an exhausted message stops its partition (`pause`) or is logged and passed over (`skip`). @default 'pause' */
+  /**
+   * Whether an exhausted message stops its partition, which is tried again later (`pause`), or is logged and passed over
+   * (`skip`).
+   *
+   * @default 'pause'
+   */
   onExhausted?: 'pause' | 'skip' | undefined
 }
 

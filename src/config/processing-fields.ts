@@ -27,16 +27,33 @@ export const processingFields = z.strictObject({
     { max: 1_024 },
   ),
   retry: z.strictObject({
-    attempts: count(5, 'How often a message is tried in all.'),
+    attempts: count(
+      10,
+      'How often a message is tried before it is exhausted. With the waits below that takes about 100 s: longer than most restarts of a database or a service.',
+    ),
     initialDelayMs: milliseconds(
       200,
       'Wait before the second attempt; doubles with each, with jitter. Only the partition of the message waits.',
       { min: 0 },
     ),
-    maxDelayMs: milliseconds(30_000, 'Longest wait between two attempts.', { min: 0 }),
+    maxDelayMs: milliseconds(
+      60_000,
+      'Longest wait between two attempts: above the last of the ten, so that with ten attempts each wait is twice the one before.',
+      { min: 0 },
+    ),
+    initialPauseMs: milliseconds(
+      30_000,
+      "After how long a partition that stands still (`onExhausted: 'pause'`, or a batch that cannot be read) is tried again, once; doubles each time that fails, with jitter. An outage that outlasts the attempts is over in half a minute or lasts for longer.",
+      { min: 1_000 },
+    ),
+    maxPauseMs: milliseconds(
+      600_000,
+      'Longest pause of a partition that stands still: seldom enough to disturb nobody, often enough that it goes on within ten minutes of the repair.',
+      { min: 1_000 },
+    ),
   } satisfies FieldsOf<RetryOptions>),
   onExhausted: choice(
     ['pause', 'skip'],
-    'What happens to a message whose attempts all failed: its partition stands still, visible in the status (`pause`), or it is logged and passed over (`skip`).',
+    'What happens to a message whose attempts all failed: its partition stands still, visible in the status, and is tried again after `retry.initialPauseMs` (`pause`), or it is logged and passed over (`skip`). When every partition of the pool stands still and trying again was of no use, the pool gives up (`pool:escalated`).',
   ),
 } satisfies FieldsOf<ProcessingOptions>)

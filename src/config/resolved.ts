@@ -41,6 +41,9 @@ export interface RetryConfig {
   readonly attempts: number
   readonly initialDelayMs: number
   readonly maxDelayMs: number
+  /** For how long a partition stands still at first before it is tried again, and at most. */
+  readonly initialPauseMs: number
+  readonly maxPauseMs: number
 }
 
 /** Everything one slot needs to know; `slot` counts through the whole pool. */

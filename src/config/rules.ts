@@ -58,6 +58,7 @@ const slotRules: readonly Rule[] = [
   below('consumer.maxWaitTimeInMs', 'kafka.requestTimeout', 'or every idle fetch times out'),
   notAbove('kafka.retry.initialRetryTime', 'kafka.retry.maxRetryTime'),
   notAbove('processing.retry.initialDelayMs', 'processing.retry.maxDelayMs'),
+  notAbove('processing.retry.initialPauseMs', 'processing.retry.maxPauseMs'),
 ]
 
 /** Rules for the pool. */

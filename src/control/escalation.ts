@@ -1,5 +1,6 @@
 import type { RestartConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
+import type { Outlook } from './pauses.js'
 import { type Crash, decideEscalation } from './restarts.js'
 
 /** More threads than this that would not die, and the process had better be restarted. */
@@ -10,11 +11,19 @@ export interface PoolCondition {
   readonly slots: number
   readonly parked: number
   readonly lostThreads: number
+  /** Of each slot. */
+  readonly outlooks: readonly Outlook[]
   /** Monotonic. */
   readonly nowMs: number
 }
 
-/** Decides whether the pool can still heal itself, from the crashes of all its slots. */
+/**
+ * Every partition of the pool stands still, and each was tried again in vain. One of them that moves, or that has
+ * nothing to do, is a pool that works; and before each was tried again it may have been a short outage.
+ */
+const isStuck = (outlooks: readonly Outlook[]): boolean => outlooks.includes('stuck') && !outlooks.includes('moving')
+
+/** Decides whether the pool can still heal itself, from the crashes and the partitions of all its slots. */
 export class Escalation {
   readonly #config: RestartConfig
   #crashes: Crash[] = []
@@ -31,15 +40,18 @@ export class Escalation {
   }
 
   /** Why the pool cannot go on (`KCP_POOL_ESCALATED`), or null when it can. */
-  judge({ slots, parked, lostThreads, nowMs }: PoolCondition): PoolError | null {
-    const reason =
-      lostThreads > MAX_LOST_THREADS
-        ? `${lostThreads} threads would not die and were left behind`
-        : decideEscalation({ crashes: this.#crashes, parked, size: slots, nowMs, config: this.#config })
+  judge(condition: PoolCondition): PoolError | null {
+    const reason = this.#reason(condition)
     if (reason === null) return null
     return new PoolError(
       ErrorCode.poolEscalated,
-      `the pool cannot heal itself: ${reason}. Look at the slot:crashed and slot:parked events before this; restart the process when the cause is mended`,
+      `the pool cannot heal itself: ${reason}. Look at the slot:crashed, slot:parked and partition:paused events before this, and restart the process when the cause is mended`,
     )
+  }
+
+  #reason({ slots, parked, lostThreads, outlooks, nowMs }: PoolCondition): string | null {
+    if (lostThreads > MAX_LOST_THREADS) return `${lostThreads} threads would not die and were left behind`
+    if (isStuck(outlooks)) return 'all its partitions stand still, and to try them again was of no use'
+    return decideEscalation({ crashes: this.#crashes, parked, size: slots, nowMs, config: this.#config })
   }
 }

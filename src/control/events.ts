@@ -118,7 +118,21 @@ export interface MessageFailed extends SlotIdentity, EventMessage {
 export interface PartitionPaused extends SlotIdentity, EventPartition {
   /** The message, or the start of the batch, at which the partition stands still. */
   readonly offset: string
-  readonly error: ErrorData
+  /** `KCP_HANDLER_EXHAUSTED` with the handler's own error as its `cause`, or what is wrong with the batch. */
+  readonly error: PoolError
+  /** How often the message was tried in all; null for a batch that cannot be read. */
+  readonly attempts: number | null
+  /** How often it was tried again since the partition stands still, in vain. */
+  readonly retries: number
+  /** When it is tried again. */
+  readonly retryInMs: number
+}
+
+export interface PartitionResumed extends SlotIdentity, EventPartition {
+  /** Where it had stood still. */
+  readonly offset: string
+  /** For how long. */
+  readonly afterMs: number
 }
 
 export interface OffsetReset extends SlotIdentity, EventPartition {
@@ -161,11 +175,13 @@ export interface PoolEvents {
   'offsets:committed': [OffsetsCommitted]
   /** A handler threw or rejected; the event says whether the message is tried again, paused at, or passed over. */
   'message:failed': [MessageFailed]
-  /** A partition stands still: its next message is exhausted or cannot be read. The others go on. */
+  /** A partition stands still: its next message is exhausted or cannot be read. It is tried again; the others go on. */
   'partition:paused': [PartitionPaused]
+  /** A partition that stood still has moved on. */
+  'partition:resumed': [PartitionResumed]
   /** A position was not in the leader's log (any more) and another was chosen: messages may have been missed. */
   'offset:reset': [OffsetReset]
-  /** The pool cannot heal itself any more: every slot is parked, or too many crashes bore no fruit. */
+  /** The pool cannot heal itself: every slot is parked, every partition stands still, or too many crashes bore no fruit. */
   'pool:escalated': [PoolEscalated]
   /** The pool has stopped: nothing of it is left running. */
   'pool:stopped': [PoolStopped]

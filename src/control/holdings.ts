@@ -1,23 +1,17 @@
 import { NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from '../kafka/face.js'
-import type { ErrorData } from '../protocol/error-data.js'
 import { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
-
-/** Why a partition stands still although it is assigned. */
-export interface PausedAt {
-  readonly offset: string
-  readonly error: ErrorData
-}
+import { isDue, isResting, type Pause, tried } from './pauses.js'
 
 /** One partition that a slot has been assigned, with the place where its thread writes how far it is. */
 export interface Holding extends TopicPartition {
-  /** Unique within the slot, over all assignments. */
-  readonly id: number
+  /** Unique within the slot, over all assignments and tries. */
+  id: number
   page: Page
   index: number
   /** What the group has stored; -1n when that is nothing. */
   committed: bigint
-  paused: PausedAt | null
+  paused: Pause | null
 }
 
 /** A partition with the offset to start from, as found when it was assigned. */
@@ -77,21 +71,36 @@ export class Holdings {
   /**
    * Moves everything to a fresh page for a new incarnation, each partition at the offset that its predecessor had
    * reached. A predecessor that still writes (it would not die) writes into memory that nobody reads any more.
-   * Partitions that stand still are kept out of the handout, once everything before that place is finished.
+   * Partitions that stand still are kept out of the handout, once everything before that place is finished, until they
+   * are tried again.
    */
   rehouse(): Handout {
     const holdings = this.all()
     // The offsets first: see Page#epoch.
     const offsets = holdings.map(reached)
     const page = Page.create(offsets, holdings.map(epochOf))
-    holdings.forEach((holding, index) => {
-      page.sawBatches(index, holding.page.batchBytes(holding.index))
-      holding.page = page
-      holding.index = index
-    })
     const moving = holdings.filter((holding) => !standsStill(holding))
-    for (const holding of moving) holding.paused = null // the new thread says it again when it gets there
+    for (const [index, holding] of holdings.entries()) move(holding, page, index, isResting(holding.paused))
+    for (const holding of moving) holding.paused = tried(holding.paused)
     return { page: page.buffer, added: moving.map(assigned) }
+  }
+
+  /** Hands out anew what stands still and is to be tried again by now; null when nothing is. */
+  retry(nowMs: number): (Handout & { readonly removedIds: readonly number[] }) | null {
+    const due = this.all().filter((holding) => standsStill(holding) && isDue(holding.paused, nowMs))
+    if (due.length === 0) return null
+    const offsets = due.map(reached)
+    const page = Page.create(offsets, due.map(epochOf))
+    const removedIds = due.map(({ id }) => id)
+    for (const [index, holding] of due.entries()) {
+      holding.page.revoke(holding.index)
+      move(holding, page, index, true)
+      this.#byId.delete(holding.id)
+      holding.id = this.#nextId++
+      this.#byId.set(holding.id, holding)
+      holding.paused = tried(holding.paused)
+    }
+    return { page: page.buffer, added: due.map(assigned), removedIds }
   }
 
   /** Drops what `keeps` does not want. The pages are flagged, so what is in flight there will not count. */
@@ -125,7 +134,19 @@ export const reached = (holding: Holding): bigint => holding.page.toCommit(holdi
 
 /** A batch that cannot be read is told of when it is fetched, and there may be messages before it. */
 const standsStill = (holding: Holding): boolean =>
-  holding.paused !== null && reached(holding) >= BigInt(holding.paused.offset)
+  holding.paused !== null && isResting(holding.paused) && reached(holding) >= BigInt(holding.paused.offset)
+
+/** Its pause is over: it has got past the place where it stood still. */
+export const hasMovedOn = (holding: Holding): boolean =>
+  holding.paused !== null && reached(holding) > BigInt(holding.paused.offset)
+
+/** @param knowsEnd whether what is known of its end still holds: nobody else will say it soon */
+const move = (holding: Holding, page: Page, index: number, knowsEnd: boolean): void => {
+  page.sawBatches(index, holding.page.batchBytes(holding.index))
+  if (knowsEnd) page.sawEnd(index, holding.page.end(holding.index))
+  holding.page = page
+  holding.index = index
+}
 
 /** Leader epoch that belongs to that offset. Read the offset first. */
 const epochOf = (holding: Holding): number => holding.page.epoch(holding.index)
@@ -149,4 +170,8 @@ const assigned = (holding: Holding): AssignedPartition => ({
   offset: reached(holding).toString(),
   leaderEpoch: epochOf(holding),
   batchBytes: holding.page.batchBytes(holding.index),
+  ...exhausted(holding.paused),
 })
+
+const exhausted = (pause: Pause | null): Pick<AssignedPartition, 'exhausted'> =>
+  pause === null || pause.attempts === null ? {} : { exhausted: { offset: pause.offset, attempts: pause.attempts } }

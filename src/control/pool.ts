@@ -26,7 +26,7 @@ import { Threads } from './threads.js'
 import { checkTopics } from './topic-check.js'
 import { TopicWatch } from './topic-watch.js'
 
-/** How often the pool looks whether messages wait and nothing moves. */
+/** How often the pool looks whether messages wait and nothing moves, and whether there is hope that it will. */
 const STALL_LOOK_MS = 1_000
 /** How long ending the last threads may take when the pool stops. */
 const CLOSE_MS = 300
@@ -117,9 +117,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     const sum = (value: (slot: (typeof slots)[number]) => number) =>
       slots.reduce((total, slot) => total + value(slot), 0)
     const partitions = slots.flatMap((slot) => slot.assignment)
-    const healthy = this.#slots.every(({ isHealthy }) => isHealthy)
     return frozen({
-      state: this.#state === 'running' && !healthy ? 'degraded' : this.#state,
+      state: this.#shownState,
       slots,
       totals: {
         finished: sum((slot) => slot.finished),
@@ -166,6 +165,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     })
     this.#every(STALL_LOOK_MS, () => {
       for (const slot of this.#slots) slot.watch(monotonicMs())
+      this.#considerEscalation()
     })
     // Nothing joins before every handler is loaded: a pool that cannot start shall not disturb its groups.
     await Promise.all(this.#slots.map((slot) => slot.boot()))
@@ -318,17 +318,28 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   // ── trouble ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #considerEscalation(): void {
-    if (this.#escalated !== null || this.#state === 'stopping' || this.#state === 'stopped') return
+    if (this.#state === 'stopping' || this.#state === 'stopped') return
+    const before = this.#escalated
     this.#escalated = this.#escalation.judge({
       slots: this.#slots.length,
       parked: this.#slots.filter(({ state }) => state === 'parked').length,
       lostThreads: this.#threads?.lost ?? 0,
+      outlooks: this.#slots.map(({ outlook }) => outlook),
       nowMs: monotonicMs(),
     })
-    if (this.#escalated === null) return
-    this.#state = 'escalated'
-    this.#log.fatal({ err: this.#escalated }, 'pool escalated')
-    this.#announce('pool:escalated', { error: this.#escalated })
+    if (this.#escalated === null) {
+      if (before !== null) this.#log.info('the pool heals itself again')
+    } else if (before === null) {
+      this.#log.fatal({ err: this.#escalated }, 'pool escalated')
+      this.#announce('pool:escalated', { error: this.#escalated })
+    }
+  }
+
+  get #shownState(): PoolState {
+    if (this.#state !== 'starting' && this.#state !== 'running') return this.#state
+    if (this.#escalated !== null) return 'escalated'
+    const isHealthy = this.#slots.every((slot) => slot.isHealthy)
+    return this.#state === 'running' && !isHealthy ? 'degraded' : this.#state
   }
 
   // ── small things ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import { Episode } from '../util/episode.js'
 import type { EventPartition, InFlightMessage, PoolEvents, SlotIdentity } from './events.js'
 import { type Holding, reached } from './holdings.js'
 import type { Incarnations } from './incarnations.js'
+import type { Pause } from './pauses.js'
 import type { Seat } from './seat.js'
 import type { Thread } from './thread.js'
 
@@ -113,6 +114,23 @@ export class SlotReporter {
     })
   }
 
+  paused(holding: Holding, { offset, error, attempts, retries, retryAtMs }: Pause, nowMs: number): void {
+    const retryInMs = Math.max(0, Math.round((retryAtMs ?? nowMs) - nowMs))
+    const event = { ...this.#identity(), ...coordinates(holding), offset, attempts, retries, retryInMs }
+    const inSeconds = `${Math.round(retryInMs / 1000)} s`
+    this.#log.error(
+      { err: error, ...event },
+      `${holding.topic}-${holding.partition} stands still at offset ${offset} and is tried again in ${inSeconds}; other partitions go on`,
+    )
+    this.#emit('partition:paused', { ...event, error })
+  }
+
+  resumed(holding: Holding, { offset, sinceMs }: Pause, nowMs: number): void {
+    const event = { ...this.#identity(), ...coordinates(holding), offset, afterMs: nowMs - sinceMs }
+    this.#log.info({ ...event, afterMs: Math.round(event.afterMs) }, 'the partition has moved on')
+    this.#emit('partition:resumed', event)
+  }
+
   /** What a thread said about a partition that the slot still holds. */
   heard(message: Extract<FromThread, { partitionId: number }>, holding: Holding): void {
     const where = { ...this.#identity(), ...coordinates(holding) }
@@ -120,12 +138,8 @@ export class SlotReporter {
       case 'failed': {
         const { offset, attempt, error, outcome, retryInMs } = message
         this.#emit('message:failed', { ...where, offset, attempt, error, outcome, retryInMs })
-        if (outcome === 'paused') this.#emit('partition:paused', { ...where, offset, error })
         return
       }
-      case 'partition-paused':
-        this.#emit('partition:paused', { ...where, offset: message.offset, error: message.error })
-        return
       case 'offset-reset':
         this.#emit('offset:reset', { ...where, from: message.from, to: message.to, reason: message.reason })
     }

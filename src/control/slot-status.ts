@@ -1,18 +1,29 @@
 import type { SlotConfig } from '../config/resolved.js'
 import type { PoolError } from '../errors.js'
+import { toErrorData } from '../protocol/error-data.js'
+import { monotonicMs } from '../util/clock.js'
 import { type Holding, lagOf, reached } from './holdings.js'
 import type { Incarnations } from './incarnations.js'
+import type { Pause } from './pauses.js'
 import type { Seat } from './seat.js'
-import type { PartitionStatus, SlotState, SlotStatus } from './status.js'
+import type { PartitionPause, PartitionStatus, SlotState, SlotStatus } from './status.js'
 
-export const describePartition = (holding: Holding): PartitionStatus => ({
+const describePause = ({ offset, error, attempts, retries, retryAtMs }: Pause, nowMs: number): PartitionPause => ({
+  offset,
+  error: toErrorData(error),
+  attempts,
+  retries,
+  retryInMs: retryAtMs === null ? null : Math.max(0, Math.round(retryAtMs - nowMs)),
+})
+
+export const describePartition = (holding: Holding, nowMs: number): PartitionStatus => ({
   topic: holding.topic,
   partition: holding.partition,
   committed: holding.committed < 0n ? null : holding.committed.toString(),
   finishedUpTo: reached(holding).toString(),
   position: holding.page.position(holding.index).toString(),
   lag: lagOf(holding)?.toString() ?? null,
-  paused: holding.paused,
+  paused: holding.paused === null ? null : describePause(holding.paused, nowMs),
 })
 
 const byTopicAndPartition = (a: Holding, b: Holding): number =>
@@ -31,6 +42,7 @@ export const describeSlot = (parts: {
 }): SlotStatus => {
   const { config, state, seat, incarnations, holdings, restarts, lastError, stalled } = parts
   const { generation, memberId, instanceId } = seat.membership
+  const nowMs = monotonicMs()
   return {
     slot: config.slot,
     subscription: config.subscription,
@@ -48,7 +60,7 @@ export const describeSlot = (parts: {
       protocol: seat.protocol,
       leader: seat.isLeader,
     },
-    assignment: [...holdings].sort(byTopicAndPartition).map(describePartition),
+    assignment: [...holdings].sort(byTopicAndPartition).map((holding) => describePartition(holding, nowMs)),
     inFlight: incarnations.thread?.ledger.flights().length ?? 0,
     ...incarnations.counters,
     restarts,

@@ -19,6 +19,7 @@ import { giveUpLeadMs } from './give-up-time.js'
 import type { Group } from './group.js'
 import { Holdings, reached } from './holdings.js'
 import { Incarnations } from './incarnations.js'
+import { type Outlook, outlookOf } from './pauses.js'
 import { releaseTimes } from './release-times.js'
 import type { RestartLimiter } from './restart-limiter.js'
 import type { Crash } from './restarts.js'
@@ -26,6 +27,7 @@ import { Seat, type SeatHost } from './seat.js'
 import { type Emit, SlotReporter } from './slot-reporter.js'
 import { describeSlot } from './slot-status.js'
 import { StallWatch } from './stall-watch.js'
+import { Standstills } from './standstills.js'
 import type { SlotState, SlotStatus } from './status.js'
 import type { AskTopics } from './steady-topics.js'
 import type { Thread, ThreadExit } from './thread.js'
@@ -89,6 +91,7 @@ export class Slot implements SeatHost {
   readonly #crashes: CrashBook
   readonly #report: SlotReporter
   readonly #stall: StallWatch
+  readonly #standstills: Standstills
   readonly #booted = deferred<void>()
   readonly #started = deferred<void>()
   /** The slot stops, and nothing that is in flight counts any more: its partitions are somebody else's. */
@@ -151,6 +154,10 @@ export class Slot implements SeatHost {
       onTaken: (added, removed) => this.#report.assigned(added, removed, holdings.all()),
       onHandedOut: () => this.#settled(),
     })
+    this.#standstills = new Standstills({
+      ...{ config, holdings, log, connection: sharedConnection, report: this.#report },
+      incarnations: this.#incarnations,
+    })
     this.#commits = new Commits({
       holdings,
       shared,
@@ -173,12 +180,15 @@ export class Slot implements SeatHost {
   /** True when the slot is a member of its group and handles everything that it was assigned. */
   get isHealthy(): boolean {
     return (
-      this.#state === 'running' &&
-      this.seat.isConfirmed &&
-      this.#assignment.isComplete &&
-      this.#stall.stalled.length === 0 &&
-      this.#holdings.all().every(({ paused }) => paused === null)
+      this.#isSettled && this.#stall.stalled.length === 0 && this.#holdings.all().every(({ paused }) => paused === null)
     )
+  }
+
+  /** Whether there is hope for what the slot holds. */
+  get outlook(): Outlook {
+    if (this.#state === 'parked') return 'idle'
+    const pauses = this.#holdings.all().map(({ paused }) => paused)
+    return outlookOf(pauses, this.#isSettled)
   }
 
   /** The thread that fills the slot now. */
@@ -217,12 +227,16 @@ export class Slot implements SeatHost {
     void this.thread?.end(why)
   }
 
-  /** Looks whether messages wait and nothing moves, and says so. Call it about once a second. */
+  /**
+   * Looks whether messages wait and nothing moves, and says so; and whether it is time to try again what stands still.
+   * Call it about once a second.
+   */
   watch(nowMs: number): void {
     const inFlight = this.thread?.ledger.flights(nowMs).length ?? 0
     const isFree = this.#state === 'running' && this.seat.state === 'stable' && inFlight === 0
     this.#stall.look(this.#holdings.all(), isFree, nowMs)
     this.#report.stalled(this.#stall.stalled, nowMs)
+    this.#standstills.look(this.#isSettled && this.seat.state === 'stable', nowMs)
   }
 
   /**
@@ -340,10 +354,8 @@ export class Slot implements SeatHost {
     if (!('partitionId' in message)) return
     const holding = this.#holdings.byId(message.partitionId)
     if (holding === undefined) return // revoked meanwhile
-    if (message.type === 'partition-paused' || (message.type === 'failed' && message.outcome === 'paused')) {
-      holding.paused = { offset: message.offset, error: message.error }
-    }
     this.#report.heard(message, holding)
+    this.#standstills.heard(message, holding, monotonicMs())
   }
 
   // ── crashes ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -433,6 +445,11 @@ export class Slot implements SeatHost {
     return new Promise((resolve) => {
       if (!this.#isStopping) this.#timer = after(resolve, ms)
     })
+  }
+
+  /** True when the slot is a member of its group and has a thread for everything that it was assigned. */
+  get #isSettled(): boolean {
+    return this.#state === 'running' && this.seat.isConfirmed && this.#assignment.isComplete
   }
 
   get #isStopping(): boolean {

@@ -1,13 +1,14 @@
 import type { Page } from '../protocol/ledger.js'
 import type { Holding } from './holdings.js'
 import { lagOf, reached } from './holdings.js'
+import { isResting } from './pauses.js'
 
 /** What one look adds at most: a main thread that was held up for long has not seen anything stand still meanwhile. */
 const LONGEST_LOOK_MS = 2_000
 
 /** Messages wait in a partition that is free to move, or nobody knows because it was never fetched. */
 const waits = (holding: Holding, nowMs: number): boolean =>
-  holding.paused === null && lagOf(holding) !== 0n && holding.page.retryInMs(holding.index, nowMs) <= 0
+  !isResting(holding.paused) && lagOf(holding) !== 0n && holding.page.retryInMs(holding.index, nowMs) <= 0
 
 /** For how long a partition has stood at an offset, with the same thread: each writes to a page of its own. */
 interface Standing {

@@ -1,10 +1,24 @@
+import type { ErrorData } from '../protocol/error-data.js'
 import type { EffectiveConfig } from '../protocol/messages.js'
-import type { PausedAt } from './holdings.js'
 import type { SeatState } from './membership.js'
 
 export type PoolState = 'created' | 'starting' | 'running' | 'degraded' | 'escalated' | 'stopping' | 'stopped'
 
 export type SlotState = 'starting' | 'running' | 'restarting' | 'parked' | 'stopping' | 'stopped'
+
+/** Why a partition stands still although it is assigned, and when it is tried again. */
+export interface PartitionPause {
+  /** The message, or the start of the batch, at which it stands. */
+  readonly offset: string
+  /** `KCP_HANDLER_EXHAUSTED` with the handler's own error as its `cause`, or what is wrong with the batch. */
+  readonly error: ErrorData
+  /** How often the message was tried in all; null for a batch that cannot be read. */
+  readonly attempts: number | null
+  /** How often it was tried again since it stands still, in vain. */
+  readonly retries: number
+  /** In how many milliseconds it is tried again; null while it is being tried. */
+  readonly retryInMs: number | null
+}
 
 export interface PartitionStatus {
   readonly topic: string
@@ -17,11 +31,11 @@ export interface PartitionStatus {
   readonly position: string
   /**
    * Messages that wait: up to the high watermark, or up to the first open transaction unless `readUncommitted` is set.
-   * Null until the partition was fetched for the first time.
+   * Null until the partition was fetched for the first time; up to ten seconds old while it stands still.
    */
   readonly lag: string | null
   /** Why the partition stands still, or null. */
-  readonly paused: PausedAt | null
+  readonly paused: PartitionPause | null
 }
 
 export interface SlotStatus {
@@ -77,7 +91,7 @@ export interface PoolTotals {
 export interface PoolStatus {
   /**
    * `running` only when every slot runs as a member of its group, no partition stands still and nothing is stalled;
-   * `degraded` when some do not; `escalated` when the pool cannot heal itself.
+   * `degraded` when some do not; `escalated` while the pool cannot heal itself.
    */
   readonly state: PoolState
   readonly slots: readonly SlotStatus[]

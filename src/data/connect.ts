@@ -1,9 +1,9 @@
 import type { Logger } from 'pino'
 import { ErrorCode, PoolError } from '../errors.js'
 import type { Connection } from '../kafka/face.js'
+import { backoffMs } from '../util/backoff.js'
 import { monotonicMs } from '../util/clock.js'
 import { Episode } from '../util/episode.js'
-import { backoffMs } from './backoff.js'
 import type { WakeUp } from './wake-up.js'
 
 /** Errors that trying again does not mend: something is missing on this side. */

@@ -31,16 +31,25 @@ export class Failures {
 
   judge(partition: Partition, offset: number, thrown: unknown): FailureVerdict {
     const { ledger, policy, now } = this.#context
-    const verdict = judgeFailure(partition.attempt, thrown, policy, Math.random())
-    if (verdict.outcome === 'retry') ledger.countRetried()
+    const attempt = partition.attemptAt(offset)
+    const wasExhausted = attempt > 1 && partition.failed?.wasExhausted === true
+    const verdict = judgeFailure(attempt, thrown, policy, Math.random(), wasExhausted)
+    // A message is exhausted once, however often it is tried after that.
+    if (verdict.outcome === 'retry' || wasExhausted) ledger.countRetried()
     else ledger.countFailed()
-    if (this.#limit.allows(now()) || verdict.outcome === 'paused') this.#report(partition, offset, thrown, verdict)
+    if (this.#limit.allows(now()) || verdict.outcome === 'paused')
+      this.#report(partition, { offset, attempt }, thrown, verdict)
     return verdict
   }
 
-  #report(partition: Partition, offset: number, thrown: unknown, verdict: FailureVerdict): void {
+  #report(
+    partition: Partition,
+    { offset, attempt }: { readonly offset: number; readonly attempt: number },
+    thrown: unknown,
+    verdict: FailureVerdict,
+  ): void {
     const { log, post } = this.#context
-    const { attempt, topic } = partition
+    const { topic } = partition
     const error = toErrorData(thrown)
     const retryInMs = verdict.outcome === 'retry' ? verdict.delayMs : null
     post({
@@ -60,12 +69,6 @@ export class Failures {
       log.warn({ ...where, err: thrown, retryInMs }, `${what}; trying again in ${retryInMs} ms`)
     } else if (verdict.outcome === 'skipped') {
       log.error({ ...where, err: thrown }, `${what}; it is passed over, as onExhausted: 'skip' says`)
-    } else {
-      log.error(
-        { ...where, err: thrown },
-        `${what}; ${partition.key} stands still there and the other partitions go on. Mend the handler and restart the ` +
-          `pool, or pass such messages over with onExhausted: 'skip'`,
-      )
-    }
+    } // of a pause main tells, which knows when it ends
   }
 }

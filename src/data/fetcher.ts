@@ -199,14 +199,10 @@ export class Fetcher implements NodeLoopEvents {
   }
 
   #halt(partition: Partition, undecodable: Error): void {
-    const { id, topic, fetching } = partition
+    const { id, fetching } = partition
     const offset = String(fetching.offset)
     const error = toErrorData(undecodable)
     fetching.halted = true
     this.#context.post({ type: 'partition-paused', partitionId: id, offset, error })
-    this.#context.log.error(
-      { topic, partition: partition.partition, offset, err: undecodable },
-      `${partition.key} stands still at offset ${offset}: ${error.message} The other partitions go on.`,
-    )
   }
 }

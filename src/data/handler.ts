@@ -27,7 +27,10 @@ export interface HandlerContext {
   readonly incarnation: number
   /** `client.id` of this thread's connection. */
   readonly clientId: string
-  /** 1 for the first try. A new thread begins at 1 again. */
+  /**
+   * 1 for the first try. A new thread begins at 1 again; but for a message at which its partition stands still: when
+   * that is tried again, the count goes on.
+   */
   readonly attempt: number
   /** Logger whose lines carry slot, incarnation, topic, partition and offset. Made when first asked for. */
   readonly log: Logger

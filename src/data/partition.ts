@@ -9,11 +9,20 @@ import { ReadReplica } from './read-replica.js'
  * Where a partition stands with the dispatcher.
  *
  * ```
- *   idle ⇄ queued → running → idle | waiting (a retry is due later) | paused (exhausted; until it is assigned anew)
+ *   idle ⇄ queued → running → idle | waiting (a retry is due later) | paused (exhausted; main assigns it anew)
  *                  waiting → idle
  * ```
  */
 export type Handling = 'idle' | 'queued' | 'running' | 'waiting' | 'paused'
+
+/** A message whose handler has failed. */
+export interface FailedMessage {
+  readonly offset: number
+  /** How often it was tried. */
+  readonly attempts: number
+  /** All attempts were used up before: the partition stood still at it, and it is tried once more. */
+  readonly wasExhausted: boolean
+}
 
 /** Where a partition stands with the fetcher. */
 export interface Fetching {
@@ -58,8 +67,8 @@ export class Partition {
   readonly buffer = new BatchBuffer()
   readonly fetching: Fetching
   handling: Handling = 'idle'
-  /** Which try of the next message comes now; 1 is the first. */
-  attempt = 1
+  /** The message that failed last, until one is finished: the next one, unless the log does not have it any more. */
+  failed: FailedMessage | null = null
   retryTimer: NodeJS.Timeout | undefined
   /** An asynchronous handler has not come back yet. */
   inFlight = false
@@ -71,7 +80,7 @@ export class Partition {
   #epoch: number
 
   constructor(assigned: AssignedPartition, page: Page) {
-    const { id, topic, partition, index, offset, leaderEpoch = NO_EPOCH, batchBytes = 0 } = assigned
+    const { id, topic, partition, index, offset, leaderEpoch = NO_EPOCH, batchBytes = 0, exhausted } = assigned
     this.id = id
     this.topic = topic
     this.partition = partition
@@ -79,6 +88,7 @@ export class Partition {
     this.#page = page
     this.#index = index
     this.#epoch = page.epoch(index)
+    if (exhausted !== undefined) this.failed = { ...exhausted, offset: Number(exhausted.offset), wasExhausted: true }
     this.fetching = {
       offset: Number(offset),
       offsetEpoch: leaderEpoch,
@@ -102,6 +112,11 @@ export class Partition {
   get node(): number | null {
     const { leader, checking, replica } = this.fetching
     return leader === null || checking ? null : (replica.node ?? leader)
+  }
+
+  /** Which try of the message at this offset comes now; 1 is the first. */
+  attemptAt(offset: number): number {
+    return this.failed?.offset === offset ? this.failed.attempts + 1 : 1
   }
 
   /** True as soon as main says so, even before this thread has looked. */
@@ -131,6 +146,7 @@ export class Partition {
   /** A leader does not have what was read from `offset` on: it is read again from there, and so it is committed. */
   cutOff(offset: number, leaderEpoch: number): void {
     this.buffer.cutOff(offset)
+    if (this.failed !== null && this.failed.offset >= offset) this.failed = null // another message stands there now
     this.moveTo(offset, leaderEpoch)
   }
 

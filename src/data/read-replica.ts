@@ -1,4 +1,4 @@
-import { backoffMs } from './backoff.js'
+import { backoffMs } from '../util/backoff.js'
 
 /** The first pause after a follower refused; each further one is twice as long. */
 const FIRST_PAUSE_MS = 1_000

@@ -23,7 +23,7 @@ const CONFIG: SlotConfig = {
   fromBeginning: true,
   assignors: [],
   concurrency: 1,
-  retry: { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 },
+  retry: { attempts: 1, initialDelayMs: 1, maxDelayMs: 1, initialPauseMs: 1, maxPauseMs: 1 },
   onExhausted: 'skip',
   maxProcessingMs: LONG_MS,
   kafka: {

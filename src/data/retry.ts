@@ -1,6 +1,6 @@
 import type { RetryConfig } from '../config/resolved.js'
 import { NonRetriableError } from '../errors.js'
-import { backoffMs } from './backoff.js'
+import { backoffMs } from '../util/backoff.js'
 
 /** What becomes of a message whose attempt failed. */
 export type FailureVerdict =
@@ -8,7 +8,7 @@ export type FailureVerdict =
   | { readonly outcome: 'paused' | 'skipped' }
 
 export interface FailurePolicy {
-  readonly retry: RetryConfig
+  readonly retry: Pick<RetryConfig, 'attempts' | 'initialDelayMs' | 'maxDelayMs'>
   readonly onExhausted: 'pause' | 'skip'
 }
 
@@ -23,16 +23,21 @@ const isNonRetriable = (thrown: unknown): boolean => {
 }
 
 /**
+ * A message that was exhausted before is tried once and then stands still again, for longer: a pause for each attempt
+ * would keep whoever it fails because of (a database) busier than the pauses of the partition mean to.
+ *
  * @param attempt the one that failed; 1 is the first
  * @param random between 0 and 1, for the jitter
+ * @param wasExhausted whether its partition stood still because of it before
  */
 export const judgeFailure = (
   attempt: number,
   thrown: unknown,
   policy: FailurePolicy,
   random: number,
+  wasExhausted = false,
 ): FailureVerdict => {
-  if (attempt < policy.retry.attempts && !isNonRetriable(thrown)) {
+  if (!wasExhausted && attempt < policy.retry.attempts && !isNonRetriable(thrown)) {
     return { outcome: 'retry', delayMs: backoffMs(attempt, policy.retry, random) }
   }
   return { outcome: policy.onExhausted === 'skip' ? 'skipped' : 'paused' }

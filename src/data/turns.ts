@@ -116,9 +116,10 @@ export class Turns {
       }
       const nowMs = facts.now()
       if (nowMs >= endMs || !gate.mayBegin(partition, nowMs)) return null
-      if (partition.attempt > 1) asFetched(message)
-      const context = new MessageContext(facts, partition, offset, partition.attempt, nowMs)
-      ledger.begin(lane, partition.id, offset, partition.attempt, nowMs)
+      const attempt = partition.attemptAt(offset)
+      if (attempt > 1) asFetched(message)
+      const context = new MessageContext(facts, partition, offset, attempt, nowMs)
+      ledger.begin(lane, partition.id, offset, attempt, nowMs)
       let failure: { readonly thrown: unknown } | null = null
       try {
         const result = invoke(handler, message, context)
@@ -162,7 +163,7 @@ export class Turns {
 
   #finish(partition: Partition, batch: BufferedBatch, offset: number): void {
     const { buffer } = partition
-    partition.attempt = 1
+    partition.failed = null
     buffer.cursor++
     // More than that when the message in flight was cut off the log meanwhile.
     if (buffer.cursor >= batch.messages.length) this.#finishBatch(partition, batch)
@@ -172,7 +173,6 @@ export class Turns {
 
   /** Also passes over the records behind the last message that are not shown. */
   #finishBatch(partition: Partition, batch: BufferedBatch): void {
-    partition.attempt = 1
     partition.finish(batch.nextOffset, batch.leaderEpoch)
     partition.buffer.shift()
   }
@@ -193,7 +193,7 @@ export class Turns {
     }
     const verdict = failures.judge(partition, offset, thrown)
     if (verdict.outcome === 'retry') {
-      partition.attempt++
+      partition.failed = { offset, attempts: partition.attemptAt(offset), wasExhausted: false }
       partition.handling = 'waiting'
       partition.retryAt(facts.now() + verdict.delayMs)
       partition.retryTimer = after(() => {

@@ -299,6 +299,11 @@ export class Page {
     Atomics.store(this.#offsets, index * PAGE_OFFSETS + END, BigInt(end))
   }
 
+  /** Main: it has asked where what may be read of the partition ends, because nothing of that is fetched just now. */
+  sawEnd(index: number, end: bigint): void {
+    Atomics.store(this.#offsets, index * PAGE_OFFSETS + END, end)
+  }
+
   /** Thread: the next message failed and is tried again at this moment (monotonic ms); null: nothing waits for that. */
   retryAt(index: number, atMs: number | null): void {
     Atomics.store(this.#words, index * PAGE_WORDS + RETRY_AT, atMs === null ? 0 : toTicks(atMs) || 1)

@@ -54,6 +54,8 @@ export interface AssignedPartition {
   readonly leaderEpoch?: number
   /** Size of the partition's record batches as the thread before this one saw them. @default 0 */
   readonly batchBytes?: number
+  /** The message at which it stood still, and how often that was tried. It is tried once now. */
+  readonly exhausted?: { readonly offset: string; readonly attempts: number }
 }
 
 /**
@@ -104,7 +106,7 @@ export type FromThread =
       /** What became of an exhausted message. */
       readonly outcome: 'retry' | 'paused' | 'skipped'
     }
-  /** The partition stands still until it is assigned anew: its next batch cannot be read. */
+  /** The partition stands still: its next batch cannot be read. Main assigns it anew when that is to be tried again. */
   | {
       readonly type: 'partition-paused'
       readonly partitionId: number

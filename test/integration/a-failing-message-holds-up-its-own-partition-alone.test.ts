@@ -87,7 +87,10 @@ const expectPaused = async (
   await until(() => heard('partition:paused').length > 0, { what: 'the partition to stand still' })
   await until(() => finished(record, 1) === 20, { what: 'the other partition' })
   expect(heard('partition:paused')).toMatchObject([
-    { topic, partition: 0, offset: '1', error: { message: expect.stringContaining(message) } },
+    {
+      ...{ topic, partition: 0, offset: '1', attempts, retries: 0 },
+      error: { code: 'KCP_HANDLER_EXHAUSTED', cause: { message: expect.stringContaining(message) } },
+    },
   ])
   expect(outcomes(record, 0)).toEqual([
     [0, 1, 'finished'],
@@ -104,7 +107,7 @@ const expectPaused = async (
     [0, 1n],
     [1, 20n],
   ])
-  // It has stopped at the message for good: what comes behind it is not touched, and the others go on.
+  // Until the message is tried again nothing behind it is touched, and the others go on.
   await produce(
     topic,
     [0, 1].map((partition) => ({ partition, value: 'plain' })),
@@ -130,7 +133,7 @@ test('a rejected promise is exhausted like a thrown error', async () => {
   await expectPaused(await startOne([['plain', 'reject', 'plain'], plain]), 3, 'the message said: reject')
 })
 
-test('a NonRetriableError is not tried again', async () => {
+test('a NonRetriableError skips the attempts that are left', async () => {
   const plain = Array.from({ length: 20 }, () => 'plain')
   await expectPaused(await startOne([['plain', 'final', 'plain'], plain]), 1, 'the message said: final')
 })

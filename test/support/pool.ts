@@ -24,6 +24,7 @@ const EVENTS: readonly EventName[] = [
   'offsets:committed',
   'message:failed',
   'partition:paused',
+  'partition:resumed',
   'offset:reset',
   'pool:escalated',
   'pool:stopped',

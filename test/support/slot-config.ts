@@ -43,7 +43,7 @@ export const slotConfig = ({ consumer = {}, ...overrides }: Overrides = {}): Slo
   fromBeginning: true,
   assignors: ['roundrobin'],
   concurrency: 1,
-  retry: { attempts: 5, initialDelayMs: 200, maxDelayMs: 30_000 },
+  retry: { attempts: 10, initialDelayMs: 200, maxDelayMs: 60_000, initialPauseMs: 30_000, maxPauseMs: 600_000 },
   onExhausted: 'pause',
   maxProcessingMs: 300_000,
   kafka: kafkaConfig(),

@@ -48,6 +48,8 @@ const numbers: Record<string, [number, number, number]> = {
   'processing.retry.attempts': [7, 8, 9],
   'processing.retry.initialDelayMs': [7, 8, 9],
   'processing.retry.maxDelayMs': [7_000, 8_000, 9_000],
+  'processing.retry.initialPauseMs': [7_000, 8_000, 9_000],
+  'processing.retry.maxPauseMs': [70_000, 80_000, 90_000],
 }
 const others: Record<string, [unknown, unknown, unknown]> = {
   'kafka.brokers': [['a:1'], ['b:1'], ['c:1']],
@@ -242,7 +244,7 @@ test('a subscription that changes a part of retry keeps the other parts', () => 
     workers: 1,
     subscriptions: [{ topics: ['t'], handler: 'h.js', retry: { attempts: 2 }, kafka: { 'retry.backoff.ms': '5' } }],
   }).slots
-  expect(slot?.retry).toEqual({ attempts: 2, initialDelayMs: 9, maxDelayMs: 30_000 })
+  expect(slot?.retry).toMatchObject({ attempts: 2, initialDelayMs: 9, maxDelayMs: 60_000 })
   expect(slot?.kafka.retry).toEqual({ retries: 9, initialRetryTime: 5, maxRetryTime: 30_000 })
 })
 

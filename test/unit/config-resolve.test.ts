@@ -55,7 +55,7 @@ describe('defaults', () => {
         fromBeginning: false,
         assignors: ['roundrobin'],
         concurrency: 1,
-        retry: { attempts: 5, initialDelayMs: 200, maxDelayMs: 30_000 },
+        retry: { attempts: 10, initialDelayMs: 200, maxDelayMs: 60_000, initialPauseMs: 30_000, maxPauseMs: 600_000 },
         onExhausted: 'pause',
         maxProcessingMs: 300_000,
         kafka: {
@@ -311,8 +311,10 @@ describe('options contradict each other:', () => {
       { consumer: { groupId: 'g', 'fetch.max.wait.ms': 30_000 } },
       'consumer["fetch.max.wait.ms"]',
     ],
-    ['a first retry later than the last', { retry: { initialDelayMs: 31_000 } }, 'retry.initialDelayMs'],
+    ['a first retry later than the last', { retry: { initialDelayMs: 61_000 } }, 'retry.initialDelayMs'],
     ['a last retry earlier than the first', { retry: { maxDelayMs: 100 } }, 'retry.maxDelayMs'],
+    ['a first pause longer than the longest', { retry: { initialPauseMs: 600_001 } }, 'retry.initialPauseMs'],
+    ['a longest pause shorter than the first', { retry: { maxPauseMs: 29_000 } }, 'retry.maxPauseMs'],
     [
       'a first reconnect later than the last',
       { kafka: { brokers: ['a:1'], retry: { initialRetryTime: 31_000 } } },

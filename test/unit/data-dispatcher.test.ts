@@ -277,6 +277,71 @@ describe('a handler that fails', () => {
     expect(bench.posted).toMatchObject([{ attempt: 1, outcome: 'paused' }])
   })
 
+  test('at a message that was exhausted before is called once more, with the next attempt, and counted once', async () => {
+    const attempts: number[] = []
+    const bench = new DispatcherBench(({ offset }, { attempt }) => {
+      attempts.push(attempt)
+      if (offset === '5' && attempt < 12) throw new Error('still no')
+    })
+    const [again] = bench.assign({ partition: 0, offset: 5, exhausted: { offset: '5', attempts: 10 } })
+    if (again === undefined) throw new Error('no partition')
+    bench.feed(again, [5, 6])
+    await until('it stands still again', () => again.handling === 'paused')
+    expect(bench.posted).toMatchObject([{ offset: '5', attempt: 11, outcome: 'paused', retryInMs: null }])
+    expect(bench.ledger.counters).toEqual({ finished: 0, failed: 0, retried: 1 })
+    bench.partitions.drop([again.id])
+    const [mended] = bench.assign({ partition: 0, offset: 5, exhausted: { offset: '5', attempts: 11 } })
+    if (mended === undefined) throw new Error('no partition')
+    bench.feed(mended, [5, 6])
+    await until('it goes on', () => bench.toCommit(mended) === 7)
+    expect(attempts).toEqual([11, 12, 1])
+  })
+
+  test('has all its attempts at another message than the exhausted one, which is not there any more', async () => {
+    const attempts: number[] = []
+    const bench = new DispatcherBench((_, { attempt }) => {
+      attempts.push(attempt)
+      throw new Error('no')
+    })
+    const [again] = bench.assign({ partition: 0, offset: 5, exhausted: { offset: '5', attempts: 10 } })
+    if (again === undefined) throw new Error('no partition')
+    bench.feed(again, [6])
+    await until('it stands still', () => again.handling === 'paused')
+    expect([attempts, bench.ledger.counters]).toEqual([[1, 2, 3], { finished: 0, failed: 1, retried: 2 }])
+  })
+
+  test('goes on counting its attempts when its buffer was let go meanwhile, but for the same message only', async () => {
+    const attempts: string[] = []
+    const bench = new DispatcherBench(
+      ({ offset }, { attempt }) => {
+        attempts.push(`${offset} attempt ${attempt}`)
+        if (attempt === 1) throw new Error('no')
+      },
+      { retry: { attempts: 3, initialDelayMs: 20, maxDelayMs: 20 } },
+    )
+    const [same, gone] = bench.assign({ partition: 0 }, { partition: 1 })
+    if (same === undefined || gone === undefined) throw new Error('no partition')
+    for (const [partition, fetchedAgain] of [
+      [same, [0, 1]],
+      [gone, [1, 2]], // the log was compacted
+    ] as const) {
+      attempts.length = 0
+      bench.feed(partition, [0, 1])
+      await until('it waits', () => partition.handling === 'waiting')
+      partition.letGo()
+      expect(partition.buffer.empty).toBe(true)
+      await until('the pause is over', () => partition.handling === 'idle')
+      bench.feed(partition, fetchedAgain)
+      if (partition === same) {
+        await until('both are finished', () => bench.toCommit(partition) === 2)
+        expect(attempts).toEqual(['0 attempt 1', '0 attempt 2', '1 attempt 1', '1 attempt 2'])
+      } else {
+        await until('both are finished', () => bench.toCommit(partition) === 3)
+        expect(attempts.slice(0, 3)).toEqual(['0 attempt 1', '1 attempt 1', '1 attempt 2'])
+      }
+    }
+  })
+
   test('has its message passed over when onExhausted says skip', async () => {
     const bench = new DispatcherBench(({ offset }) => (offset === '1' ? throwing(new Error('no')) : undefined), {
       onExhausted: 'skip',

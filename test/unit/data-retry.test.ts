@@ -1,11 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { backoffMs } from '#src/data/backoff.js'
+import { resolveConfig } from '#src/config/resolve.js'
 import { type FailurePolicy, judgeFailure } from '#src/data/retry.js'
 import { NonRetriableError } from '#src/errors.js'
+import { backoffMs } from '#src/util/backoff.js'
 
 const policy: FailurePolicy = { retry: { attempts: 5, initialDelayMs: 200, maxDelayMs: 30_000 }, onExhausted: 'pause' }
 const plain = new Error('no')
+
+test('the attempts of a message take about 100 s by default, so that an outage of a minute exhausts nothing', () => {
+  const options = { kafka: { brokers: ['a:1'] }, consumer: { groupId: 'g' }, topics: ['t'], handler: './h.js' }
+  const retry = resolveConfig({ ...options, workers: 1 }).slots[0]?.retry
+  if (retry === undefined) throw new Error('no slot')
+  const waits = Array.from({ length: retry.attempts - 1 }, (_, index) => backoffMs(index + 1, retry, 0.5))
+  const allMs = waits.reduce((sum, waitMs) => sum + waitMs, 0)
+  expect(allMs).toBeGreaterThan(90_000)
+  expect(allMs).toBeLessThan(110_000)
+})
 
 describe('a failed attempt', () => {
   test.each([
@@ -20,6 +31,10 @@ describe('a failed attempt', () => {
   test('exhausts the message when it was the last one', () => {
     expect(judgeFailure(5, plain, policy, 0.5)).toEqual({ outcome: 'paused' })
     expect(judgeFailure(5, plain, { ...policy, onExhausted: 'skip' }, 0.5)).toEqual({ outcome: 'skipped' })
+  })
+
+  test('at a message that was exhausted before is the only one', () => {
+    expect(judgeFailure(2, plain, policy, 0.5, true)).toEqual({ outcome: 'paused' })
   })
 
   test.each([

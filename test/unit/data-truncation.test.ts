@@ -175,7 +175,7 @@ describe('a message in flight that the new leader does not have', () => {
     await until('it went back', () => bench.toCommit(partition) === 5 && partition.buffer.empty)
     bench.feed(partition, range(5, 6))
     await until('the new one begins', () => handled.at(-1) === '5')
-    expect([partition.attempt, bench.posted]).toEqual([1, []])
+    expect([partition.attemptAt(5), bench.posted]).toEqual([1, []])
     last()?.resolve()
     await until('it counts', () => bench.toCommit(partition) === 6)
   })
@@ -188,7 +188,7 @@ describe('a message in flight that the new leader does not have', () => {
     await until('it waits', () => partition.handling === 'waiting')
     cutOff(7)
     await until('it is gone', () => partition.buffer.empty)
-    expect([bench.toCommit(partition), partition.attempt]).toEqual([7, 1])
+    expect([bench.toCommit(partition), partition.attemptAt(7)]).toEqual([7, 1])
   })
 
   test('below the offset where the logs part goes on as before', async () => {

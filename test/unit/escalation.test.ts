@@ -10,7 +10,7 @@ const config = {
   windowMs: 10_000,
   probeMs: 60_000,
 }
-const fine = { slots: 4, parked: 0, lostThreads: 0, nowMs: 20_000 }
+const fine = { slots: 4, parked: 0, lostThreads: 0, outlooks: ['moving'], nowMs: 20_000 } as const
 const crash = (atMs: number, fruitful = false) => ({ atMs, fruitful, healthyMs: 0 })
 const escalated = { code: 'KCP_POOL_ESCALATED' }
 
@@ -22,6 +22,18 @@ test('more fruitless crashes than are allowed within the window escalate; fruitf
   escalation.note(crash(19_000))
   expect(escalation.judge(fine)).toMatchObject(escalated)
   expect(escalation.judge({ ...fine, nowMs: 26_000 })).toBeNull()
+})
+
+test.each([
+  [['stuck'], true],
+  [['stuck', 'idle', 'stuck'], true],
+  [['stuck', 'moving'], false],
+  [['idle', 'idle'], false],
+  [[], false],
+] as const)('when the slots are %j, all partitions are stuck: %s; it is over as soon as one moves', (outlooks, expected) => {
+  const escalation = new Escalation(config)
+  expect(escalation.judge({ ...fine, outlooks }) !== null).toBe(expected)
+  expect(escalation.judge(fine)).toBeNull()
 })
 
 test('when all slots are parked, or the fourth thread will not die, the pool cannot heal itself', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Holdings, lagOf, reached } from '#src/control/holdings.js'
 import { Page } from '#src/protocol/ledger.js'
+import { pauseAt } from '../support/control/pause.js'
 
 const partition = (number: number, offset: bigint, committed = -1n) => ({
   topic: 'orders',
@@ -61,7 +62,7 @@ describe('the books of a slot', () => {
     const holdings = new Holdings()
     holdings.add([partition(0, 1n), partition(1, 1n)])
     const paused = holdings.all()[0]
-    if (paused !== undefined) paused.paused = { offset: '1', error: { name: 'Error', message: 'exhausted' } }
+    if (paused !== undefined) paused.paused = pauseAt(1)
     expect(holdings.rehouse().added.map((handed) => handed.partition)).toEqual([1])
     expect(holdings.size).toBe(2)
   })
@@ -71,13 +72,55 @@ describe('the books of a slot', () => {
     holdings.add([partition(0, 1n)])
     const [paused] = holdings.all()
     if (paused === undefined) throw new Error('nothing is held')
-    paused.paused = { offset: '100', error: { name: 'Error', message: 'cannot be read' } }
+    paused.paused = pauseAt(100)
     expect(holdings.rehouse().added.map(({ offset }) => offset)).toEqual(['1'])
-    expect(paused.paused).toBeNull()
+    expect(paused.paused).toMatchObject({ offset: '100', retryAtMs: null }) // the new thread tries it, when it gets there
     paused.page.finish(paused.index, 100)
-    paused.paused = { offset: '100', error: { name: 'Error', message: 'cannot be read' } }
+    paused.paused = pauseAt(100)
     expect(holdings.rehouse().added).toEqual([])
-    expect(paused.paused).not.toBeNull()
+    expect(paused.paused).toEqual(pauseAt(100))
+  })
+
+  test('hand out anew what stands still and is due, under a new id, with what is known of it', () => {
+    const holdings = new Holdings()
+    const old = Page.from(holdings.add([partition(0, 1n), partition(1, 7n), partition(2, 1n), partition(3, 1n)]).page)
+    const [unread, exhausted, resting] = holdings.all()
+    if (unread === undefined || exhausted === undefined || resting === undefined) throw new Error('nothing is held')
+    unread.paused = pauseAt(100, { retryAtMs: 5_000 })
+    exhausted.paused = pauseAt(7, { retryAtMs: 5_000, attempts: 10 })
+    resting.paused = pauseAt(1, { retryAtMs: 5_001 })
+    old.fetched(1, 7, 30)
+    old.sawBatches(1, 500)
+    expect(holdings.retry(4_999)).toBeNull()
+    const retried = holdings.retry(5_000)
+    // What comes before the batch that cannot be read is not handled yet.
+    expect(retried?.removedIds).toEqual([1])
+    expect(retried?.added).toEqual([
+      {
+        ...{ id: 4, topic: 'orders', partition: 1, index: 0, offset: '7', leaderEpoch: -1, batchBytes: 500 },
+        exhausted: { offset: '7', attempts: 10 },
+      },
+    ])
+    expect([old.isRevoked(1), holdings.byId(1), holdings.byId(4), holdings.size]).toEqual([
+      true,
+      undefined,
+      exhausted,
+      4,
+    ])
+    expect([exhausted.paused?.retryAtMs, lagOf(exhausted)]).toEqual([null, 23n])
+    old.finish(1, 99) // its thread is late
+    expect(reached(exhausted)).toBe(7n)
+    expect(holdings.retry(5_000)).toBeNull()
+  })
+
+  test('hand to a new thread again what the one before it was trying', () => {
+    const holdings = new Holdings()
+    holdings.add([partition(0, 7n)])
+    const [exhausted] = holdings.all()
+    if (exhausted === undefined) throw new Error('nothing is held')
+    exhausted.paused = pauseAt(7, { attempts: 10, retryAtMs: 0 })
+    holdings.retry(1)
+    expect(holdings.rehouse().added).toMatchObject([{ partition: 0, exhausted: { offset: '7', attempts: 10 } }])
   })
 
   test('flag what is dropped, so that the thread counts nothing of it any more', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { StallWatch } from '#src/control/stall-watch.js'
+import { pauseAt } from '../support/control/pause.js'
 
 const LIMIT_MS = 60_000
 
@@ -58,6 +59,12 @@ describe('a stall', () => {
   })
 })
 
+test('one that is tried again, and does not get there, is a stall like any other', () => {
+  const bench = watching()
+  first(bench).paused = pauseAt(5, { retryAtMs: null })
+  expect(bench.look(61)).toEqual([0])
+})
+
 describe('no stall is', () => {
   test('what a thread inherits: a fresh one has all the time that its predecessor had', () => {
     const bench = watching()
@@ -75,7 +82,7 @@ describe('no stall is', () => {
 
   test('one that stands still on purpose', () => {
     const bench = watching()
-    first(bench).paused = { offset: '5', error: { name: 'Error', message: 'exhausted' } }
+    first(bench).paused = pauseAt(5)
     expect(bench.look(200)).toEqual([])
   })
 

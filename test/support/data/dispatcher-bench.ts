@@ -9,7 +9,7 @@ import { Partitions } from '#src/data/partitions.js'
 import type { FailurePolicy } from '#src/data/retry.js'
 import { Turns } from '#src/data/turns.js'
 import { Ledger, Page } from '#src/protocol/ledger.js'
-import type { FromThread } from '#src/protocol/messages.js'
+import type { AssignedPartition, FromThread } from '#src/protocol/messages.js'
 import { monotonicMs, wallAheadMs } from '#src/util/clock.js'
 import { batch } from './batches.js'
 
@@ -59,15 +59,23 @@ export class DispatcherBench {
     this.dispatcher = new Dispatcher({ concurrency, partitions, gate, turns, onFault })
   }
 
-  assign(...assigned: readonly { topic?: string; partition: number; offset?: number }[]): Partition[] {
+  assign(
+    ...assigned: readonly {
+      topic?: string
+      partition: number
+      offset?: number
+      exhausted?: AssignedPartition['exhausted']
+    }[]
+  ): Partition[] {
     const page = Page.create(assigned.map(({ offset = 0 }) => BigInt(offset)))
-    const added = assigned.map(({ topic = 't', partition, offset = 0 }, index) => ({
+    const added = assigned.map(({ topic = 't', partition, offset = 0, exhausted }, index) => ({
       id: this.#nextId++,
       topic,
       partition,
       index,
       offset: String(offset),
       batchBytes: 0,
+      ...(exhausted && { exhausted }),
     }))
     const partitions = this.partitions.add(added, Page.from(page.buffer))
     for (const [index, partition] of partitions.entries()) this.pages.set(partition, { page, index })

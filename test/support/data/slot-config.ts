@@ -6,7 +6,7 @@ export const slotConfig = (more: Partial<SlotConfig> = {}): SlotConfig =>
   complete.slotConfig({
     topics: ['t'],
     handler: 'file:///nowhere/handler.mjs',
-    retry: { attempts: 3, initialDelayMs: 1, maxDelayMs: 2 },
+    retry: { ...complete.slotConfig().retry, attempts: 3, initialDelayMs: 1, maxDelayMs: 2 },
     kafka: complete.kafkaConfig({
       brokers: ['127.0.0.1:1'],
       retry: { retries: 1, initialRetryTime: 100, maxRetryTime: 1_000 },

@@ -1,0 +1,77 @@
+import type { RetryConfig } from '../config/resolved.js'
+import type { PoolError } from '../errors.js'
+import { backoffMs } from '../util/backoff.js'
+
+/*
+ * When a partition that stands still is tried again: pure functions of its pause. All times are monotonic ms.
+ *
+ *   exhausted, or unreadable ─► paused for initialPauseMs ─► tried once ─► moved on: the pause is over
+ *                                 ▲                            └─ failed: paused for twice as long, up to maxPauseMs
+ *                                 └───────────────────────────────────┘
+ */
+
+/** A partition stands still although it is assigned. */
+export interface Pause {
+  /** The message, or the start of the batch, at which it stands. */
+  readonly offset: string
+  /** `KCP_HANDLER_EXHAUSTED`, or what is wrong with the batch. */
+  readonly error: PoolError
+  /** How often the message was tried in all; null for a batch that cannot be read. */
+  readonly attempts: number | null
+  /** How many tries since it stands still have failed, too. */
+  readonly retries: number
+  readonly sinceMs: number
+  /** When it is tried again; null while it is being tried. */
+  readonly retryAtMs: number | null
+}
+
+/** What went wrong, and where. */
+export type Standstill = Pick<Pause, 'offset' | 'error' | 'attempts'>
+
+/**
+ * The pause that follows when a partition stands still (again).
+ *
+ * @param before the pause that it was in, if any
+ * @param random between 0 and 1, for the jitter
+ */
+export const pauseAfter = (
+  before: Pause | null,
+  standstill: Standstill,
+  { initialPauseMs, maxPauseMs }: Pick<RetryConfig, 'initialPauseMs' | 'maxPauseMs'>,
+  nowMs: number,
+  random: number,
+): Pause => {
+  const again = before?.offset === standstill.offset ? before : null
+  const retries = again === null ? 0 : again.retries + 1
+  const pauseMs = backoffMs(retries + 1, { initialDelayMs: initialPauseMs, maxDelayMs: maxPauseMs }, random)
+  return { ...standstill, retries, sinceMs: again?.sinceMs ?? nowMs, retryAtMs: nowMs + pauseMs }
+}
+
+/** The pause of a partition that is being tried again. */
+export const tried = (pause: Pause | null): Pause | null => pause && { ...pause, retryAtMs: null }
+
+/** Whether the time has come to try again. */
+export const isDue = (pause: Pause | null, nowMs: number): boolean =>
+  pause !== null && pause.retryAtMs !== null && pause.retryAtMs <= nowMs
+
+/** Whether it stands still on purpose just now. */
+export const isResting = (pause: Pause | null): boolean => pause !== null && pause.retryAtMs !== null
+
+/** Whether trying again has been of no use: what a short outage had stopped would have moved on by then. */
+const isStuck = (pause: Pause | null): boolean => pause !== null && pause.retries > 0
+
+/**
+ * What becomes of a slot's partitions.
+ *
+ * - `stuck`: all stand still, and each was tried again in vain
+ * - `idle`: there are none
+ * - `moving`: all others, also while it is not certain which ones there are
+ */
+export type Outlook = 'moving' | 'stuck' | 'idle'
+
+/** @param isSettled whether the slot has, and handles, exactly what it is assigned */
+export const outlookOf = (pauses: readonly (Pause | null)[], isSettled: boolean): Outlook => {
+  if (!isSettled) return 'moving'
+  if (pauses.length === 0) return 'idle'
+  return pauses.every(isStuck) ? 'stuck' : 'moving'
+}

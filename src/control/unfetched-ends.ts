@@ -1,0 +1,55 @@
+import type { Logger } from 'pino'
+import type { SlotConfig } from '../config/resolved.js'
+import type { Connection } from '../kafka/face.js'
+import { type Holding, partitionKey } from './holdings.js'
+
+/** How often is asked; the lag of such a partition is as old as that. */
+const ASK_MS = 10_000
+
+/** No Fetch brings news of it: it stands still, or its thread waits before it tries a message again. */
+const isUnfetched = (holding: Holding, nowMs: number): boolean =>
+  holding.paused !== null || holding.page.retryInMs(holding.index, nowMs) > 0
+
+export interface UnfetchedEndsOptions {
+  readonly config: SlotConfig
+  readonly connection: Pick<Connection, 'listOffsets'>
+  readonly log: Logger
+}
+
+/** Asks where partitions end of which nothing is fetched just now, so that their lag grows while they stand still. */
+export class UnfetchedEnds {
+  readonly #options: UnfetchedEndsOptions
+  #isAsking = false
+  #askedAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(options: UnfetchedEndsOptions) {
+    this.#options = options
+  }
+
+  /** Asks if that is due. Call it about once a second. */
+  look(holdings: readonly Holding[], nowMs: number): void {
+    if (this.#isAsking || nowMs - this.#askedAtMs < ASK_MS) return
+    const unfetched = holdings.filter((holding) => isUnfetched(holding, nowMs))
+    if (unfetched.length === 0) return
+    this.#askedAtMs = nowMs
+    this.#isAsking = true
+    void this.#ask(unfetched).finally(() => {
+      this.#isAsking = false
+    })
+  }
+
+  async #ask(unfetched: readonly Holding[]): Promise<void> {
+    const { config, connection, log } = this.#options
+    const partitions = unfetched.map(({ topic, partition }) => ({ topic, partition }))
+    try {
+      const ends = await connection.listOffsets(partitions, 'latest', config.consumer)
+      const found = new Map(ends.map((end) => [partitionKey(end), end.offset]))
+      for (const holding of unfetched) {
+        const end = found.get(partitionKey(holding))
+        if (end !== undefined) holding.page.sawEnd(holding.index, end)
+      }
+    } catch (error) {
+      log.debug({ err: error }, 'could not ask for the lag of partitions that stand still; asking again later')
+    }
+  }
+}

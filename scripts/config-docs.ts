@@ -104,7 +104,7 @@ Only at the top.
 | Option | Default | Meaning |
 |---|---|---|
 | \`subscriptions\` | required, unless \`topics\` and \`handler\` are given | List of \`{ topics, handler, workers?, kafka?, consumer?, … }\`. |
-| \`workers\` | \`os.availableParallelism()\` | Number of slots (threads that consume) of each subscription that does not have a number of its own. |
+| \`workers\` | one for each core | Number of slots (threads that consume) of each subscription that does not have a number of its own. By default the subscriptions that name none share the cores, with one slot each at the least. Cores are those that \`os.availableParallelism()\` counts, and no more than the CPU quota of the container (cgroup v1 and v2, its parents included) has whole ones: threads beyond it would only take turns. |
 | \`perSlot\` | none | Function of the slot's number that returns what this slot has different: \`{ kafka?, consumer?, … }\`. |
 | \`logger\` | pino's defaults | A pino logger, or options for one. |
 
@@ -116,7 +116,7 @@ ${table('pool')}
 |---|---|---|
 | \`topics\` | required | Names of the topics. |
 | \`handler\` | required | Module of the handler, loaded by every thread: a URL, a \`file:\` URL as text, or a path from the working directory. |
-| \`workers\` | that of the pool | Number of slots of this subscription. |
+| \`workers\` | that of the pool, else a share of the cores | Number of slots of this subscription. More than its topics have partitions is a waste, which is told at start. |
 
 ## Processing
 

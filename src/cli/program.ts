@@ -56,7 +56,7 @@ const addRun = (program: Command): void => {
     .option('--brokers <host:port>', 'brokers to begin with; more than one with commas, or given again', list)
     .option('--topic <name>', 'topic to consume; more than one with commas, or given again', list)
     .option('--group <id>', 'consumer group (group.id)')
-    .option('--workers <n>', 'number of threads (default: one for each core)', positive)
+    .option('--workers <n>', 'number of threads (default: one for each core of the container)', positive)
     .option('--client-id <base>', 'base of the client ids (default: kafka-consumer-pool)')
     .option('--group-instance-id <id>', 'makes the members static: <id>-<slot>, or {slot} where you put it')
     .option('--from-beginning', 'begin at the first message where the group has no committed offset')

@@ -68,7 +68,7 @@ export interface SubscriptionOptions extends SlotOverrides {
    * @example new URL('./handler.js', import.meta.url)
    */
   handler: URL | string
-  /** Number of slots of this subscription. @default `workers` of the pool */
+  /** Number of slots of this subscription. @default `workers` of the pool, else its share of the cores */
   workers?: number | undefined
 }
 
@@ -141,7 +141,11 @@ export interface ConsumerPoolOptions extends PoolOptions, ProcessingOptions {
   kafka?: KafkaOptions | undefined
   /** The member of the group and its fetches, for all subscriptions. */
   consumer?: ConsumerOptions | undefined
-  /** Number of slots of each subscription that does not say otherwise. @default os.availableParallelism() */
+  /**
+   * Number of slots of each subscription that does not say otherwise.
+   *
+   * @default one for each core that the machine or container grants, shared by the subscriptions that name none
+   */
   workers?: number | undefined
   /** What to consume. Subscriptions may share a group, with different topics. */
   subscriptions?: readonly SubscriptionOptions[] | undefined

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
+import { coresFor, cpuQuota } from './cpu-quota.js'
 import { deepFreeze } from './deep-freeze.js'
 import { type LayeredSlot, resolveGroups } from './groups.js'
 import { Issues, shown } from './issues.js'
@@ -7,20 +9,30 @@ import { namesAt } from './leaves.js'
 import { checkNames, type Fields, layerNames, readLayer } from './option-layer.js'
 import { poolFields } from './pool-fields.js'
 import { isPlainObject } from './read-layer.js'
-import { readSubscriptions, readWorkers, subscriptionNames } from './read-subscriptions.js'
+import { readSubscriptions, readWorkers, type Subscription, subscriptionNames } from './read-subscriptions.js'
 import { parseSection, resolveSlot } from './resolve-slot.js'
 import type { PoolSettings, ResolvedConfig } from './resolved.js'
 import { checkPoolRules } from './rules.js'
 
 /** What the machine offers; tests say it themselves. */
 export interface MachineDefaults {
-  /** Slots of a subscription that does not say how many. @default os.availableParallelism() */
+  /** Slots that the subscriptions share which do not say how many. @default what the container allows, else the cores */
   readonly parallelism?: number
   /** Memory that the threads may share, in bytes. @default what the container allows, else what the machine has */
   readonly memoryBytes?: number
 }
 
 const poolNames: readonly string[] = [...subscriptionNames, 'subscriptions', 'perSlot', 'logger', ...namesAt('pool')]
+
+const readText = (path: string): string | null => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+const availableCores = (): number => coresFor(availableParallelism(), cpuQuota(readText))
 
 const availableMemory = (): number => {
   // Node says 0, or a number beyond all memory, where nothing limits the process.
@@ -57,6 +69,20 @@ const readOverrides = (perSlot: unknown, slot: number, issues: Issues): Layer =>
   return readLayer(overrides, path, 'slot', issues)
 }
 
+/** How many slots each subscription has: its own number, that of the pool, or its share of the cores. */
+const slotsOf = (
+  subscriptions: readonly Subscription[],
+  workers: number | undefined,
+  parallelism: number,
+): readonly (Subscription & { readonly slots: number })[] => {
+  const sharing = subscriptions.filter(({ workers: own }) => own === undefined)
+  const share = (place: number) => Math.floor((parallelism + sharing.length - 1 - place) / sharing.length)
+  return subscriptions.map((subscription) => ({
+    ...subscription,
+    slots: subscription.workers ?? workers ?? Math.max(1, share(sharing.indexOf(subscription))),
+  }))
+}
+
 const resolvePool = (layer: Layer, slots: number, memoryBytes: number, issues: Issues): PoolSettings => {
   checkPoolRules(layer, issues)
   const { restart, resourceLimits, ...settings } = parseSection(poolFields, layer, 'pool')
@@ -79,7 +105,7 @@ const resolvePool = (layer: Layer, slots: number, memoryBytes: number, issues: I
  * @throws PoolError KCP_CONFIG_INVALID with every fault at once, each with its path and remedy (`ConfigError`)
  */
 export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): ResolvedConfig => {
-  const { parallelism = availableParallelism(), memoryBytes = availableMemory() } = machine
+  const { parallelism = availableCores(), memoryBytes = availableMemory() } = machine
   const issues = new Issues()
   if (!isPlainObject(options)) {
     issues.add('', `expected an object of options, got ${shown(options)}`)
@@ -87,11 +113,12 @@ export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): 
   }
   checkPoolOptions(options, issues)
   const shared = mergeLayers(defaultLayer, readLayer(options, '', 'shared', issues))
-  const workers = readWorkers(options.workers, 'workers', issues) ?? parallelism
+  const workers = readWorkers(options.workers, 'workers', issues)
   const slots: LayeredSlot[] = []
-  readSubscriptions(options, issues).forEach(({ topics, handler, workers: own, layer }, subscription) => {
+  const subscriptions = slotsOf(readSubscriptions(options, issues), workers, parallelism)
+  subscriptions.forEach(({ topics, handler, slots: count, layer }, subscription) => {
     const inner = mergeLayers(shared, layer)
-    for (let left = own ?? workers; left > 0; left--) {
+    for (let left = count; left > 0; left--) {
       const slot = slots.length
       const merged = mergeLayers(inner, readOverrides(options.perSlot, slot, issues))
       slots.push({ layer: merged, config: resolveSlot(merged, { slot, subscription, topics, handler }, issues) })

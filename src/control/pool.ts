@@ -22,6 +22,7 @@ import { RestartLimiter } from './restart-limiter.js'
 import { kafkaOfSeat } from './seat-times.js'
 import { Slot } from './slot.js'
 import { frozen, type PoolState, type PoolStatus } from './status.js'
+import { surplusWarning } from './surplus-slots.js'
 import { Threads } from './threads.js'
 import { checkTopics } from './topic-check.js'
 import { TopicWatch } from './topic-watch.js'
@@ -187,11 +188,13 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
         { slot, groupId: consumer.groupId },
       )
     }
-    await checkTopics(this.#config.slots, async (kafka, names) => {
-      const found = await this.#sharedConnection(kafka).topics(names)
-      this.#topicWatch(kafka).begin(found)
-      return found
+    const found = await checkTopics(this.#config.slots, async (kafka, names) => {
+      const topics = await this.#sharedConnection(kafka).topics(names)
+      this.#topicWatch(kafka).begin(topics)
+      return topics
     })
+    const surplus = surplusWarning(this.#config.slots, found)
+    if (surplus !== null) this.#log.warn(surplus)
   }
 
   #createSlot(config: SlotConfig, threads: Threads): Slot {

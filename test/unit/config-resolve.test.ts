@@ -410,6 +410,20 @@ describe('subscriptions', () => {
     expect(counts({ ...none, workers: 2, subscriptions })).toEqual([0, 1, 1])
   })
 
+  test.each([
+    [1, 8, [8]],
+    [2, 8, [4, 4]],
+    [3, 8, [3, 3, 2]],
+    [4, 3, [1, 1, 1, 1]],
+  ])('that do not say how many, %i of them, share %i cores', (count, parallelism, expected) => {
+    const names = Array.from({ length: count }, (_, number) => `t${number}`)
+    const own = { topics: ['own'], handler: 'h', workers: 5 }
+    const subscriptions = [own, ...names.map((topic) => ({ topics: [topic], handler: 'h' }))]
+    const { slots } = resolveConfig({ ...none, subscriptions }, { parallelism })
+    const counts = subscriptions.map((_, at) => slots.filter(({ subscription }) => subscription === at).length)
+    expect(counts).toEqual([5, ...expected])
+  })
+
   test('of one group must not share a topic', () => {
     const twice = (own: Fields) => ({
       ...none,

@@ -51,7 +51,8 @@ export interface FetchPlan<T> {
  * What is buffered stays below `bufferBytes` but for one batch: while there is any room at all, the first in line that
  * wants something is asked for, and a broker sends its batch however large it is (KIP-74). The others are asked for as
  * far as there is room. Whoever gets something goes to the end of the line, so everybody comes first in turn, and what
- * is buffered is handled sooner or later; so nobody waits for ever.
+ * is buffered is handled sooner or later; so nobody waits for ever. Whoever cannot move stands behind those that can: what
+ * comes of it could not be handled now.
  *
  * @param line the partitions in the order in which they wait
  */
@@ -70,7 +71,8 @@ export const planFetch = <T extends FetchCandidate>(line: readonly T[], limits: 
   }
   const wanted: PlannedPartition<T>[] = []
   let leftBytes = roomBytes
-  for (const candidate of hungry) {
+  const byUse = [...hungry.filter(({ cannotMove }) => !cannotMove), ...hungry.filter(({ cannotMove }) => cannotMove)]
+  for (const candidate of byUse) {
     const { expansion, atEnd, heldBytes } = candidate
     const askBytes = Math.ceil(Math.min(candidate.askBytes, maxBytesPerPartition, bufferBytes / expansion))
     // Of those that had nothing to give hardly any will: what they bring is bounded by the limit for the answer.

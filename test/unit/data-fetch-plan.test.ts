@@ -45,6 +45,19 @@ describe('a Fetch asks', () => {
     ])
   })
 
+  test('for partitions that cannot move after those that can: what comes of them could not be handled now', () => {
+    const stuck = candidate({ expansion: 3, cannotMove: true })
+    const line = [stuck, candidate({ expansion: 3 }), candidate()]
+    expect(asked(line)).toEqual([
+      [1, 250],
+      [2, 250],
+    ])
+    expect(asked([stuck, candidate({ atEnd: true })])).toEqual([
+      [1, 250],
+      [0, 250],
+    ])
+  })
+
   test('for partitions that have come to their end at no cost', () => {
     const ends = Array.from({ length: 100 }, () => candidate({ atEnd: true, enoughBytes: 1 }))
     expect(asked([...ends, candidate({ enoughBytes: 1 })])).toHaveLength(101)

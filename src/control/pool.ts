@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
 import { heapFlags, heapFlagsWarning } from '../config/heap-flags.js'
+import { nativeThreadsHint } from '../config/native-threads.js'
 import type { ConsumerPoolOptions } from '../config/options.js'
 import { resolveConfig } from '../config/resolve.js'
 import type { KafkaConfig, ResolvedConfig, SlotConfig } from '../config/resolved.js'
@@ -141,6 +142,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     const { slots, pool: settings } = this.#config
     const flags = heapFlags(process.execArgv, process.env.NODE_OPTIONS)
     if (flags.length > 0) this.#log.warn(heapFlagsWarning(flags))
+    const hint = nativeThreadsHint(slots, process.env.UV_THREADPOOL_SIZE)
+    if (hint !== null) this.#log.info(hint)
     const threads = new Threads({
       size: slots.length,
       spares: sparesFor(slots.length),

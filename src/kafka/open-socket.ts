@@ -1,6 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { PatientLookup } from './patient-lookup.js'
+import { RememberedLookup } from './remembered-lookup.js'
 
 const KEEP_ALIVE_MS = 60_000
 
@@ -33,4 +34,5 @@ export const socketFactory =
     return socket
   }
 
-export const openSocket = socketFactory(new PatientLookup())
+/** All connections of a thread share what was found out about their hosts. */
+export const openSocket = socketFactory(new PatientLookup(new RememberedLookup().lookup))

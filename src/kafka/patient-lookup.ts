@@ -1,4 +1,4 @@
-import { type LookupAddress, lookup } from 'node:dns'
+import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 
 /**
@@ -12,8 +12,7 @@ export class PatientLookup {
   /** By host, those on which Node gave up since the host was last reached. */
   readonly #givenUp = new Map<string, string[]>()
 
-  /** @param resolve @default the operating system's resolver */
-  constructor(resolve: LookupFunction = lookup) {
+  constructor(resolve: LookupFunction) {
     this.#resolve = resolve
   }
 

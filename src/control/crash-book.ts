@@ -19,6 +19,14 @@ export interface Death {
   readonly inFlight: readonly Suspect[]
 }
 
+/** What the present thread of a slot has done so far. */
+export interface Trial {
+  readonly finished: number
+  readonly inFlight: readonly Suspect[]
+  /** Whether it has anything to do. */
+  readonly messagesWait: boolean
+}
+
 /** The crash history of one slot, and what its restart policy makes of it. */
 export class CrashBook {
   readonly #config: RestartConfig
@@ -51,6 +59,17 @@ export class CrashBook {
     const decision = decideRestart(this.#history, this.#config, Math.random())
     if (decision.action === 'park') this.#history = { ...this.#history, parked: this.#history.parked + 1 }
     return { crash, decision }
+  }
+
+  /** Whether the slot was parked since a thread of it last did any good. */
+  get wasParked(): boolean {
+    return this.#history.parked > 0
+  }
+
+  /** The last thread died for nothing, and the present one has not done better yet, although there is something to do. */
+  isUnproven({ finished, inFlight, messagesWait }: Trial): boolean {
+    if (this.#history.inARow === 0 || !messagesWait) return false
+    return finished === 0 || this.#suspects.has(inFlight)
   }
 
   /** The time in which a handler hung is not health, however long it was allowed to. */

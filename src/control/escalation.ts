@@ -9,6 +9,7 @@ const MAX_LOST_THREADS = 3
 /** How the pool is at the moment of the question. */
 export interface PoolCondition {
   readonly slots: number
+  /** Parked, or being tried again without having done any good. */
   readonly parked: number
   readonly lostThreads: number
   /** Of each slot. */

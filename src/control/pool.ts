@@ -328,7 +328,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     const before = this.#escalated
     this.#escalated = this.#escalation.judge({
       slots: this.#slots.length,
-      parked: this.#slots.filter(({ state }) => state === 'parked').length,
+      parked: this.#slots.filter(({ isGivenUp }) => isGivenUp).length,
       lostThreads: this.#threads?.lost ?? 0,
       outlooks: this.#slots.map(({ outlook }) => outlook),
       nowMs: monotonicMs(),

@@ -17,7 +17,7 @@ import { CrashBook } from './crash-book.js'
 import type { InFlightMessage } from './events.js'
 import { giveUpLeadMs } from './give-up-time.js'
 import type { Group } from './group.js'
-import { Holdings, reached } from './holdings.js'
+import { Holdings, lagOf, reached } from './holdings.js'
 import { Incarnations } from './incarnations.js'
 import { type Outlook, outlookOf } from './pauses.js'
 import { releaseTimes } from './release-times.js'
@@ -180,8 +180,17 @@ export class Slot implements SeatHost {
   /** True when the slot is a member of its group and handles everything that it was assigned. */
   get isHealthy(): boolean {
     return (
-      this.#isSettled && this.#stall.stalled.length === 0 && this.#holdings.all().every(({ paused }) => paused === null)
+      this.#isSettled &&
+      !this.#isUnproven &&
+      this.#stall.stalled.length === 0 &&
+      this.#holdings.all().every(({ paused }) => paused === null)
     )
+  }
+
+  /** True when the slot is parked, or is being tried again and has done no good yet. */
+  get isGivenUp(): boolean {
+    if (this.#state === 'parked') return true
+    return this.#crashes.wasParked && (!this.#incarnations.ready || this.#isUnproven)
   }
 
   /** Whether there is hope for what the slot holds. */
@@ -450,6 +459,15 @@ export class Slot implements SeatHost {
   /** True when the slot is a member of its group and has a thread for everything that it was assigned. */
   get #isSettled(): boolean {
     return this.#state === 'running' && this.seat.isConfirmed && this.#assignment.isComplete
+  }
+
+  /** Threads that die of the same thing one after the other look well in between. */
+  get #isUnproven(): boolean {
+    const finished = this.thread?.ledger.counters.finished ?? 0
+    const inFlight = this.#inFlight()
+    const messagesWait =
+      inFlight.length > 0 || this.#holdings.all().some((holding) => holding.paused === null && lagOf(holding) !== 0n)
+    return this.#crashes.isUnproven({ finished, inFlight, messagesWait })
   }
 
   get #isStopping(): boolean {

@@ -90,8 +90,9 @@ export interface PoolTotals {
 
 export interface PoolStatus {
   /**
-   * `running` only when every slot runs as a member of its group, no partition stands still and nothing is stalled;
-   * `degraded` when some do not; `escalated` while the pool cannot heal itself.
+   * `running` only when every slot runs as a member of its group, no partition stands still, nothing is stalled, and no
+   * thread has yet to do better than the one that died before it; `degraded` when some do not; `escalated` while the pool
+   * cannot heal itself.
    */
   readonly state: PoolState
   readonly slots: readonly SlotStatus[]

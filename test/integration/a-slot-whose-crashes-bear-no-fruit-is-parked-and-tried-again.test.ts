@@ -73,6 +73,9 @@ test('a parked slot is tried again until it works', async () => {
   expect(group.members[0]?.assignment).toEqual({ [topic]: [0] })
   await until(() => pool.status().totals.finished === 2, { what: 'both messages' })
   expect(pool.status().slots).toMatchObject([{ state: 'running', incarnation: 4, restarts: 3 }])
+  // All is well again, and that is what a user of the library reads.
+  await until(() => pool.status().state === 'running', { what: 'the pool to be escalated no more' })
+  expect(heard('pool:escalated')).toHaveLength(1)
 })
 
 test('a parked slot whose thread cannot get ready is tried again without a word to the group', async () => {

@@ -50,6 +50,9 @@ describe('a slot whose threads', () => {
     ['die at once', { aliveMs: 0, finished: 0 }, 8],
     ['die after 5 s with nothing finished', { aliveMs: 5_000, finished: 0 }, 8],
     ['take 40 s to load and die then', { loadMs: 40_000, aliveMs: 10, finished: 0 }, 8],
+    ['die after 35 s with nothing finished', { aliveMs: 35_000, finished: 0 }, 8],
+    ['hang in the same message for 60 s', { aliveMs: 66_000, finished: 10, inFlight: [7, 65_000] }, 9],
+    ['hang in the first message for 60 s', { aliveMs: 66_000, finished: 0, inFlight: [7, 65_000] }, 8],
     ['die after 100 s with nothing finished', { aliveMs: 100_000, finished: 0 }, 8],
     // The first one bears fruit: nobody knows yet that the message hangs.
     ['hang in the same message for 5 min', { aliveMs: 305_000, finished: 10, inFlight: [7, 304_000] }, 9],
@@ -99,6 +102,30 @@ describe('a message that kills', () => {
     suspects.accuse([message(10_000)]) // one too many: the oldest is forgotten
     expect(suspects.accuse([message(0)])).toBe(true)
     expect(suspects.accuse([message(1)])).toBe(false)
+  })
+})
+
+describe('after a death that bore no fruit a slot', () => {
+  const crashedBy = (inFlight: readonly Suspect[]) => {
+    const book = new CrashBook(config, new Suspects())
+    book.crashed({ atMs: 10, inFlightMs: 1, finishedSinceStart: 0, inFlight })
+    return book
+  }
+  const busy = { finished: 0, inFlight: [message(7)], messagesWait: true }
+
+  test.each([
+    ['is unproven while its thread has finished nothing', { ...busy, inFlight: [] }, true],
+    ['is unproven while its thread handles the message that killed', { ...busy, finished: 900 }, true],
+    ['is proven when its thread finishes others', { finished: 1, inFlight: [message(8)], messagesWait: true }, false],
+    ['is proven when nothing is left to do', { finished: 0, inFlight: [], messagesWait: false }, false],
+  ])('%s', (_, trial, unproven) => {
+    expect(crashedBy([message(7)]).isUnproven(trial)).toBe(unproven)
+  })
+
+  test('is proven by the next death that bears fruit', () => {
+    const book = crashedBy([message(7)])
+    book.crashed({ atMs: 20, inFlightMs: 1, finishedSinceStart: 5, inFlight: [] })
+    expect(book.isUnproven(busy)).toBe(false)
   })
 })
 

@@ -240,6 +240,40 @@ describe('a parked slot', () => {
   })
 })
 
+describe('a slot whose threads hang in the same message, one after the other', () => {
+  /** Lets the present thread hang, and waits for the next one. Resolves with whether all looked well before the end. */
+  const hang = async (bench: ReturnType<typeof slotBench>) => {
+    const { last, all } = bench.threads
+    const begun = all.length
+    last.ledger.begin(0, 0, 0, 1, monotonicMs())
+    await vi.advanceTimersByTimeAsync(65_000)
+    const wasHealthy = bench.slot.isHealthy
+    last.end(new PoolError('KCP_HANDLER_HUNG', 'the test says so'))
+    while (all.length === begun) await vi.advanceTimersByTimeAsync(500)
+    bench.threads.last.boot()
+    await settle()
+    return wasHealthy
+  }
+
+  test('is not healthy while the next one hangs, is parked after eight, and stays given up while it is tried again', async () => {
+    const bench = await running()
+    const healthy: boolean[] = []
+    for (let thread = 1; thread <= 8; thread++) {
+      expect(bench.heard('slot:parked')).toHaveLength(0)
+      expect(bench.slot.isGivenUp).toBe(false)
+      healthy.push(await hang(bench))
+    }
+    expect(healthy).toEqual([true, ...Array.from({ length: 7 }, () => false)])
+    expect(bench.heard('slot:parked')).toHaveLength(1)
+    expect(bench.slot.state).toBe('running')
+    expect(bench.slot.isGivenUp).toBe(true)
+    expect(bench.slot.isHealthy).toBe(false)
+    bench.threads.last.ledger.countFinished()
+    expect(bench.slot.isGivenUp).toBe(false)
+    expect(bench.slot.isHealthy).toBe(true)
+  })
+})
+
 describe('a slot that a listener stops when it crashes', () => {
   test.each([
     ['handover', 8],

@@ -23,7 +23,6 @@ export const ErrorCode = {
   threadExited: 'KCP_THREAD_EXITED',
   threadOutOfMemory: 'KCP_THREAD_OUT_OF_MEMORY',
   threadLost: 'KCP_THREAD_LOST',
-  threadGone: 'KCP_THREAD_GONE',
   startTimedOut: 'KCP_START_TIMED_OUT',
   poolEscalated: 'KCP_POOL_ESCALATED',
   poolStopped: 'KCP_POOL_STOPPED',

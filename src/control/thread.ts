@@ -97,12 +97,12 @@ export class Thread {
   /**
    * Posts a message that the thread answers.
    *
-   * @returns a promise that rejects with `KCP_THREAD_GONE` when the thread exits before it has answered
+   * @returns a promise that rejects with what the thread ended of when it exits before it has answered
    */
   request(message: ThreadRequest): Promise<void> {
     const answer = deferred<void>()
     if (this.#exit !== null) {
-      answer.reject(this.#gone())
+      answer.reject(this.#gone(this.#exit))
       return answer.promise
     }
     const requestId = ++this.#requestId
@@ -225,8 +225,8 @@ export class Thread {
     } finally {
       port.off('message', this.#receive)
       port.close()
-      const gone = this.#gone()
-      this.#ready.reject(exit.error ?? gone)
+      const gone = this.#gone(exit)
+      this.#ready.reject(gone)
       for (const request of this.#requests.values()) request.reject(gone)
       this.#requests.clear()
       if (workerIsGone) this.#leaveWorker()
@@ -252,9 +252,8 @@ export class Thread {
     }
   }
 
-  #gone(): PoolError {
-    const message = `slot ${this.slot}: the thread (incarnation ${this.incarnation}) is gone and answers no more`
-    const cause = this.#exit?.error ?? undefined
-    return new PoolError(ErrorCode.threadGone, message, { slot: this.slot, cause })
+  #gone({ error }: Pick<ThreadExit, 'error'>): PoolError {
+    const message = `slot ${this.slot}: the thread (incarnation ${this.incarnation}) has stopped and answers no more`
+    return error ?? new PoolError(ErrorCode.threadExited, message, { slot: this.slot })
   }
 }

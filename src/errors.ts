@@ -44,8 +44,8 @@ export interface ErrorContext {
 }
 
 /**
- * The one error class of this package. Branch on `code`, never on the text. The message says what happened, to whom,
- * and what to do.
+ * What every error of this package is. Branch on `code`, never on the text. The message says what happened, to whom, and
+ * what to do.
  */
 export class PoolError extends Error {
   override readonly name = 'PoolError'
@@ -62,6 +62,25 @@ export class PoolError extends Error {
     super(message, cause === undefined ? undefined : { cause })
     this.code = code
     Object.assign(this, where)
+  }
+}
+
+/** One fault of a configuration. */
+export interface ConfigIssue {
+  /** Where it stands, as the user wrote it: `subscriptions[1].consumer["session.timeout.ms"]`; empty for the whole. */
+  readonly path: string
+  /** What is wrong and what to do. Secrets are hidden. */
+  readonly message: string
+}
+
+/** `KCP_CONFIG_INVALID`: every fault at once, in `issues` as data and in `message` as text. */
+export class ConfigError extends PoolError {
+  declare readonly code: typeof ErrorCode.configInvalid
+  readonly issues: readonly ConfigIssue[]
+
+  constructor(message: string, issues: readonly ConfigIssue[], context: { readonly cause?: unknown } = {}) {
+    super(ErrorCode.configInvalid, message, context)
+    this.issues = Object.freeze(issues.map((issue) => Object.freeze({ ...issue })))
   }
 }
 

@@ -32,6 +32,13 @@ export type {
   SlotStatus,
 } from './control/status.js'
 export { type AbortCode, AbortError, type Handler, type HandlerContext } from './data/handler.js'
-export { ErrorCode, type ErrorContext, NonRetriableError, PoolError } from './errors.js'
+export {
+  ConfigError,
+  type ConfigIssue,
+  ErrorCode,
+  type ErrorContext,
+  NonRetriableError,
+  PoolError,
+} from './errors.js'
 export type { Message, PlainMessage } from './kafka/face.js'
 export type { ResetReason } from './protocol/messages.js'

@@ -1,5 +1,6 @@
-import { type Logger, type LoggerOptions, pino, stdSerializers } from 'pino'
+import { type Logger, type LoggerOptions, stdSerializers } from 'pino'
 import { createLogger } from '../telemetry/logger.js'
+import { isLogger } from '../telemetry/logger-fault.js'
 import { formatLogLine } from './log-line.js'
 import type { Paint } from './paint.js'
 import { UsageError } from './usage-error.js'
@@ -14,25 +15,30 @@ export interface LogScreen {
  * The command's logger: lines for people on a terminal, pino's JSON on standard output otherwise. A configuration file
  * that brings its own logger, or a transport, has it its own way.
  *
- * @param configured option `logger` of the configuration file
+ * @param configured option `logger` of the configuration file, checked
  * @param level of `--log-level`; it wins over the file
  * @param screen the terminal, or null when there is none
- * @throws UsageError when the file's option is no object
+ * @throws UsageError when the file's logger has no such level; ConfigError when pino does not want the file's options
  */
-export const commandLog = (configured: unknown, level: string | undefined, screen: LogScreen | null): Logger => {
-  if (configured !== undefined && (typeof configured !== 'object' || configured === null)) {
-    throw new UsageError("logger in the configuration file: expected a pino logger, or pino's options")
-  }
-  if (configured !== undefined && 'child' in configured) {
-    const logger = configured as Logger
-    if (level !== undefined) logger.level = level
-    return createLogger(logger)
+export const commandLog = (
+  configured: Logger | LoggerOptions | undefined,
+  level: string | undefined,
+  screen: LogScreen | null,
+): Logger => {
+  if (configured !== undefined && isLogger(configured)) {
+    if (level !== undefined) setLevel(configured, level)
+    return createLogger(configured)
   }
   const options: LoggerOptions = { ...configured, ...(level === undefined ? {} : { level }) }
   if (screen === null || options.transport !== undefined) return createLogger(options)
   const serializers = { err: stdSerializers.errWithCause, ...options.serializers }
-  return pino(
-    { level: 'info', ...options, serializers },
-    { write: (line) => screen.write(formatLogLine(line, screen.paint)) },
-  )
+  return createLogger({ ...options, serializers }, { write: (line) => screen.write(formatLogLine(line, screen.paint)) })
+}
+
+const setLevel = (logger: Logger, level: string): void => {
+  try {
+    logger.level = level
+  } catch {
+    throw new UsageError(`--log-level ${level}: the logger of the configuration file has no such level`)
+  }
 }

@@ -1,6 +1,10 @@
 import { loadConfigFile } from '../config/load-file.js'
+import type { ConsumerPoolOptions } from '../config/options.js'
+import { resolveConfig } from '../config/resolve.js'
 import { ConsumerPool } from '../control/pool.js'
 import { PoolError } from '../errors.js'
+import { createLogger } from '../telemetry/logger.js'
+import { loggerFault } from '../telemetry/logger-fault.js'
 import { commandLog } from './command-log.js'
 import { ExitCode } from './exit-code.js'
 import { LiveStatus } from './live-status.js'
@@ -13,6 +17,12 @@ const explain = (error: unknown): string => {
   // Our own errors say in one message what happened and what to do; anything else is a fault that needs its stack.
   if (error instanceof PoolError) return `${error.code}: ${error.message}`
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** For a person text; where nobody looks on, a line like those of the log, so that whatever reads those can read it. */
+const report = (error: unknown, { stdout, stderr }: Pick<NodeJS.Process, 'stdout' | 'stderr'>): void => {
+  if (stdout.isTTY || stderr.isTTY) stderr.write(`kafka-consumer-pool: ${explain(error)}\n`)
+  else createLogger(undefined, { write: (line) => stderr.write(line) }).fatal({ err: error }, explain(error))
 }
 
 /**
@@ -29,8 +39,10 @@ export const runCommand = async (flags: RunFlags): Promise<ExitCode> => {
   try {
     const file = await loadConfigFile(flags.config)
     const options = poolOptions(flags, file === null ? null : { ...file.options })
+    // It refuses what is faulty, with whatever else is.
+    if (loggerFault(options.logger) !== null) resolveConfig(options)
     const log = commandLog(
-      options.logger,
+      options.logger as ConsumerPoolOptions['logger'],
       flags.logLevel,
       stdout.isTTY ? { write: (text) => stdout.write(text), paint } : null,
     )
@@ -40,7 +52,7 @@ export const runCommand = async (flags: RunFlags): Promise<ExitCode> => {
   } catch (error) {
     if (error instanceof UsageError) throw error
     live?.close()
-    stderr.write(`kafka-consumer-pool: ${explain(error)}\n`)
+    report(error, process)
     return ExitCode.failed
   } finally {
     live?.close()

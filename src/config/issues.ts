@@ -1,17 +1,6 @@
 import { inspect } from 'node:util'
-import { ErrorCode, PoolError } from '../errors.js'
+import { ConfigError, type ConfigIssue } from '../errors.js'
 import { HIDDEN, maskSecrets } from './mask-secrets.js'
-
-/** One fault of a configuration. */
-export interface ConfigIssue {
-  /** Where it stands, as the user wrote it: `subscriptions[1].consumer["session.timeout.ms"]`; empty for the whole. */
-  readonly path: string
-  /** What is wrong and what to do. Secrets are hidden. */
-  readonly message: string
-}
-
-/** The error of `resolveConfig`: every fault at once, in `issues` as data and in `message` as text. */
-export type ConfigError = PoolError & { readonly issues: readonly ConfigIssue[] }
 
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
 
@@ -54,12 +43,11 @@ export class Issues {
     return this.#found.size > 0
   }
 
-  /** All of them as one PoolError KCP_CONFIG_INVALID. */
+  /** All of them as one error. */
   toError(): ConfigError {
-    const issues = [...this.#found.values()].map((issue) => Object.freeze(issue))
+    const issues = [...this.#found.values()]
     const lines = issues.map(({ path, message }) => `  - ${path === '' ? '' : `${path}: `}${message}`)
     const head = `The configuration has ${issues.length === 1 ? 'a fault' : `${issues.length} faults`}:`
-    const error = new PoolError(ErrorCode.configInvalid, [head, ...lines].join('\n'))
-    return Object.assign(error, { issues: Object.freeze(issues) })
+    return new ConfigError([head, ...lines].join('\n'), issues)
   }
 }

@@ -11,9 +11,19 @@ const isAddress = (address: string): boolean => {
 
 // By what it is, not by its class: a Buffer may come from another realm.
 const binary = z.custom<Uint8Array>(types.isUint8Array)
-const pem = z.union([z.string().min(1), binary, z.array(z.union([z.string().min(1), binary])).min(1)])
-const material = (description: string) =>
-  field(pem.optional(), 'PEM text or a Buffer, or an array of them', `${description} PEM text or a Buffer.`)
+
+/**
+ * Certificates and keys. Node passes over an authority that is no PEM without a word, and then trusts nobody; a Buffer
+ * that holds PEM has become text by now.
+ */
+const material = (label: string, location: string, description: string) => {
+  const pem = z.string().refine((text) => text.includes('-----BEGIN ') && text.includes(label))
+  return field(
+    z.union([pem, z.array(pem).min(1)]).optional(),
+    `PEM text with a ${label} ("-----BEGIN …"), a Buffer of it, or an array of them; the path of a file goes under ${location}`,
+    `${description} PEM text or a Buffer.`,
+  )
+}
 
 const module = (description: string) =>
   field(
@@ -25,9 +35,13 @@ const module = (description: string) =>
 /** TLS, as the options of Node's `tls.connect` that can be cloned to a thread. */
 export const sslFields = z.strictObject({
   enabled: field(z.boolean().optional(), 'true or false', 'Whether the connections use TLS.'),
-  ca: material('Certificates of the authorities to trust, instead of those that Node trusts.'),
-  cert: material('Certificate chain of this client.'),
-  key: material('Private key of this client.'),
+  ca: material(
+    'CERTIFICATE',
+    '"ssl.ca.location"',
+    'Certificates of the authorities to trust, instead of those that Node trusts.',
+  ),
+  cert: material('CERTIFICATE', '"ssl.certificate.location"', 'Certificate chain of this client.'),
+  key: material('PRIVATE KEY', '"ssl.key.location"', 'Private key of this client.'),
   passphrase: text('Password of `key` or `pfx`.'),
   pfx: field(
     z.union([z.string().min(1), binary]).optional(),
@@ -53,7 +67,7 @@ export const sslFields = z.strictObject({
   ciphers: text('Cipher suites, by their OpenSSL names, separated by colons.'),
   sigalgs: text('Signature algorithms, separated by colons.'),
   ecdhCurve: text('Curves for the key agreement, separated by colons.'),
-  crl: material('Certificate revocation lists.'),
+  crl: material('CRL', 'readFileSync()', 'Certificate revocation lists.'),
 } satisfies FieldsOf<SslOptions, 'enabled'>)
 
 /** Authentication, with KafkaJS's names. */

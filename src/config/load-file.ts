@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { defaultLoaders, type LilconfigResult, type Loader, lilconfig } from 'lilconfig'
-import { ErrorCode, PoolError } from '../errors.js'
+import { ConfigError, PoolError } from '../errors.js'
 import { anchorPaths } from './anchor-paths.js'
 import type { ConsumerPoolOptions } from './options.js'
 
@@ -14,8 +14,10 @@ export interface LoadedConfigFile {
   readonly options: ConsumerPoolOptions
 }
 
-const invalid = (filepath: string, what: string, cause?: unknown): PoolError =>
-  new PoolError(ErrorCode.configInvalid, `The configuration file ${filepath} ${what}`, { cause })
+const invalid = (filepath: string, what: string, cause?: unknown): ConfigError => {
+  const message = `The configuration file ${filepath} ${what}`
+  return new ConfigError(message, [{ path: '', message }], { cause })
+}
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -52,7 +54,7 @@ const find = async (path: string | undefined): Promise<LilconfigResult> => {
  * Handlers, modules and PEM files in it are relative to the file.
  *
  * @returns null when no path was given and no file was found
- * @throws PoolError KCP_CONFIG_INVALID when the file is missing, cannot be read or holds no options
+ * @throws ConfigError when the file is missing, cannot be read or holds no options
  */
 export const loadConfigFile = async (path?: string): Promise<LoadedConfigFile | null> => {
   const found = await find(path)

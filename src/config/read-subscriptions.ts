@@ -43,10 +43,13 @@ const readHandler = (value: unknown, path: string, issues: Issues): string => {
   return ''
 }
 
+/** In the place of subscriptions that are missing or none, so that what else is missing is named with them. */
+const PLACEHOLDER: Subscription = { topics: [], handler: '', workers: 1, layer: new Map() }
+
 const readSubscription = (value: unknown, path: string, issues: Issues): Subscription => {
   if (!isPlainObject(value)) {
     issues.add(path, `expected an object with topics and handler, got ${shown(value)}`)
-    return { topics: [], handler: '', workers: 1, layer: new Map() }
+    return PLACEHOLDER
   }
   checkNames(value, subscriptionNames, path, issues)
   return {
@@ -63,7 +66,7 @@ export const readSubscriptions = (options: Fields, issues: Issues): Subscription
   if (subscriptions === undefined) {
     if (topics === undefined && handler === undefined) {
       issues.add('subscriptions', 'is missing. Give subscriptions: [{ topics, handler }], or topics and handler')
-      return []
+      return [PLACEHOLDER]
     }
     const [names, module] = [readTopics(topics, 'topics', issues), readHandler(handler, 'handler', issues)]
     return [{ topics: names, handler: module, workers: undefined, layer: new Map() }]
@@ -73,7 +76,7 @@ export const readSubscriptions = (options: Fields, issues: Issues): Subscription
   }
   if (!Array.isArray(subscriptions) || subscriptions.length === 0) {
     issues.add('subscriptions', `expected a list of at least one subscription, got ${shown(subscriptions)}`)
-    return []
+    return [PLACEHOLDER]
   }
   return subscriptions.map((value, index) => readSubscription(value, pathTo('subscriptions', index), issues))
 }

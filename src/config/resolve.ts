@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
+import { loggerFault } from '../telemetry/logger-fault.js'
 import { coresFor, cpuQuota } from './cpu-quota.js'
 import { deepFreeze } from './deep-freeze.js'
 import { type LayeredSlot, resolveGroups } from './groups.js'
@@ -46,9 +47,8 @@ const checkPoolOptions = (options: Fields, issues: Issues): void => {
   if (perSlot !== undefined && typeof perSlot !== 'function') {
     issues.add('perSlot', `expected a function of the slot's number, got ${shown(perSlot)}`)
   }
-  if (logger !== undefined && (typeof logger !== 'object' || logger === null)) {
-    issues.add('logger', `expected a pino logger or pino's options, got ${shown(logger)}`)
-  }
+  const fault = loggerFault(logger)
+  if (fault !== null) issues.add(fault.at, fault.message)
 }
 
 const readOverrides = (perSlot: unknown, slot: number, issues: Issues): Layer => {
@@ -102,7 +102,7 @@ const resolvePool = (layer: Layer, slots: number, memoryBytes: number, issues: I
  * result is complete, frozen, plain data; the options are not touched.
  *
  * @param options `ConsumerPoolOptions`, as far as one knows
- * @throws PoolError KCP_CONFIG_INVALID with every fault at once, each with its path and remedy (`ConfigError`)
+ * @throws ConfigError with every fault at once, each with its path and remedy
  */
 export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): ResolvedConfig => {
   const { parallelism = availableCores(), memoryBytes = availableMemory() } = machine

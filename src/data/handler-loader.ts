@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { PoolError } from '../errors.js'
-import { toErrorData } from '../protocol/error-data.js'
+import { type ErrorData, toErrorData } from '../protocol/error-data.js'
 import type { Handler } from './handler.js'
 
 const isFunction = (value: unknown): value is Handler => typeof value === 'function'
@@ -18,6 +18,20 @@ export const pickHandler = (exports: unknown): Handler | undefined => {
   return [main, read(exports, 'handler'), read(main, 'default'), read(main, 'handler')].find(isFunction)
 }
 
+/** What a function is that can be called, or not even that, without its code being run; `undefined` for all others. */
+const kindOfSham = (handler: Handler): string | undefined => {
+  if (/Generator/.test(Object.prototype.toString.call(handler))) {
+    return 'a generator function, whose code runs only when somebody iterates over what it returns, so every message would be finished unhandled'
+  }
+  return /^class\b/.test(Function.prototype.toString.call(handler)) ? 'a class, which cannot be called' : undefined
+}
+
+const notAFunction = (url: string, what: string): PoolError =>
+  new PoolError(
+    'KCP_HANDLER_NOT_A_FUNCTION',
+    `The handler module ${url} exports ${what}: write \`export default (message, context) => { … }\``,
+  )
+
 const requireFile = (url: string): void => {
   if (!url.startsWith('file:')) return
   if (statSync(fileURLToPath(url), { throwIfNoEntry: false })?.isFile() === true) return
@@ -27,14 +41,27 @@ const requireFile = (url: string): void => {
   )
 }
 
+/** What to do about an error that is not the module's own fault. */
+const importAdvice = (url: string, error: ErrorData): string => {
+  if (error.code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?tsx?$/.test(url)) {
+    return `. Node ${process.versions.node} runs no TypeScript: compile the handler and name the .js file, or use Node 22.18 or 24, or start Node with a loader: node --import tsx … (what the program itself registers with register() does not reach threads)`
+  }
+  const isEsmTakenForCommonJs = /^(Cannot use import statement outside a module|Unexpected token 'export')/
+  if (error.name === 'SyntaxError' && isEsmTakenForCommonJs.test(error.message)) {
+    return '. Node takes the file for CommonJS: name it .mjs, or set "type": "module" in its package.json'
+  }
+  return ''
+}
+
 const importModule = async (url: string): Promise<unknown> => {
   try {
     return await import(url)
-  } catch (error) {
+  } catch (cause) {
+    const error = toErrorData(cause)
     throw new PoolError(
       'KCP_HANDLER_THREW_ON_IMPORT',
-      `The handler module ${url} could not be loaded: ${toErrorData(error).message}`,
-      { cause: error },
+      `The handler module ${url} could not be loaded: ${error.message}${importAdvice(url, error)}`,
+      { cause },
     )
   }
 }
@@ -50,11 +77,12 @@ export const loadHandler = async (url: string): Promise<Handler> => {
   requireFile(url)
   const exports = await importModule(url)
   const handler = pickHandler(exports)
-  if (handler !== undefined) return handler
-  const names = Object.keys(exports as object)
-  throw new PoolError(
-    'KCP_HANDLER_NOT_A_FUNCTION',
-    `The handler module ${url} exports no function as default or as \`handler\` ` +
-      `(it exports ${names.length === 0 ? 'nothing' : names.join(', ')}): write \`export default (message, context) => { … }\``,
-  )
+  if (handler === undefined) {
+    const names = Object.keys(exports as object)
+    const rest = names.length === 0 ? 'nothing' : names.join(', ')
+    throw notAFunction(url, `no function as default or as \`handler\` (it exports ${rest})`)
+  }
+  const sham = kindOfSham(handler)
+  if (sham !== undefined) throw notAFunction(url, sham)
+  return handler
 }

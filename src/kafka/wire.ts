@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { ErrorCode, PoolError } from '../errors.js'
+import { ConfigError } from '../errors.js'
 import { type Address, formatAddress } from './address.js'
 import { hintFor, type Phase, strangerBehind } from './broken-connection.js'
 import { Deadline } from './deadline.js'
@@ -104,7 +104,7 @@ export class Wire {
     return this.#pending.length === 0
   }
 
-  /** @throws PoolError KCP_CONFIG_INVALID when option ssl has no usable content */
+  /** @throws ConfigError when option ssl has no usable content */
   async connect(timeoutMs: number): Promise<void> {
     this.#settings.log.debug({ broker: this.name }, 'connecting')
     await this.guard('connecting', timeoutMs, () => new Promise<void>((resolve) => this.#connect(resolve)))
@@ -181,7 +181,8 @@ export class Wire {
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException
       if (!ssl || code === 'ERR_SOCKET_BAD_PORT') throw connectionError(`${this.name}: ${message}`, cause)
-      throw new PoolError(ErrorCode.configInvalid, `option ssl cannot be used: ${message}`, { cause })
+      const fault = `cannot be used: ${message}`
+      throw new ConfigError(`option ssl ${fault}`, [{ path: 'kafka.ssl', message: fault }], { cause })
     }
     const alive = () => {
       this.#signs++

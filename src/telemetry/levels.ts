@@ -1,7 +1,7 @@
 import { type Logger, levels } from 'pino'
 
 /** Pino's own levels, the most severe first. */
-const STANDARD = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
+export const STANDARD = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
 
 export type StandardLevel = (typeof STANDARD)[number]
 
@@ -14,8 +14,8 @@ export const standardLevel = (level: unknown): StandardLevel =>
 const isMethod = (logger: Logger, name: string): boolean =>
   typeof (logger as unknown as Record<string, unknown>)[name] === 'function'
 
-/** True when the logger has a method for each of pino's own levels. */
-export const isStandard = (logger: Logger): boolean => STANDARD.every((name) => isMethod(logger, name))
+/** Pino's own levels for which the logger has no method. */
+export const missingLevels = (logger: Logger): StandardLevel[] => STANDARD.filter((name) => !isMethod(logger, name))
 
 /**
  * The user's level that stands for one of pino's: the one of that name, or else, with levels of his own, the highest

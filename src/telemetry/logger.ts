@@ -1,23 +1,50 @@
-import { type Logger, type LoggerOptions, pino } from 'pino'
-import { isStandard, lowestLevel, standardLevel, usersLevel } from './levels.js'
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino'
+import { ConfigError } from '../errors.js'
+import { guarded } from './guarded-logger.js'
+import { lowestLevel, missingLevels, standardLevel, usersLevel } from './levels.js'
+import { isLogger } from './logger-fault.js'
 import { serializeError } from './serialize-error.js'
 
 /**
  * The pool's logger: the user's own pino instance, or one made with his options. One that lacks some of pino's own
- * levels (`useOnlyCustomLevels`) gets a logger in front of it that has them all.
+ * levels (`useOnlyCustomLevels`) gets a logger in front of it that has them all. What the user's code in it throws
+ * reaches nobody but a warning of the process, once.
  *
- * @param logger @default pino's JSON on standard output at level `info`, which is what KafkaJS users are used to;
- *   `{ level: 'silent' }` turns it off
+ * @param logger checked before, by `loggerFault`. @default pino's JSON on standard output at level `info`, which is what
+ *   KafkaJS users are used to; `{ level: 'silent' }` turns it off
+ * @param destination where a logger that is made writes. @default standard output, or the options' transport
+ * @throws ConfigError when pino does not want the options
  */
-export const createLogger = (logger: Logger | LoggerOptions | undefined): Logger => {
-  const own = isLogger(logger) ? logger : pino({ name: 'kafka-consumer-pool', level: 'info', ...logger })
-  if (isStandard(own)) return own
+export const createLogger = (logger: Logger | LoggerOptions | undefined, destination?: DestinationStream): Logger => {
+  const own = guarded(logger !== undefined && isLogger(logger) ? logger : make(logger, destination), warnOnce())
+  if (missingLevels(own).length === 0) return own
   const options = { level: lowestLevel(own), base: null, timestamp: false, serializers: { err: serializeError } }
   return pino(options, { write: (line) => relay(own, line) })
 }
 
-const isLogger = (logger: object | undefined): logger is Logger =>
-  logger !== undefined && 'child' in logger && typeof logger.child === 'function'
+const make = (options: LoggerOptions = {}, destination?: DestinationStream): Logger => {
+  // An option that is undefined counts as left out here, as everywhere; pino refuses an undefined level.
+  const set = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  try {
+    return pino({ name: 'kafka-consumer-pool', level: 'info', ...set }, destination as DestinationStream)
+  } catch (cause) {
+    const message = `pino does not want these options: ${cause instanceof Error ? cause.message : String(cause)}`
+    throw new ConfigError(`Option logger: ${message}`, [{ path: 'logger', message }], { cause })
+  }
+}
+
+const warnOnce = (): ((error: unknown) => void) => {
+  let warned = false
+  return (error) => {
+    if (warned) return
+    warned = true
+    const what = error instanceof Error ? `${error.name}: ${error.message}` : typeof error
+    process.emitWarning(`the logger of option logger threw, so that log lines are missing: ${what}`, {
+      code: 'KCP_LOGGER_THREW',
+      type: 'KafkaConsumerPoolWarning',
+    })
+  }
+}
 
 const parse = (line: string): Record<string, unknown> | null => {
   try {

@@ -99,7 +99,12 @@ describe('kafka-consumer-pool run', () => {
     const { handler } = handlerIn('export default () => {}')
     const command = run(handler, 'no-such-topic', uniqueName('cli'))
     expect(await command.exit).toBe(1)
-    expect(command.stderr).toMatch(/^kafka-consumer-pool: KCP_TOPIC_MISSING: .*no-such-topic.*\n$/)
+    // Piped, it is a line like those of the log.
+    expect(JSON.parse(command.stderr)).toMatchObject({
+      level: 60,
+      msg: expect.stringMatching(/^KCP_TOPIC_MISSING: .*no-such-topic/),
+      err: { code: 'KCP_TOPIC_MISSING' },
+    })
   })
 
   it('a handler that throws when it is imported ends the start with 1 and its message', async () => {
@@ -107,8 +112,9 @@ describe('kafka-consumer-pool run', () => {
     const { handler } = handlerIn('throw new Error("no database here")')
     const command = run(handler, topic, uniqueName('cli'))
     expect(await command.exit).toBe(1)
-    expect(command.stderr).toMatch(/^kafka-consumer-pool: KCP_HANDLER_THREW_ON_IMPORT: .*no database here/)
-    expect(command.stderr).not.toMatch(/\n\s+at /)
+    expect(JSON.parse(command.stderr)).toMatchObject({
+      msg: expect.stringMatching(/^KCP_HANDLER_THREW_ON_IMPORT: .*no database here$/),
+    })
   })
 
   it('a pool that cannot heal itself ends with 70; file and command line share the options', async () => {
@@ -157,8 +163,26 @@ describe('kafka-consumer-pool run', () => {
     expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 
+  it('a logger of the configuration file that is none is refused with all other faults', async () => {
+    const { folder } = handlerIn('')
+    const config = join(folder, 'pool.config.mjs')
+    writeFileSync(config, 'export default { logger: console, workers: 0 }')
+    const command = new Command(process.execPath, [BIN, 'run', '--config', config])
+    expect(await command.exit).toBe(1)
+    expect(JSON.parse(command.stderr).err.issues.map(({ path }: { path: string }) => path)).toEqual(
+      expect.arrayContaining(['logger', 'workers', 'kafka.brokers']),
+    )
+  })
+
   // util-linux's `script` gives a command a terminal.
   const hasTerminal = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false
+
+  it.skipIf(!hasTerminal)('on a terminal a start that fails says why in words', async () => {
+    const line = `exec ${process.execPath} ${BIN} run --config no-such-file.json`
+    const command = new Command('script', ['-qec', line, '/dev/null'], { SHELL: '/bin/sh' })
+    expect(await command.exit).toBe(1)
+    expect(command.stdout).toMatch(/^kafka-consumer-pool: KCP_CONFIG_INVALID: .*no-such-file\.json does not exist/)
+  })
 
   it.skipIf(!hasTerminal)('has lines for people and a live status on a terminal, and stops at Ctrl-C', async () => {
     const topic = await topicWith(100)

@@ -72,10 +72,11 @@ describe('maskSecrets', () => {
 })
 
 describe('effectiveConfig', () => {
+  const CA = '-----BEGIN CERTIFICATE-----\nx\n'
   const [slot] = resolveConfig({
     kafka: {
       brokers: ['a:1'],
-      ssl: { ca: 'CA', key: SECRET },
+      ssl: { ca: CA, key: `-----BEGIN PRIVATE KEY-----\n${SECRET}` },
       sasl: { mechanism: 'plain', username: 'u', password: SECRET },
     },
     consumer: { groupId: 'g', 'group.instance.id': 'pod', 'session.timeout.ms': '30000' },
@@ -95,7 +96,7 @@ describe('effectiveConfig', () => {
       brokers: ['a:1'],
       'retry.attempts': 5,
       'retry.retries': 5,
-      'ssl.ca': 'CA',
+      'ssl.ca': CA,
       'ssl.key': '[hidden]',
       'sasl.username': 'u',
       'sasl.password': '[hidden]',

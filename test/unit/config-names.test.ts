@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { ConfigError } from '#src/config/issues.js'
 import { dottedNames, dottedProperty } from '#src/config/property-names.js'
 import { refusal } from '#src/config/refused-names.js'
 import { resolveConfig } from '#src/config/resolve.js'
 import type { SlotConfig } from '#src/config/resolved.js'
+import type { ConfigError } from '#src/errors.js'
 import { nearestName } from '#src/util/nearest-name.js'
 
 type Fields = Record<string, unknown>
@@ -248,10 +248,11 @@ describe('TLS and SASL', () => {
   const directory = mkdtempSync(join(tmpdir(), 'config-names-'))
   afterAll(() => rmSync(directory, { recursive: true }))
   const pem = join(directory, 'all.pem')
-  writeFileSync(pem, '-----BEGIN CERTIFICATE-----\nx\n')
   const jks = join(directory, 'keys.jks')
   writeFileSync(jks, Buffer.from([0xfe, 0xed, 0xfe, 0xed]))
-  const PEM = '-----BEGIN CERTIFICATE-----\nx\n'
+  const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nx\n'
+  const PEM = `${CERTIFICATE}-----BEGIN PRIVATE KEY-----\ny\n`
+  writeFileSync(pem, PEM)
   const plain = { mechanism: 'plain', username: 'u', password: 'p' }
 
   test.each([
@@ -355,6 +356,16 @@ describe('TLS and SASL', () => {
       /expected an object, true or false, got a string/,
     ],
     ['null', { ssl: null }, 'kafka.ssl', /null/],
+    [
+      'what is no PEM',
+      { ssl: { ca: 'not pem' } },
+      'kafka.ssl.ca',
+      /^expected PEM text with a CERTIFICATE.*got 'not pem'/,
+    ],
+    ['a path', { ssl: { ca: '/etc/ca.pem' } }, 'kafka.ssl.ca', /path of a file goes under "ssl\.ca\.location"/],
+    ['one of several', { ssl: { ca: [PEM, 'x'] } }, 'kafka.ssl.ca', /^expected PEM text/],
+    ['a Buffer of something else', { ssl: { cert: Buffer.from('x') } }, 'kafka.ssl.cert', /^expected PEM text/],
+    ['a certificate as a key', { ssl: { key: CERTIFICATE } }, 'kafka.ssl.key', /with a PRIVATE KEY.*got \[hidden\]/],
   ] as [string, Fields, string, RegExp][])('refused: %s', (_, kafka, path, message) => {
     expect(faults(kafka)[path]).toMatch(message)
   })

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { ConfigError } from '#src/config/issues.js'
 import { leaves } from '#src/config/leaves.js'
 import { dottedNamesOf } from '#src/config/property-names.js'
 import { resolveConfig } from '#src/config/resolve.js'
 import type { ResolvedConfig, SlotConfig } from '#src/config/resolved.js'
+import type { ConfigError } from '#src/errors.js'
 
 type Fields = Record<string, unknown>
 

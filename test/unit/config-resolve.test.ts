@@ -2,10 +2,10 @@ import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { ConfigError, ConfigIssue } from '#src/config/issues.js'
 import { resolveConfig } from '#src/config/resolve.js'
 import type { ResolvedConfig } from '#src/config/resolved.js'
 import { PoolError } from '#src/errors.js'
+import { ConfigError, type ConfigIssue, ConsumerPool } from '#src/index.js'
 
 type Fields = Record<string, unknown>
 
@@ -109,6 +109,38 @@ describe('defaults', () => {
     const limits = (resourceLimits: Fields) => resolveConfig({ ...base, resourceLimits }).pool.resourceLimits
     expect(limits({ stackSizeMb: 8 })).toEqual({ stackSizeMb: 8, maxOldGenerationSizeMb: expect.any(Number) })
     expect(limits({ maxOldGenerationSizeMb: 32 })).toEqual({ maxOldGenerationSizeMb: 32 })
+  })
+})
+
+describe('a fault', () => {
+  const faultsOf = (options: unknown): readonly ConfigIssue[] => {
+    try {
+      resolveConfig(options)
+    } catch (error) {
+      if (error instanceof ConfigError) return error.issues
+    }
+    throw new Error('no ConfigError')
+  }
+
+  test('is data and typed, for users, too', () => {
+    const [issue] = faultsOf({ ...base, workers: 0 })
+    expect(issue).toEqual({ path: 'workers', message: expect.stringContaining('expected a whole number from 1') })
+    expect(Object.isFrozen(issue)).toBe(true)
+    expect(() => new ConsumerPool({ ...base, workers: 0 })).toThrow(ConfigError)
+  })
+
+  test.each([
+    [{}, ['subscriptions', 'kafka.brokers', 'consumer.groupId']],
+    [{ subscriptions: [] }, ['subscriptions', 'kafka.brokers', 'consumer.groupId']],
+    [{ topics: ['t'] }, ['handler', 'kafka.brokers', 'consumer.groupId']],
+    [{ ...base, logger: { level: 'loud' } }, ['logger.level']],
+    [{ ...base, logger: console }, ['logger']],
+  ])('is named with all others: %j', (options, paths) => {
+    expect(
+      faultsOf(options)
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual([...paths].sort())
   })
 })
 

@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { loadHandler } from '#src/data/handler-loader.js'
@@ -10,6 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const moduleWith = (name: string, code: string): string => {
   const file = join(folder, name)
+  mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, code)
   return pathToFileURL(file).href
 }
@@ -73,6 +74,45 @@ describe('a handler module', () => {
     await expect(loadHandler(moduleWith('nothing.mjs', ''))).rejects.toMatchObject({
       code: 'KCP_HANDLER_NOT_A_FUNCTION',
       message: expect.stringContaining('it exports nothing'),
+    })
+  })
+
+  test.each([
+    ['generator.mjs', 'export default function* () {}', 'a generator function'],
+    ['async-generator.mjs', 'export default async function* () {}', 'a generator function'],
+    ['class.cjs', 'module.exports = class Handler { handle() {} }', 'a class'],
+    ['named-class.mjs', 'export class handler {}', 'a class'],
+  ])('that exports what looks like a handler and cannot work is refused: %s', async (name, code, what) => {
+    await expect(loadHandler(moduleWith(name, code))).rejects.toMatchObject({
+      code: 'KCP_HANDLER_NOT_A_FUNCTION',
+      message: expect.stringMatching(new RegExp(`exports ${what}.*export default \\(message, context\\)`)),
+    })
+  })
+
+  test.each([
+    ['async.mjs', 'export default async () => "called"'],
+    ['method.cjs', 'module.exports = { handler() { return "called" } }'],
+    ['bound.mjs', 'export default (() => "called").bind(null)'],
+    ['proxy.mjs', 'export default new Proxy(() => "called", {})'],
+    ['classy.mjs', 'const classify = () => "called"; export default classify'],
+  ])('may export any other function: %s', async (name, code) => {
+    expect(await call(moduleWith(name, code))).toBe('called')
+  })
+
+  test('that is an ES module where Node takes it for CommonJS hears of .mjs', async () => {
+    const url = moduleWith('esm/handler.js', `import 'node:fs'; export default () => {}`)
+    writeFileSync(join(folder, 'esm', 'package.json'), '{ "type": "commonjs" }')
+    await expect(loadHandler(url)).rejects.toMatchObject({
+      code: 'KCP_HANDLER_THREW_ON_IMPORT',
+      message: expect.stringMatching(/name it \.mjs, or set "type": "module"/),
+    })
+  })
+
+  // Later versions of Node run it.
+  test.skipIf('typescript' in process.features)('in TypeScript hears what to do', async () => {
+    await expect(loadHandler(moduleWith('handler.ts', 'export default () => {}'))).rejects.toMatchObject({
+      code: 'KCP_HANDLER_THREW_ON_IMPORT',
+      message: expect.stringMatching(/compile the handler .*Node 22\.18 or 24.*--import tsx/),
     })
   })
 })

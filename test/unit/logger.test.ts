@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { type LoggerOptions, pino } from 'pino'
 import { describe, expect, it } from 'vitest'
-import { lowestLevel } from '#src/telemetry/levels.js'
+import { lowestLevel, STANDARD } from '#src/telemetry/levels.js'
 import { createLogger, relay } from '#src/telemetry/logger.js'
+import { loggerFault } from '#src/telemetry/logger-fault.js'
 
 /** A user's logger and what it has written. */
 const recording = (options: LoggerOptions = {}) => {
@@ -22,9 +23,50 @@ const threadLine = (write: (log: pino.Logger) => void): string => {
 }
 
 describe('createLogger', () => {
-  it("takes the user's pino instance as it is", () => {
-    const { log } = recording()
-    expect(createLogger(log)).toBe(log)
+  it("writes with the user's pino instance, at whatever level it has by then", () => {
+    const { log: own, lines } = recording({ level: 'warn' })
+    const log = createLogger(own)
+    log.info('quiet')
+    own.level = 'info'
+    log.child({ slot: 1 }).info({ a: 1 }, 'said %s', 'so')
+    expect(lines).toMatchObject([{ level: 30, slot: 1, a: 1, msg: 'said so' }])
+    expect([log.level, log.isLevelEnabled('debug')]).toEqual(['info', false])
+  })
+
+  it('counts an option that is undefined as left out', () => {
+    expect(createLogger({ level: undefined } as unknown as LoggerOptions).level).toBe('info')
+  })
+
+  it('says what pino does not want', () => {
+    const options = { level: 'info', useOnlyCustomLevels: true, customLevels: { loud: 35 } }
+    expect(() => createLogger(options)).toThrow(/^Option logger: pino does not want these options: .*info/)
+  })
+
+  it('lets nothing through that the code of the user throws, and warns of it once', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', note)
+    const mixin = (): object => {
+      throw new TypeError('no request here')
+    }
+    for (const logger of [{ mixin }, recording({ mixin }).log]) {
+      const log = createLogger(logger)
+      for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const) log[level]('one')
+      log.child({ slot: 1 }).error(new Error('two'))
+    }
+    await new Promise(setImmediate)
+    process.off('warning', note)
+    expect(warnings.map(({ message }) => message)).toEqual(Array(2).fill(expect.stringContaining('no request here')))
+  })
+
+  it('outlives a logger whose child or isLevelEnabled throws', () => {
+    const throws = (): never => {
+      throw new Error('broken')
+    }
+    const own = Object.assign(Object.create(recording().log), { child: throws, isLevelEnabled: throws })
+    const log = createLogger(own)
+    expect(() => log.child({ slot: 1 }).info('still here')).not.toThrow()
+    expect(log.isLevelEnabled('info')).toBe(true)
   })
 
   it('takes pino options, over its own', () => {
@@ -74,6 +116,48 @@ describe('the lowest level that a thread need send', () => {
   it('is all when a logger does not say', () => {
     const { error, info } = recording().log
     expect(lowestLevel({ error, info } as unknown as pino.Logger)).toBe('info')
+  })
+})
+
+describe('option logger', () => {
+  const nothing = (): void => {}
+  /** As winston makes them: no fatal, no trace, and levels that are something else. */
+  const winston = { child: nothing, log: nothing, error: nothing, warn: nothing, info: nothing, debug: nothing }
+
+  it.each<[string, unknown, RegExp]>([
+    ['an unknown level', { level: 'loud' }, /^expected one of trace, debug, .*silent, got "loud"$/],
+    ['a level of null', { level: null }, /^expected one of .*, got null$/],
+    [
+      'a level that others have',
+      { level: 'info', useOnlyCustomLevels: true, customLevels: { a: 1 } },
+      /one of a, silent/,
+    ],
+    ['the console', console, /^is the console.*pino-pretty/],
+    ['something like winston', winston, /^is no pino logger: it has no fatal\(\), trace\(\)\. Give a pino logger/],
+    ['a logger without children', { info: nothing, error: nothing }, /it has no child\(\)/],
+    ['pino itself', pino, /Call it/],
+    ['a level alone', 'debug', /write \{ level: "debug" \}/],
+    ['null', null, /got null/],
+    ['a list', [], /got an array/],
+  ])('is refused at once when it is %s', (_, logger, message) => {
+    expect(loggerFault(logger)?.message).toMatch(message)
+  })
+
+  it.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['options', { level: 'WARN', base: null }],
+    ['options without a level', { level: undefined }],
+    ['options with a level of their own', { level: 'audit', customLevels: { audit: 35 } }],
+    ['silence', { level: 'silent' }],
+    ['a pino logger', pino({ level: 'silent' })],
+    ['one with levels of its own', recording({ level: 'a', useOnlyCustomLevels: true, customLevels: { a: 1 } }).log],
+    // Bunyan has pino's levels and its way of being called.
+    [
+      'one that can be called like pino',
+      { ...Object.fromEntries(['child', ...STANDARD].map((name) => [name, nothing])) },
+    ],
+  ])('may be %s', (_, logger) => {
+    expect(loggerFault(logger)).toBeNull()
   })
 })
 

@@ -7,6 +7,7 @@ import { Runtime } from '../src/data/runtime.js'
 import { PoolError } from '../src/errors.js'
 import { toErrorData } from '../src/protocol/error-data.js'
 import type { SlotTask, ThreadData } from '../src/protocol/messages.js'
+import { within } from '../src/util/within.js'
 
 /*
  * The entry of a worker thread. Loading it makes the thread a warm spare: kafkajs and the handlers are on their way in
@@ -25,7 +26,7 @@ const early = <T>(load: () => Promise<T>): Promise<T> => {
   return loading
 }
 
-const { handlers = [] } = (workerData ?? {}) as Partial<ThreadData>
+const { handlers = [], importWaitMs = 0 } = (workerData ?? {}) as Partial<ThreadData>
 
 const kafka = early(() => import('../src/kafka/connection.js'))
 const rehearsal = early(() => import('../src/data/rehearsal.js'))
@@ -43,6 +44,12 @@ const ours = Promise.allSettled([
 const preloaded: ReadonlyMap<string, Promise<Handler>> = new Map(
   handlers.map((url) => [url, early(() => ours.then(() => loadHandler(url)))]),
 )
+
+/**
+ * Resolves when everything is loaded, or has failed to; after that the thread is offered to the slots. It waits for the
+ * handlers no longer than `importWaitMs`: one that hangs is not the business of those who wait for another.
+ */
+export const settled = ours.then(() => within(Promise.allSettled(preloaded.values()), importWaitMs))
 
 /**
  * Fills a slot until it is told to stop.

@@ -77,6 +77,7 @@ export interface RestartConfig {
 export interface PoolSettings {
   readonly commitIntervalMs: number
   readonly drainTimeoutMs: number
+  readonly loadTimeoutMs: number
   readonly terminateTimeoutMs: number
   readonly recovery: 'handover' | 'rejoin'
   readonly leaveOnStop: 'dynamic' | 'always' | 'never'

@@ -11,7 +11,6 @@ import type { Handout } from './holdings.js'
 import type { Thread, ThreadExit, ThreadRequest } from './thread.js'
 import type { Threads } from './threads.js'
 
-const LOAD_TIMEOUT_MS = 60_000
 /** How often it is told that a thread has its handler and no connection. */
 const CONNECTING_MS = 60_000
 
@@ -35,8 +34,8 @@ export interface IncarnationsOptions {
   readonly view: () => ClusterView
   readonly log: Logger
   readonly logLevel: string
-  /** How long a new thread may take to load its handler. @default 60_000 */
-  readonly loadTimeoutMs?: number
+  /** How long a thread may take to load its handler, from its boot. */
+  readonly loadTimeoutMs: number
   /** The thread has its handler and its connection, and has taken up what it was given at its start. */
   readonly onReady: (thread: Thread) => void
   readonly onMessage: (message: FromThread) => void
@@ -115,8 +114,13 @@ export class Incarnations {
       },
     })
     this.#thread = thread
-    const loading = after(() => void thread.end(this.#loadingHangs()), this.#loadTimeoutMs)
+    let loading: NodeJS.Timeout | undefined
     let connecting: NodeJS.Timeout | undefined
+    // Not from now: on a machine with many more threads than cores its boot may be far away.
+    void thread.boarded.then(() => {
+      if (thread !== this.#thread || this.#loaded) return
+      loading = after(() => void thread.end(this.#loadingHangs()), this.#options.loadTimeoutMs)
+    })
     thread.ledger.raise(this.#control)
     thread.ledger.extendLease(this.#lease.untilMs, this.#lease.aheadMs)
     // It may begin to fetch as soon as its connection stands: there is nothing left that it would have to ask for.
@@ -193,10 +197,6 @@ export class Incarnations {
     this.#thread?.send({ type: 'resume' })
   }
 
-  get #loadTimeoutMs(): number {
-    return this.#options.loadTimeoutMs ?? LOAD_TIMEOUT_MS
-  }
-
   /** It is not ended: the brokers may be away, which a replacement would not mend. */
   #connectingHangs({ slot, incarnation, clientId }: Thread): void {
     const { config, log } = this.#options
@@ -207,8 +207,9 @@ export class Incarnations {
   }
 
   #loadingHangs(): PoolError {
-    const { slot, handler } = this.#options.config
-    const message = `slot ${slot}: the handler was not loaded after ${this.#loadTimeoutMs / 1000} s. Look whether ${handler} waits for something while it is imported`
+    const { config, loadTimeoutMs } = this.#options
+    const { slot, handler } = config
+    const message = `slot ${slot}: the handler was not loaded after ${loadTimeoutMs / 1_000} s. Look whether ${handler} waits for something while it is imported, or raise loadTimeoutMs`
     return new PoolError(ErrorCode.startTimedOut, message, { slot })
   }
 

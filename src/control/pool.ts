@@ -150,6 +150,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       resourceLimits: settings.resourceLimits,
       handlers: [...new Set(slots.map(({ handler }) => handler))],
       entry: THREAD_ENTRY,
+      loadTimeoutMs: settings.loadTimeoutMs,
       terminateTimeoutMs: settings.terminateTimeoutMs,
       onLost: () => this.#considerEscalation(),
       log: this.#log,

@@ -61,8 +61,6 @@ export interface SlotOptions {
   /** Opens a connection for the seat, under a fresh client id. */
   readonly connect: () => Connection
   readonly nextClientId: () => string
-  /** How long a new thread may take to load its handler. @default 60_000 */
-  readonly loadTimeoutMs?: number
   readonly topics: AskTopics
   /** True for a partition that was not there when the pool started. */
   readonly isNew: (partition: TopicPartition) => boolean
@@ -126,7 +124,7 @@ export class Slot implements SeatHost {
       view: () => sharedConnection.view(config.topics),
       log,
       logLevel: lowestLevel(options.log),
-      ...(options.loadTimeoutMs === undefined ? {} : { loadTimeoutMs: options.loadTimeoutMs }),
+      loadTimeoutMs: options.settings.loadTimeoutMs,
       onReady: () => {
         this.#crashes.ready(monotonicMs())
         this.#booted.resolve()
@@ -268,7 +266,7 @@ export class Slot implements SeatHost {
     const { thread } = this
     const drainMs = deadlineMs - monotonicMs()
     const back = this.#incarnations.quiesce(drainMs)
-    const giveUp = setTimeout(() => this.#incarnations.raise(Control.giveUp), drainMs - giveUpLeadMs(drainMs))
+    const giveUp = after(() => this.#incarnations.raise(Control.giveUp), drainMs - giveUpLeadMs(drainMs))
     void back.then(() => clearTimeout(giveUp))
     await Promise.race([back, this.#moot.promise])
     await this.#commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))

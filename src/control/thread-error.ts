@@ -13,6 +13,8 @@ export type DeathSign =
   | { readonly type: 'unborn'; readonly reason: unknown }
   /** The worker's `exit` event with no `error` before it. */
   | { readonly type: 'exited'; readonly exitCode: number }
+  /** It did not come to the end of its boot. */
+  | { readonly type: 'hung'; readonly afterMs: number; readonly handlers: readonly string[] }
   /** The thread lives, but its entry gave up: what Piscina's `run` rejected with. */
   | { readonly type: 'gave-up'; readonly reason: unknown }
   /** The thread lives, but its entry came back although nobody had asked it to. */
@@ -36,6 +38,8 @@ export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => 
     }
     case 'unborn':
       return unbornError(sign.reason, { slot })
+    case 'hung':
+      return hungError(sign, { slot })
     case 'exited': {
       const what = `ended with exit code ${sign.exitCode}; most likely the handler, or something it uses, called process.exit()`
       return new PoolError(ErrorCode.threadExited, `${thread} ${what}. Throw an error instead`, { slot })
@@ -59,6 +63,7 @@ export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => 
 /** The death of a thread that filled no slot. @param booted whether it had loaded the handler modules */
 export const spareError = (sign: DeathSign, booted: boolean): PoolError => {
   if (sign.type === 'unborn') return unbornError(sign.reason)
+  if (sign.type === 'hung') return hungError(sign)
   const how = sign.type === 'exited' ? ` with exit code ${sign.exitCode}` : ''
   const when = booted ? 'while it waited for a slot' : 'while it loaded the handler modules'
   const message = `a thread died${how} ${when}. Look at what the handler module does when it is imported`
@@ -72,6 +77,16 @@ const unbornError = (reason: unknown, context: { readonly slot?: number } = {}):
     'Raise the limit of processes and threads (ulimit -u, pids of the container) or the memory, or lower workers'
   const whose = context.slot === undefined ? '' : `slot ${context.slot}: `
   return new PoolError(ErrorCode.threadNotStarted, `${whose}${what}. ${advice}`, { ...context, cause })
+}
+
+const hungError = (
+  { afterMs, handlers }: Extract<DeathSign, { type: 'hung' }>,
+  context: { readonly slot?: number } = {},
+): PoolError => {
+  const whose = context.slot === undefined ? '' : `slot ${context.slot}: `
+  const what = `the thread had not booted after ${afterMs / 1_000} s`
+  const advice = `Look whether ${handlers.join(' or ')} blocks while it is imported, or raise loadTimeoutMs`
+  return new PoolError(ErrorCode.startTimedOut, `${whose}${what}. ${advice}`, context)
 }
 
 const codeOf = (error: Error): unknown => (error as { readonly code?: unknown }).code

@@ -52,6 +52,8 @@ export class Thread {
   readonly incarnation: number
   readonly clientId: string
   readonly ledger: Ledger
+  /** Resolves when a thread has booted and takes the incarnation up; it may never do so. */
+  readonly boarded: Promise<void>
   /** Resolves when the handler is loaded and the connection stands; rejects when the thread exits before. */
   readonly ready: Promise<{ readonly threadId: number; readonly effective: EffectiveConfig }>
   /** Always resolves. */
@@ -60,6 +62,7 @@ export class Thread {
   readonly freed: Promise<void>
 
   readonly #options: ThreadOptions
+  readonly #boarded = deferred<void>()
   readonly #ready = deferred<{ threadId: number; effective: EffectiveConfig }>()
   readonly #exited = deferred<ThreadExit>()
   readonly #freed = deferred<void>()
@@ -77,6 +80,7 @@ export class Thread {
     this.incarnation = options.incarnation
     this.clientId = options.clientId
     this.ledger = options.ledger
+    this.boarded = this.#boarded.promise
     this.ready = this.#ready.promise
     this.exited = this.#exited.promise
     this.freed = this.#freed.promise
@@ -138,6 +142,7 @@ export class Thread {
     this.#threadId = worker.threadId
     worker.once('error', this.#onError)
     worker.once('exit', this.#onExit)
+    this.#boarded.resolve()
   }
 
   /** @internal Piscina's `run` resolved. After `throw null` it does so too, but then the worker's `error` came first. */

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { Piscina, queueOptionsSymbol, type TaskQueue } from 'piscina'
@@ -5,7 +7,7 @@ import type { PoolSettings } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { Ledger } from '../protocol/ledger.js'
 import type { SlotTask, ThreadData } from '../protocol/messages.js'
-import { sleep } from '../util/timers.js'
+import { after, sleep } from '../util/timers.js'
 import { within } from '../util/within.js'
 import { SpareBackoff } from './spare-backoff.js'
 import { Thread, type ThreadReport } from './thread.js'
@@ -21,6 +23,10 @@ export interface ThreadsOptions {
   readonly handlers: readonly string[]
   /** Module whose default export takes a {@link SlotTask}. */
   readonly entry: URL
+  /** How long a thread may take to boot. @default 60_000 */
+  readonly loadTimeoutMs?: number
+  /** How many threads boot at the same time. @default two for each core */
+  readonly bootsAtOnce?: number
   /** How long a thread may take to die before it counts as lost. */
   readonly terminateTimeoutMs: number
   /** A thread would not die. `lost` counts it already. */
@@ -36,6 +42,11 @@ export interface RunOptions extends Omit<SlotTask, 'port' | 'ledger'> {
 const SETTLE_MS = 1_000
 /** How long it waits after that, so that the incarnation's first messages, one of each partition, have the cores. */
 const HEADSTART_MS = 150
+
+/** How long the boot of a thread waits for the handlers, at most. */
+const IMPORT_WAIT_MS = 10_000
+/** How long a pool that closes lets its boots come to their end. */
+const BOOT_END_MS = 5_000
 
 /** A task of {@link Threads} that waits for a thread, or runs. */
 interface Run {
@@ -59,12 +70,15 @@ const KEEPS_NOTHING: TaskQueue = { size: 0, shift: () => null, push: () => {}, r
  * Piscina is never left to replace threads by itself (`minThreads: 0`), for it does both too much and too little: a
  * thread that dies idle right after its boot is replaced for ever and at once, and after a single death before the boot
  * was complete none is replaced any more. Here an incarnation that needs a thread always gets one booted (how often is
- * the restart policy's business); only the spares wait after they have died for nothing.
+ * the restart policy's business); only the spares wait after they have died for nothing. A boot takes CPU, so only so many
+ * run at the same time that each has its share of a core: the time that one may take does not depend on how many wait.
  */
 export class Threads {
   readonly #options: ThreadsOptions
   readonly #piscina: Piscina
   readonly #total: number
+  readonly #loadTimeoutMs: number
+  readonly #bootsAtOnce: number
   readonly #live = new Set<Thread>()
   readonly #waiting: Run[] = []
   /** Workers whose exit is watched. */
@@ -82,9 +96,14 @@ export class Threads {
   constructor(options: ThreadsOptions) {
     this.#options = options
     this.#total = options.size + (options.spares ?? 1)
+    this.#loadTimeoutMs = options.loadTimeoutMs ?? 60_000
+    this.#bootsAtOnce = options.bootsAtOnce ?? 2 * availableParallelism()
     this.#piscina = new Piscina({
       filename: options.entry.href,
-      workerData: { handlers: options.handlers } satisfies ThreadData,
+      workerData: {
+        handlers: options.handlers,
+        importWaitMs: Math.min(IMPORT_WAIT_MS, this.#loadTimeoutMs / 2),
+      } satisfies ThreadData,
       resourceLimits: { ...options.resourceLimits },
       minThreads: 0,
       maxThreads: this.#total,
@@ -175,8 +194,18 @@ export class Threads {
     this.#backoff.close()
     const why = new PoolError(ErrorCode.poolStopped, 'the pool was stopped')
     const ended = Promise.all([...this.#live].map((thread) => thread.end(why)))
-    // Piscina waits without a bound for each thread to exit.
-    await within(Promise.all([ended, this.#piscina.destroy()]), timeoutMs)
+    await within(Promise.all([ended, this.#destroy()]), timeoutMs)
+  }
+
+  /**
+   * A thread that is ended while it reads its modules leaves file descriptors behind (Node opens them asynchronously, and
+   * nobody takes what comes of that any more), so those that boot come to the end of that first. Nobody waits for it.
+   */
+  async #destroy(): Promise<void> {
+    for (const worker of this.#piscina.threads) if (this.#booted.has(worker)) void worker.terminate()
+    const ends = this.#booting.map((worker) => once(worker, 'exit'))
+    await Promise.race([Promise.allSettled(ends), sleep(BOOT_END_MS, { ref: false })])
+    await this.#piscina.destroy() // which waits without a bound for each thread to exit
   }
 
   #follow(thread: Thread): void {
@@ -225,12 +254,17 @@ export class Threads {
   get #missing(): number {
     const room = this.#total - this.#piscina.threads.length
     const onlyForWaiting = this.#backoff.resting || this.#settling.size > 0
-    return onlyForWaiting ? Math.min(room, this.#waiting.length - this.#free.length) : room
+    const wanted = onlyForWaiting ? Math.min(room, this.#waiting.length - this.#free.length) : room
+    return Math.min(wanted, this.#bootsAtOnce - this.#booting.length)
   }
 
   /** Threads without a task, booted or not. */
   get #free(): Worker[] {
     return this.#piscina.threads.filter((worker) => !this.#occupied.has(worker))
+  }
+
+  get #booting(): Worker[] {
+    return this.#free.filter((worker) => !this.#booted.has(worker))
   }
 
   /** Piscina adds a thread for a task that no thread takes; so it is asked with one that none may take. */
@@ -247,10 +281,12 @@ export class Threads {
   #know(worker: Worker): void {
     this.#known.add(worker)
     let sign: DeathSign | null = null
+    const hangs = after(() => this.#bootHangs(worker), this.#loadTimeoutMs).unref()
     worker.once('error', (thrown) => {
       sign = { type: 'threw', thrown }
     })
     worker.once('exit', (exitCode) => {
+      clearTimeout(hangs)
       const wasIdle = !this.#occupied.delete(worker)
       if (wasIdle) this.#onIdleDeath(sign ?? { type: 'exited', exitCode }, this.#booted.has(worker))
       this.#place()
@@ -261,6 +297,10 @@ export class Threads {
     const worker = this.#piscina.threads.find((candidate) => candidate.threadId === threadId)
     if (worker === undefined) return
     this.#booted.add(worker)
+    if (this.#closing !== null) {
+      void worker.terminate()
+      return
+    }
     // Piscina gives tasks only to threads that it has entered as ready, which it does after this event.
     queueMicrotask(() => this.#place())
   }
@@ -270,14 +310,17 @@ export class Threads {
     const place = this.#waiting.indexOf(run)
     if (place === -1) return false
     this.#waiting.splice(place, 1)
-    void run.thread.exited.then(({ reason }) => {
-      // It was given up because no boot came to its end. The next incarnation shall not wait for the same one.
-      const hung = reason === 'ended' ? this.#free.find((worker) => !this.#booted.has(worker)) : undefined
-      if (hung === undefined) return
-      this.#occupied.add(hung) // by its own death
-      void hung.terminate()
-    })
     return true
+  }
+
+  /** Nobody waits for such a boot any more. */
+  #bootHangs(worker: Worker): void {
+    if (this.#booted.has(worker) || this.#closing !== null) return
+    this.#occupied.add(worker) // by its own death, which may take long
+    void worker.terminate()
+    const { handlers } = this.#options
+    this.#onIdleDeath({ type: 'hung', afterMs: this.#loadTimeoutMs, handlers }, false)
+    this.#place()
   }
 
   /** A thread died that had no task. Somebody may have been waiting for it. */

@@ -13,6 +13,8 @@ import type { ErrorData } from './error-data.js'
 export interface ThreadData {
   /** URLs of the handler modules to load at once, so that a spare is warm. */
   readonly handlers: readonly string[]
+  /** How long the boot waits for them. */
+  readonly importWaitMs: number
 }
 
 /**

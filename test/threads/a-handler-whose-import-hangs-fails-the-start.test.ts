@@ -14,7 +14,7 @@ test('a thread whose handler is not loaded in time is ended, with an error that 
   const exited = deferred<ThreadExit>()
   const incarnations = new Incarnations({
     config: slotConfig({ handler }),
-    threads: startThreads({ entry: ENTRY, handlers: [handler] }),
+    threads: startThreads({ entry: ENTRY, handlers: [handler], loadTimeoutMs: 1_000 }),
     nextClientId: () => 'client',
     view: () => ({ brokers: [], topics: [] }),
     log: pino({ level: 'silent' }),

@@ -27,7 +27,7 @@ afterEach(() => pool?.destroy())
 
 /** A pool of one real thread that has these handlers preloaded. */
 const threadWith = (handlers: readonly string[]): Piscina => {
-  const workerData: ThreadData = { handlers }
+  const workerData: ThreadData = { handlers, importWaitMs: 10_000 }
   pool = new Piscina({ filename: entry, workerData, minThreads: 1, maxThreads: 1, atomics: 'disabled' })
   return pool
 }

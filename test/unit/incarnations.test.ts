@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { Incarnations } from '#src/control/incarnations.js'
+import type { ThreadExit } from '#src/control/thread.js'
 import { FakeThreads } from '../support/control/fake-threads.js'
 import { collectLines } from '../support/log-lines.js'
 import { slotConfig } from '../support/slot-config.js'
@@ -13,9 +14,10 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-test('a thread that has its handler and gets no connection is told of once a minute until it has one', async () => {
+const bench = (loadTimeoutMs = 60_000) => {
   const { logger, lines } = collectLines()
   const threads = new FakeThreads()
+  const exits: ThreadExit[] = []
   const incarnations = new Incarnations({
     config: slotConfig({}),
     threads: threads.asThreads,
@@ -23,10 +25,30 @@ test('a thread that has its handler and gets no connection is told of once a min
     view: () => ({ brokers: [], topics: [] }),
     log: logger,
     logLevel: 'silent',
+    loadTimeoutMs,
     onReady: () => {},
     onMessage: () => {},
-    onExit: () => {},
+    onExit: (_, exit) => exits.push(exit),
   })
+  return { incarnations, threads, lines, exits }
+}
+
+test('the time for loading runs from the boot of the thread, not from when it was asked for', async () => {
+  const { incarnations, threads, exits } = bench(1_000)
+  threads.boards = false
+  incarnations.start(new Holdings().rehouse())
+  await vi.advanceTimersByTimeAsync(600_000)
+  expect(exits).toEqual([])
+  threads.last.board()
+  await vi.advanceTimersByTimeAsync(999)
+  expect(exits).toEqual([])
+  await vi.advanceTimersByTimeAsync(1)
+  expect(exits).toMatchObject([{ reason: 'ended', error: { code: 'KCP_START_TIMED_OUT' } }])
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('a thread that has its handler and gets no connection is told of once a minute until it has one', async () => {
+  const { incarnations, threads, lines } = bench()
   incarnations.start(new Holdings().rehouse())
   threads.last.say({ type: 'loaded' })
   await vi.advanceTimersByTimeAsync(150_000)

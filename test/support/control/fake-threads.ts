@@ -21,16 +21,25 @@ export class FakeThread {
   readonly #exited = deferred<ThreadExit>()
   readonly #pending = new Set<Deferred<void>>()
   readonly #onMessage: (report: ThreadReport) => void
+  readonly #boarded = deferred<void>()
+  readonly boarded = this.#boarded.promise
   readonly ready = this.#ready.promise
   readonly exited = this.#exited.promise
 
-  constructor({ slot, incarnation, clientId, config, view, onMessage }: RunOptions) {
+  /** @param boards whether a thread takes it up at once */
+  constructor({ slot, incarnation, clientId, config, view, onMessage }: RunOptions, boards = true) {
     this.slot = slot
     this.incarnation = incarnation
     this.clientId = clientId
     this.view = view
     this.ledger = Ledger.create(config.concurrency)
     this.#onMessage = onMessage
+    if (boards) this.board()
+  }
+
+  /** A thread has booted for it. */
+  board(): void {
+    this.#boarded.resolve()
   }
 
   /** The handler is loaded and the connection stands. */
@@ -93,9 +102,11 @@ export class FakeThread {
 /** Threads without any thread. */
 export class FakeThreads {
   readonly all: FakeThread[] = []
+  /** Whether threads are there at once for those who need them. */
+  boards = true
 
   run(options: RunOptions): Thread {
-    const thread = new FakeThread(options)
+    const thread = new FakeThread(options, this.boards)
     this.all.push(thread)
     return thread as unknown as Thread
   }

@@ -29,6 +29,7 @@ export const assignment =
 const settings = (overrides: Partial<PoolSettings>): PoolSettings => ({
   commitIntervalMs: 1_000,
   drainTimeoutMs: 25_000,
+  loadTimeoutMs: 60_000,
   terminateTimeoutMs: 5_000,
   recovery: 'handover',
   leaveOnStop: 'dynamic',

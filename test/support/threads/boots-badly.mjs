@@ -10,6 +10,11 @@ if (statSync(counter).size <= Number(times)) {
   if (how === 'exits') process.exit(3)
   if (how === 'throws') throw new Error('cannot load')
   if (how === 'hangs') await new Promise((resolve) => setTimeout(resolve, 3_600_000))
+  if (how === 'blocks') for (;;);
+  if (how === 'slowly') {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    appendFileSync(counter, ',')
+  }
   if (how === 'diesLater')
     setTimeout(() => {
       throw new Error('lost connection')

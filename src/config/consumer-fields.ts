@@ -38,7 +38,11 @@ export const consumerFields = z.strictObject({
     67_108_864,
     'How large one batch may become when it is decompressed; a larger one stops its partition. It bounds what a small batch can cost in memory; its messages as objects in the heap, 80 bytes each, have the same limit.',
   ),
-  minBytes: bytes(1, 'How much the broker collects before it answers a fetch; no more than is asked for.', { min: 0 }),
+  minBytes: bytes(
+    1,
+    'How much the broker collects before it answers a fetch: no more than is asked for, and one byte while a partition is fetched for the first time, so that the first message does not wait for `maxWaitTimeInMs`.',
+    { min: 0 },
+  ),
   maxWaitTimeInMs: milliseconds(500, 'How long the broker may wait for `minBytes`.', { min: 0 }),
   metadataMaxAge: milliseconds(
     300_000,

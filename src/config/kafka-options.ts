@@ -152,7 +152,7 @@ export interface ConsumerOptions extends KafkaProperties {
    * @default 67_108_864
    */
   maxDecompressedBytes?: Count
-  /** Bytes that the broker collects before it answers a fetch, no more than is asked for. @default 1 */
+  /** Bytes that the broker collects before it answers a fetch: no more than is asked for, one at first. @default 1 */
   minBytes?: Count
   /** Milliseconds that the broker may wait for `minBytes`. @default 500 */
   maxWaitTimeInMs?: Count

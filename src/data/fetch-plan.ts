@@ -12,6 +12,8 @@ export interface FetchCandidate {
   readonly expansion: number
   /** The last answer said that nothing more was there. */
   readonly atEnd: boolean
+  /** No answer has come yet. */
+  readonly fresh: boolean
   /** A retry is due later: nothing more is needed until then. */
   readonly waits: boolean
   /** Nobody knows when it will move: it waits, or a handler has not come back. */
@@ -29,13 +31,18 @@ export interface FetchLimits {
 export interface PlannedPartition<T> {
   readonly candidate: T
   readonly maxBytes: number
+  /** More can be asked for. */
+  readonly mayGrow: boolean
 }
 
 export interface FetchPlan<T> {
   readonly wanted: readonly PlannedPartition<T>[]
   /** For the whole answer. */
   readonly maxBytes: number
-  /** What those of them that have something can bring, or all when none is known to: a broker would wait for more in vain. */
+  /**
+   * What those of them that have something can bring, or all when none is known to: a broker would wait for more in vain.
+   * One byte while anything is fetched for the first time: a first message shall not wait for others.
+   */
   readonly bringBytes: number
   /** How much memory the answer may take when it is decoded. */
   readonly roomBytes: number
@@ -74,20 +81,23 @@ export const planFetch = <T extends FetchCandidate>(line: readonly T[], limits: 
   const byUse = [...hungry.filter(({ cannotMove }) => !cannotMove), ...hungry.filter(({ cannotMove }) => cannotMove)]
   for (const candidate of byUse) {
     const { expansion, atEnd, heldBytes } = candidate
-    const askBytes = Math.ceil(Math.min(candidate.askBytes, maxBytesPerPartition, bufferBytes / expansion))
+    const mostBytes = Math.min(maxBytesPerPartition, bufferBytes / expansion)
+    const askBytes = Math.ceil(Math.min(candidate.askBytes, mostBytes))
     // Of those that had nothing to give hardly any will: what they bring is bounded by the limit for the answer.
     const costBytes = atEnd ? 0 : askBytes * expansion
     // Little room is not worth a Fetch, but for one that has nothing.
     const isFirst = wanted.length === 0 && heldBytes === 0
     if (costBytes > leftBytes && !isFirst) continue
     leftBytes -= costBytes
-    wanted.push({ candidate, maxBytes: askBytes })
+    wanted.push({ candidate, maxBytes: askBytes, mayGrow: askBytes < mostBytes })
   }
   const able = wanted.filter(({ candidate }) => !candidate.atEnd)
+  const ableBytes = (able.length > 0 ? able : wanted).reduce((sum, each) => sum + each.maxBytes, 0)
+  const answerBytes = Math.min(maxBytes, roomBytes)
   return {
     wanted,
-    maxBytes: Math.min(maxBytes, roomBytes),
-    bringBytes: (able.length > 0 ? able : wanted).reduce((sum, each) => sum + each.maxBytes, 0),
+    maxBytes: answerBytes,
+    bringBytes: wanted.some(({ candidate }) => candidate.fresh) ? 1 : Math.min(ableBytes, answerBytes),
     roomBytes,
     leftOut: line.length - wanted.length,
     letGo: [],

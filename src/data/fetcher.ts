@@ -139,6 +139,7 @@ export class Fetcher implements NodeLoopEvents {
       partition.feed(batch)
     }
     fetching.atEnd = fetching.offset >= end
+    fetching.fresh = false
     partition.publishPosition(end)
     if (brought) this.#context.onFetched(partition)
     if (fetching.replica.node === node) this.#replicaTroubles.over(partition)

@@ -12,6 +12,7 @@ export interface RequestedPartition {
   /** Of the leader as it was known then. */
   readonly leaderEpoch: number
   readonly maxBytes: number
+  readonly mayGrow: boolean
 }
 
 interface Candidate extends FetchCandidate {
@@ -82,11 +83,12 @@ export class NodeLoop {
       }
       this.#fullSinceMs = null
       if (plan.wanted.some(({ candidate }) => !candidate.atEnd)) this.#idleStreak = 0
-      const requested = plan.wanted.map(({ candidate: { partition }, maxBytes }) => ({
+      const requested = plan.wanted.map(({ candidate: { partition }, maxBytes, mayGrow }) => ({
         partition,
         offset: partition.fetching.offset,
         leaderEpoch: partition.fetching.leaderEpoch,
         maxBytes,
+        mayGrow,
       }))
       await this.#fetch(requested, plan, fetchWaitMs(plan.leftOut, this.#idleStreak, consumer.maxWaitTimeInMs))
     }
@@ -135,6 +137,7 @@ export class NodeLoop {
       askBytes,
       expansion,
       atEnd: fetching.atEnd,
+      fresh: fetching.fresh,
       waits: handling === 'waiting',
       cannotMove: handling === 'waiting' || inFlight || this.#context.partitions.isBlocked(partition),
     }
@@ -173,15 +176,17 @@ export class NodeLoop {
         maxWaitMs,
         minBytes: Math.min(consumer.minBytes, bringBytes),
         maxBytes,
+        limitBytes: consumer.maxBytes,
         roomBytes,
         maxDecompressedBytes: consumer.maxDecompressedBytes,
         readUncommitted: consumer.readUncommitted,
         rackId: anyReplica ? consumer.rackId : null,
-        partitions: requested.map(({ partition: { topic, partition }, offset, leaderEpoch, maxBytes }) => ({
+        partitions: requested.map(({ partition: { topic, partition }, offset, leaderEpoch, maxBytes, mayGrow }) => ({
           topic,
           partition,
           offset,
           maxBytes,
+          mayGrow,
           currentLeaderEpoch: leaderEpoch,
         })),
       })

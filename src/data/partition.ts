@@ -54,6 +54,8 @@ export interface Fetching {
   halted: boolean
   /** The last answer said that nothing more was there. */
   atEnd: boolean
+  /** No answer has come yet. */
+  fresh: boolean
   readonly appetite: Appetite
 }
 
@@ -104,6 +106,7 @@ export class Partition {
       resetting: false,
       halted: false,
       atEnd: false,
+      fresh: true,
       appetite: new Appetite(batchBytes),
     }
   }

@@ -212,6 +212,12 @@ export interface FetchRequest {
   readonly maxWaitMs: number
   readonly minBytes: number
   readonly maxBytes: number
+  /**
+   * What an answer may bring on any account: less than that is asked for now and then, and a first batch comes all the same.
+   *
+   * @default maxBytes
+   */
+  readonly limitBytes?: number
   /** How large one batch may become when it is decompressed. */
   readonly maxDecompressedBytes: number
   readonly readUncommitted: boolean
@@ -231,6 +237,8 @@ export interface FetchRequest {
     readonly partition: number
     readonly offset: number
     readonly maxBytes: number
+    /** Whether more will be asked for if a batch does not come whole, so that it need not be given up. @default false */
+    readonly mayGrow?: boolean
     /** Epoch of the leader as it is known here: a broker that knows another one refuses. @default NO_EPOCH, no check */
     readonly currentLeaderEpoch?: number
   }[]

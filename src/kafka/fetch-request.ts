@@ -27,7 +27,7 @@ const inRuns = (partitions: readonly Wanted[]) => {
 }
 
 const askFetch = (link: Link, request: FetchRequest): Promise<FetchAnswer> => {
-  const { maxWaitMs, minBytes, maxBytes, readUncommitted, rackId, partitions } = request
+  const { maxWaitMs, minBytes, maxBytes, limitBytes = maxBytes, readUncommitted, rackId, partitions } = request
   const version = pickVersion(link.ranges, 'Fetch')
   const protocol = kafkajs().requests.Fetch.protocol({ version })({
     isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
@@ -40,7 +40,7 @@ const askFetch = (link: Link, request: FetchRequest): Promise<FetchAnswer> => {
   const decode = async (raw: Buffer) => decodeFetchResponse(raw, version)
   return link.send(
     { request: protocol.request, response: { decode, parse: async (answer) => answer } },
-    { holdMs: maxWaitMs, answerBytes: maxBytes },
+    { holdMs: maxWaitMs, answerBytes: limitBytes },
   )
 }
 
@@ -74,6 +74,7 @@ const decodePartition = async (
           partition,
           fetchOffset: wanted.offset,
           maxBytes: wanted.maxBytes,
+          ...(wanted.mayGrow && { mayGrow: true }),
           roomBytes,
           aborted: readUncommitted ? [] : aborted,
           codecs,

@@ -20,6 +20,8 @@ export interface RecordSetOptions {
   readonly fetchOffset: number
   /** What the Fetch allowed for this partition. */
   readonly maxBytes: number
+  /** More than that may be asked for the next time. @default false */
+  readonly mayGrow?: boolean
   /** Empty when uncommitted records were asked for. */
   readonly aborted: readonly AbortedTransaction[]
   readonly codecs: Codecs
@@ -59,7 +61,7 @@ class RecordSetDecoder {
   #leaderEpoch = NO_EPOCH
 
   constructor(options: RecordSetOptions) {
-    this.#options = { roomBytes: Number.POSITIVE_INFINITY, ...options }
+    this.#options = { roomBytes: Number.POSITIVE_INFINITY, mayGrow: false, ...options }
     this.#aborted = new AbortedTransactions(options.aborted)
     this.#nextOffset = options.fetchOffset
   }
@@ -158,19 +160,19 @@ class RecordSetDecoder {
 
   /**
    * Bytes came, and no batch that leads on. Brokers send the first batch whole even when it is over the limit (KIP-74);
-   * one that does not would stall us for ever. Java's `FetchCollector` throws "Failed to make progress" then.
+   * one that does not would stall us for ever, once it was asked for as much as may be. Java's `FetchCollector` throws "Failed to make progress" then.
    *
    * @param at where the entry begins that is not whole, or the end of the set
    */
   #noProgress(set: Buffer, at: number): Error | null {
-    const { topic, partition, fetchOffset, maxBytes } = this.#options
+    const { topic, partition, fetchOffset, maxBytes, mayGrow } = this.#options
     const left = set.length - at
     if (set.length === 0) return null
     if (left === 0)
       return this.#explain(new RangeError(`the broker's answer ends at offset ${this.#lastOffset}`), set, at)
     const batchBytes = left < ENTRY_HEADER_BYTES ? null : ENTRY_HEADER_BYTES + set.readInt32BE(at + 8)
     const tooLarge = set.length >= maxBytes && batchBytes !== null
-    if (tooLarge) return batchCutOff({ topic, partition, offset: fetchOffset }, batchBytes, maxBytes)
+    if (tooLarge) return mayGrow ? null : batchCutOff({ topic, partition, offset: fetchOffset }, batchBytes, maxBytes)
     return this.#explain(new RangeError(`only ${left} of its ${batchBytes ?? 'unknown'} bytes came`), set, at)
   }
 }

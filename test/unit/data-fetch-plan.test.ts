@@ -9,12 +9,33 @@ const candidate = (more: Partial<FetchCandidate> = {}): FetchCandidate => ({
   askBytes: 250,
   expansion: 1,
   atEnd: false,
+  fresh: false,
   waits: false,
   cannotMove: false,
   ...more,
 })
 const asked = (line: readonly FetchCandidate[], more: Partial<typeof limits> = {}) =>
   planFetch(line, { ...limits, ...more }).wanted.map((wanted) => [line.indexOf(wanted.candidate), wanted.maxBytes])
+
+describe('a Fetch waits', () => {
+  const bringBytes = (line: readonly FetchCandidate[], more: Partial<typeof limits> = {}) =>
+    planFetch(line, { ...limits, ...more }).bringBytes
+
+  test('for no more than what can come of those that have something, or of all when none is known to', () => {
+    const ends = candidate({ atEnd: true })
+    expect(bringBytes([candidate(), ends, candidate({ askBytes: 200 })])).toBe(450)
+    expect(bringBytes([ends, ends])).toBe(500)
+  })
+
+  test('for no more than the whole answer may have', () => {
+    expect(bringBytes([candidate(), candidate()], { maxBytes: 400 })).toBe(400)
+    expect(bringBytes([candidate(), candidate({ heldBytes: 800, cannotMove: true, waits: true })])).toBe(200)
+  })
+
+  test('for one byte while something is fetched for the first time', () => {
+    expect(bringBytes([candidate(), candidate({ fresh: true })])).toBe(1)
+  })
+})
 
 describe('a Fetch asks', () => {
   test('for every partition that has not enough, in line', () => {

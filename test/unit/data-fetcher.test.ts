@@ -79,7 +79,7 @@ describe('the fetcher', () => {
     cluster.produce(0, 5_000)
     const bench = start(cluster, { consumer: { minBytes: 10_000_000 } })
     await until('it has asked', () => cluster.fetches.length > 0)
-    expect(cluster.fetches[0]?.request.minBytes).toBe(2 * 64 * 1024)
+    expect(cluster.fetches[0]?.request.minBytes).toBe(1)
     await until('it asks the one that has more again, with the one that has nothing', () => {
       bench.drain(bench.get(0))
       return cluster.fetches.some(({ request }, index) => index > 0 && request.partitions.length === 2)
@@ -87,6 +87,23 @@ describe('the fetcher', () => {
     const { partitions, minBytes } = cluster.fetches.slice(1).find(({ request }) => request.partitions.length === 2)
       ?.request ?? { partitions: [], minBytes: 0 }
     expect(minBytes).toBe(partitions.find(({ partition }) => partition === 0)?.maxBytes)
+  })
+
+  test('asks a broker that cuts a large batch off for more and more, and gives up only at the limit', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.sendsLargeBatches = false
+    cluster.partition(0).messageBytes = 900_000
+    cluster.produce(0, 2)
+    const bench = start(cluster)
+    await until('the batches are there', () => bench.page.position(0) === 2n)
+    expect(bench.posted).toEqual([])
+    cluster.partition(0).messageBytes = 1_100_000
+    cluster.produce(0, 1)
+    bench.drain(bench.get(0))
+    await until('the partition stands still', () => bench.posted.length > 0)
+    expect(bench.posted).toMatchObject([
+      { type: 'partition-paused', offset: '2', error: { message: 'cut off at 1048576' } },
+    ])
   })
 
   test('leaves a partition that has enough out, comes back for it soon, and never holds up the others', async () => {
@@ -156,7 +173,7 @@ describe('the fetcher', () => {
     const bench = start(cluster)
     const partition = bench.get(0)
     await until('it is fetched', () => bench.page.position(0) === 10n)
-    const request = { partition, offset: 0, leaderEpoch: -1, maxBytes: 1_000_000 }
+    const request = { partition, offset: 0, leaderEpoch: -1, maxBytes: 1_000_000, mayGrow: false }
     const again = {
       topic: 't',
       partition: 0,

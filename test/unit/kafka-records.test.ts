@@ -348,7 +348,10 @@ describe('a set of batches', () => {
 
   it('with a first batch that the broker cut off at the limit says how large it is', async () => {
     const batch = encodeBatch({ baseOffset: 7, records: plainRecords(7, 50) })
-    const { undecodable } = await decode(batch.subarray(0, 100), { fetchOffset: 7, maxBytes: 100 })
+    const cutOff = batch.subarray(0, 100)
+    const nothing = { batch: null, undecodable: null }
+    expect(await decode(cutOff, { fetchOffset: 7, maxBytes: 100, mayGrow: true })).toEqual(nothing)
+    const { undecodable } = await decode(cutOff, { fetchOffset: 7, maxBytes: 100 })
     expect(undecodable).toMatchObject({ code: 'KCP_BATCH_TOO_LARGE', offset: '7' })
     expect(undecodable?.message).toContain(`${batch.length} bytes`)
   })

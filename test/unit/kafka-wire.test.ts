@@ -90,11 +90,12 @@ describe('a server that sends', () => {
     await expect(connection.heartbeat(1, member)).rejects.toMatchObject({ type: 'CONNECTION' })
   })
 
-  it('a batch beyond what was asked for is awaited as far as a broker may send one, and no further', async () => {
+  it('a batch beyond what may be asked for is awaited as far as a broker may send one, and no further', async () => {
     const request: FetchRequest = {
       maxWaitMs: 0,
       minBytes: 1,
-      maxBytes: 7 * MIB,
+      maxBytes: MIB,
+      limitBytes: 7 * MIB,
       maxDecompressedBytes: MIB,
       readUncommitted: false,
       rackId: null,

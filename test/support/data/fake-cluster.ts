@@ -47,6 +47,8 @@ export class FakeCluster {
   readonly epochQuestions: { readonly node: number; readonly questions: readonly EpochQuestion[] }[] = []
   /** False for a broker that does not know the request. */
   knowsEpochEnds = true
+  /** False for one that sends no batch that is larger than what it was asked for, against KIP-74. */
+  sendsLargeBatches = true
   closed = false
   readonly #waiting = new Set<() => void>()
 
@@ -245,6 +247,8 @@ export class FakeCluster {
     if (offset < log.start || offset > log.end) return answer({ error: 'OFFSET_OUT_OF_RANGE' })
     if (log.undecodable !== null && offset === log.end) return answer({ undecodable: log.undecodable })
     if (offset === log.end || most < 1) return answer({})
+    if (!this.sendsLargeBatches && log.messageBytes > wanted.maxBytes)
+      return answer(wanted.mayGrow ? {} : { undecodable: new Error(`cut off at ${wanted.maxBytes}`) })
     const offsets = range(offset, Math.min(log.end, offset + most))
     const epochOfLast = [...log.epochStarts].filter(([, start]) => start <= (offsets.at(-1) ?? 0)).at(-1)?.[0] ?? -1
     const bytes = offsets.length * log.messageBytes

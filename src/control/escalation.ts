@@ -21,13 +21,19 @@ export interface PoolCondition {
 /**
  * Every partition of the pool stands still, and each was tried again in vain. One of them that moves, or that has
  * nothing to do, is a pool that works; and before each was tried again it may have been a short outage.
+ *
+ * @param wasStuck the answer before: what is unknown for a moment does not change it
  */
-const isStuck = (outlooks: readonly Outlook[]): boolean => outlooks.includes('stuck') && !outlooks.includes('moving')
+const isStuck = (outlooks: readonly Outlook[], wasStuck: boolean): boolean => {
+  if (outlooks.includes('moving')) return false
+  return outlooks.includes('unknown') ? wasStuck : outlooks.includes('stuck')
+}
 
 /** Decides whether the pool can still heal itself, from the crashes and the partitions of all its slots. */
 export class Escalation {
   readonly #config: RestartConfig
   #crashes: Crash[] = []
+  #isStuck = false
 
   constructor(config: RestartConfig) {
     this.#config = config
@@ -51,8 +57,9 @@ export class Escalation {
   }
 
   #reason({ slots, parked, lostThreads, outlooks, nowMs }: PoolCondition): string | null {
+    this.#isStuck = isStuck(outlooks, this.#isStuck)
     if (lostThreads > MAX_LOST_THREADS) return `${lostThreads} threads would not die and were left behind`
-    if (isStuck(outlooks)) return 'all its partitions stand still, and to try them again was of no use'
+    if (this.#isStuck) return 'all its partitions stand still, and to try them again was of no use'
     return decideEscalation({ crashes: this.#crashes, parked, size: slots, nowMs, config: this.#config })
   }
 }

@@ -65,13 +65,14 @@ const isStuck = (pause: Pause | null): boolean => pause !== null && pause.retrie
  *
  * - `stuck`: all stand still, and each was tried again in vain
  * - `idle`: there are none
- * - `moving`: all others, also while it is not certain which ones there are
+ * - `unknown`: it is not certain which ones there are, or its thread is being replaced
+ * - `moving`: all others
  */
-export type Outlook = 'moving' | 'stuck' | 'idle'
+export type Outlook = 'moving' | 'stuck' | 'idle' | 'unknown'
 
 /** @param isSettled whether the slot has, and handles, exactly what it is assigned */
 export const outlookOf = (pauses: readonly (Pause | null)[], isSettled: boolean): Outlook => {
-  if (!isSettled) return 'moving'
+  if (!isSettled) return 'unknown'
   if (pauses.length === 0) return 'idle'
   return pauses.every(isStuck) ? 'stuck' : 'moving'
 }

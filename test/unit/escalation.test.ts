@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Escalation } from '#src/control/escalation.js'
+import type { Outlook } from '#src/control/pauses.js'
 
 const config = {
   delayMs: 1_000,
@@ -34,6 +35,15 @@ test.each([
   const escalation = new Escalation(config)
   expect(escalation.judge({ ...fine, outlooks }) !== null).toBe(expected)
   expect(escalation.judge(fine)).toBeNull()
+})
+
+test('what is not known for a moment, as in a rebalance, neither begins nor ends it', () => {
+  const escalation = new Escalation(config)
+  const judge = (...outlooks: Outlook[]) => escalation.judge({ ...fine, outlooks }) !== null
+  expect(judge('stuck', 'unknown')).toBe(false)
+  expect(judge('stuck', 'stuck')).toBe(true)
+  expect([judge('unknown', 'unknown'), judge('stuck', 'unknown'), judge('stuck', 'idle')]).toEqual([true, true, true])
+  expect([judge('moving', 'unknown'), judge('stuck', 'unknown')]).toEqual([false, false])
 })
 
 test('when all slots are parked, or the fourth thread will not die, the pool cannot heal itself', () => {

@@ -44,5 +44,5 @@ test.each([
   ['stuck', 'each was tried again in vain', [pauseAt(1, { retries: 1 }), pauseAt(1, { retries: 2, retryAtMs: null })]],
 ] as const)('a slot is %s when %s', (outlook, _, pauses) => {
   expect(outlookOf(pauses, true)).toBe(outlook)
-  expect(outlookOf(pauses, false)).toBe('moving')
+  expect(outlookOf(pauses, false)).toBe('unknown')
 })

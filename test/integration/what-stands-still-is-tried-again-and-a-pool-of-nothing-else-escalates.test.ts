@@ -30,13 +30,13 @@ const start = async (values: readonly (readonly string[])[]) => {
 
 test('a partition goes on by itself when the outage is over, its lag grows meanwhile, and nothing of it is lost', async () => {
   const { topic, groupId, attemptsAt, partition, status, heard } = await start([['flaky:4', 'plain'], ['plain']])
-  await until(() => heard('partition:paused').length === 2, { what: 'the first try to have failed' })
-  expect(heard('partition:paused')).toMatchObject([
+  await until(() => heard('partition:paused').length >= 2, { what: 'the first try to have failed' })
+  expect(partition(0)).toMatchObject({ lag: '2', paused: { offset: '0' } })
+  expect(status().state).toBe('degraded')
+  expect(heard('partition:paused').slice(0, 2)).toMatchObject([
     { partition: 0, offset: '0', attempts: 2, retries: 0, error: { code: 'KCP_HANDLER_EXHAUSTED' } },
     { partition: 0, offset: '0', attempts: 3, retries: 1, error: { code: 'KCP_HANDLER_EXHAUSTED' } },
   ])
-  expect(status().state).toBe('degraded')
-  expect(partition(0)).toMatchObject({ lag: '2', paused: { attempts: 3, retries: 1 } })
   await until(() => heard('partition:resumed').length === 1, { what: 'the partition to go on' })
   await until(async () => (await committed(groupId, topic)).get(0) === 2n, { what: 'the offset', everyMs: 100 })
   expect(attemptsAt(0)).toEqual([1, 2, 3, 4, 5])
@@ -59,7 +59,9 @@ test('lag goes on being asked for while a partition stands still', async () => {
 })
 
 test('a pool of which every partition stands still escalates when trying again was of no use, and heals when one moves', async () => {
-  const { heard, status, attemptsAt } = await start([['flaky:4'], ['flaky:3']])
+  const { pool, heard, status, attemptsAt } = await start([['flaky:4'], ['flaky:3']])
+  const states: string[] = []
+  pool.on('pool:escalated', () => states.push(status().state))
   await until(() => heard('pool:escalated').length === 1, { what: 'the pool to escalate' })
   expect(heard('pool:escalated')[0]?.error).toMatchObject({
     code: 'KCP_POOL_ESCALATED',
@@ -70,7 +72,7 @@ test('a pool of which every partition stands still escalates when trying again w
     [1, 2, 3],
     [1, 2, 3],
   ])
-  expect(status().state).toBe('escalated')
+  expect(states).toEqual(['escalated'])
   await until(() => status().state === 'running', { what: 'the pool to be well' })
   expect(status().totals.finished).toBe(2)
   expect(heard('pool:escalated')).toHaveLength(1)

@@ -197,6 +197,22 @@ describe('before it is ready, a thread', () => {
   })
 })
 
+test('a batch that could not be read is read when its partition is assigned anew, and nothing before it comes again', async () => {
+  const handled: string[] = []
+  const { cluster, main } = start(({ offset }) => void handled.push(offset))
+  cluster.partition(0).undecodable = new PoolError('KCP_CODEC_MISSING', 'no codec')
+  cluster.produce(0, 2)
+  await main.ready()
+  const page = await main.assign([0])
+  await until('it stands still', () => main.of('partition-paused').length === 1)
+  await until('what is before it is finished', () => page.toCommit(0) === 2n)
+  cluster.partition(0).undecodable = null
+  cluster.produce(0, 1)
+  const anew = await main.assign([0], [0], 2)
+  await until('it is read', () => anew.toCommit(0) === 3n)
+  expect(handled).toEqual(['0', '1', '2'])
+})
+
 test('a fault of our own is reported loudly and ends the task, not the thread', async () => {
   const cluster = new FakeCluster(1)
   const connection: Connection = { ...cluster.connection(), fetch: async () => [null as never] }

@@ -117,6 +117,15 @@ describe('kafka-consumer-pool run', () => {
     })
   })
 
+  it('a pool of which every partition stands still, and was tried again in vain, ends with 70', async () => {
+    const topic = await topicWith(PARTITIONS)
+    const { handler } = handlerIn('export default () => { throw new Error("no database") }')
+    const retry = ['--set', 'retry.attempts=1', '--set', 'retry.initialPauseMs=1000']
+    const command = run(handler, topic, uniqueName('cli'), ...retry)
+    expect({ exit: await command.exit, stderr: command.stderr }).toEqual({ exit: 70, stderr: '' })
+    expect(command.lines.filter(({ msg }) => /stands still at offset 0/.test(msg)).length).toBeGreaterThan(PARTITIONS)
+  })
+
   it('a pool that cannot heal itself ends with 70; file and command line share the options', async () => {
     const topic = await topicWith(8)
     const { folder } = handlerIn('export default () => process.exit(3)')

@@ -180,7 +180,7 @@ and are refused. An id has 1 to 249 characters of \`A-Z a-z 0-9 . _ -\` in the e
 
 ## Configuration file
 
-\`kafka-consumer-pool.config.js\` (or \`.mjs\`, \`.cjs\`), \`.kafka-consumer-poolrc.json\` (or \`.js\`, \`.mjs\`, \`.cjs\`), or the key
+\`kafka-consumer-pool.config.js\` (or \`.mjs\`, \`.cjs\`, \`.json\`), \`.kafka-consumer-poolrc.json\` (or \`.js\`, \`.mjs\`, \`.cjs\`), or the key
 \`kafka-consumer-pool\` of a \`package.json\` holds the same options, found from the working directory upwards. Handlers,
 modules and PEM files in it are relative to the file.
 

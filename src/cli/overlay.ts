@@ -12,12 +12,16 @@ const omit = (fields: Fields, drops: (name: string, value: unknown) => boolean):
 const map = (fields: Fields, change: (name: string, value: unknown) => unknown): Fields =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, change(name, value)]))
 
+/** `ssl: true` and `ssl: { … }` set the switch of their section, too; so do those of `sasl`. */
+const isSwitch = (path: string, covered: ReadonlySet<string>): boolean => covered.has(`${path}.enabled`)
+
 /** The object at `prefix` without the leaves that are covered, by whichever of its names they are set. */
 const withoutLeaves = (value: unknown, prefix: string, covered: ReadonlySet<string>): unknown => {
   if (!isPlainObject(value)) return value
-  const kept = omit(value, (name) => {
+  const kept = omit(value, (name, inner) => {
     const property = dottedProperty(name)
-    if (property === undefined) return covered.has(`${prefix}.${name}`)
+    const path = `${prefix}.${name}`
+    if (property === undefined) return covered.has(path) || (isSwitch(path, covered) && !isPlainObject(inner))
     return property.leaves.length > 0 && property.leaves.every((leaf) => covered.has(leaf))
   })
   return map(kept, (name, inner) => withoutLeaves(inner, `${prefix}.${name}`, covered))

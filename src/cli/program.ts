@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { levels } from 'pino'
+import { readNumber } from '../config/from-text.js'
 import type { RunFlags } from './pool-options.js'
 import { runCommand } from './run-command.js'
 import { UsageError } from './usage-error.js'
@@ -20,7 +21,7 @@ const list = (value: string, before: readonly string[] | undefined): readonly st
 const each = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
 
 const positive = (value: string): number => {
-  const number = Number(value)
+  const number = readNumber(value) ?? Number.NaN
   if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('Expected a whole number from 1.')
   return number
 }

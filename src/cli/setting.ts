@@ -1,40 +1,28 @@
-import { type Leaf, leaves } from '../config/leaves.js'
-import { dottedNames, dottedProperty } from '../config/property-names.js'
-import { readList } from '../config/property-values.js'
-import { refusal } from '../config/refused-names.js'
-import { nearestName } from '../util/nearest-name.js'
+import { fromText } from '../config/from-text.js'
+import { type Leaf, leaves, leavesUnder } from '../config/leaves.js'
+import { type DottedProperty, dottedNames, dottedProperty } from '../config/property-names.js'
+import { settableLeaves, settingAdvice } from './setting-advice.js'
 import { UsageError } from './usage-error.js'
 
 /** One option that the command line sets. */
 export interface Setting {
   /** Where it stands in the options: `['consumer', 'session.timeout.ms']`, `['restart', 'maxRestarts']`. */
   readonly path: readonly [string, ...string[]]
-  /** The leaves of the schema that it sets, under whatever name. */
+  /** The leaves of the schema that it sets, under whatever name, and those that it makes meaningless. */
   readonly leaves: readonly string[]
   readonly value: unknown
 }
 
 const SECTIONS = ['consumer', 'kafka', 'processing', 'pool'] as const
 
-// `enabled` is how security.protocol and ssl: true are kept; nobody can write it.
-const settable = [...leaves.values()].filter(({ path }) => !path.endsWith('.enabled'))
-
 /** Without its section: what stands at the top of the options, or in `kafka` or `consumer`. */
 const shortName = ({ path, section }: Leaf): string => path.slice(section.length + 1)
 
 const findLeaf = (name: string): Leaf | undefined =>
-  settable.find(({ path }) => path === name) ??
-  SECTIONS.flatMap((section) => settable.filter((leaf) => leaf.section === section)).find(
+  settableLeaves.find(({ path }) => path === name) ??
+  SECTIONS.flatMap((section) => settableLeaves.filter((leaf) => leaf.section === section)).find(
     (leaf) => shortName(leaf) === name,
   )
-
-/** In `kafka` and `consumer` text is read as what it stands for; beside them only the command line knows that it is text. */
-const fromText = (leaf: Leaf, value: unknown): unknown => {
-  if (typeof value !== 'string') return value
-  if (leaf.kind === 'list') return readList(value)
-  if (leaf.kind === 'boolean') return value === 'true' ? true : value === 'false' ? false : value
-  return leaf.kind === 'number' && value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : value
-}
 
 /** The setting of a leaf by its path: `leafSetting('consumer.groupId', 'orders')`. */
 export const leafSetting = (path: string, value: unknown): Setting => {
@@ -45,16 +33,26 @@ export const leafSetting = (path: string, value: unknown): Setting => {
   return {
     path: inSection ? [leaf.section, first, ...rest] : [first, ...rest],
     leaves: [path],
+    // In `kafka` and `consumer` text is read as what it stands for; beside them only the command line knows it is text.
     value: inSection ? value : fromText(leaf, value),
   }
 }
 
-const unknown = (name: string): UsageError => {
-  const reason = refusal(name, '')
-  if (reason !== undefined) return new UsageError(`--set ${name}: cannot be honoured: ${reason}`)
-  const near = nearestName(name, [...dottedNames, ...settable.map(shortName), ...settable.map(({ path }) => path)])
-  const advice = near === undefined ? 'docs/configuration.md lists all' : `did you mean "${near}"?`
-  return new UsageError(`--set ${name}: unknown name; ${advice}`)
+/** `security.protocol=PLAINTEXT` takes the place of whatever a file says of TLS and SASL. */
+const switchedOff = ({ read }: DottedProperty, value: string): string[] => {
+  try {
+    return Object.entries(read(value)).flatMap(([path, set]) => {
+      const section = path.replace(/\.enabled$/, '')
+      return section === path || set !== false ? [] : [section, ...leavesUnder(section).map((leaf) => leaf.path)]
+    })
+  } catch {
+    return [] // for the pool to say
+  }
+}
+
+const unknown = (name: string, value: string): UsageError => {
+  const known = [...dottedNames, ...settableLeaves.map(shortName), ...settableLeaves.map(({ path }) => path)]
+  return new UsageError(`--set ${name}: ${settingAdvice(name, value, settableLeaves, known)}`)
 }
 
 /**
@@ -71,9 +69,9 @@ export const readSetting = (text: string): Setting => {
   const property = dottedProperty(name)
   if (property !== undefined) {
     const section = property.leaves[0]?.startsWith('kafka.') === true ? 'kafka' : 'consumer'
-    return { path: [section, name], leaves: property.leaves, value }
+    return { path: [section, name], leaves: [...property.leaves, ...switchedOff(property, value)], value }
   }
   const leaf = findLeaf(name)
-  if (leaf === undefined) throw unknown(name)
+  if (leaf === undefined) throw unknown(name, value)
   return leafSetting(leaf.path, value)
 }

@@ -6,6 +6,17 @@ import type { ConsumerPoolOptions } from './options.js'
 
 const NAME = 'kafka-consumer-pool'
 
+const FORMS = ['json', 'js', 'cjs', 'mjs']
+
+/** In each folder, in this order. */
+const SEARCH_PLACES: string[] = [
+  'package.json',
+  ...FORMS.map((form) => `.${NAME}rc.${form}`),
+  `.config/${NAME}rc`,
+  ...FORMS.map((form) => `.config/${NAME}rc.${form}`),
+  ...FORMS.map((form) => `${NAME}.config.${form}`),
+]
+
 /** A configuration file that was found. Its options are not checked yet. */
 export interface LoadedConfigFile {
   /** Absolute path of the file. */
@@ -34,7 +45,7 @@ const named =
 
 const find = async (path: string | undefined): Promise<LilconfigResult> => {
   const loaders = Object.fromEntries(Object.entries(defaultLoaders).map(([ext, load]) => [ext, named(load)]))
-  const finder = lilconfig(NAME, { loaders, cache: false })
+  const finder = lilconfig(NAME, { loaders, searchPlaces: SEARCH_PLACES, cache: false })
   if (path === undefined) return await finder.search()
   try {
     return await finder.load(path)
@@ -50,7 +61,7 @@ const find = async (path: string | undefined): Promise<LilconfigResult> => {
 
 /**
  * Loads the options from a file: the given one, or the one found from the working directory upwards
- * (`kafka-consumer-pool.config.js`, `.kafka-consumer-poolrc.json`, the key `kafka-consumer-pool` of a package.json, …).
+ * (`kafka-consumer-pool.config.js` or `.json`, `.kafka-consumer-poolrc.json`, the key `kafka-consumer-pool` of a package.json, …).
  * Handlers, modules and PEM files in it are relative to the file.
  *
  * @returns null when no path was given and no file was found

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
+import { fromText } from './from-text.js'
 import { type Issues, pathTo, shown } from './issues.js'
 import type { Layer, Rank, Setting } from './layer.js'
 import { type Leaf, leaves, leavesUnder } from './leaves.js'
 import { isSecretPath } from './mask-secrets.js'
 import { moduleSpecifier, namesModule } from './module-specifier.js'
 import { dottedProperty } from './property-names.js'
-import { BadValue, readList } from './property-values.js'
+import { BadValue } from './property-values.js'
 import { toPlainMaterial } from './tls-material.js'
 import { unknownName } from './unknown-name.js'
 
@@ -169,12 +170,4 @@ const prepared = (leaf: Leaf, raw: unknown, textAllowed: boolean): unknown => {
   const plain = leaf.path.startsWith('kafka.ssl.') ? toPlainMaterial(raw) : raw
   if (leaf.path === 'kafka.sasl.mechanism' && typeof raw === 'string') return raw.toLowerCase()
   return textAllowed ? fromText(leaf, plain) : plain
-}
-
-const fromText = (leaf: Leaf, raw: unknown): unknown => {
-  if (typeof raw !== 'string') return raw
-  const text = raw.trim()
-  if (leaf.kind === 'number') return /^-?\d+$/.test(text) ? Number(text) : raw
-  if (leaf.kind === 'boolean') return text === 'true' ? true : text === 'false' ? false : raw
-  return leaf.kind === 'list' ? readList(raw) : raw
 }

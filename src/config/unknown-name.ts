@@ -1,7 +1,8 @@
 import { nearestName } from '../util/nearest-name.js'
+import { essence, foreignName, withoutPrefix } from './foreign-names.js'
 import { namesAt } from './leaves.js'
 import { dottedNames, dottedProperty } from './property-names.js'
-import { refusal } from './refused-names.js'
+import { refusal, refusedNames } from './refused-names.js'
 
 /** Where the names of each section stand. */
 const PLACES = {
@@ -24,13 +25,42 @@ const homeOf = (name: string): string | undefined => {
   return section === undefined ? OWN_PLACES.get(name) : PLACES[section]
 }
 
+/** The name that is written with the same letters, though not in the same way: `max-poll-records`, `groupID`. */
+const sameLetters = (name: string, names: Iterable<string>): string | undefined => {
+  const wanted = essence(withoutPrefix(name))
+  return [...names].find((known) => essence(known) === wanted)
+}
+
+/** Why a name of Kafka or KafkaJS cannot be honoured, however it is written. */
+const refusalOfAny = (name: string, prefix: string): string | undefined => {
+  const refused = sameLetters(name, refusedNames.keys())
+  return refusal(withoutPrefix(name), prefix) ?? (refused === undefined ? undefined : refusal(refused, prefix))
+}
+
+/**
+ * What to say of a name that is none of the known ones.
+ *
+ * @param prefix path of the object in which it stands
+ * @param known the names that may stand there
+ */
+export const nameAdvice = (name: string, prefix: string, known: readonly string[]): string => {
+  const foreign = foreignName(name)
+  if (foreign !== undefined) return `unknown name: ${foreign}`
+  const same = sameLetters(name, known)
+  if (same !== undefined) return `unknown name. Did you mean "${same}"?`
+  const reason = refusalOfAny(name, prefix)
+  if (reason !== undefined) return `cannot be honoured: ${reason}`
+  const dotted = sameLetters(name, dottedNames)
+  if (dotted !== undefined) return `does not belong here but ${homeOf(dotted)}, as "${dotted}"`
+  const near = nearestName(name, known)
+  return near === undefined ? 'unknown name. docs/configuration.md lists all' : `unknown name. Did you mean "${near}"?`
+}
+
 const explain = (name: string, prefix: string, known: readonly string[]): string => {
   const reason = refusal(name, prefix)
   if (reason !== undefined) return `cannot be honoured: ${reason}`
   const home = homeOf(name)
-  if (home !== undefined) return `does not belong here but ${home}`
-  const near = nearestName(name, known)
-  return near === undefined ? 'unknown name. docs/configuration.md lists all' : `unknown name. Did you mean "${near}"?`
+  return home === undefined ? nameAdvice(name, prefix, known) : `does not belong here but ${home}`
 }
 
 /** What to say of a name that is none of the names beside `kafka` and `consumer`, which are given. */

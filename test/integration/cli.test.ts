@@ -153,7 +153,8 @@ describe('kafka-consumer-pool run', () => {
     [['run'], '--handler, --brokers, --topic, --group are missing'],
     [['run', '--wrokers', '2'], '--workers?)'],
     [['run', '--workers', 'two'], 'Expected a whole number from 1'],
-    [['run', '--set', 'sesion.timeout.ms=1'], 'did you mean "session.timeout.ms"?'],
+    [['run', '--workers', '1e1'], 'Expected a whole number from 1'],
+    [['run', '--set', 'sesion.timeout.ms=1'], 'Did you mean "session.timeout.ms"?'],
     [['run', '--config', 'no-such-file.json'], 'no-such-file.json does not exist'],
     [['walk'], "unknown command 'walk'"],
   ])('%j is refused with what is wrong', async (args, why) => {

@@ -81,14 +81,41 @@ describe('--set', () => {
   })
 
   it.each([
-    ['sesion.timeout.ms=1', 'did you mean "session.timeout.ms"?'],
-    ['restart.maxRestart=1', 'did you mean "restart.maxRestarts"?'],
-    ['max.poll.records=1', 'cannot be honoured'],
-    ['kafka.ssl.enabled=true', 'unknown name'],
+    ['sesion.timeout.ms=1', 'Did you mean "session.timeout.ms"?'],
+    ['restart.maxRestart=1', 'Did you mean "restart.maxRestarts"?'],
+    ['max.poll.records=1', 'cannot be honoured: messages are handed over one by one'],
+    ['max_messages=1', 'unknown name: messages are handed over one by one'],
+    ['max-poll-interval-ms=1', 'Did you mean "max.poll.interval.ms"?'],
+    ['ack-mode=manual', 'the pool itself commits what is finished'],
+    ['kafka.ssl.enabled=true', 'security.protocol=SSL'],
+    ['ssl=true', 'security.protocol=SSL'],
+    ['sasl=plain', 'sasl.mechanism=PLAIN'],
+    ['workers=3', 'workers is an option of the command itself: --workers 3'],
+    ['topics=orders', '--topic orders'],
+    ['handler=./h.mjs', '--handler ./h.mjs'],
+    ['logLevel=debug', '--log-level debug'],
+    ['logger.level=debug', '--log-level debug'],
+    ['retry=5', 'retry has parts that are set one by one, such as --set retry.'],
+    ['restart=5', 'such as --set restart.delayMs=…'],
+    ['codecs=x', 'such as --set codecs.snappy=…'],
+    ['subscriptions=x', 'takes a configuration file'],
+    ['zzzzzz=1', 'docs/configuration.md lists all'],
     ['session.timeout.ms', 'expected <name>=<value>'],
     ['=1', 'expected <name>=<value>'],
   ])('%s is refused', (text, why) => {
     expect(() => poolOptions({ ...complete, set: [text] }, null)).toThrow(why)
+  })
+
+  it.each(['1e3', '0x10', '1_000', ' '])('%j is a number nowhere', (text) => {
+    for (const name of ['maxProcessingMs', 'session.timeout.ms', 'consumer.sessionTimeout', 'retry.attempts']) {
+      expect(() => resolve({ ...complete, set: [`${name}=${text}`] })).toThrow(/expected a whole number/)
+    }
+  })
+
+  it('takes a number with a decimal point where one may stand', () => {
+    const { pool } = resolve({ ...complete, set: ['resourceLimits.stackSizeMb=0.75'] })
+    expect(pool.resourceLimits).toMatchObject({ stackSizeMb: 0.75 })
+    expect(() => resolve({ ...complete, set: ['session.timeout.ms=0.5'] })).toThrow(/expected a whole number/)
   })
 
   it('leaves it to the pool to say what is wrong with a value', () => {
@@ -130,6 +157,28 @@ describe('with a configuration file', () => {
       retry: { attempts: 2, maxDelayMs: 700 },
       concurrency: 4,
     })
+  })
+
+  const PEM = '-----BEGIN CERTIFICATE-----\nx\n'
+  const sasl = { mechanism: 'plain', username: 'u', password: 'p' }
+
+  it.each<[string, Record<string, unknown>, unknown, unknown]>([
+    ['PLAINTEXT', { ssl: true }, false, null],
+    ['PLAINTEXT', { ssl: 'true' }, false, null],
+    ['PLAINTEXT', { ssl: { ca: PEM }, sasl }, false, null],
+    ['PLAINTEXT', { 'security.protocol': 'SASL_SSL', 'ssl.ca.pem': PEM, 'sasl.mechanism': 'plain' }, false, null],
+    ['SSL', { ssl: false }, true, null],
+    ['SSL', { ssl: { ca: PEM }, sasl }, { ca: PEM }, null],
+    ['SASL_SSL', { ssl: false, sasl }, true, sasl],
+    ['SASL_PLAINTEXT', { ssl: { ca: PEM }, sasl }, false, sasl],
+  ])('--set security.protocol=%s wins over %j', (protocol, kafka, expectedSsl, expectedSasl) => {
+    const set = [`security.protocol=${protocol}`]
+    const shared = { ...file, kafka: { ...file.kafka, ...kafka } }
+    const [subscription] = file.subscriptions
+    const inSubscription = { ...file, subscriptions: [{ ...subscription, kafka }] }
+    for (const options of [shared, inSubscription]) {
+      expect(slotOf({ set }, options).kafka).toMatchObject({ ssl: expectedSsl, sasl: expectedSasl })
+    }
   })
 
   it('--workers is for every subscription', () => {

@@ -64,6 +64,7 @@ test('PEM files, and what perSlot returns, are relative to the file as well', as
 test.each([
   ['package.json', JSON.stringify({ name: 'x', 'kafka-consumer-pool': options })],
   ['.kafka-consumer-poolrc.json', JSON.stringify(options)],
+  ['kafka-consumer-pool.config.json', JSON.stringify(options)],
   ['kafka-consumer-pool.config.mjs', `export default ${JSON.stringify(options)}`],
   ['kafka-consumer-pool.config.cjs', `module.exports = ${JSON.stringify(options)}`],
 ])('%s is found from a folder below', async (name, content) => {

@@ -94,7 +94,7 @@ describe('effectiveConfig', () => {
       groupInstanceId: 'pod',
       sessionTimeout: 30_000,
       brokers: ['a:1'],
-      'retry.attempts': 5,
+      'retry.attempts': 10,
       'retry.retries': 5,
       'ssl.ca': CA,
       'ssl.key': '[hidden]',

@@ -142,6 +142,52 @@ describe('names', () => {
     expect(faults(kafka, consumer, top)[path]).toContain(`does not belong here but ${place}`)
   })
 
+  test.each([
+    // Spring, Spring Boot
+    [{}, { 'max-poll-records': 1 }, {}, 'consumer["max-poll-records"]', 'cannot be honoured: messages are handed over'],
+    [
+      {},
+      {},
+      { 'spring.kafka.consumer.max-poll-records': 1 },
+      '["spring.kafka.consumer.max-poll-records"]',
+      'one by one',
+    ],
+    [{}, {}, { ackMode: 'MANUAL' }, 'ackMode', 'unknown name: the pool itself commits'],
+    [
+      {},
+      {},
+      { 'spring.kafka.listener.concurrency': 3 },
+      '["spring.kafka.listener.concurrency"]',
+      'that is workers here',
+    ],
+    [{}, { 'auto-offset-reset': 'earliest' }, {}, 'consumer["auto-offset-reset"]', 'Did you mean "auto.offset.reset"?'],
+    [{}, {}, { 'auto-offset-reset': 'earliest' }, '["auto-offset-reset"]', 'in consumer, as "auto.offset.reset"'],
+    [{ 'bootstrap-servers': 'a:1' }, {}, {}, 'kafka["bootstrap-servers"]', 'Did you mean "bootstrap.servers"?'],
+    // Karafka
+    [{}, { max_messages: 1 }, {}, 'consumer.max_messages', 'unknown name: messages are handed over one by one'],
+    [{}, { max_wait_time: 1 }, {}, 'consumer.max_wait_time', 'that is maxWaitTimeInMs'],
+    [{}, {}, { shutdown_timeout: 1 }, 'shutdown_timeout', 'that is drainTimeoutMs here'],
+    [{}, {}, { long_running_job: true }, 'long_running_job', 'it is not needed'],
+    // librdkafka
+    [{ 'socket.timeout.ms': 1 }, {}, {}, 'kafka["socket.timeout.ms"]', 'that is requestTimeout'],
+    // A name of Kafka's stays one that is refused with its own reason.
+    [
+      {},
+      { 'enable.auto.commit': true },
+      {},
+      'consumer["enable.auto.commit"]',
+      'cannot be honoured: the pool itself commits',
+    ],
+  ] as [
+    Fields,
+    Fields,
+    Fields,
+    string,
+    string,
+  ][])('%j %j %j: others’ names hear what it is here', (kafka, consumer, top, path, sentence) => {
+    expect(faults(kafka, consumer, top)[path]).toContain(sentence)
+  })
+
   test('that JavaScript objects inherit are as unknown as others', () => {
     const hostile = JSON.parse('{"__proto__": 1, "constructor": 1, "toString": 1}')
     expect(Object.keys(faults(hostile))).toEqual(['kafka.__proto__', 'kafka.constructor', 'kafka.toString'])

@@ -42,7 +42,7 @@ const numbers: Record<string, [number, number, number]> = {
   'consumer.maxDecompressedBytes': [7, 8, 9],
   'consumer.minBytes': [7, 8, 9],
   'consumer.maxWaitTimeInMs': [7, 8, 9],
-  'consumer.metadataMaxAge': [7, 8, 9],
+  'consumer.metadataMaxAge': [7_000, 8_000, 9_000],
   'processing.maxProcessingMs': [7, 8, 9],
   'processing.concurrency': [7, 8, 9],
   'processing.retry.attempts': [7, 8, 9],
@@ -217,7 +217,7 @@ test('every leaf that can differ by layer stands in the table above', () => {
 })
 
 test('whatever layers set, the most specific one that does wins, and none is lost', () => {
-  const value = fc.option(fc.integer({ min: 1, max: 1e6 }), { nil: undefined })
+  const value = fc.option(fc.integer({ min: 1_000, max: 1e6 }), { nil: undefined })
   const values = fc.record({ maxBytes: value, minBytes: value, metadataMaxAge: value })
   fc.assert(
     fc.property(values, values, values, (shared, subscription, slot) => {

@@ -1,0 +1,46 @@
+import { essence } from '../config/foreign-names.js'
+import { type Leaf, leaves } from '../config/leaves.js'
+import { nameAdvice } from '../config/unknown-name.js'
+
+/** What has an option of the command of its own, by the names under which somebody may look for it. */
+const FLAGS: readonly (readonly [flag: string, example: string, ...names: string[]])[] = [
+  ['--workers', '3', 'workers', 'worker'],
+  ['--topic', 'orders', 'topics', 'topic'],
+  ['--handler', './handler.mjs', 'handler'],
+  ['--group', 'orders', 'group'],
+  ['--log-level', 'debug', 'log-level', 'logger.level', 'level'],
+  ['--config', './kafka-consumer-pool.config.mjs', 'config'],
+]
+
+const flags: ReadonlyMap<string, readonly [string, string]> = new Map(
+  FLAGS.flatMap(([flag, example, ...names]) => names.map((name) => [essence(name), [flag, example]] as const)),
+)
+
+const SWITCHES: Readonly<Record<string, string>> = {
+  ssl: 'security.protocol turns TLS on: --set security.protocol=SSL (or SASL_SSL); --set ssl.ca.location=./ca.pem names the authorities to trust',
+  sasl: 'security.protocol turns SASL on: --set security.protocol=SASL_SSL --set sasl.mechanism=PLAIN --set sasl.username=… --set sasl.password=…',
+}
+
+const FILE_ONLY: readonly string[] = ['subscriptions', 'perSlot', 'logger', 'kafka', 'consumer']
+
+/** What to say of a name that `--set` cannot set, and of the value that was to be set. */
+export const settingAdvice = (
+  name: string,
+  value: string,
+  settable: readonly Leaf[],
+  known: readonly string[],
+): string => {
+  const [flag, example] = flags.get(essence(name)) ?? []
+  if (flag !== undefined) return `${name} is an option of the command itself: ${flag} ${value === '' ? example : value}`
+  const short = name.replace(/^kafka\./, '').replace(/\.enabled$/, '')
+  const onOff = Object.hasOwn(SWITCHES, short) ? SWITCHES[short] : undefined
+  if (onOff !== undefined) return onOff
+  if (FILE_ONLY.includes(name)) return `${name} takes a configuration file (--config)`
+  const parts = settable.filter(({ path }) => path.includes(`.${name}.`) || path.startsWith(`${name}.`))
+  const [part] = parts.map(({ path }) => path.slice(path.indexOf(`${name}.`)))
+  if (part !== undefined) return `${name} has parts that are set one by one, such as --set ${part}=…`
+  return nameAdvice(name, '', known)
+}
+
+/** `enabled` is how security.protocol and ssl: true are kept; nobody can write it. */
+export const settableLeaves: readonly Leaf[] = [...leaves.values()].filter(({ path }) => !path.endsWith('.enabled'))

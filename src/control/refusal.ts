@@ -2,6 +2,7 @@ import type { SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { KafkaCode } from '../kafka/error-codes.js'
 import { KafkaError } from '../kafka/face.js'
+import { adviceOn } from '../kafka/refusal-advice.js'
 import type { Coordinator } from './coordinator.js'
 
 const LIMITS = ['group.min.session.timeout.ms', 'group.max.session.timeout.ms'] as const
@@ -41,7 +42,8 @@ export const refusal = async (error: unknown, config: SlotConfig, coordinator: C
       )
     default: {
       const reason = error instanceof Error ? error.message : String(error)
-      return new PoolError(ErrorCode.brokerRefused, `the broker refuses group "${groupId}": ${reason}`, where)
+      const advice = error instanceof KafkaError ? `. ${adviceOn(error)}` : ''
+      return new PoolError(ErrorCode.brokerRefused, `the broker refuses group "${groupId}": ${reason}${advice}`, where)
     }
   }
 }

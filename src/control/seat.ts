@@ -3,6 +3,7 @@ import type { SlotConfig } from '../config/resolved.js'
 import { PoolError } from '../errors.js'
 import { KafkaCode } from '../kafka/error-codes.js'
 import { type Connection, type JoinResult, KafkaError, type Membership, type TopicPartition } from '../kafka/face.js'
+import { isRefusal } from '../kafka/refusal-advice.js'
 import { monotonicMs, wallAheadMs } from '../util/clock.js'
 import { Episode } from '../util/episode.js'
 import { WakeableSleep } from '../util/wakeable-sleep.js'
@@ -92,6 +93,7 @@ export class Seat {
   #leaseUntilMs = 0
   #failures = 0
   readonly #trouble = new Episode()
+  #refused = false
   #fencedTries = 0
   #stableSinceMs = 0
   /** See {@link joinRequest}. */
@@ -144,6 +146,11 @@ export class Seat {
   /** False while no answer of the coordinator says that the membership still holds: no message may begin then. */
   get isConfirmed(): boolean {
     return isMember(this.#state) && monotonicMs() < this.#leaseUntilMs
+  }
+
+  /** True while the broker does not let the seat in, or will not have it. */
+  get isRefused(): boolean {
+    return this.#refused
   }
 
   /** Who the seat is to the coordinator. Generation -1 while it is no member. */
@@ -238,6 +245,7 @@ export class Seat {
         if (this.#mustJoin && this.#mayJoin) await this.#join()
         else await this.#beat()
         this.#failures = 0
+        this.#refused = false
         if (this.#generation >= 0 && this.#trouble.ended(monotonicMs()) !== null)
           log.info(this.membership, 'the coordinator answers again')
       } catch (error) {
@@ -361,7 +369,7 @@ export class Seat {
 
   /** Decides what a failed request means. Everything else goes on in the loop. */
   async #recover(error: unknown): Promise<void> {
-    const { host, log } = this.#options
+    const { log } = this.#options
     const reaction = reactionTo(error)
     const isLasting = reaction === 'retry' && this.#failures >= 3
     const isTold = isLasting && this.#trouble.happened(monotonicMs()) !== null
@@ -377,20 +385,25 @@ export class Seat {
       case 'fenced':
         await this.#fencedOut()
         return
-      case 'refused': {
-        const { config } = this.#options
-        const reason = await refusal(error, config, this.#coordinator)
-        if (this.#ended) return
-        host.refused(reason)
+      case 'refused':
+        await this.#refusedBy(error)
         await this.#rest(REFUSED_WAIT_MS)
         return
-      }
       case 'retry':
+        // Credentials may be mended within the session, so it is asked as often as ever.
+        if (isTold && error instanceof KafkaError && isRefusal(error)) await this.#refusedBy(error)
         // Not even when the session must be over: a coordinator that was away may still know the member, and the lease
         // sees to it that nothing begins before it has said so.
         this.#nextBeatAtMs = 0
         await this.#rest(retryDelayMs(this.#failures++))
     }
+  }
+
+  async #refusedBy(error: unknown): Promise<void> {
+    const { config, host } = this.#options
+    this.#refused = true
+    const reason = await refusal(error, config, this.#coordinator)
+    if (!this.#ended) host.refused(reason)
   }
 
   /** Waits until it is woken. Leaving wakes only who sleeps already, so nobody may fall asleep after that. */

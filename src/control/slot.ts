@@ -179,6 +179,7 @@ export class Slot implements SeatHost {
   get isHealthy(): boolean {
     return (
       this.#isSettled &&
+      !this.seat.isRefused &&
       !this.#isUnproven &&
       this.#stall.stalled.length === 0 &&
       this.#holdings.all().every(({ paused }) => paused === null)

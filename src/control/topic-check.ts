@@ -1,11 +1,15 @@
 import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { TopicMetadata } from '../kafka/face.js'
+import { KafkaError, type TopicMetadata } from '../kafka/face.js'
+import { adviceOn, isRefusal } from '../kafka/refusal-advice.js'
+import { monotonicMs } from '../util/clock.js'
 import { sleep } from '../util/timers.js'
 
 /** How often a topic that is not there is asked for again: one that was just created is not known to every broker. */
 const TRIES = 10
 const PAUSE_MS = 200
+/** For how long a broker that gives no answer is asked again: it may just be restarted. */
+const PATIENCE_MS = TRIES * PAUSE_MS
 /** What a broker says of a topic that it may know of in a moment. */
 const NOT_YET: readonly (string | null)[] = [null, 'UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']
 
@@ -14,14 +18,16 @@ const isMissing = ({ error, partitions }: TopicMetadata): boolean => error !== n
 /**
  * Looks whether every subscribed topic is there, before anything joins. (A topic that vanishes later is tolerated.)
  *
- * @throws {@link PoolError} `KCP_TOPIC_MISSING` naming all that are not, `KCP_BROKER_REFUSED` when one may not be read
+ * @throws {@link PoolError} `KCP_TOPIC_MISSING` naming all that are not, `KCP_BROKER_REFUSED` when one may not be read,
+ *   `KCP_BROKER_UNREACHABLE` when the brokers do not answer any more
  */
 export const checkTopics = async (
   slots: readonly SlotConfig[],
   metadata: (kafka: KafkaConfig, names: readonly string[]) => Promise<readonly TopicMetadata[]>,
 ): Promise<readonly TopicMetadata[]> => {
   const subscriptions = [...new Map(slots.map((slot) => [slot.subscription, slot])).values()]
-  const look = async () => (await Promise.all(subscriptions.map(({ kafka, topics }) => metadata(kafka, topics)))).flat()
+  const ask = ({ kafka, topics }: SlotConfig) => answered(topics, () => metadata(kafka, topics))
+  const look = async () => (await Promise.all(subscriptions.map(ask))).flat()
   let found = await look()
   for (let tries = 1; tries < TRIES; tries++) {
     const missing = found.filter(isMissing)
@@ -44,6 +50,24 @@ export const checkTopics = async (
     )
   }
   return found
+}
+
+/** The connection stood a moment ago. */
+const answered = async <T>(topics: readonly string[], ask: () => Promise<T>): Promise<T> => {
+  for (const untilMs = monotonicMs() + PATIENCE_MS; ; ) {
+    try {
+      return await ask()
+    } catch (cause) {
+      if (!(cause instanceof KafkaError) || cause.type === 'CLOSED') throw cause
+      const what = `the topics ${quoted(topics)} could not be looked up: ${cause.message}`
+      if (isRefusal(cause)) throw new PoolError(ErrorCode.brokerRefused, `${what}. ${adviceOn(cause)}`, { cause })
+      if (monotonicMs() >= untilMs) {
+        const advice = 'A broker was there a moment ago: see whether it is being restarted, then start again'
+        throw new PoolError(ErrorCode.brokerUnreachable, `${what}. ${advice}`, { cause })
+      }
+    }
+    await sleep(PAUSE_MS)
+  }
 }
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')

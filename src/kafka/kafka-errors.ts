@@ -55,6 +55,12 @@ const innermost = (error: KafkajsError): KafkajsError => {
 const codeOf = ({ code, message }: KafkajsError): number =>
   code === UNKNOWN_TO_KAFKAJS ? Number(/-?\d+/.exec(message)?.[0] ?? code) : Number(code)
 
+/**
+ * What kafkajs makes of a broker's error code. By name: what a user's own authentication throws may have any `type` and
+ * `code`, which are none of Kafka's.
+ */
+const BROKERS_ERRORS = ['KafkaJSProtocolError', 'KafkaJSOffsetOutOfRange', 'KafkaJSMemberIdRequired']
+
 /** Whatever kafkajs threw, as the one error class of this folder. */
 export const toKafkaError = (thrown: unknown, what: string): KafkaError => {
   if (thrown instanceof KafkaError) return thrown
@@ -62,8 +68,6 @@ export const toKafkaError = (thrown: unknown, what: string): KafkaError => {
   const error = innermost(thrown)
   if (error.name === 'KafkaJSSASLAuthenticationError')
     return brokerError(SASL_AUTHENTICATION_FAILED, what, { detail: error.message })
-  if (error.type !== undefined && typeof error.code === 'number') {
-    return brokerError(codeOf(error), what, { detail: error.message })
-  }
+  if (BROKERS_ERRORS.includes(error.name)) return brokerError(codeOf(error), what, { detail: error.message })
   return connectionError(`${what} failed: ${error.message}`, error)
 }

@@ -6,7 +6,7 @@ import type { Answer, ApiName, Ask } from './apis.js'
 import { checkedAnswer } from './checked-answer.js'
 import { KafkaError } from './face.js'
 import type { ApiRanges, KafkajsLogger, KafkajsProtocol, SaslOptions } from './internals.js'
-import { connectionError, toKafkaError } from './kafka-errors.js'
+import { brokerError, connectionError, toKafkaError } from './kafka-errors.js'
 import { SaslSession } from './sasl-session.js'
 import { kafkajs } from './verify-kafkajs.js'
 import { type ExchangeOptions, Wire, type WireSettings } from './wire.js'
@@ -29,6 +29,8 @@ interface Waiting {
 }
 
 const VERSIONS_OF_VERSIONS = [2, 1, 0]
+/** A broker may ask for any time up to 24 days. What a quota needs beyond this one it enforces itself. */
+const LONGEST_QUIET_MS = 60_000
 
 /** A broker that is connected: speaks the protocol's versions, throttles itself, keeps its authentication alive. */
 export class Link {
@@ -42,6 +44,7 @@ export class Link {
   #retired = false
   #renewing: Promise<void> | null = null
   #throttledUntilMs = 0
+  #saidQuiet = false
   #throttleTimer: NodeJS.Timeout | undefined
 
   /**
@@ -200,11 +203,21 @@ export class Link {
       // Not with kafkajs's `parse`: it throws for the first code it finds, and forgets those it does not know.
       const answer = await response.decode(checkedAnswer(body))
       const { clientSideThrottleTime = 0 } = answer as { clientSideThrottleTime?: number }
-      this.#throttledUntilMs = Math.max(this.#throttledUntilMs, performance.now() + clientSideThrottleTime)
+      this.#keepQuiet(clientSideThrottleTime)
       return answer
     } catch (error) {
       throw toKafkaError(error, `${request.apiName} at ${this.#wire.name}`)
     }
+  }
+
+  #keepQuiet(askedMs: number): void {
+    if (askedMs > LONGEST_QUIET_MS && !this.#saidQuiet) {
+      this.#saidQuiet = true
+      const message = 'the broker asks this client for more than a minute of quiet (throttle_time_ms); it gets a minute'
+      this.#settings.log.warn({ broker: this.#wire.name, askedMs }, message)
+    }
+    const quietMs = Math.min(askedMs, LONGEST_QUIET_MS)
+    this.#throttledUntilMs = Math.max(this.#throttledUntilMs, performance.now() + quietMs)
   }
 
   async #askVersions(timeoutMs: number): Promise<ApiRanges> {
@@ -212,7 +225,8 @@ export class Link {
     for (const version of VERSIONS_OF_VERSIONS) {
       try {
         const protocol = ApiVersions.protocol({ version })(undefined)
-        const { apiVersions } = await this.#exchange(protocol, { timeoutMs }, (send) => send())
+        const { errorCode, apiVersions } = await this.#exchange(protocol, { timeoutMs }, (send) => send())
+        if (errorCode !== 0) throw brokerError(errorCode, `ApiVersions at ${this.#wire.name}`)
         return Object.fromEntries(apiVersions.map(({ apiKey, ...range }) => [apiKey, range]))
       } catch (error) {
         if (!(error instanceof KafkaError) || error.type !== 'UNSUPPORTED_VERSION') throw error

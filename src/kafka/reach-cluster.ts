@@ -4,6 +4,7 @@ import { type Address, formatAddress } from './address.js'
 import { KafkaError } from './face.js'
 import { firstReached } from './first-reached.js'
 import { closedError } from './kafka-errors.js'
+import { adviceOn, isRefusal } from './refusal-advice.js'
 
 export interface ReachTimes {
   /** How often all addresses are tried again. */
@@ -21,19 +22,6 @@ export interface ReachOptions {
   /** Aborted when the connection is closed. */
   readonly signal: AbortSignal
 }
-
-/** An answer that trying again will not change: wrong credentials, no permission. */
-const isRefusal = (error: unknown): error is KafkaError =>
-  error instanceof KafkaError && !error.unanswered && !error.retriable
-
-const ADVICE: Readonly<Record<string, string>> = {
-  ILLEGAL_SASL_STATE: 'This listener does no SASL: remove option sasl or use another port',
-  UNSUPPORTED_SASL_MECHANISM: 'Choose a sasl.mechanism that the listener has enabled',
-  SASL_AUTHENTICATION_FAILED: 'Check the credentials in option sasl',
-}
-
-/** What to change when a broker does not let a client in. */
-export const adviceOn = ({ type }: KafkaError): string => ADVICE[type] ?? 'Check the permissions of its user'
 
 const refused = (address: Address, error: KafkaError): PoolError =>
   new PoolError(
@@ -67,8 +55,8 @@ export const reachCluster = async (
   const reasons = new Map<string, KafkaError>()
   const failed = (address: Address, error: unknown): void => {
     if (signal.aborted) throw closedError()
-    if (isRefusal(error)) throw refused(address, error)
     if (!(error instanceof KafkaError)) throw error
+    if (isRefusal(error)) throw refused(address, error)
     reasons.set(formatAddress(address), error)
   }
   for (let round = 0; ; round++) {

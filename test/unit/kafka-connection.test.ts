@@ -196,6 +196,16 @@ describe('connect', () => {
     expect((await failure([address])).error).toMatchObject({ code: 'KCP_BROKER_TOO_OLD' })
   })
 
+  it.each([
+    [42, 'KCP_BROKER_REFUSED', /ApiVersions at .* answered with INVALID_REQUEST \(42\).*broker's log/],
+    [7, 'KCP_BROKER_UNREACHABLE', /ApiVersions at .* answered with REQUEST_TIMED_OUT \(7\)/],
+  ])('says what a broker answers that does not tell its versions (%i)', async (errorCode, code, message) => {
+    const { address } = await startStub(({ apiKey }) =>
+      apiKey === Api.apiVersions ? encoder().writeInt16(errorCode).writeArray([]).writeInt32(0) : undefined,
+    )
+    expect((await failure([address])).error).toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
   it('ends at once when the connection is closed', async () => {
     const { address } = await serve((socket) => void socket.resume())
     const connection = connectionTo([address], { connectionTimeout: 10_000 })

@@ -197,6 +197,15 @@ describe('what kafkajs throws', () => {
     expect(error).toMatchObject({ type: 'CONNECTION', code: -1, retriable: true, unanswered: true })
   })
 
+  it('is no answer of a broker when somebody else has errors with a type and a code', () => {
+    const error = Object.assign(new Error('no token today'), { type: 'system', code: 401 })
+    expect(toKafkaError(error, 'x')).toMatchObject({
+      type: 'CONNECTION',
+      unanswered: true,
+      message: 'x failed: no token today',
+    })
+  })
+
   it('is a refusal when authentication failed', () => {
     const error = toKafkaError(new errors.KafkaJSSASLAuthenticationError('SASL PLAIN authentication failed: no'), 'x')
     expect(error).toMatchObject({ type: 'SASL_AUTHENTICATION_FAILED', code: 58, retriable: false, unanswered: false })

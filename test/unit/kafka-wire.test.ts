@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createConnection } from '#src/kafka/connection.js'
 import type { FetchRequest, Membership } from '#src/kafka/face.js'
+import { kafkaConfig } from '../support/slot-config.js'
 import {
   Api,
   connectionTo,
@@ -164,6 +166,27 @@ describe('a broker that wants quiet', () => {
     await Promise.all([connection.heartbeat(1, member), connection.heartbeat(1, member)])
     await connection.heartbeat(1, member)
     expect((asked[2] ?? 0) - (asked[1] ?? 0)).toBeGreaterThan(350)
+  })
+
+  it('for days gets a minute of it, and it is said once', async () => {
+    const warnings: string[] = []
+    const log = { debug() {}, info() {}, warn: (_: object, message: string) => void warnings.push(message), error() {} }
+    const { address } = await startStub(({ apiKey }) =>
+      apiKey === Api.heartbeat ? heartbeatAnswer(2 ** 31 - 1) : undefined,
+    )
+    const connection = createConnection({ clientId: 'test-00', kafka: kafkaConfig({ brokers: [address] }), log })
+    onTestFinished(() => connection.close())
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    await connection.connect()
+    await connection.heartbeat(1, member)
+    for (let beat = 0; beat < 2; beat++) {
+      const beating = connection.heartbeat(1, member)
+      await expect.poll(() => vi.getTimerCount()).toBe(1)
+      vi.advanceTimersByTime(60_000)
+      await beating
+    }
+    expect(warnings).toEqual([expect.stringContaining('it gets a minute')])
   })
 
   it('does not keep a connection that is closed meanwhile', async () => {

@@ -140,6 +140,25 @@ describe('a seat that joins', () => {
     expect(host.assignment).toEqual([{ topic: 'orders', partition: 0 }])
   })
 
+  test('says so when the broker does not let it in any more, and looks unwell until it does', async () => {
+    const { seat, own, host } = world()
+    seat.start()
+    await settle()
+    const refused = () => Promise.reject(kafkaError(58, 'SASL_AUTHENTICATION_FAILED'))
+    own.onHeartbeat = [...Array(6).fill(refused), async () => {}]
+    await heartbeatLater()
+    await vi.advanceTimersByTimeAsync(500)
+    expect(host.refusal).toMatchObject({
+      code: 'KCP_BROKER_REFUSED',
+      message: expect.stringContaining('Check the credentials in option sasl'),
+    })
+    expect(host.told.filter((told) => told === 'refused')).toHaveLength(1)
+    expect([seat.isRefused, seat.isConfirmed]).toEqual([true, true])
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(seat.isRefused).toBe(false)
+    expect(seat.state).toBe('stable')
+  })
+
   test('says why the broker will not have it, with the session timeouts that the broker allows', async () => {
     const { seat, own, host } = world()
     own.onJoin = [() => Promise.reject(kafkaError(26))]

@@ -114,6 +114,17 @@ describe('a slot', () => {
     expect(bench.slot.isHealthy).toBe(false)
   })
 
+  test('is not healthy when its seat is not let in, however long the session goes on', async () => {
+    const bench = await running()
+    const [seat] = bench.seats
+    if (seat === undefined) throw new Error('no seat')
+    seat.onHeartbeat = [() => Promise.reject(kafkaError(58, 'SASL_AUTHENTICATION_FAILED'))]
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(bench.slot.seat.isConfirmed).toBe(true)
+    expect(bench.slot.isHealthy).toBe(false)
+    expect(bench.slot.status().lastError).toMatchObject({ code: 'KCP_BROKER_REFUSED' })
+  })
+
   test('waits for the handlers of a replacement that is about to connect, and not for one that loads', async () => {
     const bench = await running()
     bench.threads.last.crash()

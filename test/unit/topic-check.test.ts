@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { checkTopics } from '#src/control/topic-check.js'
-import type { TopicMetadata } from '#src/kafka/face.js'
+import { KafkaError, type TopicMetadata } from '#src/kafka/face.js'
 import { slotConfig } from '../support/slot-config.js'
 
 const there = (topic: string): TopicMetadata => ({ topic, error: null, partitions: [{ partition: 0, leader: 1 }] })
@@ -32,6 +32,36 @@ test('a topic that does not come is named after two seconds', async () => {
     code: 'KCP_TOPIC_MISSING',
     message: expect.stringContaining('"orders" on the broker (UNKNOWN_TOPIC_OR_PARTITION)'),
   })
+})
+
+test('a broker that gives no answer any more is asked again for two seconds, and then named as what stops the start', async () => {
+  let asked = 0
+  const away = new KafkaError('CONNECTION', -1, true, 'the connection to a:1 was closed')
+  const check = (answers: number) =>
+    checkTopics([slotConfig({ topics: ['orders'] })], async () => {
+      if (asked++ < answers) throw away
+      return [there('orders')]
+    })
+  await expect(check(2)).resolves.toEqual([there('orders')])
+  await expect(check(1_000)).rejects.toMatchObject({
+    name: 'PoolError',
+    code: 'KCP_BROKER_UNREACHABLE',
+    message: expect.stringMatching(/^the topics "orders" could not be looked up: .* was closed\. .*start again$/),
+    cause: away,
+  })
+})
+
+test.each([
+  ['a refusal', new KafkaError('SASL_AUTHENTICATION_FAILED', 58, false, 'no'), { code: 'KCP_BROKER_REFUSED' }],
+  ['the end of the connection', new KafkaError('CLOSED', -1, false, 'closed'), { type: 'CLOSED' }],
+])('%s ends the look at once', async (_, error, told) => {
+  let asked = 0
+  const check = checkTopics([slotConfig()], () => {
+    asked++
+    return Promise.reject(error)
+  })
+  await expect(check).rejects.toMatchObject(told)
+  expect(asked).toBe(1)
 })
 
 test.each([

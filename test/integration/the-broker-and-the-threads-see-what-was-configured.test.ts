@@ -102,7 +102,7 @@ it('the thread runs with what the most specific layer says, and reports it', asy
     maxProcessingMs: 50_000,
     'retry.attempts': 2,
     'retry.initialDelayMs': 50,
-    'retry.maxDelayMs': 30_000,
+    'retry.maxDelayMs': 60_000,
     groupId: pool.groupId,
     minBytes: 3,
     maxBytes: 2_000_000,

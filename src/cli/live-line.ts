@@ -1,10 +1,13 @@
+import { stripVTControlCharacters } from 'node:util'
+
 /** What a live line needs of a terminal. */
 export interface Screen {
   readonly columns: number
   write(text: string | Uint8Array, ...rest: never[]): boolean
 }
 
-const ERASE_LINE = '\r\u001b[K'
+const ESCAPE = '\u001b['
+const ERASE_LINE = `\r${ESCAPE}K`
 const NEWLINE = 0x0a
 
 const endsLine = (chunk: string | Uint8Array): boolean =>
@@ -18,6 +21,7 @@ const endsLine = (chunk: string | Uint8Array): boolean =>
  * line of his own it stays away.
  */
 export class LiveLine {
+  readonly #screen: Screen
   readonly #draw: (text: string) => void
   readonly #release: () => void
   #text = ''
@@ -26,6 +30,7 @@ export class LiveLine {
 
   /** @param others further streams that end on the same terminal, such as stderr */
   constructor(screen: Screen, others: readonly Screen[] = []) {
+    this.#screen = screen
     const write = screen.write.bind(screen)
     this.#draw = (text) => void write(text)
     const streams = [screen, ...others]
@@ -40,7 +45,7 @@ export class LiveLine {
 
   /** Shows another text (one line, no longer than the terminal is wide); `''` shows none. */
   set(text: string): void {
-    if (this.#shown) this.#draw(ERASE_LINE)
+    if (this.#shown) this.#erase()
     this.#text = text
     this.#show()
   }
@@ -54,13 +59,20 @@ export class LiveLine {
   #stepAsideFor(stream: Screen): void {
     const write = stream.write.bind(stream)
     stream.write = (chunk, ...rest) => {
-      if (this.#shown) this.#draw(ERASE_LINE)
+      if (this.#shown) this.#erase()
       this.#shown = false
       const result = write(chunk, ...rest)
       if (chunk.length > 0) this.#elsewhere = !endsLine(chunk)
       this.#show()
       return result
     }
+  }
+
+  /** A terminal that has become narrower since has broken the line into several. */
+  #erase(): void {
+    const { columns } = this.#screen
+    const above = columns > 0 ? Math.ceil(stripVTControlCharacters(this.#text).length / columns) - 1 : 0
+    this.#draw(above > 0 ? `\r${ESCAPE}${above}A${ESCAPE}J` : ERASE_LINE)
   }
 
   #show(): void {

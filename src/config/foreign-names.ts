@@ -111,17 +111,13 @@ const foreignNames: ReadonlyMap<string, string> = new Map([
   ...is('set logger: { level: "debug" } at the top', 'debug', 'log_level', 'log-level', 'logging-level'),
 ])
 
-/** What Spring Boot and others write before a name. */
-const PREFIXES = [/^spring\.kafka\./i, /^(?:consumer|listener|container|properties|kafka)\./i]
+/** Without what only Spring Boot writes: `spring.kafka.listener.concurrency` is `listener.concurrency`. */
+const withoutSpring = (name: string): string => name.replace(/^spring\.kafka\./i, '')
 
-const shorter = (name: string): string[] =>
-  PREFIXES.reduce<string[]>((names, prefix) => [...names, (names.at(-1) ?? '').replace(prefix, '')], [name])
-
-/** The name without what Spring Boot writes before it: `spring.kafka.consumer.max-poll-records` is `max-poll-records`. */
-export const withoutPrefix = (name: string): string => shorter(name).at(-1) ?? name
+/** Without any word before it that says whose it is: `spring.kafka.consumer.max-poll-records` is `max-poll-records`. */
+export const withoutPrefix = (name: string): string =>
+  withoutSpring(name).replace(/^(?:consumer|listener|container|properties|kafka)\./i, '')
 
 /** Where the thing of that name is here, or why there is none; `undefined` when nobody is known to call anything so. */
 export const foreignName = (name: string): string | undefined =>
-  shorter(name)
-    .map((each) => foreignNames.get(essence(each)))
-    .find((sentence) => sentence !== undefined)
+  foreignNames.get(essence(withoutSpring(name))) ?? foreignNames.get(essence(withoutPrefix(name)))

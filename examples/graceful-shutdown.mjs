@@ -2,6 +2,7 @@
 // process at once; a pool that cannot heal itself ends it too, so that the service manager starts it anew.
 //
 // (The command `kafka-consumer-pool run` does all of this by itself.)
+import { hostname } from 'node:os'
 import process from 'node:process'
 import { ConsumerPool, PoolError } from 'kafka-consumer-pool'
 
@@ -9,8 +10,9 @@ const pool = new ConsumerPool({
   kafka: { brokers: (process.env.KAFKA_BROKERS ?? '127.0.0.1:9092').split(',') },
   consumer: {
     groupId: 'shutdown-example',
-    // With a static id the partitions wait for this process: a restart within the session timeout moves nothing.
-    groupInstanceId: process.env.POD_NAME,
+    // With a static id the partitions wait for this process: a restart within the session timeout moves nothing. Where the
+    // host (the pod) has another name after each restart, leave it out: others would wait for the old name.
+    groupInstanceId: hostname(),
     sessionTimeout: 30_000,
   },
   topics: ['orders'],

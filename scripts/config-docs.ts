@@ -64,11 +64,14 @@ export const configurationPage = (): string => `# Configuration
 <!-- Generated from src/config by scripts/config-docs.ts. Change it there. -->
 
 \`\`\`ts
-new ConsumerPool({
+import { hostname } from 'node:os'
+import { ConsumerPool } from 'kafka-consumer-pool'
+
+const pool = new ConsumerPool({
   kafka: { brokers: ['127.0.0.1:9092'], clientId: 'orders' },
-  consumer: { groupId: 'orders', 'group.instance.id': process.env.POD_NAME },
+  consumer: { groupId: 'orders', 'group.instance.id': hostname() },
   workers: 4,
-  subscriptions: [{ topics: ['orders'], handler: new URL('./handler.js', import.meta.url), fromBeginning: true }],
+  subscriptions: [{ topics: ['orders'], handler: new URL('./handler.mjs', import.meta.url), fromBeginning: true }],
 })
 \`\`\`
 

@@ -35,10 +35,10 @@ const RUN_DESCRIPTION =
 const RUN_HELP = `
 Examples:
   One thread for each core, each with its own connection and its own membership in the group:
-    $ kafka-consumer-pool run --handler ./handler.js --brokers 127.0.0.1:9092 --topic orders --group orders
+    $ kafka-consumer-pool run --handler ./handler.mjs --brokers 127.0.0.1:9092 --topic orders --group orders
 
   Static members, which keep their partitions over a restart (orders-0, orders-1, …):
-    $ kafka-consumer-pool run --handler ./handler.js --brokers k1:9092,k2:9092 --topic orders --group orders \\
+    $ kafka-consumer-pool run --handler ./handler.mjs --brokers k1:9092,k2:9092 --topic orders --group orders \\
         --workers 4 --group-instance-id orders --set session.timeout.ms=30000
 
   Everything in a file, but twice the threads:

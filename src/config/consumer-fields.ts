@@ -11,7 +11,7 @@ export const consumerFields = z.strictObject({
       .regex(/^(?:[A-Za-z0-9._-]|\{slot\})+$/)
       .optional(),
     'at least one character of A-Z a-z 0-9 . _ - (and {slot} for the number of the slot)',
-    'Makes the slots static members (KIP-345). One slot in the group uses it as it is; of several each gets `<id>-<slot>`, or has its number in the place of `{slot}`.',
+    'Makes the slots static members (KIP-345). One slot in the group uses it as it is; of several each gets `<id>-<slot>`, or has its number in the place of `{slot}`. Take a name that comes back after a restart (of the host, of a pod of a StatefulSet): under one that does not, members that are gone keep their partitions until the session is over.',
     'none: dynamic members',
   ),
   sessionTimeout: milliseconds(

@@ -65,7 +65,7 @@ export interface SubscriptionOptions extends SlotOverrides {
   /**
    * Module of the handler, which every thread imports: a file URL or a path (from the working directory).
    *
-   * @example new URL('./handler.js', import.meta.url)
+   * @example new URL('./handler.mjs', import.meta.url)
    */
   handler: URL | string
   /** Number of slots of this subscription. @default `workers` of the pool, else its share of the cores */

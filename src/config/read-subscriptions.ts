@@ -32,7 +32,7 @@ export const readWorkers = (value: unknown, path: string, issues: Issues): numbe
 const readHandler = (value: unknown, path: string, issues: Issues): string => {
   const url = handlerUrl(value)
   if (url !== undefined) return url
-  const advice = 'new URL("./handler.js", import.meta.url), a file: URL or a path'
+  const advice = 'new URL("./handler.mjs", import.meta.url), a file: URL or a path'
   if (value === undefined) issues.add(path, `is missing. Name the handler's module: ${advice}`)
   else if (typeof value === 'function') {
     issues.add(

@@ -79,7 +79,7 @@ const refusedEverywhere: ReadonlyMap<string, string> = new Map([
   ...because('the pool decides how many requests are under way', 'maxInFlightRequests'),
   ...because('give the names of assignors instead: assignors: ["range"]', 'partitionAssigners'),
   ...because(
-    'give the handler as a module: handler: new URL("./handler.js", import.meta.url)',
+    'give the handler as a module: handler: new URL("./handler.mjs", import.meta.url)',
     'eachMessage',
     'eachBatch',
   ),

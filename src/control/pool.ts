@@ -51,7 +51,7 @@ const THREAD_ENTRY = new URL('../../workers/entry.cjs', import.meta.url)
  * const pool = new ConsumerPool({
  *   kafka: { brokers: ['127.0.0.1:9092'] },
  *   consumer: { groupId: 'orders' },
- *   subscriptions: [{ topics: ['orders'], handler: new URL('./handler.js', import.meta.url) }],
+ *   subscriptions: [{ topics: ['orders'], handler: new URL('./handler.mjs', import.meta.url) }],
  * })
  * await pool.start()
  * ```

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Holdings, lagOf, reached } from '#src/control/holdings.js'
+import { type Holding, Holdings, lagOf, reached } from '#src/control/holdings.js'
+import { isResting } from '#src/control/pauses.js'
 import { Page } from '#src/protocol/ledger.js'
 import { pauseAt } from '../support/control/pause.js'
 
@@ -150,6 +151,68 @@ describe('the books of a slot', () => {
     expect(lagOf(holding)).toBeNull()
     page.fetched(0, 30, 100)
     expect(lagOf(holding)).toBe(90n)
+  })
+
+  test('hand out everything but what rests, over any sequence of assignments, pauses, tries and deaths', () => {
+    const step = fc.oneof(
+      fc.record({ type: fc.constant('assign' as const), partitions: fc.uniqueArray(fc.nat(5)) }),
+      fc.record({ type: fc.constant('finish' as const), partition: fc.nat(5), by: fc.nat(9) }),
+      // At the next message, or at a batch that is further on.
+      fc.record({ type: fc.constant('pause' as const), partition: fc.nat(5), ahead: fc.nat(5), forMs: fc.nat(9) }),
+      fc.record({ type: fc.constant('try' as const), afterMs: fc.nat(9) }),
+      fc.record({ type: fc.constant('die' as const) }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (sequence) => {
+        const holdings = new Holdings()
+        /** What the thread has been told to handle. */
+        const known = new Set<number>()
+        const model = new Map<number, bigint>()
+        let nowMs = 0
+        const rests = (holding: Holding) =>
+          isResting(holding.paused) && reached(holding) >= BigInt(holding.paused?.offset ?? 0)
+        for (const next of sequence) {
+          const holding =
+            'partition' in next ? holdings.all().find(({ partition: number }) => number === next.partition) : undefined
+          if (next.type === 'assign') {
+            for (const { id, partition: number } of holdings.drop(({ partition: number }) =>
+              next.partitions.includes(number),
+            )) {
+              known.delete(id)
+              model.delete(number)
+            }
+            const fresh = next.partitions.filter((number) => !model.has(number))
+            for (const { id } of holdings.add(fresh.map((number) => partition(number, 0n))).added) known.add(id)
+            for (const number of fresh) model.set(number, 0n)
+          } else if (next.type === 'try') {
+            nowMs += next.afterMs
+            const retried = holdings.retry(nowMs)
+            for (const id of retried?.removedIds ?? []) known.delete(id)
+            for (const { id } of retried?.added ?? []) known.add(id)
+          } else if (next.type === 'die') {
+            known.clear()
+            for (const { id } of holdings.rehouse().added) known.add(id)
+          } else if (holding !== undefined && !rests(holding)) {
+            if (next.type === 'pause') {
+              holding.paused = pauseAt(Number(reached(holding)) + next.ahead, { retryAtMs: nowMs + next.forMs })
+              continue
+            }
+            const limit = isResting(holding.paused) ? BigInt(holding.paused?.offset ?? 0) : 1_000_000n
+            const offset = reached(holding) + BigInt(next.by)
+            const finished = offset < limit ? offset : limit
+            holding.page.finish(holding.index, Number(finished))
+            model.set(holding.partition, finished)
+          }
+          for (const each of holdings.all()) {
+            expect(holdings.byId(each.id)).toBe(each)
+            if (!rests(each)) expect(known.has(each.id)).toBe(true)
+          }
+          expect(new Map(holdings.all().map((each) => [each.partition, reached(each)]))).toEqual(model)
+        }
+        holdings.retry(Number.MAX_SAFE_INTEGER)
+        expect(holdings.all().filter(rests)).toEqual([])
+      }),
+    )
   })
 
   test('lose and invent nothing over any sequence of assignments and deaths', () => {

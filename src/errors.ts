@@ -12,6 +12,7 @@ export const ErrorCode = {
   handlerNotFound: 'KCP_HANDLER_NOT_FOUND',
   handlerThrewOnImport: 'KCP_HANDLER_THREW_ON_IMPORT',
   handlerNotAFunction: 'KCP_HANDLER_NOT_A_FUNCTION',
+  handlerSetupFailed: 'KCP_HANDLER_SETUP_FAILED',
   moduleNotUsable: 'KCP_MODULE_NOT_USABLE',
   codecMissing: 'KCP_CODEC_MISSING',
   batchUndecodable: 'KCP_BATCH_UNDECODABLE',

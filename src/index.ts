@@ -31,7 +31,15 @@ export type {
   SlotState,
   SlotStatus,
 } from './control/status.js'
-export { type AbortCode, AbortError, type Handler, type HandlerContext } from './data/handler.js'
+export {
+  type AbortCode,
+  AbortError,
+  type Handler,
+  type HandlerContext,
+  type Setup,
+  type SetupContext,
+  type Teardown,
+} from './data/handler.js'
 export {
   ConfigError,
   type ConfigIssue,

@@ -1,7 +1,7 @@
 import { isMainThread, workerData } from 'node:worker_threads'
 import { effectiveConfig } from '../src/config/mask-secrets.js'
 import { giveWay } from '../src/data/give-way.js'
-import type { Handler } from '../src/data/handler.js'
+import type { HandlerModule } from '../src/data/handler.js'
 import { loadHandler } from '../src/data/handler-loader.js'
 import { Runtime } from '../src/data/runtime.js'
 import { PoolError } from '../src/errors.js'
@@ -41,7 +41,7 @@ const ours = Promise.allSettled([
   rehearsal,
   ...(handlers.length > 1 ? [early(() => import('../src/index.js'))] : []),
 ])
-const preloaded: ReadonlyMap<string, Promise<Handler>> = new Map(
+const preloaded: ReadonlyMap<string, Promise<HandlerModule>> = new Map(
   handlers.map((url) => [url, early(() => ours.then(() => loadHandler(url)))]),
 )
 

@@ -115,7 +115,7 @@ export interface PoolOptions {
   commitIntervalMs?: number | undefined
   /** Milliseconds that `stop()` waits for the messages in hand before their threads are ended; below the time after which a service manager kills (Kubernetes: 30 s). @default 25_000 */
   drainTimeoutMs?: number | undefined
-  /** Milliseconds, at least 1,000, that a thread may take to load its handler's module, from its boot. @default 60_000 */
+  /** Milliseconds, at least 1,000, that a thread may take to load its handler's module, from its boot, and to set it up. @default 60_000 */
   loadTimeoutMs?: number | undefined
   /** Milliseconds, at least 1,000, that an ended thread may take to die before its slot goes on without it. @default 10_000 */
   terminateTimeoutMs?: number | undefined

@@ -34,8 +34,10 @@ export interface IncarnationsOptions {
   readonly view: () => ClusterView
   readonly log: Logger
   readonly logLevel: string
-  /** How long a thread may take to load its handler, from its boot. */
+  /** How long a thread may take to load its handler and to set it up, from its boot. */
   readonly loadTimeoutMs: number
+  /** How long `teardown` of the handler's module may take. */
+  readonly teardownTimeoutMs: number
   /** The thread has its handler and its connection, and has taken up what it was given at its start. */
   readonly onReady: (thread: Thread) => void
   readonly onMessage: (message: FromThread) => void
@@ -94,6 +96,7 @@ export class Incarnations {
   /** Fills the slot with a new thread under a fresh client id, which takes these partitions up. */
   start(handout: Handout): Thread {
     const { config, threads, nextClientId, view, logLevel, onReady, onMessage, onExit } = this.#options
+    const { loadTimeoutMs, teardownTimeoutMs } = this.#options
     this.#number += 1
     this.#loaded = false
     this.#ready = false
@@ -103,6 +106,8 @@ export class Incarnations {
       clientId: nextClientId(),
       config,
       view: view(),
+      setupTimeoutMs: loadTimeoutMs,
+      teardownTimeoutMs,
       logLevel,
       onMessage: (message) => {
         if (thread !== this.#thread) return
@@ -147,6 +152,11 @@ export class Incarnations {
       onExit(thread, this.#loaded ? exit : { ...exit, error: this.#whileLoading(exit.error) })
     })
     return thread
+  }
+
+  /** True when the current thread has its handler, set up. */
+  get loaded(): boolean {
+    return this.#loaded
   }
 
   raise(bits: number): void {
@@ -209,7 +219,7 @@ export class Incarnations {
   #loadingHangs(): PoolError {
     const { config, loadTimeoutMs } = this.#options
     const { slot, handler } = config
-    const message = `slot ${slot}: the handler was not loaded after ${loadTimeoutMs / 1_000} s. Look whether ${handler} waits for something while it is imported, or raise loadTimeoutMs`
+    const message = `slot ${slot}: the handler was not loaded and set up after ${loadTimeoutMs / 1_000} s. Look whether ${handler} waits for something while it is imported or in its setup, or raise loadTimeoutMs`
     return new PoolError(ErrorCode.startTimedOut, message, { slot })
   }
 
@@ -217,7 +227,7 @@ export class Incarnations {
   #whileLoading(error: PoolError | null): PoolError | null {
     if (error === null || !DEATHS.includes(error.code)) return error
     const { slot, handler } = this.#options.config
-    const message = `The handler module ${handler} could not be loaded: ${error.message}`
+    const message = `The handler module ${handler} could not be loaded, or set up: ${error.message}`
     return new PoolError(ErrorCode.handlerThrewOnImport, message, { slot, cause: error })
   }
 }

@@ -35,12 +35,15 @@ import type { Threads } from './threads.js'
 
 /** How long a thread may take to close its connection and return, before it is ended. */
 const GOODBYE_MS = 350
+/** How long `teardown` of the handler's module may take at the least, whatever `drainTimeoutMs` says. */
+const TEARDOWN_MS = 1_000
 
 /** What a start fails with at once: the next thread would not do better. */
 const FAIL_THE_START: readonly string[] = [
   ErrorCode.handlerNotFound,
   ErrorCode.handlerThrewOnImport,
   ErrorCode.handlerNotAFunction,
+  ErrorCode.handlerSetupFailed,
   ErrorCode.moduleNotUsable,
   ErrorCode.startTimedOut,
   ErrorCode.threadNotStarted,
@@ -125,6 +128,7 @@ export class Slot implements SeatHost {
       log,
       logLevel: lowestLevel(options.log),
       loadTimeoutMs: options.settings.loadTimeoutMs,
+      teardownTimeoutMs: this.#teardownTimeoutMs,
       onReady: () => {
         this.#crashes.ready(monotonicMs())
         this.#booted.resolve()
@@ -273,7 +277,10 @@ export class Slot implements SeatHost {
     await this.#commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
     await departure.done(sendLeave)
     this.#assignment.cancel()
-    await Promise.all([this.#seat.leave(sendLeave), back.then(() => this.#sayGoodbye())])
+    await Promise.all([
+      this.#seat.leave(sendLeave),
+      back.then((quiet) => this.#sayGoodbye(quiet ? Math.max(deadlineMs - monotonicMs(), TEARDOWN_MS) : 0)),
+    ])
     this.#state = 'stopped'
     return (await back) && (thread?.ledger.givenUp ?? 0) === 0
   }
@@ -412,7 +419,7 @@ export class Slot implements SeatHost {
     this.#started.reject(error)
     this.#options.onTrouble(null)
     await within(this.commit(), COMMIT_WAIT_MS)
-    await Promise.all([this.#giveUpSeat(), this.#sayGoodbye()])
+    await Promise.all([this.#giveUpSeat(), this.#sayGoodbye(this.#teardownTimeoutMs)])
     if (probeInMs === null) return
     await this.#pause(probeInMs)
     if (!(await this.#options.limiter.admit()) || this.#state !== 'parked') return
@@ -431,9 +438,23 @@ export class Slot implements SeatHost {
     this.lost()
   }
 
-  /** Ends the thread, kindly at first. One that will not die is not waited for. */
-  async #sayGoodbye(): Promise<void> {
-    if (this.thread !== null) await within(this.thread.stop(GOODBYE_MS), 2 * GOODBYE_MS)
+  /**
+   * Ends the thread, kindly at first. One that will not die is not waited for.
+   *
+   * @param teardownMs how long `teardown` of the handler's module may take; 0 when a handler is still in flight
+   */
+  async #sayGoodbye(teardownMs: number): Promise<void> {
+    const { thread } = this
+    if (thread === null) return
+    const hasTime = this.#incarnations.loaded && teardownMs > 0
+    const patienceMs = hasTime ? teardownMs : GOODBYE_MS
+    if (!(await within(thread.stop(patienceMs), patienceMs + GOODBYE_MS))) return
+    const { reason, error } = await thread.exited
+    if (hasTime && reason !== 'stopped') this.#log.error({ err: error }, 'the thread did not come to its end in time')
+  }
+
+  get #teardownTimeoutMs(): number {
+    return Math.max(this.#options.settings.drainTimeoutMs, TEARDOWN_MS)
   }
 
   /** Takes a seat if the slot has none. */

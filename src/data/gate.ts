@@ -12,7 +12,7 @@ export interface GateOptions {
   readonly now: () => number
   /** @default {@link wallAheadMs} */
   readonly wallAhead?: () => number
-  /** The lease was extended after it had run out. */
+  /** Messages may begin again, after the lease had run out or the gate was held. */
   readonly onReopen: () => void
 }
 
@@ -32,6 +32,7 @@ export class Gate {
   readonly #options: GateOptions
   #leaseTimer: NodeJS.Timeout | undefined
   #closed = false
+  #held = false
   #sleptMs = 0
   #wallDueMs = Number.NEGATIVE_INFINITY
 
@@ -41,7 +42,7 @@ export class Gate {
 
   /** False while nothing may begin, whatever the partition. */
   get open(): boolean {
-    return !this.#closed && this.#leaseTimer === undefined && !this.#halted
+    return !this.#closed && !this.#held && this.#leaseTimer === undefined && !this.#halted
   }
 
   /** Main wants the slot to stop. */
@@ -56,7 +57,7 @@ export class Gate {
 
   /** Whether the next message of this partition may begin now. */
   mayBegin(partition: Partition, nowMs: number): boolean {
-    if (this.#closed) return false
+    if (this.#closed || this.#held) return false
     if (this.#options.ledger.control !== 0 && (this.#halted || !this.counts(partition))) return false
     if (this.#holdsLease(nowMs)) return true
     this.#awaitLease()
@@ -72,6 +73,17 @@ export class Gate {
       partitions.dropRevoked()
     }
     return !partition.dropped
+  }
+
+  /** Nothing begins until it is released. */
+  hold(): void {
+    this.#held = true
+  }
+
+  release(): void {
+    if (!this.#held) return
+    this.#held = false
+    this.#options.onReopen()
   }
 
   close(): void {

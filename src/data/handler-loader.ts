@@ -2,12 +2,14 @@ import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { PoolError } from '../errors.js'
 import { type ErrorData, toErrorData } from '../protocol/error-data.js'
-import type { Handler } from './handler.js'
+import type { Handler, HandlerModule, Setup, Teardown } from './handler.js'
 
 const isFunction = (value: unknown): value is Handler => typeof value === 'function'
 
 const read = (from: unknown, name: string): unknown =>
-  typeof from === 'object' && from !== null ? (from as Record<string, unknown>)[name] : undefined
+  (typeof from === 'object' && from !== null) || typeof from === 'function'
+    ? (from as unknown as Record<string, unknown>)[name]
+    : undefined
 
 /**
  * The handler among a module's exports: the default export, or one named `handler`. Compilers that emit CommonJS put
@@ -31,6 +33,17 @@ const notAFunction = (url: string, what: string): PoolError =>
     'KCP_HANDLER_NOT_A_FUNCTION',
     `The handler module ${url} exports ${what}: write \`export default (message, context) => { … }\``,
   )
+
+/** `setup` or `teardown`, which a CommonJS module may have set on its exports, or on the function that it exports. */
+const pickHook = <Hook extends Setup | Teardown>(exports: unknown, name: string, url: string): Hook | undefined => {
+  const main = read(exports, 'default')
+  const hook = read(exports, name) ?? read(main, name)
+  if (hook === undefined || typeof hook === 'function') return hook as Hook | undefined
+  throw new PoolError(
+    'KCP_HANDLER_NOT_A_FUNCTION',
+    `The handler module ${url} exports \`${name}\`, which is no function: ${name} is called by the pool, so give the export another name or write \`export const ${name} = async () => { … }\``,
+  )
+}
 
 const requireFile = (url: string): void => {
   if (!url.startsWith('file:')) return
@@ -67,13 +80,13 @@ const importModule = async (url: string): Promise<unknown> => {
 }
 
 /**
- * Loads the user's handler.
+ * Loads the user's handler, and `setup` and `teardown` of its module.
  *
  * @param url of the module
  * @throws {PoolError} `KCP_HANDLER_NOT_FOUND`, `KCP_HANDLER_THREW_ON_IMPORT` (the original is its `cause`) or
  *   `KCP_HANDLER_NOT_A_FUNCTION`
  */
-export const loadHandler = async (url: string): Promise<Handler> => {
+export const loadHandler = async (url: string): Promise<HandlerModule> => {
   requireFile(url)
   const exports = await importModule(url)
   const handler = pickHandler(exports)
@@ -84,5 +97,7 @@ export const loadHandler = async (url: string): Promise<Handler> => {
   }
   const sham = kindOfSham(handler)
   if (sham !== undefined) throw notAFunction(url, sham)
-  return handler
+  const setup = pickHook<Setup>(exports, 'setup', url)
+  const teardown = pickHook<Teardown>(exports, 'teardown', url)
+  return { handler, ...(setup === undefined ? {} : { setup }), ...(teardown === undefined ? {} : { teardown }) }
 }

@@ -19,6 +19,55 @@ import type { Message } from '../kafka/face.js'
  */
 export type Handler = (message: Message, context: HandlerContext) => unknown | Promise<unknown>
 
+/**
+ * What a handler module may export as `setup`: called in each thread that fills a slot, before its first message, and
+ * awaited. Open here what all messages share: a database pool, a producer, a file. The thread is not ready before.
+ *
+ * When it throws or rejects, a start fails with `KCP_HANDLER_SETUP_FAILED`; later it is a crash of the slot. It has
+ * `loadTimeoutMs`. A spare thread does not call it, so that what it opens is not opened for nothing; a replacement calls
+ * it while it connects.
+ *
+ * @example
+ * ```ts
+ * let database: Pool
+ * export const setup: Setup = async ({ slot }) => {
+ *   database = await openPool({ name: `orders-${slot}` })
+ * }
+ * ```
+ */
+export type Setup = (context: SetupContext) => unknown | Promise<unknown>
+
+/**
+ * What a handler module may export as `teardown`: called after the last message, when no handler is in flight any more,
+ * and awaited. Flush and close here what `setup` has opened.
+ *
+ * It is called when the pool stops, when the slot is parked while its thread lives, and when the slot loses all of its
+ * partitions; `setup` comes again before the next message. A thread that dies, or is ended because a handler does not come
+ * back, calls nothing. So nothing may depend on it: a message is finished when its handler has come back.
+ *
+ * It has what is left of `drainTimeoutMs`, a second at least. What it throws is logged.
+ */
+export type Teardown = () => unknown | Promise<unknown>
+
+/** What is told to {@link Setup}. */
+export interface SetupContext {
+  /** Number of the slot, from 0. */
+  readonly slot: number
+  /** How many threads have filled this slot up to now, this one included. */
+  readonly incarnation: number
+  /** `client.id` of this thread's connection. */
+  readonly clientId: string
+  /** Logger whose lines carry slot and incarnation. It may be kept. */
+  readonly log: Logger
+}
+
+/** What a handler module exports, as far as it concerns the pool. */
+export interface HandlerModule {
+  readonly handler: Handler
+  readonly setup?: Setup
+  readonly teardown?: Teardown
+}
+
 /** What a handler is told beside the message. It belongs to one call. */
 export interface HandlerContext {
   /** Number of the slot, from 0. */

@@ -16,6 +16,10 @@ export class Partitions implements Iterable<Partition> {
     })
   }
 
+  get size(): number {
+    return this.#owned.size
+  }
+
   [Symbol.iterator](): Iterator<Partition> {
     return this.#owned.values()
   }

@@ -75,6 +75,8 @@ export const rehearse = async (signal: AbortSignal): Promise<number> => {
     clientId: TOPIC,
     config: CONFIG,
     view: { brokers: [BROKER], topics },
+    setupTimeoutMs: LONG_MS,
+    teardownTimeoutMs: LONG_MS,
     logLevel: 'silent',
     ledger: ledger.buffer,
     port,
@@ -82,10 +84,12 @@ export const rehearse = async (signal: AbortSignal): Promise<number> => {
   let handled = 0
   const end = () => main.close()
   const runtime = new Runtime(task, {
-    loadHandler: async () => () => {
-      handled += 1
-      if (handled === messages) end()
-    },
+    loadHandler: async () => ({
+      handler: () => {
+        handled += 1
+        if (handled === messages) end()
+      },
+    }),
     createConnection: (options) => createConnection({ ...options, openSocket }),
     effectiveConfig: () => ({}),
     giveWay: () => {},

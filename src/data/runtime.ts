@@ -13,14 +13,15 @@ import { Dispatcher } from './dispatcher.js'
 import { Failures } from './failures.js'
 import { Fetcher } from './fetcher.js'
 import { Gate } from './gate.js'
-import type { Handler } from './handler.js'
+import type { Handler, HandlerModule } from './handler.js'
+import { HandlerLife } from './handler-life.js'
 import { Partitions } from './partitions.js'
 import { Turns } from './turns.js'
 import { WakeUp } from './wake-up.js'
 
 /** What the runtime needs from outside; fakes in tests. */
 export interface RuntimePorts {
-  readonly loadHandler: (url: string) => Promise<Handler>
+  readonly loadHandler: (url: string) => Promise<HandlerModule>
   readonly createConnection: (options: {
     clientId: string
     kafka: KafkaConfig
@@ -37,6 +38,7 @@ export interface RuntimePorts {
 interface Work {
   readonly dispatcher: Dispatcher
   readonly fetcher: Fetcher
+  readonly gate: Gate
 }
 
 /** One incarnation of a slot, seen from inside its thread: from the task that main gives it until it returns. */
@@ -55,6 +57,7 @@ export class Runtime {
   #view: ClusterView
   #connection: Connection | undefined
   #work: Work | undefined
+  #life: HandlerLife | undefined
 
   constructor(task: SlotTask, ports: RuntimePorts) {
     this.#task = task
@@ -73,41 +76,60 @@ export class Runtime {
   /**
    * Fills the slot until main says `stop` or closes its end of the port.
    *
-   * @throws {PoolError} when the handler cannot be loaded, or `KCP_INTERNAL` for a fault of our own
+   * @throws {PoolError} when the handler cannot be loaded or set up, or `KCP_INTERNAL` for a fault of our own
    */
   async run(): Promise<typeof STOPPED> {
     const { port } = this.#task
     port.on('message', (message: ToThread) => this.#guard(() => this.#receive(message)))
     port.on('close', this.#stop)
     try {
-      return await Promise.race([this.#ending, this.#start().then(() => this.#ending)])
+      const result = await Promise.race([this.#ending, this.#start().then(() => this.#ending)])
+      await this.#finish()
+      await this.#life?.tearDown()
+      return result
     } finally {
-      this.#ended = true
-      this.#work?.fetcher.close()
-      this.#connection?.close()
-      await this.#work?.dispatcher.close()
+      await this.#finish()
       port.close()
     }
   }
 
+  async #finish(): Promise<void> {
+    this.#ended = true
+    this.#work?.fetcher.close()
+    this.#connection?.close()
+    await this.#work?.dispatcher.close()
+  }
+
   async #start(): Promise<void> {
     const { config, clientId, view } = this.#task
-    const handler = await this.#ports.loadHandler(config.handler)
-    this.#post({ type: 'loaded' })
-    const connection = await this.#ports.createConnection({
-      clientId,
-      kafka: config.kafka,
-      log: this.#log,
-      view,
-    })
+    const module = await this.#ports.loadHandler(config.handler)
     if (this.#ended) return
-    this.#connection = connection
-    const options = { log: this.#log, wakeUp: this.#connecting, stopped: () => this.#ended }
-    if (!(await connectForEver(connection, options))) return
+    this.#life = this.#lifeOf(module)
+    const setUp = this.#life.setUp().then(() => this.#post({ type: 'loaded' }))
+    const [connection] = await Promise.all([this.#connect(), setUp])
+    if (connection === null || this.#ended) return
     if (this.#view !== view) connection.learn(this.#view)
-    this.#work = this.#assemble(handler, connection)
+    this.#work = this.#assemble(module.handler, connection)
     this.#work.fetcher.start()
     this.#post({ type: 'ready', threadId, effective: this.#ports.effectiveConfig(config, clientId) })
+  }
+
+  #lifeOf(module: HandlerModule): HandlerLife {
+    const { slot, incarnation, clientId, config, setupTimeoutMs, teardownTimeoutMs } = this.#task
+    const log = this.#log
+    const context = { slot, incarnation, clientId, log }
+    return new HandlerLife({ module, url: config.handler, context, setupTimeoutMs, teardownTimeoutMs, log })
+  }
+
+  /** Resolves when the connection stands; with null when the thread is told to stop before. */
+  async #connect(): Promise<Connection | null> {
+    const { config, clientId, view } = this.#task
+    const log = this.#log
+    const connection = await this.#ports.createConnection({ clientId, kafka: config.kafka, log, view })
+    if (this.#ended) return null
+    this.#connection = connection
+    const isThere = await connectForEver(connection, { log, wakeUp: this.#connecting, stopped: () => this.#ended })
+    return isThere ? connection : null
   }
 
   #assemble(handler: Handler, connection: Connection): Work {
@@ -141,15 +163,13 @@ export class Runtime {
       onFetched: (partition) => dispatcher.schedule(partition),
       onFault,
     })
-    return { dispatcher, fetcher }
+    return { dispatcher, fetcher, gate }
   }
 
   async #receive(message: ToThread): Promise<void> {
     switch (message.type) {
       case 'assign':
-        this.#partitions.drop(message.removed)
-        this.#partitions.add(message.added, Page.from(message.page))
-        this.#work?.fetcher.take()
+        this.#assign(message)
         this.#done(message.requestId)
         break
       case 'quiesce':
@@ -167,6 +187,37 @@ export class Runtime {
         this.#stop()
         break
     }
+  }
+
+  #assign({ added, removed, page }: Extract<ToThread, { type: 'assign' }>): void {
+    const before = this.#partitions.size
+    this.#partitions.drop(removed)
+    this.#partitions.add(added, Page.from(page))
+    if (before > 0 && this.#partitions.size === 0) void this.#guard(() => this.#rest())
+    else if (before === 0 && this.#partitions.size > 0) void this.#guard(() => this.#resume())
+    this.#work?.fetcher.take()
+  }
+
+  /** Everything was taken away: the handler is torn down once it is still, unless something comes before that. */
+  async #rest(): Promise<void> {
+    const work = this.#work
+    if (work === undefined || this.#life?.hasHooks !== true) return
+    work.gate.hold()
+    await work.dispatcher.quiesce()
+    if (this.#partitions.size === 0) await this.#life.tearDown()
+  }
+
+  /** There is something to handle again. */
+  async #resume(): Promise<void> {
+    const work = this.#work
+    if (work === undefined || this.#life?.hasHooks !== true) return
+    try {
+      await this.#life.setUp()
+    } catch (error) {
+      this.#fault(error) // as at the first time: the thread gives the slot back
+      return
+    }
+    if (this.#partitions.size > 0) work.gate.release()
   }
 
   #done(requestId: number): void {

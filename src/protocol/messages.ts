@@ -21,7 +21,7 @@ export interface ThreadData {
  * The task with which a thread begins to fill a slot (the argument of Piscina's `run`).
  *
  * When the thread cannot fill it (`KCP_HANDLER_NOT_FOUND`, `KCP_HANDLER_THREW_ON_IMPORT`, `KCP_HANDLER_NOT_A_FUNCTION`,
- * `KCP_KAFKAJS_MISMATCH`, `KCP_INTERNAL`), `run` rejects with an {@link ErrorData} record instead of an `Error`, because
+ * `KCP_HANDLER_SETUP_FAILED`, `KCP_START_TIMED_OUT`, `KCP_KAFKAJS_MISMATCH`, `KCP_INTERNAL`), `run` rejects with an {@link ErrorData} record instead of an `Error`, because
  * cloning an error to another thread loses its `code`. A thread that dies makes `run` reject with an `Error` of Node's or
  * Piscina's. `fromErrorData(toErrorData(rejection))` gives the right error for both.
  */
@@ -33,6 +33,9 @@ export interface SlotTask {
   readonly config: SlotConfig
   /** What main knows of the brokers and of the slot's topics, so that the thread need not ask before its first Fetch. */
   readonly view: ClusterView
+  /** How long `setup` and `teardown` of the handler's module may take. */
+  readonly setupTimeoutMs: number
+  readonly teardownTimeoutMs: number
   /** Pino level name below which the thread need not send log lines. */
   readonly logLevel: string
   /** {@link Ledger} of this incarnation. */
@@ -91,7 +94,7 @@ export type ToThread =
 export type EffectiveConfig = Readonly<Record<string, unknown>>
 
 export type FromThread =
-  /** The handler is loaded; connecting may still take as long as the brokers are away. */
+  /** The handler is loaded and set up; connecting may still take as long as the brokers are away. */
   | { readonly type: 'loaded' }
   /** The connection stands. */
   | { readonly type: 'ready'; readonly threadId: number; readonly effective: EffectiveConfig }

@@ -20,6 +20,7 @@ test('a thread whose handler is not loaded in time is ended, with an error that 
     log: pino({ level: 'silent' }),
     logLevel: 'silent',
     loadTimeoutMs: 500,
+    teardownTimeoutMs: 1_000,
     onReady: () => {},
     onMessage: () => {},
     onExit: (_, exit) => exited.resolve(exit),

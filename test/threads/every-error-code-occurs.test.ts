@@ -140,6 +140,19 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
   KCP_HANDLER_NOT_FOUND: () => thrown(loadHandler(module('bad/nowhere.mjs'))),
   KCP_HANDLER_THREW_ON_IMPORT: () => thrown(loadHandler(module('bad/throws.mjs'))),
   KCP_HANDLER_NOT_A_FUNCTION: () => thrown(loadHandler(module('bad/nothing.mjs'))),
+  KCP_HANDLER_SETUP_FAILED: async () => {
+    const main = new MainSide(threadConfig())
+    const setup = () => Promise.reject(new Error('no database today'))
+    const runtime = new Runtime(main.task, {
+      loadHandler: async () => ({ handler: () => {}, setup }),
+      createConnection: () => new FakeCluster(1).connection(),
+      effectiveConfig: () => ({}),
+      giveWay: () => {},
+    })
+    const error = await thrown(runtime.run())
+    main.hangUp()
+    return error
+  },
   KCP_MODULE_NOT_USABLE: () => thrown(loadCodecs({ snappy: 'no-such-package' })),
   KCP_CODEC_MISSING: () => decoding(encodeBatch({ baseOffset: 0, codec: 2, records: RECORDS })),
   KCP_BATCH_UNDECODABLE: () => decoding(damaged(encodeBatch({ baseOffset: 0, records: RECORDS }))),
@@ -190,12 +203,13 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
     const exited = deferred<ThreadExit>()
     const incarnations = new Incarnations({
       config: slotConfig({ handler }),
-      threads: startThreads({ entry: ENTRY, handlers: [handler] }),
+      threads: startThreads({ entry: ENTRY, handlers: [handler], loadTimeoutMs: 1_000 }),
       nextClientId: () => 'client',
       view: () => ({ brokers: [], topics: [] }),
       log,
       logLevel: 'silent',
       loadTimeoutMs: 500,
+      teardownTimeoutMs: 1_000,
       onReady: () => {},
       onMessage: () => {},
       onExit: (_, exit) => exited.resolve(exit),
@@ -217,7 +231,7 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
     const connection: Connection = { ...new FakeCluster(1).connection(), fetch: async () => [null as never] }
     const main = new MainSide(threadConfig())
     const runtime = new Runtime(main.task, {
-      loadHandler: async () => () => {},
+      loadHandler: async () => ({ handler: () => {} }),
       createConnection: () => connection,
       effectiveConfig: () => ({}),
       giveWay: () => {},

@@ -14,7 +14,7 @@ const moduleWith = (name: string, code: string): string => {
   writeFileSync(file, code)
   return pathToFileURL(file).href
 }
-const call = async (url: string) => (await loadHandler(url))({} as never, {} as never)
+const call = async (url: string) => (await loadHandler(url)).handler({} as never, {} as never)
 
 describe('a handler is', () => {
   test.each([
@@ -113,6 +113,42 @@ describe('a handler module', () => {
     await expect(loadHandler(moduleWith('handler.ts', 'export default () => {}'))).rejects.toMatchObject({
       code: 'KCP_HANDLER_THREW_ON_IMPORT',
       message: expect.stringMatching(/compile the handler .*Node 22\.18 or 24.*--import tsx/),
+    })
+  })
+})
+
+describe('setup and teardown are', () => {
+  const both = 'setup: () => 1, teardown: () => 2'
+  test.each([
+    [
+      'named exports',
+      'hooks.mjs',
+      `export default () => {}; export const setup = () => 1; export const teardown = () => 2`,
+    ],
+    [
+      'set on the exports of a CommonJS module',
+      'hooks.cjs',
+      `exports.handler = () => {}; exports.setup = () => 1; exports.teardown = () => 2`,
+    ],
+    [
+      'set on the function that a CommonJS module is',
+      'function.cjs',
+      `module.exports = Object.assign(() => {}, { ${both} })`,
+    ],
+  ])('%s', async (_, name, code) => {
+    const { setup, teardown } = await loadHandler(moduleWith(name, code))
+    expect([setup?.({} as never), teardown?.()]).toEqual([1, 2])
+  })
+
+  test('not there when a module does not export them', async () => {
+    expect(Object.keys(await loadHandler(moduleWith('without.mjs', 'export default () => {}')))).toEqual(['handler'])
+  })
+
+  test('refused when they are no functions', async () => {
+    const url = moduleWith('settings.mjs', 'export default () => {}; export const setup = { url: "…" }')
+    await expect(loadHandler(url)).rejects.toMatchObject({
+      code: 'KCP_HANDLER_NOT_A_FUNCTION',
+      message: expect.stringContaining('exports `setup`, which is no function'),
     })
   })
 })

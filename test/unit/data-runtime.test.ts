@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { SlotConfig } from '#src/config/resolved.js'
-import type { Handler } from '#src/data/handler.js'
+import type { Handler, HandlerModule } from '#src/data/handler.js'
 import { Runtime, type RuntimePorts } from '#src/data/runtime.js'
 import { PoolError } from '#src/errors.js'
 import type { Connection } from '#src/kafka/face.js'
@@ -20,12 +20,17 @@ afterEach(async () => {
 
 const start = (
   handler: Handler,
-  more: { config?: Partial<SlotConfig>; cluster?: FakeCluster; ports?: Partial<RuntimePorts> } = {},
+  more: {
+    config?: Partial<SlotConfig>
+    cluster?: FakeCluster
+    ports?: Partial<RuntimePorts>
+    hooks?: Partial<HandlerModule>
+  } = {},
 ) => {
   const cluster = more.cluster ?? new FakeCluster(2)
   const main = new MainSide(slotConfig(more.config))
   const runtime = new Runtime(main.task, {
-    loadHandler: async () => handler,
+    loadHandler: async () => ({ handler, ...more.hooks }),
     createConnection: () => cluster.connection(),
     effectiveConfig: (config, clientId) => ({ ...config, clientId }),
     giveWay: () => {},
@@ -178,14 +183,14 @@ describe('before it is ready, a thread', () => {
   })
 
   test('takes assignments up and answers, for main does not wait with them', async () => {
-    let load = (_: Handler) => {}
+    let load = (_: HandlerModule) => {}
     const { cluster, main } = start(() => {}, {
       ports: { loadHandler: () => new Promise((resolve) => (load = resolve)) },
     })
     const page = await main.assign([0])
     await main.quiesce()
     cluster.produce(0, 1)
-    load(() => {})
+    load({ handler: () => {} })
     await until('it is handled', () => page.toCommit(0) === 1n)
   })
 
@@ -221,4 +226,127 @@ test('a fault of our own is reported loudly and ends the task, not the thread', 
   await main.assign([0])
   await expect(running).rejects.toMatchObject({ code: 'KCP_INTERNAL' })
   expect(main.of('log').some(({ line }) => line.includes('Fault in the data plane'))).toBe(true)
+})
+
+describe('a thread whose handler module has setup and teardown', () => {
+  /** What happened, in order. */
+  const journal = () => {
+    const did: string[] = []
+    const hooks: Partial<HandlerModule> = {
+      setup: async ({ slot, incarnation, clientId }) => {
+        did.push('setup begins')
+        await turns(5)
+        did.push(`set up ${slot} ${incarnation} ${clientId}`)
+      },
+      teardown: async () => {
+        await turns(5)
+        did.push('torn down')
+      },
+    }
+    return { did, hooks }
+  }
+  const SET_UP = ['setup begins', 'set up 0 1 test-00-1-a']
+
+  test('sets up before it is ready and before the first message, and tears down after the last one', async () => {
+    const { did, hooks } = journal()
+    let release = () => {}
+    const handler: Handler = async ({ offset }) => {
+      await new Promise<void>((resolve) => (release = resolve))
+      did.push(`handled ${offset}`)
+    }
+    const { cluster, main, running } = start(handler, { hooks })
+    await main.assign([0])
+    cluster.produce(0, 1)
+    await main.ready()
+    expect(did.slice(0, 2)).toEqual(SET_UP)
+    await until('it is in flight', () => main.ledger.flights().length === 1)
+    main.ledger.raise(Control.stop)
+    main.say({ type: 'stop' })
+    await turns(20)
+    expect(did).toEqual(SET_UP)
+    release()
+    expect(await running).toBe('stopped')
+    expect(did).toEqual([...SET_UP, 'handled 0', 'torn down'])
+  })
+
+  test('gives the slot back with an error that names the module when setup fails, without a teardown', async () => {
+    const { did, hooks } = journal()
+    const setup = () => Promise.reject(new TypeError('no database today'))
+    const config = { handler: 'file:///orders.mjs' }
+    const { running, main } = start(() => {}, { config, hooks: { ...hooks, setup } })
+    await expect(running).rejects.toMatchObject({
+      code: 'KCP_HANDLER_SETUP_FAILED',
+      message: expect.stringMatching(/orders\.mjs failed: no database today/),
+      cause: { name: 'TypeError' },
+    })
+    expect([main.of('loaded'), did]).toEqual([[], []])
+  })
+
+  test('that is stopped during setup waits for that and tears down what it has set up', async () => {
+    const { did, hooks } = journal()
+    let release = () => {}
+    const setup = async () => {
+      did.push('setup begins')
+      await new Promise<void>((resolve) => (release = resolve))
+    }
+    const { main, running } = start(() => {}, { hooks: { ...hooks, setup } })
+    await until('setup has begun', () => did.length === 1)
+    main.say({ type: 'stop' })
+    await turns(20)
+    expect(did).toEqual(['setup begins'])
+    release()
+    expect(await running).toBe('stopped')
+    expect(did).toEqual(['setup begins', 'torn down'])
+    expect(main.of('ready')).toEqual([])
+  })
+
+  test('tears down when it loses all of its partitions, and sets up again before the next message', async () => {
+    const { did, hooks } = journal()
+    const cluster = new FakeCluster(3)
+    const { main } = start(({ partition }) => void did.push(`handled ${partition}`), { hooks, cluster })
+    await main.ready()
+    await main.assign([0, 1])
+    await main.assign([], [0])
+    await turns(20)
+    expect(did).toEqual(SET_UP)
+    await main.assign([], [1])
+    await until('it is torn down', () => did.includes('torn down'))
+    cluster.produce(2, 1)
+    await main.assign([2])
+    await until('it is handled', () => did.includes('handled 2'))
+    expect(did).toEqual([...SET_UP, 'torn down', ...SET_UP, 'handled 2'])
+  })
+
+  test('does not tear down under a handler that is still in flight, nor when partitions come before that', async () => {
+    const { did, hooks } = journal()
+    let release = () => {}
+    const { cluster, main } = start(
+      ({ partition }) =>
+        partition === 0 ? new Promise<void>((resolve) => (release = resolve)) : void did.push(`handled ${partition}`),
+      { hooks, config: { concurrency: 2 } },
+    )
+    await main.ready()
+    await main.assign([0])
+    cluster.produce(0, 1)
+    await until('it is in flight', () => main.ledger.flights().length === 1)
+    await main.assign([], [0])
+    cluster.produce(1, 1)
+    await main.assign([1])
+    await until('the other one is handled', () => did.includes('handled 1'))
+    release()
+    await turns(20)
+    expect(did).toEqual([...SET_UP, 'handled 1'])
+  })
+
+  test('logs what teardown throws, and stops all the same', async () => {
+    const { hooks } = journal()
+    const teardown = () => {
+      throw new Error('already closed')
+    }
+    const { main, running } = start(() => {}, { hooks: { ...hooks, teardown } })
+    await main.ready()
+    main.say({ type: 'stop' })
+    expect(await running).toBe('stopped')
+    await until('it is logged', () => main.of('log').some(({ line }) => line.includes('already closed')))
+  })
 })

@@ -26,6 +26,7 @@ const bench = (loadTimeoutMs = 60_000) => {
     log: logger,
     logLevel: 'silent',
     loadTimeoutMs,
+    teardownTimeoutMs: 1_000,
     onReady: () => {},
     onMessage: () => {},
     onExit: (_, exit) => exits.push(exit),

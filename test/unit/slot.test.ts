@@ -585,6 +585,33 @@ describe('a slot that drains', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  test.each([
+    ['what is left of its time', 10_000, 9_000],
+    ['a second', 500, 1_000],
+  ])('leaves the teardown of a handler that has come back %s', async (_, drainMs, patienceMs) => {
+    const bench = await running()
+    const { last } = bench.threads
+    last.silent = true
+    void bench.slot.stop(monotonicMs() + drainMs, true)
+    await vi.advanceTimersByTimeAsync(drainMs === 500 ? 100 : 1_000)
+    last.answer()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(last.patienceMs).toBeCloseTo(patienceMs, -1)
+  })
+
+  test('ends a thread soon whose handler has not come back, or is not set up yet', async () => {
+    const bench = await running()
+    bench.threads.last.silent = true
+    void bench.slot.stop(monotonicMs() + 1_000, true)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(bench.threads.last.patienceMs).toBe(350)
+    const other = slotBench()
+    other.slot.boot().catch(() => {})
+    void other.slot.stop(monotonicMs() + 10_000, true)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(other.threads.last.patienceMs).toBe(350)
+  })
+
   test('does not say that it has drained when its thread died with a message in flight', async () => {
     const bench = await running()
     const { last } = bench.threads

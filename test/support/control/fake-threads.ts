@@ -75,7 +75,11 @@ export class FakeThread {
     return answer.promise
   }
 
-  async stop(): Promise<ThreadExit> {
+  /** How long it was given to stop. */
+  patienceMs: number | undefined
+
+  async stop(patienceMs: number): Promise<ThreadExit> {
+    this.patienceMs = patienceMs
     this.#exit({ reason: 'stopped', error: null, atMs: monotonicMs() })
     return this.exited
   }

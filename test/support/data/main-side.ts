@@ -29,6 +29,8 @@ export class MainSide {
       clientId: 'test-00-1-a',
       config,
       view: { brokers: [], topics: [] },
+      setupTimeoutMs: 60_000,
+      teardownTimeoutMs: 10_000,
       logLevel: 'info',
       ledger: this.ledger.buffer,
       port: port2,

@@ -41,7 +41,8 @@ export const run = (
   const config = { handler: how, concurrency: 1 } as SlotConfig
   const view = { brokers: [], topics: [] }
   const clientId = `test-00-${incarnation}`
-  return threads.run({ slot: 0, incarnation, clientId, config, view, logLevel: 'info', onMessage })
+  const limits = { setupTimeoutMs: 60_000, teardownTimeoutMs: 10_000 }
+  return threads.run({ slot: 0, incarnation, clientId, config, view, ...limits, logLevel: 'info', onMessage })
 }
 
 /** Begins an incarnation and makes it misbehave once it is ready. */

@@ -1,0 +1,89 @@
+import type { Logger } from 'pino'
+import { PoolError } from '../errors.js'
+import { toErrorData } from '../protocol/error-data.js'
+import { within } from '../util/within.js'
+import type { HandlerModule, SetupContext } from './handler.js'
+
+export interface HandlerLifeOptions {
+  readonly module: HandlerModule
+  /** Where the module came from. */
+  readonly url: string
+  readonly context: SetupContext
+  readonly setupTimeoutMs: number
+  readonly teardownTimeoutMs: number
+  readonly log: Logger
+}
+
+/**
+ * Calls `setup` and `teardown` of a handler module, in turn: never one before the other has come back, never one of them
+ * twice in a row.
+ */
+export class HandlerLife {
+  readonly #options: HandlerLifeOptions
+  #isUp = false
+  #last: Promise<void> = Promise.resolve()
+
+  constructor(options: HandlerLifeOptions) {
+    this.#options = options
+  }
+
+  /** False when setting up and tearing down is nothing. */
+  get hasHooks(): boolean {
+    const { setup, teardown } = this.#options.module
+    return setup !== undefined || teardown !== undefined
+  }
+
+  /** @throws {PoolError} `KCP_HANDLER_SETUP_FAILED`, or `KCP_START_TIMED_OUT` when `setup` does not come back */
+  setUp(): Promise<void> {
+    return this.#next(async () => {
+      if (this.#isUp) return
+      await this.#setUp()
+      this.#isUp = true
+    })
+  }
+
+  /** Undoes a `setUp` that has come to its end. Never rejects. */
+  tearDown(): Promise<void> {
+    return this.#next(async () => {
+      if (!this.#isUp) return
+      this.#isUp = false
+      await this.#tearDown()
+    })
+  }
+
+  #next(step: () => Promise<void>): Promise<void> {
+    const next = this.#last.then(step)
+    this.#last = next.catch(() => {})
+    return next
+  }
+
+  async #setUp(): Promise<void> {
+    const { module, url, context, setupTimeoutMs } = this.#options
+    const { setup } = module
+    if (setup === undefined) return
+    const done = (async () => setup(context))()
+    if (!(await within(done, setupTimeoutMs))) {
+      const what = `setup of the handler module ${url} had not come back after ${setupTimeoutMs / 1_000} s`
+      throw new PoolError('KCP_START_TIMED_OUT', `${what}. Look what it waits for, or raise loadTimeoutMs`)
+    }
+    await done.catch((cause: unknown) => {
+      const what = `setup of the handler module ${url} failed: ${toErrorData(cause).message}`
+      throw new PoolError('KCP_HANDLER_SETUP_FAILED', what, { cause })
+    })
+  }
+
+  async #tearDown(): Promise<void> {
+    const { module, url, teardownTimeoutMs, log } = this.#options
+    const { teardown } = module
+    if (teardown === undefined) return
+    const done = (async () => teardown())()
+    if (!(await within(done, teardownTimeoutMs))) {
+      const what = `teardown of the handler module ${url} had not come back after ${teardownTimeoutMs / 1_000} s`
+      log.error(`${what}: it is not waited for any longer`)
+      return
+    }
+    await done.catch((err: unknown) => {
+      log.error({ err }, `teardown of the handler module ${url} failed: ${toErrorData(err).message}`)
+    })
+  }
+}

@@ -1,0 +1,25 @@
+// A handler with setup and teardown, which write down what happens: hooks.mjs?journal=<file>[&setup=fails]
+import { appendFileSync } from 'node:fs'
+import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { threadId } from 'node:worker_threads'
+
+const query = new URL(import.meta.url).searchParams
+const note = (what) => appendFileSync(query.get('journal'), `${threadId} ${what}\n`)
+
+export const setup = async ({ slot, incarnation, log }) => {
+  if (query.get('setup') === 'fails') throw new Error('no database today')
+  await sleep(50)
+  note(`setup ${slot} ${incarnation}`)
+  log.info('said by setup')
+}
+
+export const teardown = async () => {
+  await sleep(400)
+  note('teardown')
+}
+
+export default ({ partition, value }) => {
+  note(`handled ${partition}`)
+  if (value.toString() === 'exit') process.exit(7)
+}

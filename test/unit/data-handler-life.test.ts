@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { HandlerModule } from '#src/data/handler.js'
+import { HandlerLife } from '#src/data/handler-life.js'
+import { collectLines } from '../support/log-lines.js'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+const never = () => new Promise<void>(() => {})
+
+const lifeOf = (hooks: Partial<HandlerModule>) => {
+  const { logger, lines } = collectLines()
+  const context = { slot: 0, incarnation: 1, clientId: 'client', log: logger }
+  const module: HandlerModule = { handler: () => {}, ...hooks }
+  const limits = { setupTimeoutMs: 60_000, teardownTimeoutMs: 5_000 }
+  return { life: new HandlerLife({ module, url: 'file:///orders.mjs', context, ...limits, log: logger }), lines }
+}
+
+test('a setup that does not come back is an error that names the module, and the limit', async () => {
+  const { life } = lifeOf({ setup: never })
+  const outcome = expect(life.setUp()).rejects.toMatchObject({
+    code: 'KCP_START_TIMED_OUT',
+    message: expect.stringMatching(/orders\.mjs.*60 s.*loadTimeoutMs/),
+  })
+  await vi.advanceTimersByTimeAsync(60_000)
+  await outcome
+})
+
+test('a teardown that does not come back is logged, and waited for no longer', async () => {
+  const { life, lines } = lifeOf({ teardown: never })
+  await life.setUp()
+  const tornDown = life.tearDown()
+  await vi.advanceTimersByTimeAsync(5_000)
+  await tornDown
+  expect(lines).toMatchObject([{ msg: expect.stringMatching(/teardown.*orders\.mjs.*5 s/) }])
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('nothing is torn down that was not set up, and nothing twice', async () => {
+  const teardown = vi.fn()
+  const { life } = lifeOf({ setup: () => Promise.reject(new Error('no')), teardown })
+  await life.setUp().catch(() => {})
+  await life.tearDown()
+  expect(teardown).not.toHaveBeenCalled()
+  const other = lifeOf({ teardown }).life
+  await other.setUp()
+  await Promise.all([other.tearDown(), other.tearDown()])
+  expect(teardown).toHaveBeenCalledTimes(1)
+})

@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { monotonicMs } from '../util/clock.js'
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
@@ -8,17 +9,33 @@ export type StopSignal = (typeof SIGNALS)[number]
 const exitCodeOf = (signal: StopSignal): number => 128 + constants.signals[signal]
 
 /**
+ * One signal may come twice: systemd signals every process of a service, and npm, which started this one, hands on what it
+ * gets itself. Somebody who is impatient needs longer than that.
+ */
+const SAME_MS = 300
+
+export interface StopSignalPorts {
+  readonly process: Pick<NodeJS.EventEmitter, 'on' | 'off'> & { exit(code: number): void }
+  /** Monotonic. */
+  readonly now: () => number
+}
+
+/**
  * Stops in two stages: the first SIGINT or SIGTERM calls `stop`, a second one ends the process at once, whatever it is
  * doing.
  *
  * @returns gives the signals back to Node
  */
-export const onStopSignals = (stop: (signal: StopSignal) => void): (() => void) => {
-  let asked = false
-  const listener = (signal: NodeJS.Signals): void => {
-    if (asked) process.exit(exitCodeOf(signal as StopSignal))
-    asked = true
-    stop(signal as StopSignal)
+export const onStopSignals = (
+  stop: (signal: StopSignal) => void,
+  { process, now }: StopSignalPorts = { process: globalThis.process, now: monotonicMs },
+): (() => void) => {
+  let askedAtMs: number | null = null
+  const listener = (signal: StopSignal): void => {
+    if (askedAtMs === null) {
+      askedAtMs = now()
+      stop(signal)
+    } else if (now() - askedAtMs > SAME_MS) process.exit(exitCodeOf(signal))
   }
   for (const signal of SIGNALS) process.on(signal, listener)
   return () => {

@@ -78,8 +78,10 @@ describe('kafka-consumer-pool run', () => {
     command.child.kill(signal)
     await command.logged('stopping')
     const since = performance.now()
-    command.child.kill(signal)
+    // One that comes at the same moment as the first is the same.
+    const again = setInterval(() => command.child.kill(signal), 100)
     expect(await command.exit).toBe(code)
+    clearInterval(again)
     expect(performance.now() - since).toBeLessThan(5_000)
   })
 

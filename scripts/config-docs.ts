@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { type Leaf, leavesUnder } from '../src/config/leaves.js'
 import { dottedNamesOf, fixedProperties } from '../src/config/property-names.js'
 import { refusedNames } from '../src/config/refused-names.js'
+import { poolRules, slotRules } from '../src/config/rules.js'
 import { groupBy } from '../src/util/group-by.js'
 
 /*
@@ -57,6 +58,16 @@ const refusedTable = (): string => {
   )
   return ['| Name | Reason |', '|---|---|', ...rows].join('\n')
 }
+
+const rulesTable = (): string =>
+  [
+    '| Option | must be |',
+    '|---|---|',
+    ...[...slotRules, ...poolRules].map(({ leaves: [leaf = ''], note }) => {
+      const name = leaf.replace(/^(?:consumer|processing|pool)\./, '')
+      return `| ${code(name)} | ${cell(note)} |`
+    }),
+  ].join('\n')
 
 /** The text of docs/configuration.md. */
 export const configurationPage = (): string => `# Configuration
@@ -136,8 +147,6 @@ At the top, in a subscription, or per slot.
 
 ${table('consumer')}
 
-\`maxWaitTimeInMs\` must be below \`sessionTimeout\` and \`requestTimeout\`.
-
 ## \`kafka\`
 
 At the top, in a subscription, or per slot.
@@ -163,6 +172,31 @@ kafka: {
   codecs: { snappy: 'kafkajs-snappy' },
 }
 \`\`\`
+
+## Options that meet
+
+Each of these limits is one for another option. What contradicts itself is refused, with both names, both values and what to
+do; the fault is reported at the more specific of the two.
+
+${rulesTable()}
+| \`restart.maxPoolRestarts\` | within reach, when you set it or \`restart.windowMs\`: with \`restart.delayMs\` and \`restart.maxDelayMs\` between them, only so many crashes fall into the window |
+| \`maxDecompressedBytes\` | at most half of \`resourceLimits.maxOldGenerationSizeMb\`, or a batch that is allowed ends its thread; the default gives way |
+
+Others meet without a contradiction; there the pool sees to it that both hold:
+
+| Options | |
+|---|---|
+| \`sessionTimeout\` with \`requestTimeout\`, \`connectionTimeout\`, \`authenticationTimeout\` | A seat waits for an answer for a third of its session at most, and for a connection and its authentication for a sixth each, so that a connection that goes silent costs no membership. Everything else has the times that you set. |
+| \`heartbeatInterval\` with \`rebalanceTimeout\` | Handlers have 3 s to come back before a rebalance, and the commit 0.7 s, but both together no more than half of what these two leave: the other half is for the join. |
+| \`maxProcessingMs\` with \`restart.healthyAfterMs\` | The time in which a handler hung is not health, so neither need be shorter than the other. |
+| \`maxProcessingMs\` with \`sessionTimeout\`, \`rebalanceTimeout\` | Heartbeats and rebalances do not wait for handlers. |
+| \`restart.*\` with each other | Crashes are counted in a row, however long the pauses between them are; a slot that is being tried again counts as parked, so that all slots can be parked at the same time. |
+| \`minBytes\` with \`maxBytes\`, \`maxBytesPerPartition\` | A fetch waits for no more than it asks for, which may be far less than these. Of the two limits the lower one counts. |
+| \`drainTimeoutMs\` with \`terminateTimeoutMs\` | A stop takes \`drainTimeoutMs\` and about a second, whatever \`terminateTimeoutMs\` says: that is for threads which are replaced. |
+| \`workers\` with \`resourceLimits\` | The memory of the machine or container is shared by all slots. |
+| \`workers\` with the cores | Subscriptions that name none share them. |
+
+Times may be as long as 2³¹ − 1 ms (24 days), alone and added up.
 
 ## Identity
 

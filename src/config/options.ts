@@ -88,7 +88,7 @@ export interface RestartOptions {
   /**
    * With more than this of all slots together within `windowMs` the pool escalates. At least `maxRestarts`.
    *
-   * @default `maxRestarts` for each slot, at least 10
+   * @default `maxRestarts` for each slot, at least 10, and no more than can be within `windowMs`
    */
   maxPoolRestarts?: number | undefined
   /** The time over which those of the pool are counted, in milliseconds. @default 300_000 */
@@ -99,11 +99,11 @@ export interface RestartOptions {
 
 /** Memory of each thread, with Node's names. */
 export interface ResourceLimitOptions {
-  /** Heap in MB. A thread that needs more is ended and replaced. @default three quarters of the memory, shared by the slots, from 64 to 2048 */
+  /** Heap in MB, at least 16. A thread that needs more is ended and replaced. @default three quarters of the memory, shared by the slots, from 64 to 2048 */
   maxOldGenerationSizeMb?: number | undefined
-  /** Heap for young objects in MB. */
+  /** Heap for young objects in MB, at least 1. */
   maxYoungGenerationSizeMb?: number | undefined
-  /** Memory for generated code in MB. */
+  /** Memory for generated code in MB, at least 1. */
   codeRangeSizeMb?: number | undefined
   /** Stack in MB, from 0.5 to 1024. */
   stackSizeMb?: number | undefined

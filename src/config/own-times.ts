@@ -10,3 +10,7 @@ export const COMMIT_WAIT_MS = 700
 export const RELEASE_MS = RELEASE_WAIT_MS + COMMIT_WAIT_MS
 /** A parked slot is tried again at least so often, unless `probeMs` is longer. */
 export const MAX_PROBE_MS = 600_000
+/** How many threads of one pool may be restarted in any second, whatever the slots' own delays say. */
+export const RESTARTS_PER_SECOND = 20
+/** The longest that waiting may take before something is given up; what takes longer might as well never happen. */
+export const A_DAY_MS = 86_400_000

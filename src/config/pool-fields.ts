@@ -45,8 +45,8 @@ export const poolFields = z.strictObject({
     maxPoolRestarts: field(
       z.int().min(1).max(1_000_000).optional(),
       'a whole number from 1 to 1000000',
-      'With more fruitless crashes than this within `windowMs`, of all slots together, the pool gives up (`pool:escalated`). At least `maxRestarts`.',
-      '`maxRestarts` for each slot, at least 10',
+      'With more fruitless crashes than this within `windowMs`, of all slots together, the pool gives up (`pool:escalated`).',
+      '`maxRestarts` for each slot, at least 10, and no more than can be within `windowMs`',
     ),
     windowMs: milliseconds(300_000, 'The time over which the crashes of the pool are counted.'),
     probeMs: milliseconds(
@@ -57,20 +57,20 @@ export const poolFields = z.strictObject({
   } satisfies FieldsOf<RestartOptions>),
   resourceLimits: z.strictObject({
     maxOldGenerationSizeMb: field(
-      z.number().positive().max(1_048_576).optional(),
-      'a number above 0',
-      "Heap of each thread in MB, Node's `maxOldGenerationSizeMb`. A thread that needs more is ended and replaced. Buffers are no part of it. Node's own `--max-old-space-size` overrides it.",
+      z.number().min(16).max(1_048_576).optional(),
+      'a number from 16 to 1048576',
+      "Heap of each thread in MB, Node's `maxOldGenerationSizeMb`. A thread that does nothing needs ten. A thread that needs more is ended and replaced. Buffers are no part of it. Node's own `--max-old-space-size` overrides it.",
       "three quarters of the machine's (or container's) memory, shared by the slots, from 64 to 2048",
     ),
     maxYoungGenerationSizeMb: field(
-      z.number().positive().max(1_048_576).optional(),
-      'a number above 0',
+      z.number().min(1).max(1_048_576).optional(),
+      'a number from 1 to 1048576',
       'Heap for young objects of each thread in MB.',
       "Node's",
     ),
     codeRangeSizeMb: field(
-      z.number().positive().max(1_048_576).optional(),
-      'a number above 0',
+      z.number().min(1).max(1_048_576).optional(),
+      'a number from 1 to 1048576',
       'Memory for generated code of each thread in MB.',
       "Node's",
     ),

@@ -4,16 +4,16 @@ import { loggerFault } from '../telemetry/logger-fault.js'
 import { coresFor, cpuQuota } from './cpu-quota.js'
 import { deepFreeze } from './deep-freeze.js'
 import { type LayeredSlot, resolveGroups } from './groups.js'
+import { fitHeap } from './heap-share.js'
 import { Issues, shown } from './issues.js'
 import { defaultLayer, type Layer, mergeLayers } from './layer.js'
 import { namesAt } from './leaves.js'
 import { checkNames, type Fields, layerNames, readLayer } from './option-layer.js'
-import { poolFields } from './pool-fields.js'
 import { isPlainObject } from './read-layer.js'
 import { readSubscriptions, readWorkers, type Subscription, subscriptionNames } from './read-subscriptions.js'
-import { parseSection, resolveSlot } from './resolve-slot.js'
-import type { PoolSettings, ResolvedConfig } from './resolved.js'
-import { checkPoolRules } from './rules.js'
+import { resolvePool } from './resolve-pool.js'
+import { resolveSlot } from './resolve-slot.js'
+import type { ResolvedConfig } from './resolved.js'
 
 /** What the machine offers; tests say it themselves. */
 export interface MachineDefaults {
@@ -83,20 +83,6 @@ const slotsOf = (
   }))
 }
 
-const resolvePool = (layer: Layer, slots: number, memoryBytes: number, issues: Issues): PoolSettings => {
-  checkPoolRules(layer, issues)
-  const { restart, resourceLimits, ...settings } = parseSection(poolFields, layer, 'pool')
-  const heapMb = Math.floor((0.75 * memoryBytes) / 2 ** 20 / Math.max(slots, 1))
-  return {
-    ...settings,
-    restart: { ...restart, maxPoolRestarts: restart.maxPoolRestarts ?? Math.max(10, restart.maxRestarts * slots) },
-    resourceLimits: {
-      maxOldGenerationSizeMb: Math.min(Math.max(heapMb, 64), 2_048),
-      ...(resourceLimits as PoolSettings['resourceLimits']),
-    },
-  }
-}
-
 /**
  * Lays the layers of the options over each other, `defaults < shared < subscription < per slot`, and checks them. The
  * result is complete, frozen, plain data; the options are not touched.
@@ -124,8 +110,8 @@ export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): 
       slots.push({ layer: merged, config: resolveSlot(merged, { slot, subscription, topics, handler }, issues) })
     }
   })
-  const resolved = resolveGroups(slots, issues)
   const pool = resolvePool(shared, slots.length, memoryBytes, issues)
+  const resolved = resolveGroups(fitHeap(slots, pool.resourceLimits, issues), issues)
   if (issues.any) throw issues.toError()
   return deepFreeze({ pool, slots: resolved })
 }

@@ -1,8 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
-
-/** How many threads of one pool may be restarted in any second, whatever the slots' own delays say. */
-export const RESTARTS_PER_SECOND = 20
+import { RESTARTS_PER_SECOND } from '../config/own-times.js'
 
 /** Spreads the restarts of a whole pool, so that a storm of crashes does not take the cores from the slots that run. */
 export class RestartLimiter {

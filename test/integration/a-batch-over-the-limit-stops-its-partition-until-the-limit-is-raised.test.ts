@@ -14,7 +14,10 @@ test('a batch that decompresses to more than maxDecompressedBytes stops its part
   await producer.send({ topic, compression: CompressionTypes.GZIP, messages })
 
   const options = { topics: [topic], handler: record.handler, workers: 1 }
-  const { pool, groupId, heard } = await startPool({ ...options, consumer: { maxDecompressedBytes: 10_000 } })
+  const { pool, groupId, heard } = await startPool({
+    ...options,
+    consumer: { maxDecompressedBytes: 10_000, maxBytesPerPartition: 10_000 },
+  })
   await until(() => heard('partition:paused').length > 0, { what: 'the partition to stand still' })
   const message = expect.stringMatching(/more than 10000 bytes.*Raise that option/)
   expect(heard('partition:paused')).toMatchObject([{ offset: '1', error: { code: 'KCP_BATCH_TOO_LARGE', message } }])
@@ -23,7 +26,11 @@ test('a batch that decompresses to more than maxDecompressedBytes stops its part
   await pool.stop()
   expect([...(await committed(groupId, topic))]).toEqual([[0, 1n]])
 
-  const healed = await startPool({ ...options, groupId, consumer: { maxDecompressedBytes: 30_000 } })
+  const healed = await startPool({
+    ...options,
+    groupId,
+    consumer: { maxDecompressedBytes: 30_000, maxBytesPerPartition: 10_000 },
+  })
   await until(() => healed.status().totals.finished === 1, { what: 'the large batch' })
   expect(record.read().map(({ offset }) => offset)).toEqual([0, 1])
 })

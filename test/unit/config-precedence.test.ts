@@ -39,8 +39,8 @@ const numbers: Record<string, [number, number, number]> = {
   'consumer.rebalanceTimeout': [50_000, 50_001, 50_002],
   'consumer.maxBytes': [7, 8, 9],
   'consumer.maxBytesPerPartition': [7, 8, 9],
-  'consumer.maxDecompressedBytes': [7, 8, 9],
-  'consumer.minBytes': [7, 8, 9],
+  'consumer.maxDecompressedBytes': [7_000_000, 8_000_000, 9_000_000],
+  'consumer.minBytes': [2, 3, 4],
   'consumer.maxWaitTimeInMs': [7, 8, 9],
   'consumer.metadataMaxAge': [7_000, 8_000, 9_000],
   'processing.maxProcessingMs': [7, 8, 9],
@@ -217,8 +217,8 @@ test('every leaf that can differ by layer stands in the table above', () => {
 })
 
 test('whatever layers set, the most specific one that does wins, and none is lost', () => {
-  const value = fc.option(fc.integer({ min: 1_000, max: 1e6 }), { nil: undefined })
-  const values = fc.record({ maxBytes: value, minBytes: value, metadataMaxAge: value })
+  const value = fc.option(fc.integer({ min: 10_000, max: 1e6 }), { nil: undefined })
+  const values = fc.record({ maxBytes: value, rebalanceTimeout: value, metadataMaxAge: value })
   fc.assert(
     fc.property(values, values, values, (shared, subscription, slot) => {
       const [resolved] = resolveConfig({
@@ -228,7 +228,7 @@ test('whatever layers set, the most specific one that does wins, and none is los
         subscriptions: [{ topics: ['t'], handler: 'h.js', consumer: subscription }],
         perSlot: () => ({ consumer: slot }),
       }).slots
-      for (const name of ['maxBytes', 'minBytes', 'metadataMaxAge'] as const) {
+      for (const name of ['maxBytes', 'rebalanceTimeout', 'metadataMaxAge'] as const) {
         const expected = slot[name] ?? subscription[name] ?? shared[name] ?? leaves.get(`consumer.${name}`)?.initial
         expect(resolved?.consumer[name]).toBe(expected)
       }

@@ -1,0 +1,49 @@
+import type { Issues } from './issues.js'
+import type { Layer } from './layer.js'
+import { poolFields } from './pool-fields.js'
+import { parseSection } from './resolve-slot.js'
+import type { PoolSettings, RestartConfig } from './resolved.js'
+import { crashesWithin, defaultPoolLimit } from './restart-limits.js'
+import { checkPoolRules } from './rules.js'
+
+const LIMIT = 'pool.restart.maxPoolRestarts'
+const WINDOW = 'pool.restart.windowMs'
+
+/** A limit that somebody has set for the whole pool must be one that can be reached. */
+const checkPoolLimit = (layer: Layer, restart: RestartConfig, slots: number, issues: Issues): void => {
+  const { maxPoolRestarts, windowMs, maxRestarts } = restart
+  const limit = layer.get(LIMIT)
+  const window = layer.get(WINDOW)
+  const most = crashesWithin(restart, slots) - 1
+  if (maxPoolRestarts <= most || [LIMIT, WINDOW].some((leaf) => issues.isFaulty(leaf))) return
+  const because = `${slots} slots that crash again and again do so ${most + 1} times within`
+  if (limit !== undefined) {
+    const lower = most < maxRestarts ? 'Raise' : `Lower it to ${most}, or raise`
+    issues.add(
+      limit.from,
+      `restart.maxPoolRestarts (${maxPoolRestarts}) is never exceeded: ${because} restart.windowMs (${windowMs} ms), with these delays. ${lower} restart.windowMs`,
+    )
+  } else if (window !== undefined && window.rank !== 'default') {
+    issues.add(
+      window.from,
+      `restart.windowMs (${windowMs} ms) is too short for restart.maxRestarts (${maxRestarts}): ${because} it, with these delays, so that the pool would never give up. Raise it, or lower restart.maxRestarts`,
+    )
+  }
+}
+
+/** What the pool as a whole runs with. */
+export const resolvePool = (layer: Layer, slots: number, memoryBytes: number, issues: Issues): PoolSettings => {
+  checkPoolRules(layer, issues)
+  const { restart: said, resourceLimits, ...settings } = parseSection(poolFields, layer, 'pool')
+  const restart = { ...said, maxPoolRestarts: said.maxPoolRestarts ?? defaultPoolLimit(said, slots) }
+  if (slots > 0) checkPoolLimit(layer, restart, slots, issues)
+  const heapMb = Math.floor((0.75 * memoryBytes) / 2 ** 20 / Math.max(slots, 1))
+  return {
+    ...settings,
+    restart,
+    resourceLimits: {
+      maxOldGenerationSizeMb: Math.min(Math.max(heapMb, 64), 2_048),
+      ...(resourceLimits as PoolSettings['resourceLimits']),
+    },
+  }
+}

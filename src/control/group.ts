@@ -1,6 +1,7 @@
 import { after } from '../util/timers.js'
 import { Departure } from './departure.js'
 import { JoinBarrier } from './join-barrier.js'
+import { JoinWatch } from './join-watch.js'
 import type { Seat } from './seat.js'
 import { Suspects } from './suspects.js'
 
@@ -12,6 +13,9 @@ export class Group {
   readonly groupId: string
   readonly barrier: JoinBarrier
   readonly departure: Departure
+  readonly joinWatch = new JoinWatch((memberId) =>
+    this.seats.some(({ membership }) => membership.memberId === memberId),
+  )
   readonly suspects = new Suspects()
   readonly #seats = new Set<Seat>()
   readonly #pokes = new Set<NodeJS.Timeout>()

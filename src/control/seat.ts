@@ -300,8 +300,10 @@ export class Seat {
     const syncedAtMs = monotonicMs()
     const aheadMs = wallAheadMs()
     const holdMs = syncHoldMs(config.consumer)
-    const bytes = await this.#coordinator.ask((connection, node) =>
-      connection.syncGroup(node, member, assigned?.assignments ?? [], holdMs),
+    const bytes = await this.#watched(
+      this.#coordinator.ask((connection, node) =>
+        connection.syncGroup(node, member, assigned?.assignments ?? [], holdMs),
+      ),
     )
     if (this.#ended) return
     const partitions = this.#subscribedOnly(decodeAssignment(bytes))
@@ -317,6 +319,13 @@ export class Seat {
     group.noteGeneration(this.#generation)
     host.joined(this.membership, this.#protocol, leader)
     host.assigned(partitions, this.#generation)
+  }
+
+  /** The answer may be long in coming: then it is said what the group waits for. */
+  #watched<T>(request: Promise<T>): Promise<T> {
+    const { config, shared, group, log } = this.#options
+    const describe = () => shared.ask((connection, node) => connection.describeGroup(node, this.groupId))
+    return group.joinWatch.during(request, { consumer: config.consumer, describe, log })
   }
 
   /** A leader that is a KafkaJS consumer hands its own topics to everybody, subscribed or not. */
@@ -358,7 +367,9 @@ export class Seat {
     this.#options.group.pokeSiblings(this)
     const request = joinRequest(this.#options.config, this.#memberId, this.#subscriptionSerial)
     try {
-      const joined = await this.#coordinator.ask((connection, node) => connection.joinGroup(node, request))
+      const joined = await this.#watched(
+        this.#coordinator.ask((connection, node) => connection.joinGroup(node, request)),
+      )
       this.#memberId = joined.memberId
       return joined
     } catch (error) {

@@ -119,6 +119,8 @@ export interface Apis {
         readonly members: readonly {
           readonly memberId: string
           readonly groupInstanceId: string | null
+          readonly clientId: string
+          readonly host: string
           readonly memberMetadata: Buffer
           readonly memberAssignment: Buffer
         }[]

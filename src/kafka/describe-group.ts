@@ -14,10 +14,10 @@ const EMPTY = Buffer.alloc(0)
 const readMember = (decoder: KafkajsDecoder) => {
   const memberId = decoder.readString() ?? ''
   const groupInstanceId = decoder.readString()
-  decoder.readString() // client id
-  decoder.readString() // host
+  const clientId = decoder.readString() ?? ''
+  const host = decoder.readString() ?? ''
   const memberMetadata = decoder.readBytes() ?? EMPTY
-  return { memberId, groupInstanceId, memberMetadata, memberAssignment: decoder.readBytes() ?? EMPTY }
+  return { memberId, groupInstanceId, clientId, host, memberMetadata, memberAssignment: decoder.readBytes() ?? EMPTY }
 }
 
 const readGroup = (decoder: KafkajsDecoder) => {
@@ -56,9 +56,11 @@ export const describeGroup = async (link: Link, groupId: string): Promise<GroupD
   if (errorCode !== 0) throw brokerError(errorCode, `DescribeGroups of group "${groupId}"`)
   return {
     state,
-    members: members.map(({ memberId, groupInstanceId, memberMetadata, memberAssignment }) => ({
+    members: members.map(({ memberId, groupInstanceId, clientId, host, memberMetadata, memberAssignment }) => ({
       memberId,
       instanceId: groupInstanceId,
+      clientId,
+      host,
       metadata: memberMetadata,
       assignment: memberAssignment,
     })),

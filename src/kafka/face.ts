@@ -132,10 +132,13 @@ export interface JoinResult {
 export interface GroupDescription {
   /** Kafka's name: `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead` (no such group). */
   readonly state: string
-  /** What they said when they joined and what they were assigned; both are empty unless the group is stable. */
+  /** What they said when they joined and what they were assigned are both empty unless the group is stable. */
   readonly members: readonly {
     readonly memberId: string
     readonly instanceId: string | null
+    readonly clientId: string
+    /** The address it comes from, as the broker sees it. */
+    readonly host: string
     readonly metadata: Buffer
     readonly assignment: Buffer
   }[]

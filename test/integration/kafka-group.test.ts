@@ -132,7 +132,7 @@ it('a group is described with what its members said and got, and one that is not
   const assignment = Buffer.from('mine')
   expect(await connection.describeGroup(node, groupId)).toEqual({
     state: 'Stable',
-    members: [{ memberId, instanceId, metadata, assignment }],
+    members: [{ memberId, instanceId, clientId: 'kafka-group', host: expect.any(String), metadata, assignment }],
   })
   await connection.leaveGroup(node, member)
 })

@@ -19,6 +19,8 @@ const topic = (name: string, partitions: number) => ({
 const member = (instanceId: string | null, topics: readonly string[], ...assigned: readonly string[]): Member => ({
   memberId: `${instanceId}-1`,
   instanceId,
+  clientId: 'client',
+  host: '/127.0.0.1',
   metadata: encodeSubscription({ topics }),
   assignment: encodeAssignment(
     assigned.map((text) => ({ topic: text.split('-')[0] ?? '', partition: Number(text.split('-')[1]) })),

@@ -1,12 +1,30 @@
 import { expect, inject, it } from 'vitest'
 import { freePorts } from '#scripts/kafka/ports.js'
-import { startPool } from '../support/pool.js'
+import { startPool, type TestPool } from '../support/pool.js'
 import { startPrivateBroker } from '../support/private-broker.js'
+import { rawConnection } from '../support/raw-connection.js'
 import { machineMs, newRecord } from '../support/record.js'
 import { startSwallowingProxy } from '../support/swallowing-proxy.js'
 import { until } from '../support/until.js'
 
 const SESSION_MS = 12_000
+
+/** Does something to the pool's connections and sees to it that nothing of that is noticed until their session is over. */
+const expectUnnoticed = async (pool: TestPool, act: () => unknown): Promise<void> => {
+  const before = pool.status().slots.map(({ seat }) => seat)
+  await act()
+  const actedAtMs = machineMs()
+  const looks = new Set<string>()
+  const isOver = () => {
+    looks.add(pool.status().state)
+    return machineMs() > actedAtMs + 1.5 * SESSION_MS
+  }
+  await until(isOver, { what: 'the session to be over' })
+  // A lease that has run out, or a membership that was lost, is not healthy.
+  expect([...looks]).toEqual(['running'])
+  expect(pool.status().slots.map(({ seat }) => seat)).toEqual(before)
+  expect(pool.heard('group:joined')).toHaveLength(2)
+}
 
 it.skipIf(inject('externalBroker'))(
   'seats whose connections go silent are members still when the session would have been over',
@@ -25,14 +43,25 @@ it.skipIf(inject('externalBroker'))(
       kafka: { brokers: [`127.0.0.1:${proxy.port}`] },
       consumer: { sessionTimeout: SESSION_MS },
     })
-    const before = pool.status().slots.map(({ seat }) => seat)
-    expect(proxy.swallow()).toBeGreaterThan(2)
-    const silentAtMs = machineMs()
-    await until(() => machineMs() > silentAtMs + 1.5 * SESSION_MS, { what: 'the session to be over' })
-    // A lease that has run out, or a membership that was lost, is not healthy.
-    expect(pool.status().state).toBe('running')
-    expect(pool.status().slots.map(({ seat }) => seat)).toEqual(before)
-    expect(pool.heard('group:joined')).toHaveLength(2)
+    await expectUnnoticed(pool, () => expect(proxy.swallow()).toBeGreaterThan(2))
+  },
+  180_000,
+)
+
+it.skipIf(inject('externalBroker'))(
+  'seats whose coordinator freezes find the next one before their session is over',
+  async () => {
+    const broker = await startPrivateBroker({ nodes: 3 })
+    const pool = await startPool({
+      topics: [await broker.createTopic(2)],
+      handler: newRecord().handler,
+      workers: 2,
+      kafka: { brokers: broker.brokers },
+      consumer: { sessionTimeout: SESSION_MS },
+    })
+    const node = await (await rawConnection(broker.brokers)).findCoordinator(pool.groupId)
+    await expectUnnoticed(pool, () => broker.pause(node))
+    await broker.resume(node)
   },
   180_000,
 )

@@ -20,7 +20,8 @@ it.skipIf(inject('externalBroker'))(
     const replicaAssignment = [0, ...BUSY].map((partition) => ({ partition, replicas: [1] }))
     await admin.createTopics({ topics: [{ topic, replicaAssignment }], waitForLeaders: false })
     const leaderOf = async (partition: number) => {
-      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      // Not every node knows the topic at once.
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => ({ topics: [] }))
       return topics[0]?.partitions.find(({ partitionId }) => partitionId === partition)?.leader
     }
     await until(async () => (await leaderOf(0)) === 1, { what: 'the first leader' })

@@ -1,4 +1,4 @@
-import { type Logger, type LoggerOptions, stdSerializers } from 'pino'
+import type { Logger, LoggerOptions } from 'pino'
 import { createLogger } from '../telemetry/logger.js'
 import { isLogger } from '../telemetry/logger-fault.js'
 import { formatLogLine } from './log-line.js'
@@ -31,8 +31,7 @@ export const commandLog = (
   }
   const options: LoggerOptions = { ...configured, ...(level === undefined ? {} : { level }) }
   if (screen === null || options.transport !== undefined) return createLogger(options)
-  const serializers = { err: stdSerializers.errWithCause, ...options.serializers }
-  return createLogger({ ...options, serializers }, { write: (line) => screen.write(formatLogLine(line, screen.paint)) })
+  return createLogger(options, { write: (line) => screen.write(formatLogLine(line, screen.paint)) })
 }
 
 const setLevel = (logger: Logger, level: string): void => {

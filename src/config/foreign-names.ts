@@ -43,6 +43,7 @@ const foreignNames: ReadonlyMap<string, string> = new Map([
     'dlt',
     'dlq-topic',
   ),
+  ...is('that is retry.attempts here for messages, and kafka.retry.retries for connections', 'retries', 'numRetries'),
   ...is('a topic that is missing always fails the start (KCP_TOPIC_MISSING)', 'missing-topics-fatal'),
   ...is('it starts with pool.start()', 'auto-startup'),
   ...is(ONE_BY_ONE, 'batch-listener', 'listener.type'),

@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino'
+import { type DestinationStream, type Logger, type LoggerOptions, pino, stdSerializers } from 'pino'
 import { ConfigError } from '../errors.js'
 import { guarded } from './guarded-logger.js'
 import { lowestLevel, missingLevels, standardLevel, usersLevel } from './levels.js'
@@ -26,7 +26,10 @@ const make = (options: LoggerOptions = {}, destination?: DestinationStream): Log
   // An option that is undefined counts as left out here, as everywhere; pino refuses an undefined level.
   const set = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   try {
-    return pino({ name: 'kafka-consumer-pool', level: 'info', ...set }, destination as DestinationStream)
+    // pino's own serializer writes the messages of all causes behind each other, and ours say of their cause what matters.
+    const serializers = { err: stdSerializers.errWithCause, ...options.serializers }
+    const all = { name: 'kafka-consumer-pool', level: 'info', ...set, serializers }
+    return pino(all, destination as DestinationStream)
   } catch (cause) {
     const message = `pino does not want these options: ${cause instanceof Error ? cause.message : String(cause)}`
     throw new ConfigError(`Option logger: ${message}`, [{ path: 'logger', message }], { cause })

@@ -153,18 +153,23 @@ test('a strict TypeScript project compiles a handler and a pool against the inst
       include: ['*.ts'],
     }),
     'typed-handler.ts': `
-      import { type Handler, NonRetriableError } from 'kafka-consumer-pool'
+      import { type Handler, NonRetriableError, type PlainMessage } from 'kafka-consumer-pool'
       export default (async (message, context) => {
         const text: string | undefined = message.value?.toString()
         if (text === undefined) throw new NonRetriableError(\`\${message.topic}/\${message.partition} has no value\`)
         context.log.info({ slot: context.slot, attempt: context.attempt })
         context.signal.throwIfAborted()
+        const { topic, ...rest } = message
+        // @ts-expect-error a rest pattern has no fields of the message, nor has a spread
+        console.log(topic, rest.value)
+        const plain: PlainMessage = { ...message.toJSON(), value: null }
+        console.log(plain.offset)
         // @ts-expect-error the context has no such property
         context.nothing
       }) satisfies Handler
     `,
     'typed-main.ts': `
-      import { ConsumerPool, ErrorCode, PoolError, type PoolStatus } from 'kafka-consumer-pool'
+      import { ConfigError, ConsumerPool, ErrorCode, PoolError, type PoolStatus } from 'kafka-consumer-pool'
       const pool = new ConsumerPool({
         kafka: { brokers: ['127.0.0.1:9092'], 'client.id': 'orders' },
         consumer: { groupId: 'orders', 'session.timeout.ms': 30_000 },
@@ -178,6 +183,7 @@ test('a strict TypeScript project compiles a handler and a pool against the inst
       try {
         await pool.start()
       } catch (error) {
+        if (error instanceof ConfigError) for (const { path, message } of error.issues) console.log(path.length, message)
         if (error instanceof PoolError && error.code === ErrorCode.brokerUnreachable) process.exitCode = 1
       }
       // @ts-expect-error a number of workers is a number

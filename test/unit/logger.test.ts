@@ -33,6 +33,13 @@ describe('createLogger', () => {
     expect([log.level, log.isLevelEnabled('debug')]).toEqual(['info', false])
   })
 
+  it('writes an error with its cause in it, not with the messages of both behind each other', () => {
+    const lines: Record<string, unknown>[] = []
+    const log = createLogger({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) })
+    log.error({ err: new Error('outer', { cause: new TypeError('inner') }) })
+    expect(lines).toMatchObject([{ err: { message: 'outer', cause: { type: 'TypeError', message: 'inner' } } }])
+  })
+
   it('counts an option that is undefined as left out', () => {
     expect(createLogger({ level: undefined } as unknown as LoggerOptions).level).toBe('info')
   })

@@ -376,12 +376,60 @@ describe('options contradict each other:', () => {
     expect(issuesOf({ ...base, ...options })).toMatchObject([{ message: expect.stringMatching(sentence) }])
   })
 
+  test.each([
+    [
+      { consumer: { groupId: 'g', minBytes: 2_000, maxBytes: 1_000 } },
+      /^minBytes \(2000 bytes\) must not be above maxBytes \(1000 bytes\), .* Lower it, or raise maxBytes$/,
+    ],
+    [
+      { consumer: { groupId: 'g', 'max.partition.fetch.bytes': 100_000_000 } },
+      /^maxBytesPerPartition \(100000000 bytes\) must not be above maxDecompressedBytes \(67108864 bytes\), /,
+    ],
+    [
+      { restart: { healthyAfterMs: 500 } },
+      /^maxWaitTimeInMs \(500 ms\) must be below restart\.healthyAfterMs \(500 ms\), .* a slot is never parked\. /,
+    ],
+    [
+      { retry: { attempts: 1_000_000 } },
+      /^retry\.attempts \(1000000\) takes \d+ days with retry\.maxDelayMs \(60000 ms\), .*\. Lower it, or lower retry\.maxDelayMs/,
+    ],
+    [
+      { restart: { maxRestarts: 10_000 } },
+      /^restart\.maxRestarts \(10000\) takes 7 days with restart\.maxDelayMs \(60000 ms\), .*\. Lower it, or lower restart\.maxDelayMs$/,
+    ],
+    [
+      { restart: { maxPoolRestarts: 1_000_000 } },
+      /^restart\.maxPoolRestarts \(1000000\) is never exceeded: 2 slots .* do so 22 times within restart\.windowMs \(300000 ms\).* Lower it to 21, or raise restart\.windowMs$/,
+    ],
+    [
+      { restart: { windowMs: 1_000 } },
+      /^restart\.windowMs \(1000 ms\) is too short for restart\.maxRestarts \(8\): .* Raise it, or lower restart\.maxRestarts$/,
+    ],
+    [
+      { consumer: { groupId: 'g', maxDecompressedBytes: 20_000_000 }, resourceLimits: { maxOldGenerationSizeMb: 32 } },
+      /^maxDecompressedBytes \(20000000 bytes\) must not be above half of resourceLimits\.maxOldGenerationSizeMb \(32 MB\), .* Lower it to 16777216, or raise resourceLimits\.maxOldGenerationSizeMb to 39$/,
+    ],
+  ])('%j is a contradiction, and the sentence says which', (options, sentence) => {
+    expect(issuesOf({ ...base, ...options })).toMatchObject([{ message: expect.stringMatching(sentence) }])
+  })
+
+  test('a default gives way where nobody has said anything', () => {
+    const { slots } = resolveConfig({ ...base, resourceLimits: { maxOldGenerationSizeMb: 32 } })
+    expect(slots.map(({ consumer }) => consumer.maxDecompressedBytes)).toEqual([2 ** 24, 2 ** 24])
+  })
+
   test('what the sentence advises is accepted', () => {
     const accepted = (options: Fields) => expect(paths({ ...base, ...options })).toEqual([])
     accepted({ consumer: { groupId: 'g', heartbeatInterval: 1_300, rebalanceTimeout: 5_000 } })
     accepted({ consumer: { groupId: 'g', heartbeatInterval: 10_000, rebalanceTimeout: 13_700 } })
     accepted({ consumer: { groupId: 'g', rebalanceTimeout: 6_700 } })
     accepted({ restart: { maxRestarts: 8, maxPoolRestarts: 8 } })
+    accepted({ restart: { maxPoolRestarts: 21 } })
+    accepted({ restart: { maxPoolRestarts: 22, windowMs: 600_000 } })
+    accepted({
+      consumer: { groupId: 'g', maxDecompressedBytes: 20_000_000 },
+      resourceLimits: { maxOldGenerationSizeMb: 39 },
+    })
   })
 
   test('a third of the session is not too rare for heartbeats', () => {

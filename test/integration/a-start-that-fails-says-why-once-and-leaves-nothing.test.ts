@@ -1,12 +1,16 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { ConsumerPool, type ConsumerPoolOptions } from '#src/index.js'
 import { committed, createTopic, describeGroup, produce } from '../support/kafka.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { createPool, startPool, testOptions, untilStable } from '../support/pool.js'
 import { newRecord } from '../support/record.js'
+import { until } from '../support/until.js'
 
 let topic = ''
 
@@ -98,6 +102,42 @@ test.each([
   const error = await failToStart({ handler })
   expect(error).toMatchObject({ name: 'PoolError', code, message: expect.stringContaining(text) })
   expect(performance.now() - beganAtMs).toBeLessThan(10_000)
+})
+
+/** A module that no formatter would leave as it is. */
+const withSyntaxError = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'start-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'syntax.mjs')
+  writeFileSync(file, 'export default () => {')
+  return file
+}
+
+test.each([
+  ['is not there', 'missing.mjs', 'KCP_HANDLER_NOT_FOUND'],
+  ['has a syntax error', 'syntax.mjs', 'KCP_HANDLER_THREW_ON_IMPORT'],
+  ['needs a package that is not installed', 'dependency.mjs', 'KCP_HANDLER_THREW_ON_IMPORT'],
+  ['exports no function', 'nothing.mjs', 'KCP_HANDLER_NOT_A_FUNCTION'],
+  ['does not come to the end of its import', 'hangs.mjs', 'KCP_START_TIMED_OUT'],
+  ['cannot be set up', 'setup.mjs', 'KCP_HANDLER_SETUP_FAILED'],
+])('a start with static ids whose handler module %s leaves no member behind', async (_, file, code) => {
+  const there = new URL(`../support/handlers/bad/${file}`, import.meta.url)
+  const handler = file === 'syntax.mjs' ? withSyntaxError() : there
+  const consumer = { groupInstanceId: 'node', sessionTimeout: 120_000 }
+  expect(await failToStart({ handler, consumer, loadTimeoutMs: 3_000 })).toMatchObject({ code })
+})
+
+test('a start with static ids that is stopped while a handler loads leaves no member behind', async () => {
+  const handler = new URL('../support/handlers/bad/hangs.mjs', import.meta.url)
+  const consumer = { groupInstanceId: 'node', sessionTimeout: 120_000 }
+  const { pool, groupId } = createPool({ topics: [topic], handler, workers: 2, consumer })
+  const starting = expect(pool.start()).rejects.toMatchObject({ code: 'KCP_POOL_STOPPED' })
+  await until(() => pool.status().slots.length === 2, { what: 'the slots to boot', everyMs: 5 })
+  const beganAtMs = performance.now()
+  await pool.stop()
+  expect(performance.now() - beganAtMs).toBeLessThan(5_000)
+  await starting
+  expect((await describeGroup(groupId)).members).toEqual([])
 })
 
 test('a pool whose handler cannot be loaded does not disturb the group that it would have joined', async () => {

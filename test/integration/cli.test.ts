@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { BIN, Command } from '../support/command.js'
-import { brokers, committed, createTopic, produce, uniqueName } from '../support/kafka.js'
+import { brokers, committed, createTopic, describeGroup, produce, uniqueName } from '../support/kafka.js'
 import { until } from '../support/until.js'
 
 const PARTITIONS = 4
@@ -95,6 +95,22 @@ describe('kafka-consumer-pool run', () => {
     await until(() => command.lines.length > 0, { what: 'the first log line' })
     command.child.kill('SIGINT')
     expect(await command.exit).toBe(0)
+  })
+
+  it('a signal while a handler loads leaves no static member behind', async () => {
+    const topic = await topicWith(0)
+    const group = uniqueName('cli')
+    const { folder, handler } = handlerIn(`
+      import { writeFileSync } from 'node:fs'
+      writeFileSync(FOLDER + '/importing', '')
+      await new Promise((resolve) => setTimeout(resolve, 600_000))
+      export default () => {}
+    `)
+    const command = run(handler, topic, group, '--group-instance-id', 'node', '--set', 'session.timeout.ms=120000')
+    await until(() => existsSync(join(folder, 'importing')), { what: 'the import', deadlineMs: 30_000 })
+    command.child.kill('SIGINT')
+    expect(await command.exit).toBe(0)
+    expect((await describeGroup(group)).members).toEqual([])
   })
 
   it('a topic that does not exist ends the start with 1 and one message', async () => {

@@ -1,0 +1,4 @@
+// Needs what nobody has installed.
+import 'no-such-package'
+
+export default () => {}

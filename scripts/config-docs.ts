@@ -120,7 +120,7 @@ Only at the top.
 | \`subscriptions\` | required, unless \`topics\` and \`handler\` are given | List of \`{ topics, handler, workers?, kafka?, consumer?, … }\`. |
 | \`workers\` | one for each core | Number of slots (threads that consume) of each subscription that does not have a number of its own. By default the subscriptions that name none share the cores, with one slot each at the least. Cores are those that \`os.availableParallelism()\` counts, and no more than the CPU quota of the container (cgroup v1 and v2, its parents included) has whole ones: threads beyond it would only take turns. |
 | \`perSlot\` | none | Function of the slot's number that returns what this slot has different: \`{ kafka?, consumer?, … }\`. |
-| \`logger\` | pino's defaults | A pino logger, or options for one. |
+| \`logger\` | pino's defaults | A pino logger (or one with its levels that is called like it), or options for one. What it throws harms nothing; the process warns of it once (\`KCP_LOGGER_THREW\`). |
 
 ${table('pool')}
 

@@ -10,5 +10,6 @@ export const toPlainMaterial = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(toPlainMaterial)
   if (!types.isUint8Array(value)) return value
   const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8')
-  return text.trimStart().startsWith(PEM) ? text : Uint8Array.from(value)
+  // Bundles begin with comments.
+  return text.includes(PEM) ? text : Uint8Array.from(value)
 }

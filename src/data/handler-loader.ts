@@ -25,7 +25,7 @@ const kindOfSham = (handler: Handler): string | undefined => {
   if (/Generator/.test(Object.prototype.toString.call(handler))) {
     return 'a generator function, whose code runs only when somebody iterates over what it returns, so every message would be finished unhandled'
   }
-  return /^class\b/.test(Function.prototype.toString.call(handler)) ? 'a class, which cannot be called' : undefined
+  return /^class[\s{]/.test(Function.prototype.toString.call(handler)) ? 'a class, which cannot be called' : undefined
 }
 
 const notAFunction = (url: string, what: string): PoolError =>

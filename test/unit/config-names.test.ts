@@ -317,6 +317,7 @@ describe('TLS and SASL', () => {
     ],
     [{ 'security.protocol': 'SASL_PLAINTEXT', sasl: plain }, false, plain],
     [{ ssl: { ca: PEM }, 'security.protocol': 'SSL' }, { ca: PEM }, null],
+    [{ ssl: { ca: Buffer.from(`## Roots\n${PEM}`) } }, { ca: `## Roots\n${PEM}` }, null],
     [{ 'security.protocol': 'SSL', 'ssl.ca.location': pem }, { ca: PEM }, null],
     [
       { 'security.protocol': 'SSL', 'ssl.keystore.location': pem, 'ssl.key.password': 'p' },

@@ -92,6 +92,7 @@ describe('a handler module', () => {
   test.each([
     ['async.mjs', 'export default async () => "called"'],
     ['method.cjs', 'module.exports = { handler() { return "called" } }'],
+    ['class-method.mjs', 'export default { class() { return "called" } }.class'],
     ['bound.mjs', 'export default (() => "called").bind(null)'],
     ['proxy.mjs', 'export default new Proxy(() => "called", {})'],
     ['classy.mjs', 'const classify = () => "called"; export default classify'],

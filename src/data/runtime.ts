@@ -53,6 +53,10 @@ export class Runtime {
   #end: (result: typeof STOPPED) => void = () => {}
   #fault: (fault: unknown) => void = () => {}
   #ended = false
+  /** Main has given the thread partitions. Not whether they are there still: what is revoked goes before main's word comes. */
+  #hasWork = false
+  /** Grows each time that turns: only the last turn counts. */
+  #turn = 0
   /** What main knows of the cluster, until there is a fetcher to tell. */
   #view: ClusterView
   #connection: Connection | undefined
@@ -190,25 +194,28 @@ export class Runtime {
   }
 
   #assign({ added, removed, page }: Extract<ToThread, { type: 'assign' }>): void {
-    const before = this.#partitions.size
     this.#partitions.drop(removed)
     this.#partitions.add(added, Page.from(page))
-    if (before > 0 && this.#partitions.size === 0) void this.#guard(() => this.#rest())
-    else if (before === 0 && this.#partitions.size > 0) void this.#guard(() => this.#resume())
+    const hasWork = this.#partitions.size > 0
+    if (hasWork !== this.#hasWork) {
+      this.#hasWork = hasWork
+      const turn = ++this.#turn
+      void this.#guard(() => (hasWork ? this.#resume(turn) : this.#rest(turn)))
+    }
     this.#work?.fetcher.take()
   }
 
   /** Everything was taken away: the handler is torn down once it is still, unless something comes before that. */
-  async #rest(): Promise<void> {
+  async #rest(turn: number): Promise<void> {
     const work = this.#work
     if (work === undefined || this.#life?.hasHooks !== true) return
     work.gate.hold()
     await work.dispatcher.quiesce()
-    if (this.#partitions.size === 0) await this.#life.tearDown()
+    if (turn === this.#turn) await this.#life.tearDown()
   }
 
   /** There is something to handle again. */
-  async #resume(): Promise<void> {
+  async #resume(turn: number): Promise<void> {
     const work = this.#work
     if (work === undefined || this.#life?.hasHooks !== true) return
     try {
@@ -217,7 +224,8 @@ export class Runtime {
       this.#fault(error) // as at the first time: the thread gives the slot back
       return
     }
-    if (this.#partitions.size > 0) work.gate.release()
+    // A later turn may have a teardown behind this setup.
+    if (turn === this.#turn) work.gate.release()
   }
 
   #done(requestId: number): void {

@@ -338,6 +338,58 @@ describe('a thread whose handler module has setup and teardown', () => {
     expect(did).toEqual([...SET_UP, 'handled 1'])
   })
 
+  test('tears down although it noticed before main told it that everything is gone', async () => {
+    const { did, hooks } = journal()
+    const revoke = () => {
+      page.revoke(0)
+      main.ledger.raise(Control.revoked)
+    }
+    const { cluster, main } = start(() => revoke(), { hooks })
+    await main.ready()
+    const page = await main.assign([0])
+    cluster.produce(0, 1)
+    await until('the thread has looked', () => main.ledger.control === 0 && page.isRevoked(0))
+    await main.assign([], [0])
+    await until('it is torn down', () => did.includes('torn down'))
+    expect(page.toCommit(0)).toBe(0n)
+  })
+
+  test('begins no message beside a teardown that is still to come, however fast partitions come and go', async () => {
+    const did: string[] = []
+    const comeBack: (() => void)[] = []
+    const step = (what: string) => async () => {
+      did.push(`${what} begins`)
+      await new Promise<void>((resolve) => comeBack.push(resolve))
+      did.push(`${what} ends`)
+    }
+    const finish = async (what: string) => {
+      await until(`${what} has begun`, () => comeBack.length === 1 && did.at(-1) === `${what} begins`)
+      comeBack.shift()?.()
+      await turns(50)
+    }
+    const cluster = new FakeCluster(3, (partition) => partition)
+    cluster.produce(2, 1)
+    const hooks = { setup: step('setup'), teardown: step('teardown') }
+    const { main } = start(({ partition }) => void did.push(`handled ${partition}`), { hooks, cluster })
+    await finish('setup')
+    await main.ready()
+    await main.assign([0])
+    await main.assign([], [0])
+    await main.assign([1])
+    await main.assign([], [1])
+    await main.assign([2])
+    await until('a message waits', () =>
+      cluster.fetchesOf(2).some(({ request }) => request.partitions[0]?.offset === 1),
+    )
+    for (const what of ['teardown', 'setup', 'teardown', 'setup']) {
+      expect(did).not.toContain('handled 2')
+      await finish(what)
+    }
+    await until('it is handled', () => did.at(-1) === 'handled 2')
+    main.say({ type: 'stop' })
+    await finish('teardown')
+  })
+
   test('logs what teardown throws, and stops all the same', async () => {
     const { hooks } = journal()
     const teardown = () => {

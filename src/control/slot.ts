@@ -245,10 +245,10 @@ export class Slot implements SeatHost {
    */
   watch(nowMs: number): void {
     const inFlight = this.thread?.ledger.flights(nowMs).length ?? 0
-    const isFree = this.#state === 'running' && this.seat.state === 'stable' && inFlight === 0
-    this.#stall.look(this.#holdings.all(), isFree, nowMs)
+    const isStable = this.#state === 'running' && this.seat.state === 'stable'
+    this.#stall.look(this.#holdings.all(), isStable && inFlight === 0, nowMs)
     this.#report.stalled(this.#stall.stalled, nowMs)
-    this.#standstills.look(this.#isSettled && this.seat.state === 'stable', nowMs)
+    this.#standstills.look(isStable && this.seat.isConfirmed, nowMs)
   }
 
   /**

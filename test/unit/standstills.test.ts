@@ -195,3 +195,26 @@ test('an offset reset ends the pause: what the partition stood at is gone', asyn
   expect(bench.heard('partition:resumed')).toHaveLength(1)
   await bench.stop()
 })
+
+test('a partition whose start cannot be looked up keeps no other one from being tried again', async () => {
+  const config = slotConfig({ retry: { ...slotConfig().retry, initialPauseMs: 30_000 } })
+  const bench = slotBench({ config })
+  const listOffsets = bench.shared.listOffsets
+  bench.committed.set(0, 7n)
+  bench.committed.set(1, -1n)
+  bench.shared.listOffsets = async (partitions, ...rest) => {
+    if (partitions.some(({ partition }) => partition === 1)) throw new Error('no leader')
+    return listOffsets.call(bench.shared, partitions, ...rest)
+  }
+  void bench.slot.boot().then(() => bench.slot.join())
+  await settle()
+  bench.threads.last.boot()
+  await settle()
+  expect(bench.threads.last.handed).toEqual([0])
+  const watching = setInterval(() => bench.slot.watch(monotonicMs()), 1_000)
+  fail(bench.threads.last, 10)
+  await pass(30_000)
+  expect(handed(bench.threads.last)).toMatchObject({ exhausted: { offset: '7', attempts: 10 } })
+  clearInterval(watching)
+  await bench.slot.stop(monotonicMs() + 1_000, true)
+})

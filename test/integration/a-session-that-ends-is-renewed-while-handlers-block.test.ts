@@ -70,11 +70,13 @@ describe.skipIf(inject('externalBroker'))('connections.max.reauth.ms', () => {
     const tellsWhy = () => told().some((line) => line.includes('SASL_AUTHENTICATION_FAILED'))
     await until(tellsWhy, { what: 'the reason to be told', deadlineMs: 60_000, evidence: told })
     expect(told().join()).not.toContain(broker.credentials.password)
+    await until(() => pool.status().state === 'degraded', { what: 'the pool to look as it is', evidence: told })
 
     const password = `SCRAM-SHA-256=[password=${broker.credentials.password}]`
     await broker.tool('kafka-configs', [...user, '--add-config', password])
     const verdict = await record.untilNothingIsLost(await traffic.stop())
     expect(verdict).toMatchObject({ lost: [], unknown: [] })
-    expect(pool.status()).toMatchObject({ state: 'running', totals: { restarts: 0 } })
+    await until(() => pool.status().state === 'running', { what: 'the seats to be let in again', evidence: told })
+    expect(pool.status().totals.restarts).toBe(0)
   }, 180_000)
 })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { type Admin, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+import { type Admin, Partitioners, type Producer } from 'kafkajs'
+import { kafkaClient } from '../kafka/client.js'
 import type { PlannedMessage } from './plan.js'
 
 /** Bytes of documents in one request: below what a broker takes even if all go to one partition. */
@@ -12,7 +13,7 @@ export class Topic {
   readonly #producer: Producer
 
   constructor(name: string, brokers: readonly string[]) {
-    const kafka = new Kafka({ clientId: 'demo', brokers: [...brokers], logLevel: logLevel.NOTHING })
+    const kafka = kafkaClient({ clientId: 'demo', brokers: [...brokers] })
     this.name = name
     this.#admin = kafka.admin()
     this.#producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })

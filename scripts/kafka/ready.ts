@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Admin, Kafka, logLevel } from 'kafkajs'
+import type { Admin } from 'kafkajs'
 import { BrokerError } from './broker-error.js'
+import { kafkaClient } from './client.js'
 import type { Cluster } from './cluster.js'
 
 const POLL_MS = 100
@@ -8,8 +9,7 @@ const LAST_LINES = 20
 
 const withAdmin = async <T>(address: string, retries: number, ask: (admin: Admin) => Promise<T>): Promise<T> => {
   const retry = { retries, initialRetryTime: POLL_MS, maxRetryTime: 500 }
-  const kafka = new Kafka({ clientId: 'broker-ready', brokers: [address], logLevel: logLevel.NOTHING, retry })
-  const admin = kafka.admin()
+  const admin = kafkaClient({ clientId: 'broker-ready', brokers: [address], retry }).admin()
   try {
     await admin.connect()
     return await ask(admin)

@@ -1,0 +1,20 @@
+import { createRequire } from 'node:module'
+import { Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+
+interface RequestQueue {
+  readonly pending: readonly unknown[]
+  scheduleCheckPendingRequests(): void
+}
+
+const { prototype: queue } = createRequire(import.meta.url)('kafkajs/src/network/requestQueue') as {
+  readonly prototype: RequestQueue
+}
+const { scheduleCheckPendingRequests } = queue
+
+// KafkaJS goes on setting this timer when no request waits for it, to times in the past, of which Node 24 warns.
+queue.scheduleCheckPendingRequests = function (this: RequestQueue): void {
+  if (this.pending.length > 0) scheduleCheckPendingRequests.call(this)
+}
+
+/** A KafkaJS client that logs nothing, for the scripts' own errands. */
+export const kafkaClient = (config: KafkaConfig): Kafka => new Kafka({ logLevel: logLevel.NOTHING, ...config })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Command } from '../support/command.js'
 import { brokers, committed, createTopic, produce, uniqueName } from '../support/kafka.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -92,6 +93,34 @@ test('a plain JavaScript project consumes messages with the installed package', 
   expect(await committed(groupId, topic)).toEqual(new Map([0, 1].map((partition) => [partition, 5n])))
 })
 
+/** The code in the README, by its language and something that it has. */
+const snippet = async (language: string, has: string): Promise<string> => {
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const blocks = [...readme.matchAll(/```(\w+)\n(.*?)```/gs)].filter(([, word]) => word === language)
+  const found = blocks.map(([, , code = '']) => code).find((code) => code.includes(has))
+  if (found === undefined) throw new Error(`the README has no ${language} with ${has}`)
+  return found
+}
+
+test('the first snippets of the README run as they stand, also where files are CommonJS unless they say otherwise', async () => {
+  const topic = await createTopic({ partitions: 1 })
+  await produce(topic, [{ partition: 0, value: 'v' }])
+  const folder = join(project, 'first')
+  await mkdir(folder)
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'commonjs' }))
+  await writeFile(join(folder, 'handler.mjs'), await snippet('js', 'export default'))
+  const shown = (await snippet('console', 'npx kafka-consumer-pool run')).replace(/^\$ npx /, '').trim()
+  const line = shown
+    .replace('127.0.0.1:9092', brokers().join(','))
+    .replace('--topic orders', `--topic ${topic}`)
+    .replace('--group orders', `--group ${uniqueName('readme')}`)
+  const bin = join(project, 'node_modules', '.bin')
+  const command = new Command('sh', ['-c', `cd ${folder} && exec ${bin}/${line} --log-level debug`])
+  await command.logged('hashed')
+  command.child.kill('SIGTERM')
+  expect({ exit: await command.exit, stderr: command.stderr }).toEqual({ exit: 0, stderr: '' })
+})
+
 // Node 20 can `require` ES modules from 20.19 on.
 const canRequire = (process.features as { readonly require_module?: boolean }).require_module === true
 
@@ -150,8 +179,10 @@ test('a strict TypeScript project compiles a handler and a pool against the inst
         noEmit: true,
         types: ['node'],
       },
-      include: ['*.ts'],
+      include: ['*.ts', '*.mts'],
     }),
+    'handler.mts': await snippet('ts', 'satisfies Handler'),
+    'main.mts': await snippet('ts', 'new ConsumerPool'),
     'typed-handler.ts': `
       import { type Handler, NonRetriableError, type PlainMessage } from 'kafka-consumer-pool'
       export default (async (message, context) => {

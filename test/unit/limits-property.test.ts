@@ -111,7 +111,49 @@ const judge = (drawn: Drawn): 'accepted' | 'refused' => {
   return 'refused'
 }
 
+const leafOf = (option: string): string =>
+  numbers.find(({ path }) => path.slice(path.indexOf('.') + 1) === option)?.path ?? `none is called ${option}`
+
+/** The changes that a sentence advises, each of them enough. */
+const remediesIn = (sentence: string): Values[] => {
+  const [, option = ''] = /^(\S+) \(/.exec(sentence) ?? []
+  const [, relation, limit] = /must (not be above|be below) \S+ \((\d+) .*Lower it, or/.exec(sentence) ?? []
+  const lowered = /Lower it to (\d+)/.exec(sentence)?.[1] ?? limit
+  const raised = /[Rr]aise (\S+) to (\d+)/.exec(sentence)
+  return [
+    ...(lowered === undefined ? [] : [{ [leafOf(option)]: Number(lowered) - (relation === 'be below' ? 1 : 0) }]),
+    ...(raised === null ? [] : [{ [leafOf(raised[1] ?? '')]: Number(raised[2]) }]),
+  ]
+}
+
+/** The two options of a sentence. */
+const pairIn = (sentence: string): string =>
+  [...sentence.matchAll(/(\S+) \(\S+(?: \S+)?\)/g)].map(([, name]) => name).join()
+
 describe('options of which each is allowed by itself', () => {
+  test('contradict each other no more when one does what the sentence says', () => {
+    let mended = 0
+    fc.assert(
+      fc.property(anyOptions, ({ workers, shared }) => {
+        const drawn: Drawn = { workers, shared, subscription: {}, slot: {} }
+        const found = resolve(optionsOf(drawn))
+        for (const { message } of 'refused' in found ? found.refused.issues : []) {
+          for (const remedy of remediesIn(message)) {
+            const [[path = '', value] = []] = Object.entries(remedy)
+            const { minValue, maxValue } = leaves.get(path)?.schema as z.ZodNumber
+            if (Number(value) < (minValue ?? 0) || Number(value) > (maxValue ?? 0)) continue // the other way is left
+            const after = resolve(optionsOf({ ...drawn, shared: { ...shared, ...remedy } }))
+            const left = 'refused' in after ? after.refused.issues.map((issue) => pairIn(issue.message)) : []
+            expect(left, message).not.toContain(pairIn(message))
+            mended += 1
+          }
+        }
+      }),
+      { numRuns: 1_500 },
+    )
+    expect(mended).toBeGreaterThan(100)
+  })
+
   test('hold every promise together, or are refused with a sentence that names both and the remedy', () => {
     const count = { accepted: 0, refused: 0 }
     fc.assert(

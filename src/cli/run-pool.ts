@@ -20,7 +20,10 @@ export const runPool = async (pool: ConsumerPool, log: Logger): Promise<ExitCode
       )
   })
   const release = onStopSignals((signal) => {
-    log.info({ signal }, 'stopping: what is in flight may finish. A second signal ends the process at once')
+    log.info(
+      { signal },
+      'stopping: what is in flight may finish. A second signal ends the process at once; the next start then waits until its members are dropped',
+    )
     verdict.resolve(ExitCode.ok)
   })
   try {

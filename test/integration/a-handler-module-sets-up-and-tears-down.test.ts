@@ -90,3 +90,19 @@ test('a slot that loses everything to another pool is torn down, and set up agai
   await until(() => first.deeds().includes('handled 0'), { what: 'the message' })
   expect(first.deeds()).toEqual(['setup 0 1', 'teardown', 'setup 0 1', 'handled 0'])
 })
+
+test.each([
+  'hangs',
+  'blocks',
+])('a teardown that does not come back (it %s) is logged, and holds a stop up for a second at most', async (how) => {
+  const topic = await createTopic({ partitions: 1 })
+  const { handler, deeds } = journal(`&teardown=${how}`)
+  const { logger, lines } = collectLines()
+  const { pool, heard } = await startPool({ topics: [topic], handler, workers: 1, drainTimeoutMs: 0, logger })
+  const beganAtMs = performance.now()
+  await pool.stop()
+  expect(performance.now() - beganAtMs).toBeLessThan(5_000)
+  expect(deeds()).toEqual(['setup 0 1', 'teardown'])
+  expect(heard('pool:stopped')).toMatchObject([{ drained: true }])
+  expect(lines.filter(({ level }) => level >= 50)).toHaveLength(1)
+})

@@ -1,4 +1,4 @@
-// A handler with setup and teardown, which write down what happens: hooks.mjs?journal=<file>[&setup=fails]
+// A handler with setup and teardown, which write down what happens: hooks.mjs?journal=<file>[&setup=fails][&teardown=hangs|blocks]
 import { appendFileSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,6 +17,8 @@ export const setup = async ({ slot, incarnation, log }) => {
 export const teardown = async () => {
   await sleep(400)
   note('teardown')
+  if (query.get('teardown') === 'hangs') await new Promise(() => {})
+  if (query.get('teardown') === 'blocks') for (;;);
 }
 
 export default ({ partition, value }) => {

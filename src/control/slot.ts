@@ -262,6 +262,7 @@ export class Slot implements SeatHost {
    */
   async stop(deadlineMs: number, sendLeave: boolean): Promise<boolean> {
     const { departure } = this.#options.group
+    const leaves = sendLeave || this.#state === 'parked' // others shall take its partitions
     this.#state = 'stopping'
     clearTimeout(this.#timer)
     this.#started.reject(new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started'))
@@ -275,10 +276,10 @@ export class Slot implements SeatHost {
     void back.then(() => clearTimeout(giveUp))
     await Promise.race([back, this.#moot.promise])
     await this.#commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
-    await departure.done(sendLeave)
+    await departure.done(leaves)
     this.#assignment.cancel()
     await Promise.all([
-      this.#seat.leave(sendLeave),
+      this.#seat.leave(leaves),
       back.then((quiet) => this.#sayGoodbye(quiet ? Math.max(deadlineMs - monotonicMs(), TEARDOWN_MS) : 0)),
     ])
     this.#state = 'stopped'
@@ -403,6 +404,7 @@ export class Slot implements SeatHost {
     const committed = this.commit()
     if (this.#options.settings.recovery === 'rejoin' && this.seat.membership.memberId !== '') {
       await within(committed, COMMIT_WAIT_MS)
+      if (this.#isStopping) return
       await this.#giveUpSeat()
     }
     if (delayMs > 0) await this.#pause(delayMs)
@@ -419,6 +421,7 @@ export class Slot implements SeatHost {
     this.#started.reject(error)
     this.#options.onTrouble(null)
     await within(this.commit(), COMMIT_WAIT_MS)
+    if (this.#isStopping) return // a stop has more time to commit, and leaves by itself
     await Promise.all([this.#giveUpSeat(), this.#sayGoodbye(this.#teardownTimeoutMs)])
     if (probeInMs === null) return
     await this.#pause(probeInMs)

@@ -249,6 +249,38 @@ describe('a parked slot', () => {
     expect(bench.slot.state).toBe('stopped')
     expect(vi.getTimerCount()).toBe(0)
   })
+
+  test.each([
+    'handover',
+    'rejoin',
+  ] as const)('or crashed one that is stopped while the coordinator moves still has its last commit (%s)', async (recovery) => {
+    const park = recovery === 'handover' ? restart : { ...restart, maxRestarts: 5 }
+    const bench = await running({ settings: { restart: park, recovery } })
+    await bench.slot.commit()
+    const { commitOffsets } = bench.shared
+    let asked = 0
+    bench.shared.commitOffsets = async (...request) => {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      asked += 1
+      if (asked > 3) return commitOffsets(...request)
+      throw unanswered()
+    }
+    let stopped: Promise<boolean> | undefined
+    bench.on(recovery === 'handover' ? 'slot:parked' : 'slot:crashed', () => {
+      queueMicrotask(() => {
+        stopped = bench.slot.stop(monotonicMs() + 10_000, recovery === 'rejoin')
+      })
+    })
+    const handedOut = bench.threads.last.requests.find(
+      (request) => request.type === 'assign' && request.added.length > 0,
+    )
+    if (handedOut?.type !== 'assign') throw new Error('nothing was handed out')
+    Page.from(handedOut.page).finish(0, 42)
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(12_000)
+    await stopped
+    expect(bench.commits.at(-1)).toMatchObject([{ partition: 0, offset: 42n }])
+  })
 })
 
 describe('a slot whose threads hang in the same message, one after the other', () => {

@@ -180,7 +180,7 @@ do; the fault is reported at the more specific of the two.
 
 ${rulesTable()}
 | \`restart.maxPoolRestarts\` | within reach, when you set it or \`restart.windowMs\`: with \`restart.delayMs\` and \`restart.maxDelayMs\` between them, only so many crashes fall into the window |
-| \`maxDecompressedBytes\` | at most half of \`resourceLimits.maxOldGenerationSizeMb\`, or a batch that is allowed ends its thread; the default gives way |
+| \`maxDecompressedBytes\` | at most a quarter of \`resourceLimits.maxOldGenerationSizeMb\`, or a batch that is allowed ends its thread; the default gives way, and what waits takes no more than as much again |
 
 Others meet without a contradiction; there the pool sees to it that both hold:
 

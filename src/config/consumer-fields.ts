@@ -36,7 +36,7 @@ export const consumerFields = z.strictObject({
   ),
   maxDecompressedBytes: bytes(
     67_108_864,
-    'How large one batch may become when it is decompressed; a larger one stops its partition. It bounds what a small batch can cost in memory; its messages as objects in the heap, 80 bytes each, have the same limit, which is why the default is no more than half of that heap (`resourceLimits`).',
+    'How large one batch may become when it is decompressed; a larger one stops its partition. It bounds what a small batch can cost in memory; its messages as objects in the heap, 80 bytes each, have the same limit, which is why the default is no more than a quarter of that heap (`resourceLimits`).',
   ),
   minBytes: bytes(
     1,

@@ -4,8 +4,8 @@ import type { PoolSettings } from './resolved.js'
 
 const LEAF = 'consumer.maxDecompressedBytes'
 
-/** The part of a thread's heap that the messages of one batch, as objects, may take. */
-const SHARE = 0.5
+/** The part of a thread's heap that the messages of one batch, as objects, may take. What waits may take as much again. */
+const SHARE = 0.25
 
 /**
  * Holds the size of batches against the heap: with one that is allowed and does not fit the thread would run out of
@@ -27,7 +27,7 @@ export const fitHeap = (
     const needed = Math.ceil(maxDecompressedBytes / SHARE / 2 ** 20)
     issues.add(
       setting.rank === 'default' ? 'resourceLimits.maxOldGenerationSizeMb' : setting.from,
-      `maxDecompressedBytes (${maxDecompressedBytes} bytes) must not be above half of resourceLimits.maxOldGenerationSizeMb (${heapMb} MB), or a batch that is allowed ends its thread. Lower it to ${most}, or raise resourceLimits.maxOldGenerationSizeMb to ${needed}`,
+      `maxDecompressedBytes (${maxDecompressedBytes} bytes) must not be above a quarter of resourceLimits.maxOldGenerationSizeMb (${heapMb} MB), or a batch that is allowed ends its thread. Lower it to ${most}, or raise resourceLimits.maxOldGenerationSizeMb to ${needed}`,
     )
     return slot
   })

@@ -1,5 +1,6 @@
 import type { FetchedPartition } from '../kafka/face.js'
 import { sleep } from '../util/timers.js'
+import { bufferLimit } from './buffer-limit.js'
 import type { FetchContext } from './fetch-context.js'
 import { type FetchCandidate, type FetchPlan, fetchWaitMs, planFetch } from './fetch-plan.js'
 import type { Partition } from './partition.js'
@@ -25,8 +26,7 @@ export interface NodeLoopEvents {
   failed(node: number, requested: readonly RequestedPartition[], error: unknown): void
 }
 
-/** Memory for messages that are fetched and not yet handled, all partitions of the slot together. */
-const BUFFER_BYTES = 16 * 1024 * 1024
+const BUFFER_BYTES = bufferLimit()
 /** How long others wait for memory that is held by partitions of which nobody knows when they will move. */
 const FULL_MS = 1_000
 const LONGEST_PAUSE_MS = 100

@@ -7,6 +7,7 @@ import { pauseAfter } from '#src/control/pauses.js'
 import { releaseTimes } from '#src/control/release-times.js'
 import { kafkaOfSeat, syncHoldMs } from '#src/control/seat-times.js'
 import { Suspects } from '#src/control/suspects.js'
+import { bufferLimit } from '#src/data/buffer-limit.js'
 import { planFetch } from '#src/data/fetch-plan.js'
 import { PoolError } from '#src/errors.js'
 import { backoffMs } from '#src/util/backoff.js'
@@ -103,9 +104,11 @@ const aSlot: Promised<{ readonly slot: SlotConfig; readonly pool: PoolSettings }
     ({ slot: { consumer } }) => consumer.maxDecompressedBytes >= consumer.maxBytesPerPartition,
   ],
   [
-    'a batch that is not too large leaves half of the heap to everything else',
-    ({ slot: { consumer }, pool: { resourceLimits } }) =>
-      consumer.maxDecompressedBytes <= ((resourceLimits.maxOldGenerationSizeMb ?? 0) * 2 ** 20) / 2,
+    'a batch that is not too large, and all that waits, leave half of the heap to everything else',
+    ({ slot: { consumer }, pool: { resourceLimits } }) => {
+      const { maxOldGenerationSizeMb: heapMb = 0 } = resourceLimits
+      return consumer.maxDecompressedBytes + bufferLimit(heapMb) <= (heapMb * 2 ** 20) / 2
+    },
   ],
   [
     'a thread is not healthy before its first Fetch was answered',

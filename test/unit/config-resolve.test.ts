@@ -407,7 +407,7 @@ describe('options contradict each other:', () => {
     ],
     [
       { consumer: { groupId: 'g', maxDecompressedBytes: 20_000_000 }, resourceLimits: { maxOldGenerationSizeMb: 32 } },
-      /^maxDecompressedBytes \(20000000 bytes\) must not be above half of resourceLimits\.maxOldGenerationSizeMb \(32 MB\), .* Lower it to 16777216, or raise resourceLimits\.maxOldGenerationSizeMb to 39$/,
+      /^maxDecompressedBytes \(20000000 bytes\) must not be above a quarter of resourceLimits\.maxOldGenerationSizeMb \(32 MB\), .* Lower it to 8388608, or raise resourceLimits\.maxOldGenerationSizeMb to 77$/,
     ],
   ])('%j is a contradiction, and the sentence says which', (options, sentence) => {
     expect(issuesOf({ ...base, ...options })).toMatchObject([{ message: expect.stringMatching(sentence) }])
@@ -415,7 +415,7 @@ describe('options contradict each other:', () => {
 
   test('a default gives way where nobody has said anything', () => {
     const { slots } = resolveConfig({ ...base, resourceLimits: { maxOldGenerationSizeMb: 32 } })
-    expect(slots.map(({ consumer }) => consumer.maxDecompressedBytes)).toEqual([2 ** 24, 2 ** 24])
+    expect(slots.map(({ consumer }) => consumer.maxDecompressedBytes)).toEqual([2 ** 23, 2 ** 23])
   })
 
   test('what the sentence advises is accepted', () => {
@@ -428,7 +428,7 @@ describe('options contradict each other:', () => {
     accepted({ restart: { maxPoolRestarts: 22, windowMs: 600_000 } })
     accepted({
       consumer: { groupId: 'g', maxDecompressedBytes: 20_000_000 },
-      resourceLimits: { maxOldGenerationSizeMb: 39 },
+      resourceLimits: { maxOldGenerationSizeMb: 77 },
     })
   })
 

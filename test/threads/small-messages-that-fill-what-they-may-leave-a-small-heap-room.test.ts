@@ -1,0 +1,38 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { resolveConfig } from '#src/config/resolve.js'
+import { encodeBatch, varint } from '../unit/kafka-record-encoder.js'
+
+/** As many of the smallest messages as take so many bytes as objects, compressed. */
+const batchOf = (bytes: number): Buffer => {
+  const count = Math.floor(bytes / 80)
+  const body: Buffer[] = []
+  for (let offset = 0; offset < count; offset++) {
+    const content = Buffer.concat([Buffer.from([0, 0]), varint(offset), Buffer.from([1, 1, 0])])
+    body.push(varint(content.length), content)
+  }
+  const records = gzipSync(Buffer.concat(body))
+  return encodeBatch({ baseOffset: 0, lastOffsetDelta: count - 1, records: [], count, codec: 1, body: records })
+}
+
+test.each([
+  16, 24, 64,
+])('a thread with a heap of %i MB holds a full buffer and the largest batch that is allowed', async (heapMb) => {
+  const resourceLimits = { maxOldGenerationSizeMb: heapMb }
+  const base = { kafka: { brokers: ['a:1'] }, consumer: { groupId: 'g' }, topics: ['t'], handler: './h.js', workers: 1 }
+  const [slot] = resolveConfig({ ...base, resourceLimits }, { memoryBytes: 2 ** 32 }).slots
+  const { maxDecompressedBytes = 0 } = slot?.consumer ?? {}
+  const buffered = Math.min(2 ** 24, (heapMb * 2 ** 20) / 4)
+  const sets = [buffered / 4, buffered / 4, buffered / 4, buffered / 4, Math.min(maxDecompressedBytes, 2 ** 26)].map(
+    batchOf,
+  )
+  const worker = new Worker(new URL('../support/threads/holds-batches.mjs', import.meta.url), {
+    workerData: { sets, maxDecompressedBytes },
+    resourceLimits,
+  })
+  const said = await Promise.race([once(worker, 'message'), once(worker, 'error')])
+  expect(said).toEqual([{ held: sets.length, bufferLimit: buffered }])
+  await worker.terminate()
+})

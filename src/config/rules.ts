@@ -42,7 +42,7 @@ const comparing =
 const notAbove = comparing('at most', (value, limit) => value <= limit)
 const below = comparing('below', (value, limit) => value < limit)
 
-const inDays = (ms: number): string => `${Math.round(ms / A_DAY_MS)} days`
+const inDays = (ms: number): string => `${Math.ceil(ms / A_DAY_MS)} days`
 
 /** Rules for one slot. */
 export const slotRules: readonly Rule[] = [

@@ -489,7 +489,9 @@ export class Slot implements SeatHost {
     const finished = this.thread?.ledger.counters.finished ?? 0
     const inFlight = this.#inFlight()
     const messagesWait =
-      inFlight.length > 0 || this.#holdings.all().some((holding) => holding.paused === null && lagOf(holding) !== 0n)
+      !this.#assignment.inForce || // nobody knows yet
+      inFlight.length > 0 ||
+      this.#holdings.all().some((holding) => holding.paused === null && lagOf(holding) !== 0n)
     return this.#crashes.isUnproven({ finished, inFlight, messagesWait })
   }
 

@@ -214,6 +214,30 @@ describe('a parked slot', () => {
     expect(bench.seats.flatMap(({ joins }) => joins)).toHaveLength(before + 1)
   })
 
+  test('stays given up until it has an assignment and finishes something, or has nothing to do', async () => {
+    const bench = await running({ settings: { restart } })
+    bench.threads.last.crash()
+    await settle()
+    expect(bench.slot.isGivenUp).toBe(true)
+    const slow = bench.member()
+    const joined = deferred<void>()
+    slow.onJoin = [() => joined.promise.then(joinedAs('slow', 2))]
+    bench.upcoming.push(slow)
+    await vi.advanceTimersByTimeAsync(61_000)
+    bench.threads.last.boot()
+    await settle()
+    expect([bench.slot.state, bench.slot.isGivenUp]).toEqual(['restarting', true])
+    joined.resolve()
+    await settle()
+    expect([bench.slot.state, bench.slot.isGivenUp]).toEqual(['running', true])
+    const handedOut = bench.threads.last.requests.findLast((request) => request.type === 'assign')
+    if (handedOut === undefined) throw new Error('nothing was handed out')
+    const page = Page.from(handedOut.page)
+    for (const index of [0, 1]) page.fetched(index, 0, 0)
+    expect(bench.slot.isGivenUp).toBe(false)
+    await stop(bench)
+  })
+
   test('waits for its turn among the restarts of the pool before it is tried', async () => {
     const limiter = new RestartLimiter(1)
     const bench = await running({ settings: { restart }, limiter })

@@ -12,13 +12,19 @@ const read = (from: unknown, name: string): unknown =>
     : undefined
 
 /**
- * The handler among a module's exports: the default export, or one named `handler`. Compilers that emit CommonJS put
- * the default export of the source one level deeper.
+ * What the exports of the source may be in, the outermost first: compilers that emit CommonJS put its default export one
+ * level deeper.
  */
-export const pickHandler = (exports: unknown): Handler | undefined => {
+const layersOf = (exports: unknown): readonly unknown[] => {
   const main = read(exports, 'default')
-  return [main, read(exports, 'handler'), read(main, 'default'), read(main, 'handler')].find(isFunction)
+  return [exports, main, read(main, 'default')]
 }
+
+/** The handler among a module's exports: the default export, or one named `handler`. */
+export const pickHandler = (exports: unknown): Handler | undefined =>
+  layersOf(exports)
+    .flatMap((layer) => [read(layer, 'default'), read(layer, 'handler')])
+    .find(isFunction)
 
 /** What a function is that can be called, or not even that, without its code being run; `undefined` for all others. */
 const kindOfSham = (handler: Handler): string | undefined => {
@@ -36,8 +42,9 @@ const notAFunction = (url: string, what: string): PoolError =>
 
 /** `setup` or `teardown`, which a CommonJS module may have set on its exports, or on the function that it exports. */
 const pickHook = <Hook extends Setup | Teardown>(exports: unknown, name: string, url: string): Hook | undefined => {
-  const main = read(exports, 'default')
-  const hook = read(exports, name) ?? read(main, name)
+  const hook = layersOf(exports)
+    .map((layer) => read(layer, name))
+    .find((found) => found !== undefined && found !== null)
   if (hook === undefined || typeof hook === 'function') return hook as Hook | undefined
   throw new PoolError(
     'KCP_HANDLER_NOT_A_FUNCTION',

@@ -9,19 +9,31 @@ const methodsOf = (logger: Logger): string[] =>
     (name) => typeof (logger as unknown as Record<string, unknown>)[name] === 'function',
   )
 
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+
 /**
- * The same logger, of which nothing that it throws gets through: a log line is not worth a slot, and a mixin, a hook, a
- * serializer or a destination that fails is the user's own code.
+ * The same logger, of which nothing that it throws, or rejects with, gets through: a log line is not worth a slot, and a
+ * mixin, a hook, a serializer or a destination that fails is the user's own code.
  *
  * @param onFault told every time what it threw
+ * @param names under which it is called, whether it has them or not
  */
-export const guarded = (logger: Logger, onFault: (error: unknown) => void): Logger => {
+export const guarded = (
+  logger: Logger,
+  onFault: (error: unknown) => void,
+  names: readonly string[] = methodsOf(logger),
+): Logger => {
   const front: Logger = Object.create(logger)
   // By name at each call: pino puts other methods in their place when the level changes.
   const guard = (name: string, instead: () => unknown): void => {
     const method: Method = (...args) => {
       try {
-        return (logger as unknown as Record<string, Method>)[name]?.(...args)
+        const methods = logger as unknown as Record<string, Method | undefined>
+        if (methods[name] === undefined) throw new TypeError(`what child() returned has no ${name}()`)
+        const result = methods[name](...args)
+        if (isThenable(result)) result.then(undefined, onFault)
+        return result
       } catch (error) {
         onFault(error)
         return instead()
@@ -29,11 +41,12 @@ export const guarded = (logger: Logger, onFault: (error: unknown) => void): Logg
     }
     Object.defineProperty(front, name, { value: method })
   }
-  for (const name of methodsOf(logger)) guard(name, () => undefined)
+  for (const name of names) guard(name, () => undefined)
   if (typeof logger.isLevelEnabled === 'function') guard('isLevelEnabled', () => true)
   const child: Method = (...args) => {
     try {
-      return guarded((logger as unknown as { child: (...args: unknown[]) => Logger }).child(...args), onFault)
+      const own = (logger as unknown as { child: (...args: unknown[]) => Logger }).child(...args)
+      return guarded(own, onFault, [...new Set([...names, ...methodsOf(own)])])
     } catch (error) {
       onFault(error)
       return front

@@ -27,6 +27,11 @@ describe('a handler is', () => {
       'compiled.cjs',
       `Object.defineProperty(exports, '__esModule', { value: true }); exports.default = () => 'called'`,
     ],
+    [
+      'in the object that is the default export of a module that was compiled to CommonJS',
+      'compiled-object.cjs',
+      `Object.defineProperty(exports, '__esModule', { value: true }); exports.default = { handler: () => 'called' }`,
+    ],
   ])('%s', async (_, name, code) => expect(await call(moduleWith(name, code))).toBe('called'))
 })
 
@@ -135,6 +140,11 @@ describe('setup and teardown are', () => {
       'set on the function that a CommonJS module is',
       'function.cjs',
       `module.exports = Object.assign(() => {}, { ${both} })`,
+    ],
+    [
+      'set on the default export of a module that was compiled to CommonJS',
+      'compiled-function.cjs',
+      `Object.defineProperty(exports, '__esModule', { value: true }); exports.default = Object.assign(() => {}, { ${both} })`,
     ],
   ])('%s', async (_, name, code) => {
     const { setup, teardown } = await loadHandler(moduleWith(name, code))

@@ -76,6 +76,22 @@ describe('createLogger', () => {
     expect(log.isLevelEnabled('info')).toBe(true)
   })
 
+  it('outlives a logger that fails only later, and one whose child lacks what it has itself', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', note)
+    const sendsElsewhere = recording({ level: 'silent' }).log
+    for (const level of STANDARD) sendsElsewhere[level] = () => Promise.reject(new Error('no way to get there'))
+    createLogger(sendsElsewhere).info('one')
+    const poor = Object.assign(Object.create(recording().log), { child: () => ({ info: () => {} }) })
+    expect(() => createLogger(poor).child({ slot: 1 }).debug('two')).not.toThrow()
+    await new Promise(setImmediate)
+    process.off('warning', note)
+    const told = warnings.map(({ message }) => message).join('\n')
+    expect(told).toMatch(/child\(\) returned has no debug\(\)/)
+    expect(told).toMatch(/no way to get there/)
+  })
+
   it('takes pino options, over its own', () => {
     expect(createLogger({ level: 'debug' }).level).toBe('debug')
     expect(createLogger(undefined).level).toBe('info')

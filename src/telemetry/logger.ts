@@ -16,20 +16,29 @@ import { serializeError } from './serialize-error.js'
  * @throws ConfigError when pino does not want the options
  */
 export const createLogger = (logger: Logger | LoggerOptions | undefined, destination?: DestinationStream): Logger => {
-  const own = guarded(logger !== undefined && isLogger(logger) ? logger : make(logger, destination), warnOnce())
+  const onFault = warnOnce()
+  const own = guarded(logger !== undefined && isLogger(logger) ? logger : make(logger, destination, onFault), onFault)
   if (missingLevels(own).length === 0) return own
   const options = { level: lowestLevel(own), base: null, timestamp: false, serializers: { err: serializeError } }
   return pino(options, { write: (line) => relay(own, line) })
 }
 
-const make = (options: LoggerOptions = {}, destination?: DestinationStream): Logger => {
+const make = (
+  options: LoggerOptions = {},
+  destination: DestinationStream | undefined,
+  onFault: (error: unknown) => void,
+): Logger => {
   // An option that is undefined counts as left out here, as everywhere; pino refuses an undefined level.
   const set = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   try {
     // pino's own serializer writes the messages of all causes behind each other, and ours say of their cause what matters.
     const serializers = { err: stdSerializers.errWithCause, ...options.serializers }
     const all = { name: 'kafka-consumer-pool', level: 'info', ...set, serializers }
-    return pino(all, destination as DestinationStream)
+    const made = pino(all, destination as DestinationStream)
+    // Nobody else can listen to it: a full disk, or a transport that dies, would end the process.
+    const { [pino.symbols.streamSym]: stream } = made as unknown as Record<symbol, Partial<NodeJS.EventEmitter>>
+    stream?.on?.('error', onFault)
+    return made
   } catch (cause) {
     const message = `pino does not want these options: ${cause instanceof Error ? cause.message : String(cause)}`
     throw new ConfigError(`Option logger: ${message}`, [{ path: 'logger', message }], { cause })
@@ -42,7 +51,7 @@ const warnOnce = (): ((error: unknown) => void) => {
     if (warned) return
     warned = true
     const what = error instanceof Error ? `${error.name}: ${error.message}` : typeof error
-    process.emitWarning(`the logger of option logger threw, so that log lines are missing: ${what}`, {
+    process.emitWarning(`the logger of option logger failed, so that log lines are missing: ${what}`, {
       code: 'KCP_LOGGER_THREW',
       type: 'KafkaConsumerPoolWarning',
     })

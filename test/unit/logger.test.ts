@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { type LoggerOptions, pino } from 'pino'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { lowestLevel, STANDARD } from '#src/telemetry/levels.js'
 import { createLogger, relay } from '#src/telemetry/logger.js'
 import { loggerFault } from '#src/telemetry/logger-fault.js'
@@ -90,6 +93,17 @@ describe('createLogger', () => {
     const told = warnings.map(({ message }) => message).join('\n')
     expect(told).toMatch(/child\(\) returned has no debug\(\)/)
     expect(told).toMatch(/no way to get there/)
+  })
+
+  it('outlives a transport that fails, which nobody else could notice', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kcp-logger-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const target = join(folder, 'transport.mjs')
+    writeFileSync(target, `throw new Error('no transport today')`)
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+    const log = createLogger({ transport: { target } })
+    expect((await warned).message).toContain('no transport today')
+    expect(() => log.info('one')).not.toThrow()
   })
 
   it('takes pino options, over its own', () => {

@@ -18,6 +18,8 @@ const LONG_RUNNING =
 const STATUS = 'pool.status() and the events say it'
 
 const foreignNames: ReadonlyMap<string, string> = new Map([
+  // Our own
+  ...is('it is no option: export it from the module of the handler', 'setup', 'teardown'),
   // Spring
   ...is(COMMITS, 'ack-mode', 'ack-count', 'ack-time', 'acks-on-error', 'async-acks', 'sync-commits', 'ack-on-error'),
   ...is(SLOTS, 'listener.concurrency', 'container-concurrency'),

@@ -3,6 +3,7 @@ import type { Issues } from './issues.js'
 import type { PoolSettings } from './resolved.js'
 
 const LEAF = 'consumer.maxDecompressedBytes'
+const FETCHED = 'consumer.maxBytesPerPartition'
 
 /** The part of a thread's heap that the messages of one batch, as objects, may take. What waits may take as much again. */
 const SHARE = 0.25
@@ -21,13 +22,16 @@ export const fitHeap = (
     const setting = slot.layer.get(LEAF)
     const { maxDecompressedBytes, maxBytesPerPartition } = slot.config.consumer
     if (setting === undefined || maxDecompressedBytes <= most) return slot
-    if (setting.rank === 'default' && maxBytesPerPartition <= most) {
+    const isDefault = setting.rank === 'default'
+    if (isDefault && maxBytesPerPartition <= most) {
       return { ...slot, config: { ...slot.config, consumer: { ...slot.config.consumer, maxDecompressedBytes: most } } }
     }
-    const needed = Math.ceil(maxDecompressedBytes / SHARE / 2 ** 20)
+    // What keeps the default from giving way is what one fetch of a partition may bring.
+    const [leaf, bytes] = isDefault ? [FETCHED, maxBytesPerPartition] : [LEAF, maxDecompressedBytes]
+    const needed = Math.ceil(bytes / SHARE / 2 ** 20)
     issues.add(
-      setting.rank === 'default' ? 'resourceLimits.maxOldGenerationSizeMb' : setting.from,
-      `maxDecompressedBytes (${maxDecompressedBytes} bytes) must not be above a quarter of resourceLimits.maxOldGenerationSizeMb (${heapMb} MB), or a batch that is allowed ends its thread. Lower it to ${most}, or raise resourceLimits.maxOldGenerationSizeMb to ${needed}`,
+      (slot.layer.get(leaf) ?? setting).from,
+      `${leaf.slice('consumer.'.length)} (${bytes} bytes) must not be above a quarter of resourceLimits.maxOldGenerationSizeMb (${heapMb} MB), or a batch that is allowed ends its thread. Lower it to ${most}, or raise resourceLimits.maxOldGenerationSizeMb to ${needed}`,
     )
     return slot
   })

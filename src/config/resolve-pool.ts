@@ -16,7 +16,8 @@ const checkPoolLimit = (layer: Layer, restart: RestartConfig, slots: number, iss
   const window = layer.get(WINDOW)
   const most = crashesWithin(restart, slots) - 1
   if (maxPoolRestarts <= most || [LIMIT, WINDOW].some((leaf) => issues.isFaulty(leaf))) return
-  const because = `${slots} slots that crash again and again do so ${most + 1} times within`
+  const who = slots === 1 ? 'a slot that crashes again and again does' : `${slots} slots that crash again and again do`
+  const because = `${who} so ${most + 1} times within`
   if (limit !== undefined) {
     const lower = most < maxRestarts ? 'Raise' : `Lower it to ${most}, or raise`
     issues.add(

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { loggerFault } from '../telemetry/logger-fault.js'
-import { coresFor, cpuQuota } from './cpu-quota.js'
+import { availableCores } from './available-cores.js'
 import { deepFreeze } from './deep-freeze.js'
 import { type LayeredSlot, resolveGroups } from './groups.js'
 import { fitHeap } from './heap-share.js'
@@ -24,16 +23,6 @@ export interface MachineDefaults {
 }
 
 const poolNames: readonly string[] = [...subscriptionNames, 'subscriptions', 'perSlot', 'logger', ...namesAt('pool')]
-
-const readText = (path: string): string | null => {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return null
-  }
-}
-
-const availableCores = (): number => coresFor(availableParallelism(), cpuQuota(readText))
 
 const availableMemory = (): number => {
   // Node says 0, or a number beyond all memory, where nothing limits the process.

@@ -51,10 +51,11 @@ export const slotRules: readonly Rule[] = [
     // heartbeat or two needs the advice.
     leaves: ['consumer.heartbeatInterval', 'consumer.sessionTimeout'],
     note: 'at most a third of `sessionTimeout`, so that a lost heartbeat does not end the membership',
-    fault: (value = 0, limit = 0) =>
-      value * 3 <= limit
-        ? null
-        : `must be at most a third of sessionTimeout (${limit} ms), so that a lost heartbeat does not end the membership. Lower it to ${Math.floor(limit / 3)}, or raise sessionTimeout to ${value * 3}`,
+    fault: (value = 0, limit = 0) => {
+      if (value * 3 <= limit) return null
+      const lower = limit < 3 ? 'Raise' : `Lower it to ${Math.floor(limit / 3)}, or raise`
+      return `must be at most a third of sessionTimeout (${limit} ms), so that a lost heartbeat does not end the membership. ${lower} sessionTimeout to ${value * 3}`
+    },
   },
   {
     leaves: ['consumer.heartbeatInterval', 'consumer.rebalanceTimeout'],

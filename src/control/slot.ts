@@ -453,7 +453,9 @@ export class Slot implements SeatHost {
     const patienceMs = hasTime ? teardownMs : GOODBYE_MS
     if (!(await within(thread.stop(patienceMs), patienceMs + GOODBYE_MS))) return
     const { reason, error } = await thread.exited
-    if (hasTime && reason !== 'stopped') this.#log.error({ err: error }, 'the thread did not come to its end in time')
+    if (!hasTime || reason === 'stopped') return
+    const what = 'the thread did not come to its end while teardown of its handler had time'
+    this.#log.error({ err: error }, `${what}: look what it waits for, or raise drainTimeoutMs`)
   }
 
   get #teardownTimeoutMs(): number {

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { Piscina, queueOptionsSymbol, type TaskQueue } from 'piscina'
+import { availableCores } from '../config/available-cores.js'
 import type { PoolSettings } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { Ledger } from '../protocol/ledger.js'
@@ -25,7 +25,7 @@ export interface ThreadsOptions {
   readonly entry: URL
   /** How long a thread may take to boot. @default 60_000 */
   readonly loadTimeoutMs?: number
-  /** How many threads boot at the same time. @default two for each core */
+  /** How many threads boot at the same time. @default two for each core that the container grants */
   readonly bootsAtOnce?: number
   /** How long a thread may take to die before it counts as lost. */
   readonly terminateTimeoutMs: number
@@ -97,7 +97,7 @@ export class Threads {
     this.#options = options
     this.#total = options.size + (options.spares ?? 1)
     this.#loadTimeoutMs = options.loadTimeoutMs ?? 60_000
-    this.#bootsAtOnce = options.bootsAtOnce ?? 2 * availableParallelism()
+    this.#bootsAtOnce = options.bootsAtOnce ?? 2 * availableCores()
     this.#piscina = new Piscina({
       filename: options.entry.href,
       workerData: {

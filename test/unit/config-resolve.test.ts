@@ -369,6 +369,14 @@ describe('options contradict each other:', () => {
       /^heartbeatInterval \(3000 ms\) must be below rebalanceTimeout \(3000 ms\) .*\. Raise rebalanceTimeout to 6700$/,
     ],
     [
+      { consumer: { groupId: 'g', sessionTimeout: 2, heartbeatInterval: 1, maxWaitTimeInMs: 0 } },
+      /^heartbeatInterval \(1 ms\) must be at most a third of sessionTimeout \(2 ms\), .*\. Raise sessionTimeout to 3$/,
+    ],
+    [
+      { workers: 1, restart: { maxPoolRestarts: 1_000 } },
+      / is never exceeded: a slot that crashes again and again does so 11 times within restart\.windowMs /,
+    ],
+    [
       { restart: { maxPoolRestarts: 7 } },
       /^restart\.maxRestarts \(8\) must not be above restart\.maxPoolRestarts \(7\), or a single slot .*\. Lower it, or raise restart\.maxPoolRestarts$/,
     ],
@@ -408,6 +416,10 @@ describe('options contradict each other:', () => {
     [
       { consumer: { groupId: 'g', maxDecompressedBytes: 20_000_000 }, resourceLimits: { maxOldGenerationSizeMb: 32 } },
       /^maxDecompressedBytes \(20000000 bytes\) must not be above a quarter of resourceLimits\.maxOldGenerationSizeMb \(32 MB\), .* Lower it to 8388608, or raise resourceLimits\.maxOldGenerationSizeMb to 77$/,
+    ],
+    [
+      { consumer: { groupId: 'g', maxBytesPerPartition: 9_000_000 }, resourceLimits: { maxOldGenerationSizeMb: 32 } },
+      /^maxBytesPerPartition \(9000000 bytes\) must not be above a quarter of resourceLimits\.maxOldGenerationSizeMb \(32 MB\), .* Lower it to 8388608, or raise resourceLimits\.maxOldGenerationSizeMb to 35$/,
     ],
   ])('%j is a contradiction, and the sentence says which', (options, sentence) => {
     expect(issuesOf({ ...base, ...options })).toMatchObject([{ message: expect.stringMatching(sentence) }])

@@ -5,6 +5,9 @@ import { lowestLevel, missingLevels, standardLevel, usersLevel } from './levels.
 import { isLogger } from './logger-fault.js'
 import { serializeError } from './serialize-error.js'
 
+/** How much is kept of what could not be written, in characters. */
+const KEPT_LENGTH = 1024 * 1024
+
 /**
  * The pool's logger: the user's own pino instance, or one made with his options. One that lacks some of pino's own
  * levels (`useOnlyCustomLevels`) gets a logger in front of it that has them all. What the user's code in it throws
@@ -35,14 +38,31 @@ const make = (
     const serializers = { err: stdSerializers.errWithCause, ...options.serializers }
     const all = { name: 'kafka-consumer-pool', level: 'info', ...set, serializers }
     const made = pino(all, destination as DestinationStream)
-    // Nobody else can listen to it: a full disk, or a transport that dies, would end the process.
-    const { [pino.symbols.streamSym]: stream } = made as unknown as Record<symbol, Partial<NodeJS.EventEmitter>>
-    stream?.on?.('error', onFault)
+    outlive((made as unknown as Record<symbol, LineStream>)[pino.symbols.streamSym], onFault)
     return made
   } catch (cause) {
     const message = `pino does not want these options: ${cause instanceof Error ? cause.message : String(cause)}`
     throw new ConfigError(`Option logger: ${message}`, [{ path: 'logger', message }], { cause })
   }
+}
+
+/** What pino writes its lines to. */
+interface LineStream {
+  readonly on?: NodeJS.EventEmitter['on']
+  maxLength?: number
+  flushSync?: () => void
+}
+
+/**
+ * A full disk, or a transport that dies, would end the process: nobody else can listen to this stream. What could not be
+ * written it keeps without a limit, and tries for ever to write when the process ends.
+ */
+const outlive = (stream: LineStream | undefined, onFault: (error: unknown) => void): void => {
+  stream?.on?.('error', (error: unknown) => {
+    stream.maxLength = KEPT_LENGTH
+    stream.flushSync = () => {}
+    onFault(error)
+  })
 }
 
 const warnOnce = (): ((error: unknown) => void) => {

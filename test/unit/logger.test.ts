@@ -1,6 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { type LoggerOptions, pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -105,6 +108,35 @@ describe('createLogger', () => {
     expect((await warned).message).toContain('no transport today')
     expect(() => log.info('one')).not.toThrow()
   })
+
+  it.skipIf(!existsSync('/dev/full'))(
+    'lets a process go on and end whose log is on a full disk',
+    async () => {
+      const code = `
+      const { createLogger } = await import(process.argv[1])
+      const log = createLogger(undefined)
+      process.on('warning', ({ message }) => {
+        for (let line = 0; line < 20; line++) log.info({ filling: 'x'.repeat(100_000) })
+        console.error(message)
+      })
+      log.info('one')
+    `
+      const logger = fileURLToPath(import.meta.resolve('#src/telemetry/logger.js'))
+      const args = ['--input-type=module', '--no-warnings', '-e', code, logger]
+      const full = openSync('/dev/full', 'w')
+      onTestFinished(() => closeSync(full))
+      const child = spawn(process.execPath, args, {
+        stdio: ['ignore', full, 'pipe'],
+        timeout: 20_000,
+        killSignal: 'SIGKILL',
+      })
+      let said = ''
+      child.stderr?.on('data', (chunk) => (said += chunk))
+      const [exitCode] = await once(child, 'close')
+      expect([exitCode, said]).toEqual([0, expect.stringContaining('ENOSPC')])
+    },
+    30_000,
+  )
 
   it('takes pino options, over its own', () => {
     expect(createLogger({ level: 'debug' }).level).toBe('debug')

@@ -200,7 +200,7 @@ Others meet without a contradiction; there the pool sees to it that both hold:
 | \`workers\` with \`resourceLimits\` | The memory of the machine or container is shared by all slots. |
 | \`workers\` with the cores | Subscriptions that name none share them. |
 
-Times may be as long as 2³¹ − 1 ms (24 days), alone and added up.
+Times may be as long as 2³¹ − 1 ms (24 days), alone and added up, unless an option says less.
 
 ## Identity
 

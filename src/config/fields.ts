@@ -34,8 +34,8 @@ const wholeNumber = (what: string, min: number, max: number, initial: number, de
   field(z.int().min(min).max(max).default(initial), `${what} from ${min} to ${max}`, description)
 
 /** A time in milliseconds. */
-export const milliseconds = (initial: number, description: string, { min = 1 } = {}) =>
-  wholeNumber('a whole number of milliseconds', min, INT32_MAX, initial, description)
+export const milliseconds = (initial: number, description: string, { min = 1, max = INT32_MAX } = {}) =>
+  wholeNumber('a whole number of milliseconds', min, max, initial, description)
 
 /** A size in bytes. */
 export const bytes = (initial: number, description: string, { min = 1 } = {}) =>

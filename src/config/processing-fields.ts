@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { choice, count, type FieldsOf, field, flag, milliseconds } from './fields.js'
 import type { ProcessingOptions, RetryOptions } from './options.js'
+import { A_DAY_MS } from './own-times.js'
 
 /** Options of the processing. They may differ by subscription and slot. */
 export const processingFields = z.strictObject({
@@ -43,13 +44,13 @@ export const processingFields = z.strictObject({
     ),
     initialPauseMs: milliseconds(
       30_000,
-      "After how long a partition that stands still (`onExhausted: 'pause'`, or a batch that cannot be read) is tried again, once; doubles each time that fails, with jitter. An outage that outlasts the attempts is over in half a minute or lasts for longer.",
-      { min: 1_000 },
+      "After how long a partition that stands still (`onExhausted: 'pause'`, or a batch that cannot be read) is tried again, once; doubles each time that fails, with jitter. An outage that outlasts the attempts is over in half a minute or lasts for longer. A day at most: before each was tried again, a pool whose partitions all stand still does not escalate.",
+      { min: 1_000, max: A_DAY_MS },
     ),
     maxPauseMs: milliseconds(
       600_000,
-      'Longest pause of a partition that stands still: seldom enough to disturb nobody, often enough that it goes on within ten minutes of the repair.',
-      { min: 1_000 },
+      'Longest pause of a partition that stands still: seldom enough to disturb nobody, often enough that it goes on within ten minutes of the repair. A day at most.',
+      { min: 1_000, max: A_DAY_MS },
     ),
   } satisfies FieldsOf<RetryOptions>),
   onExhausted: choice(

@@ -348,6 +348,7 @@ describe('options contradict each other:', () => {
     ['a last retry earlier than the first', { retry: { maxDelayMs: 100 } }, 'retry.maxDelayMs'],
     ['a first pause longer than the longest', { retry: { initialPauseMs: 600_001 } }, 'retry.initialPauseMs'],
     ['a longest pause shorter than the first', { retry: { maxPauseMs: 29_000 } }, 'retry.maxPauseMs'],
+    ['a pause of more than a day', { retry: { maxPauseMs: 86_400_001 } }, 'retry.maxPauseMs'],
     [
       'a first reconnect later than the last',
       { kafka: { brokers: ['a:1'], retry: { initialRetryTime: 31_000 } } },

@@ -132,9 +132,11 @@ export class Holdings {
 /** The lowest offset of a partition that is not finished. */
 export const reached = (holding: Holding): bigint => holding.page.toCommit(holding.index)
 
-/** A batch that cannot be read is told of when it is fetched, and there may be messages before it. */
-const standsStill = (holding: Holding): boolean =>
-  holding.paused !== null && isResting(holding.paused) && reached(holding) >= BigInt(holding.paused.offset)
+/** It has come to the place of its pause: a batch that cannot be read is told of when it is fetched, with messages before it. */
+export const standsThere = (holding: Holding): boolean =>
+  holding.paused !== null && reached(holding) >= BigInt(holding.paused.offset)
+
+const standsStill = (holding: Holding): boolean => isResting(holding.paused) && standsThere(holding)
 
 /** Its pause is over: it has got past the place where it stood still. */
 export const hasMovedOn = (holding: Holding): boolean =>

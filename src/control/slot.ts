@@ -17,7 +17,7 @@ import { CrashBook } from './crash-book.js'
 import type { InFlightMessage } from './events.js'
 import { giveUpLeadMs } from './give-up-time.js'
 import type { Group } from './group.js'
-import { Holdings, lagOf, reached } from './holdings.js'
+import { Holdings, lagOf, reached, standsThere } from './holdings.js'
 import { Incarnations } from './incarnations.js'
 import { type Outlook, outlookOf } from './pauses.js'
 import { releaseTimes } from './release-times.js'
@@ -199,7 +199,7 @@ export class Slot implements SeatHost {
   /** Whether there is hope for what the slot holds. */
   get outlook(): Outlook {
     if (this.#state === 'parked') return 'idle'
-    const pauses = this.#holdings.all().map(({ paused }) => paused)
+    const pauses = this.#holdings.all().map((holding) => (standsThere(holding) ? holding.paused : null))
     return outlookOf(pauses, this.#isSettled)
   }
 

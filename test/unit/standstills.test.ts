@@ -218,3 +218,27 @@ test('a partition whose start cannot be looked up keeps no other one from being 
   clearInterval(watching)
   await bench.slot.stop(monotonicMs() + 1_000, true)
 })
+
+test('a slot is not stuck while it handles what comes before a batch that cannot be read, whatever threads died meanwhile', async () => {
+  const bench = await running()
+  const unreadable = () => {
+    for (const partition of [0, 1]) {
+      const { id } = handed(bench.threads.last, partition)
+      const error = { name: 'PoolError', code: 'KCP_CODEC_MISSING', message: 'no codec' }
+      bench.threads.last.say({ type: 'partition-paused', partitionId: id, offset: '100', error })
+    }
+  }
+  unreadable()
+  bench.threads.last.crash()
+  await settle()
+  bench.threads.last.boot()
+  await settle()
+  unreadable()
+  expect(bench.outlook()).toBe('moving')
+  for (const partition of [0, 1]) {
+    const { page, index } = handed(bench.threads.last, partition)
+    page.finish(index, 100)
+  }
+  expect(bench.outlook()).toBe('stuck')
+  await bench.stop()
+})

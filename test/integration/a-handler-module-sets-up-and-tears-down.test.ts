@@ -104,5 +104,6 @@ test.each([
   expect(performance.now() - beganAtMs).toBeLessThan(5_000)
   expect(deeds()).toEqual(['setup 0 1', 'teardown'])
   expect(heard('pool:stopped')).toMatchObject([{ drained: true }])
-  expect(lines.filter(({ level }) => level >= 50)).toHaveLength(1)
+  // Main and the thread have the same second: both may say so.
+  expect([1, 2]).toContain(lines.filter(({ level }) => level >= 50).length)
 })

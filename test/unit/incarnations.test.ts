@@ -60,3 +60,17 @@ test('a thread that has its handler and gets no connection is told of once a min
   expect(lines.map(({ msg }) => msg)).toEqual(told)
   expect(vi.getTimerCount()).toBe(0)
 })
+
+test('a thread without a handler in flight is quiet, although it had no time to say so', async () => {
+  const { incarnations, threads } = bench()
+  incarnations.start(new Holdings().rehouse())
+  threads.last.boot()
+  threads.last.silent = true
+  const quiet = incarnations.quiesce(0)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(await quiet).toBe(true)
+  threads.last.ledger.begin(0, 1, 5, 1, 0)
+  const busy = incarnations.quiesce(0)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(await busy).toBe(false)
+})

@@ -657,6 +657,7 @@ describe('a slot that drains', () => {
 
   test('ends a thread soon whose handler has not come back, or is not set up yet', async () => {
     const bench = await running()
+    bench.threads.last.ledger.begin(0, 0, 0, 1, monotonicMs())
     bench.threads.last.silent = true
     void bench.slot.stop(monotonicMs() + 1_000, true)
     await vi.advanceTimersByTimeAsync(2_000)

@@ -140,6 +140,14 @@ test('a start with static ids that is stopped while a handler loads leaves no me
   expect((await describeGroup(groupId)).members).toEqual([])
 })
 
+test('a start with static ids that is stopped when a seat of it has joined leaves no member behind', async () => {
+  const consumer = { groupInstanceId: 'node', sessionTimeout: 120_000 }
+  const { pool, groupId } = createPool({ topics: [topic], handler: newRecord().handler, workers: 2, consumer })
+  pool.once('group:joined', () => void pool.stop())
+  await expect(pool.start()).rejects.toMatchObject({ code: 'KCP_POOL_STOPPED' })
+  expect((await describeGroup(groupId)).members).toEqual([])
+})
+
 test('a pool whose handler cannot be loaded does not disturb the group that it would have joined', async () => {
   const there = await startPool({ topics: [topic], handler: newRecord().handler, workers: 1 })
   const before = await untilStable(there.groupId, 1)

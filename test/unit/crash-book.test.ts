@@ -69,6 +69,11 @@ describe('a slot whose threads', () => {
     expect(nowMs).toBeGreaterThan(40 * 0.8 * config.maxDelayMs)
   })
 
+  test('hang for 5 min in another message each time and finish nothing is parked: to hang is not to be healthy', () => {
+    const life = (thread: number): Life => ({ aliveMs: 305_000, finished: 0, inFlight: [thread, 304_000] })
+    expect(live(life).parkedAfter).toBe(8)
+  })
+
   test('hang for 5 min in one message after the other are never parked', () => {
     const life = (thread: number): Life => ({ aliveMs: 305_000, finished: 1, inFlight: [thread, 304_000] })
     expect(live(life).parkedAfter).toBeNull()

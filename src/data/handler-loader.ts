@@ -29,7 +29,7 @@ export const pickHandler = (exports: unknown): Handler | undefined =>
 /** What a function is that can be called, or not even that, without its code being run; `undefined` for all others. */
 const kindOfSham = (handler: Handler): string | undefined => {
   if (/Generator/.test(Object.prototype.toString.call(handler))) {
-    return 'a generator function, whose code runs only when somebody iterates over what it returns, so every message would be finished unhandled'
+    return 'a generator function, whose code runs only when somebody iterates over what it returns, so a call does nothing'
   }
   return /^class[\s{]/.test(Function.prototype.toString.call(handler)) ? 'a class, which cannot be called' : undefined
 }
@@ -45,10 +45,12 @@ const pickHook = <Hook extends Setup | Teardown>(exports: unknown, name: string,
   const hook = layersOf(exports)
     .map((layer) => read(layer, name))
     .find((found) => found !== undefined && found !== null)
-  if (hook === undefined || typeof hook === 'function') return hook as Hook | undefined
+  if (hook === undefined) return undefined
+  const sham = isFunction(hook) ? kindOfSham(hook) : 'no function'
+  if (sham === undefined) return hook as Hook
   throw new PoolError(
     'KCP_HANDLER_NOT_A_FUNCTION',
-    `The handler module ${url} exports \`${name}\`, which is no function: ${name} is called by the pool, so give the export another name or write \`export const ${name} = async () => { … }\``,
+    `The handler module ${url} exports \`${name}\`, which is ${sham}: ${name} is called by the pool, so give the export another name or write \`export const ${name} = async () => { … }\``,
   )
 }
 

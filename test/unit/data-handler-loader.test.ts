@@ -155,6 +155,17 @@ describe('setup and teardown are', () => {
     expect(Object.keys(await loadHandler(moduleWith('without.mjs', 'export default () => {}')))).toEqual(['handler'])
   })
 
+  test.each([
+    ['a generator function', 'async function* teardown() {}', 'teardown'],
+    ['a class', 'class setup {}', 'setup'],
+  ])('refused when one is %s, which would run nothing', async (what, declaration, name) => {
+    const url = moduleWith(`sham-${name}.mjs`, `export default () => {}; export ${declaration}`)
+    await expect(loadHandler(url)).rejects.toMatchObject({
+      code: 'KCP_HANDLER_NOT_A_FUNCTION',
+      message: expect.stringContaining(`exports \`${name}\`, which is ${what}`),
+    })
+  })
+
   test('refused when they are no functions', async () => {
     const url = moduleWith('settings.mjs', 'export default () => {}; export const setup = { url: "…" }')
     await expect(loadHandler(url)).rejects.toMatchObject({

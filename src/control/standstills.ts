@@ -15,7 +15,7 @@ export interface StandstillsOptions {
   readonly config: SlotConfig
   readonly holdings: Holdings
   readonly incarnations: Pick<Incarnations, 'hand'>
-  readonly connection: Pick<Connection, 'listOffsets'>
+  readonly connection: Pick<Connection, 'listOffsets' | 'topics'>
   readonly report: Pick<SlotReporter, 'paused' | 'resumed'>
   readonly log: Logger
 }

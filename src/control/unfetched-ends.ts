@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../config/resolved.js'
 import type { Connection } from '../kafka/face.js'
+import { isLed } from '../kafka/leaders.js'
 import { type Holding, partitionKey } from './holdings.js'
 
 /** How often is asked; the lag of such a partition is as old as that. */
@@ -12,7 +13,7 @@ const isUnfetched = (holding: Holding, nowMs: number): boolean =>
 
 export interface UnfetchedEndsOptions {
   readonly config: SlotConfig
-  readonly connection: Pick<Connection, 'listOffsets'>
+  readonly connection: Pick<Connection, 'listOffsets' | 'topics'>
   readonly log: Logger
 }
 
@@ -40,11 +41,15 @@ export class UnfetchedEnds {
 
   async #ask(unfetched: readonly Holding[]): Promise<void> {
     const { config, connection, log } = this.#options
-    const partitions = unfetched.map(({ topic, partition }) => ({ topic, partition }))
     try {
+      const topics = await connection.topics([...new Set(unfetched.map(({ topic }) => topic))])
+      // One that has no leader has no end either, and all the others would fail with it.
+      const led = unfetched.filter((holding) => isLed(holding, topics))
+      if (led.length === 0) return
+      const partitions = led.map(({ topic, partition }) => ({ topic, partition }))
       const ends = await connection.listOffsets(partitions, 'latest', config.consumer)
       const found = new Map(ends.map((end) => [partitionKey(end), end.offset]))
-      for (const holding of unfetched) {
+      for (const holding of led) {
         const end = found.get(partitionKey(holding))
         if (end !== undefined) holding.page.sawEnd(holding.index, end)
       }

@@ -25,6 +25,12 @@ export const leadersOf = (
   return byLeader
 }
 
+/** Whether the metadata of its topic names a leader of the partition. */
+export const isLed = ({ topic, partition }: TopicPartition, topics: readonly TopicMetadata[]): boolean => {
+  const found = topics.find((each) => each.topic === topic && each.error === null)?.partitions
+  return found?.some((each) => each.partition === partition && each.leader !== NO_LEADER) === true
+}
+
 /** A leader that somebody knew, and its epoch if the broker tells epochs. */
 export interface KnownLeader {
   readonly leader: number

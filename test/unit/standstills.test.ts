@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { NO_LEADER } from '#src/kafka/face.js'
+import { leadersOf } from '#src/kafka/leaders.js'
 import { Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import type { FakeThread } from '../support/control/fake-threads.js'
@@ -164,6 +166,8 @@ test('lag goes on being asked for while a partition stands still or waits for a 
   const thread = bench.threads.last
   const asked: number[][] = []
   let end = 100n
+  const partitions = [0, 1].map((partition) => ({ partition, leader: 1 }))
+  bench.shared.topics = async () => [{ topic: 'orders', error: null, partitions }]
   bench.shared.listOffsets = async (partitions, at, { readUncommitted }) => {
     expect([at, readUncommitted]).toEqual(['latest', false])
     asked.push(partitions.map(({ partition }) => partition))
@@ -182,6 +186,35 @@ test('lag goes on being asked for while a partition stands still or waits for a 
   bench.shared.listOffsets = () => Promise.reject(new Error('the brokers are away'))
   await vi.advanceTimersByTimeAsync(10_000)
   expect(bench.status().lag).toBe('113')
+  await bench.stop()
+})
+
+test('a partition that stands still and has no leader keeps nobody from hearing of the lag of the others', async () => {
+  const bench = await running()
+  const thread = bench.threads.last
+  fail(thread, 10)
+  const other = handed(thread, 1)
+  other.page.retryAt(other.index, monotonicMs() + 60_000)
+  const asked: number[][] = []
+  let leader = NO_LEADER
+  const topics = async () => [
+    {
+      topic: 'orders',
+      error: null,
+      partitions: [0, 1].map((partition) => ({ partition, leader: partition ? leader : 1 })),
+    },
+  ]
+  bench.shared.topics = topics
+  bench.shared.listOffsets = async (partitions) => {
+    leadersOf(partitions, await topics())
+    asked.push(partitions.map(({ partition }) => partition))
+    return partitions.map((each) => ({ ...each, offset: 100n }))
+  }
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect([asked, bench.status().lag, bench.status(1).lag]).toEqual([[[0]], '93', null])
+  leader = 2
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect([asked.at(-1), bench.status(1).lag]).toEqual([[0, 1], '100'])
   await bench.stop()
 })
 

@@ -48,6 +48,8 @@ export interface FetchPlan<T> {
   readonly roomBytes: number
   /** How many were left out, because enough of them is buffered already or there is no room. */
   readonly leftOut: number
+  /** Everybody has enough. */
+  readonly isCalm: boolean
   /** Whose buffers are to be let go, because they fill the memory, cannot move, and others have nothing. */
   readonly letGo: readonly T[]
 }
@@ -74,7 +76,7 @@ export const planFetch = <T extends FetchCandidate>(line: readonly T[], limits: 
   if (roomBytes <= 0) {
     const isStarving = hungry.some(({ heldBytes, cannotMove }) => heldBytes === 0 && !cannotMove)
     const letGo = isStarving ? line.filter(({ heldBytes, cannotMove }) => heldBytes > 0 && cannotMove) : []
-    return { wanted: [], maxBytes: 0, bringBytes: 0, roomBytes: 0, leftOut: line.length, letGo }
+    return { wanted: [], maxBytes: 0, bringBytes: 0, roomBytes: 0, leftOut: line.length, isCalm: false, letGo }
   }
   const wanted: PlannedPartition<T>[] = []
   let leftBytes = roomBytes
@@ -100,6 +102,7 @@ export const planFetch = <T extends FetchCandidate>(line: readonly T[], limits: 
     bringBytes: wanted.some(({ candidate }) => candidate.fresh) ? 1 : Math.min(ableBytes, answerBytes),
     roomBytes,
     leftOut: line.length - wanted.length,
+    isCalm: hungry.length === 0,
     letGo: [],
   }
 }

@@ -143,11 +143,11 @@ export class NodeLoop {
     }
   }
 
-  async #waitForRoom({ roomBytes, letGo }: FetchPlan<Candidate>): Promise<void> {
+  async #waitForRoom({ roomBytes, letGo, isCalm }: FetchPlan<Candidate>): Promise<void> {
     const { now } = this.#context
     const nowMs = now()
     if (roomBytes > 0)
-      await this.#wakeUp.wait() // everybody has enough
+      await this.#wakeUp.wait() // everybody has something
     else {
       this.#fullSinceMs ??= nowMs
       if (letGo.length > 0 && nowMs - this.#fullSinceMs >= FULL_MS) {
@@ -157,7 +157,7 @@ export class NodeLoop {
       }
       await this.#wakeUp.wait(FULL_MS) // nobody calls when a partition is dropped with its buffer
     }
-    const restMs = nowMs + (roomBytes > 0 ? BETWEEN_CALM_LOOKS_MS : BETWEEN_LOOKS_MS) - now()
+    const restMs = nowMs + (isCalm ? BETWEEN_CALM_LOOKS_MS : BETWEEN_LOOKS_MS) - now()
     if (restMs > 0) await sleep(restMs)
   }
 

@@ -47,6 +47,13 @@ describe('a Fetch asks', () => {
     expect(planFetch(line, limits).leftOut).toBe(1)
   })
 
+  test('for nothing, and not because everybody has enough, when what is left is too little for whoever has something', () => {
+    const full = candidate({ heldBytes: 900, waitingBytes: 900 })
+    const hungry = candidate({ heldBytes: 50 })
+    expect(planFetch([full, hungry], limits)).toMatchObject({ wanted: [], roomBytes: 50, isCalm: false })
+    expect(planFetch([full], limits)).toMatchObject({ wanted: [], roomBytes: 100, isCalm: true })
+  })
+
   test('for no partition that has half of its share, however fast it is handled', () => {
     const fast = { enoughBytes: 1e9, askBytes: 1e9 }
     expect(asked([candidate({ ...fast, heldBytes: 251 }), candidate({ ...fast, heldBytes: 250 })])).toEqual([[1, 300]])

@@ -17,4 +17,4 @@ const pool = new ConsumerPool({
 
 await pool.start()
 // Waits for the messages in hand, then for `teardown`.
-process.once('SIGINT', () => pool.stop())
+process.on('SIGINT', () => pool.stop())

@@ -16,4 +16,4 @@ const pool = new ConsumerPool({
 })
 
 await pool.start()
-process.once('SIGINT', () => pool.stop())
+process.on('SIGINT', () => pool.stop())

@@ -21,11 +21,12 @@ const pool = new ConsumerPool({
   drainTimeoutMs: 20_000,
 })
 
-let signals = 0
+let firstMs = Number.POSITIVE_INFINITY
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   process.on(signal, async () => {
-    signals += 1
-    if (signals > 1) process.exit(1)
+    // A second one is somebody who is impatient, unless it comes at the same moment: npm and systemd may send one twice.
+    if (performance.now() - firstMs > 300) process.exit(1)
+    firstMs = Math.min(firstMs, performance.now())
     await pool.stop() // never rejects, never takes longer than drainTimeoutMs and a little
     process.exit(0)
   })

@@ -21,4 +21,4 @@ pool.on('slot:recovered', ({ slot, afterMs }) => console.error(`slot ${slot} is 
 // Rejects with one clear error when the pool cannot run: broker not there, topic missing, handler not found, …
 await pool.start()
 
-process.once('SIGINT', () => pool.stop())
+process.on('SIGINT', () => pool.stop())

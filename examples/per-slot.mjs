@@ -25,4 +25,4 @@ await pool.start()
 // What each thread really runs with, as it reported it; secrets are masked.
 for (const { slot, seat, config } of pool.status().slots) console.log(slot, seat.instanceId, config)
 
-process.once('SIGINT', () => pool.stop())
+process.on('SIGINT', () => pool.stop())

@@ -47,7 +47,7 @@ const timer = setInterval(() => {
   console.log(`${state}: ${totals.finished} finished, ${totals.failed} failed, lag ${totals.lag}`)
 }, 1_000)
 
-process.once('SIGINT', async () => {
+process.on('SIGINT', async () => {
   clearInterval(timer)
   await pool.stop()
 })

@@ -59,7 +59,9 @@ export const nameAdvice = (name: string, prefix: string, known: readonly string[
 const explain = (name: string, prefix: string, known: readonly string[]): string => {
   const reason = refusal(name, prefix)
   if (reason !== undefined) return `cannot be honoured: ${reason}`
-  const home = homeOf(name)
+  // There are two objects of that name.
+  const isOther = prefix === 'kafka.retry' && namesAt('processing.retry').includes(name)
+  const home = isOther ? `in retry, ${PLACES.processing}` : homeOf(name)
   return home === undefined ? nameAdvice(name, prefix, known) : `does not belong here but ${home}`
 }
 

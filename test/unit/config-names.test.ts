@@ -168,6 +168,7 @@ describe('names', () => {
     [{}, { max_wait_time: 1 }, {}, 'consumer.max_wait_time', 'that is maxWaitTimeInMs'],
     [{}, {}, { shutdown_timeout: 1 }, 'shutdown_timeout', 'that is drainTimeoutMs here'],
     [{}, {}, { long_running_job: true }, 'long_running_job', 'it is not needed'],
+    [{ retry: { attempts: 3 } }, {}, {}, 'kafka.retry.attempts', 'does not belong here but in retry, beside topics'],
     [{}, {}, { setup: () => {} }, 'setup', 'unknown name: it is no option: export it from the module of the handler'],
     // librdkafka
     [{ 'socket.timeout.ms': 1 }, {}, {}, 'kafka["socket.timeout.ms"]', 'that is requestTimeout'],

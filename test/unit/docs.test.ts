@@ -25,6 +25,17 @@ const fieldsIn = (section: string): string[] =>
     .filter((line) => line.startsWith('| `'))
     .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, field]) => field ?? ''))
 
+test.each([
+  'README.md',
+  ...['hash.mjs', 'per-slot.mjs', 'cancellable.mjs', 'archive.mjs', 'graceful-shutdown.mjs'].map(
+    (file) => `examples/${file}`,
+  ),
+  'examples/typescript/subscriptions.ts',
+])('%s leaves no second signal to Node, which ends the process: npm and systemd may send one twice', (path) => {
+  expect(read(path)).toMatch(/process\.on\((?:'SIG(?:INT|TERM)'|signal), /)
+  expect(read(path)).not.toContain('process.once(')
+})
+
 describe('docs/errors.md', () => {
   const sections = sectionsOf(read('docs/errors.md'))
 

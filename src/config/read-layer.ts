@@ -17,6 +17,9 @@ export const isPlainObject = (value: unknown): value is Readonly<Record<string, 
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
+const kindOf = (value: unknown): string =>
+  typeof value === 'object' ? 'one that is no plain object (a Map, a Promise, …)' : `a ${typeof value}`
+
 /** Objects in which KafkaJS allows a plain word as well. `true` turns the section on, `false` off. */
 const SWITCHABLE: ReadonlySet<string> = new Set(['kafka.ssl', 'kafka.sasl'])
 
@@ -159,7 +162,7 @@ export class LayerReader {
 
   // The type alone: what was meant to be an object of credentials may be one in text.
   #notAnObject(object: unknown, switchable: boolean): string {
-    const got = object === null ? 'null' : Array.isArray(object) ? 'an array' : `a ${typeof object}`
+    const got = object === null ? 'null' : Array.isArray(object) ? 'an array' : kindOf(object)
     return `expected an object${switchable ? ', true or false' : ''}, got ${got}`
   }
 }

@@ -51,7 +51,8 @@ const readOverrides = (perSlot: unknown, slot: number, issues: Issues): Layer =>
   }
   if (overrides === undefined) return new Map()
   if (!isPlainObject(overrides)) {
-    issues.add(path, `expected an object of overrides, or undefined, got ${shown(overrides)}`)
+    const got = overrides instanceof Promise ? 'a promise: it is not waited for' : shown(overrides)
+    issues.add(path, `expected an object of overrides, or undefined, got ${got}`)
     return new Map()
   }
   checkNames(overrides, layerNames, path, issues)

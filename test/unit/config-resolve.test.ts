@@ -691,3 +691,12 @@ test('whatever stands in the options, what comes of it is a configuration or a K
     { numRuns: 500 },
   )
 })
+
+test.each([
+  ['perSlot(0)', { perSlot: async () => ({}) }, 'expected an object of overrides, or undefined, got a promise: '],
+  ['resourceLimits', { resourceLimits: new Map() }, 'expected an object, got one that is no plain object '],
+])('%s that only looks like an object of options is named as what it is', (path, options, message) => {
+  expect(issuesOf({ ...base, workers: 1, ...options })).toMatchObject([
+    { path, message: expect.stringContaining(message) },
+  ])
+})

@@ -13,7 +13,7 @@ import type { Suspect, Suspects } from './suspects.js'
 export interface Death {
   /** Monotonic. */
   readonly atMs: number
-  /** For how long the handler had run that was in flight longest; 0 when none was. */
+  /** For how long the handler had run that was in flight longest, or `setup` or `teardown`; 0 when none was. */
   readonly inFlightMs: number
   readonly finishedSinceStart: number
   readonly inFlight: readonly Suspect[]

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { Flight, Ledger } from '../protocol/ledger.js'
+import type { Flight, HookName, Ledger, RunningHook } from '../protocol/ledger.js'
 import { monotonicMs } from '../util/clock.js'
 import { every, LONGEST_TIMER_MS } from '../util/timers.js'
 
@@ -13,6 +13,9 @@ export const pollIntervalMs = (maxProcessingMs: number): number => clamp(maxProc
 /** How long a handler has to come back after its `context.signal` was aborted at `maxProcessingMs`. */
 export const graceMs = (maxProcessingMs: number): number => clamp(maxProcessingMs / 10, 50, 5_000)
 
+/** How late the thread's own timer may be, which ends the wait for a hook that does not block the thread. */
+const hookGraceMs = (limitMs: number): number => Math.max(graceMs(limitMs), 1_000)
+
 /** The ledger cannot tell longer times from negative ones; and it is looked at in time before that. */
 const LONGEST_RUN_MS = LONGEST_TIMER_MS - 10_000
 
@@ -20,11 +23,20 @@ const LONGEST_RUN_MS = LONGEST_TIMER_MS - 10_000
 export const findHung = (flights: readonly Flight[], maxProcessingMs: number, grace: number): Flight[] =>
   flights.filter(({ runningMs }) => runningMs > Math.min(maxProcessingMs + grace, LONGEST_RUN_MS))
 
+/** Whether `setup` or `teardown` has run for longer than it may, grace included. */
+const isHookHung = ({ runningMs }: RunningHook, limitMs: number): boolean =>
+  runningMs > Math.min(limitMs + hookGraceMs(limitMs), LONGEST_RUN_MS)
+
+/** The option that limits a hook. */
+const LIMIT_OF = { setup: 'loadTimeoutMs', teardown: 'drainTimeoutMs' } as const satisfies Record<HookName, string>
+
 /** What the watch needs to know of a slot. */
 export interface WatchedSlot {
-  readonly config: Pick<SlotConfig, 'slot' | 'maxProcessingMs'>
+  readonly config: Pick<SlotConfig, 'slot' | 'maxProcessingMs' | 'handler'>
+  /** How long `setup` and `teardown` of the handler's module may take. */
+  readonly hookLimitsMs: Readonly<Record<HookName, number>>
   /** The thread that fills the slot now. */
-  readonly thread: { readonly ledger: Pick<Ledger, 'flights'>; readonly incarnation: number } | null
+  readonly thread: { readonly ledger: Pick<Ledger, 'flights' | 'hook'>; readonly incarnation: number } | null
   /** Ends that thread. */
   endThread(why: PoolError): void
 }
@@ -35,13 +47,15 @@ export interface LivenessOptions {
 }
 
 /**
- * Ends the threads of handlers that do not come back. A thread that a handler blocks cannot be asked how it is, so this
- * reads the ledgers, with one timer for the whole pool. Each flight is reported once.
+ * Ends the threads of handlers that do not come back, and of a `setup` or `teardown` that blocks its thread. Such a thread
+ * cannot be asked how it is, so this reads the ledgers, with one timer for the whole pool. Each flight and each thread
+ * that a hook blocks is reported once.
  */
 export class Liveness {
   readonly #options: LivenessOptions
   readonly #timer: NodeJS.Timeout
   readonly #reported = new WeakMap<object, Set<string>>()
+  readonly #blocked = new WeakSet<object>()
 
   constructor(options: LivenessOptions) {
     this.#options = options
@@ -61,6 +75,7 @@ export class Liveness {
   #lookAt(slot: WatchedSlot, nowMs: number): void {
     const { thread } = slot
     if (thread === null) return
+    this.#lookAtHook(slot, thread, nowMs)
     const { maxProcessingMs, slot: number } = slot.config
     const hung = findHung(thread.ledger.flights(nowMs), maxProcessingMs, graceMs(maxProcessingMs))
     const reported = this.#reported.get(thread.ledger)
@@ -73,6 +88,18 @@ export class Liveness {
     const error = new PoolError(ErrorCode.handlerHung, message, { slot: number, offset: String(offset) })
     this.#options.log.warn({ slot: number, incarnation: thread.incarnation, hung: fresh.map(plain) }, 'handler hung')
     slot.endThread(error)
+  }
+
+  #lookAtHook(slot: WatchedSlot, { ledger, incarnation }: NonNullable<WatchedSlot['thread']>, nowMs: number): void {
+    const { config, hookLimitsMs } = slot
+    const hook = ledger.hook(nowMs)
+    if (hook === null || !isHookHung(hook, hookLimitsMs[hook.name]) || this.#blocked.has(ledger)) return
+    this.#blocked.add(ledger)
+    const { slot: number, handler } = config
+    const limit = `${hookLimitsMs[hook.name] / 1_000} s`
+    const message = `slot ${number}: ${hook.name} of the handler module ${handler} had not come back after ${limit} and blocks its thread, which is replaced. Let it wait asynchronously and for a limited time, or raise ${LIMIT_OF[hook.name]}`
+    this.#options.log.warn({ slot: number, incarnation, hook }, 'setup or teardown hung')
+    slot.endThread(new PoolError(ErrorCode.handlerSetupFailed, message, { slot: number }))
   }
 }
 

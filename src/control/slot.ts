@@ -127,8 +127,8 @@ export class Slot implements SeatHost {
       view: () => sharedConnection.view(config.topics),
       log,
       logLevel: lowestLevel(options.log),
-      loadTimeoutMs: options.settings.loadTimeoutMs,
-      teardownTimeoutMs: this.#teardownTimeoutMs,
+      loadTimeoutMs: this.hookLimitsMs.setup,
+      teardownTimeoutMs: this.hookLimitsMs.teardown,
       onReady: () => {
         this.#crashes.ready(monotonicMs())
         this.#booted.resolve()
@@ -203,6 +203,12 @@ export class Slot implements SeatHost {
     return outlookOf(pauses, this.#isSettled)
   }
 
+  /** How long `setup` and `teardown` of the handler's module may take. */
+  get hookLimitsMs(): { readonly setup: number; readonly teardown: number } {
+    const { loadTimeoutMs, drainTimeoutMs } = this.#options.settings
+    return { setup: loadTimeoutMs, teardown: Math.max(drainTimeoutMs, TEARDOWN_MS) }
+  }
+
   /** The thread that fills the slot now. */
   get thread(): Thread | null {
     return this.#incarnations.thread
@@ -244,9 +250,10 @@ export class Slot implements SeatHost {
    * Call it about once a second.
    */
   watch(nowMs: number): void {
-    const inFlight = this.thread?.ledger.flights(nowMs).length ?? 0
+    const ledger = this.thread?.ledger
+    const isBusy = ledger !== undefined && (ledger.flights(nowMs).length > 0 || ledger.hook(nowMs) !== null)
     const isStable = this.#state === 'running' && this.seat.state === 'stable'
-    this.#stall.look(this.#holdings.all(), isStable && inFlight === 0, nowMs)
+    this.#stall.look(this.#holdings.all(), isStable && !isBusy, nowMs)
     this.#report.stalled(this.#stall.stalled, nowMs)
     this.#standstills.look(isStable && this.seat.isConfirmed, nowMs)
   }
@@ -389,7 +396,8 @@ export class Slot implements SeatHost {
     }
     const { atMs } = exit
     const inFlight = this.#inFlight(thread, atMs)
-    const inFlightMs = Math.max(0, ...thread.ledger.flights(atMs).map(({ runningMs }) => runningMs))
+    const hookMs = thread.ledger.hook(atMs)?.runningMs ?? 0
+    const inFlightMs = Math.max(hookMs, ...thread.ledger.flights(atMs).map(({ runningMs }) => runningMs))
     const finishedSinceStart = thread.ledger.counters.finished
     const { crash, decision } = this.#crashes.crashed({ atMs, inFlightMs, finishedSinceStart, inFlight })
     this.#report.crashed(thread, error, inFlight, decision.action === 'restart' ? decision.delayMs : null)
@@ -422,7 +430,7 @@ export class Slot implements SeatHost {
     this.#options.onTrouble(null)
     await within(this.commit(), COMMIT_WAIT_MS)
     if (this.#isStopping) return // a stop has more time to commit, and leaves by itself
-    await Promise.all([this.#giveUpSeat(), this.#sayGoodbye(this.#teardownTimeoutMs)])
+    await Promise.all([this.#giveUpSeat(), this.#sayGoodbye(this.hookLimitsMs.teardown)])
     if (probeInMs === null) return
     await this.#pause(probeInMs)
     if (!(await this.#options.limiter.admit()) || this.#state !== 'parked') return
@@ -456,10 +464,6 @@ export class Slot implements SeatHost {
     if (!hasTime || reason === 'stopped') return
     const what = 'the thread did not come to its end while teardown of its handler had time'
     this.#log.error({ err: error }, `${what}: look what it waits for, or raise drainTimeoutMs`)
-  }
-
-  get #teardownTimeoutMs(): number {
-    return Math.max(this.#options.settings.drainTimeoutMs, TEARDOWN_MS)
   }
 
   /** Takes a seat if the slot has none. */

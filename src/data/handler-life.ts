@@ -1,6 +1,8 @@
 import type { Logger } from 'pino'
 import { PoolError } from '../errors.js'
 import { toErrorData } from '../protocol/error-data.js'
+import type { HookName, Ledger } from '../protocol/ledger.js'
+import { monotonicMs } from '../util/clock.js'
 import { within } from '../util/within.js'
 import type { HandlerModule, SetupContext } from './handler.js'
 
@@ -11,6 +13,7 @@ export interface HandlerLifeOptions {
   readonly context: SetupContext
   readonly setupTimeoutMs: number
   readonly teardownTimeoutMs: number
+  readonly ledger: Pick<Ledger, 'beginHook' | 'endHook'>
   readonly log: Logger
 }
 
@@ -37,7 +40,7 @@ export class HandlerLife {
   setUp(): Promise<void> {
     return this.#next(async () => {
       if (this.#isUp) return
-      await this.#setUp()
+      await this.#noted('setup', () => this.#setUp())
       this.#isUp = true
     })
   }
@@ -47,7 +50,7 @@ export class HandlerLife {
     return this.#next(async () => {
       if (!this.#isUp) return
       this.#isUp = false
-      await this.#tearDown()
+      await this.#noted('teardown', () => this.#tearDown())
     })
   }
 
@@ -55,6 +58,17 @@ export class HandlerLife {
     const next = this.#last.then(step)
     this.#last = next.catch(() => {})
     return next
+  }
+
+  /** One that blocks the thread blocks the timers here too: main, which reads the ledger, ends the thread then. */
+  async #noted(name: HookName, step: () => Promise<void>): Promise<void> {
+    const { ledger } = this.#options
+    ledger.beginHook(name, monotonicMs())
+    try {
+      await step()
+    } finally {
+      ledger.endHook()
+    }
   }
 
   async #setUp(): Promise<void> {

@@ -122,7 +122,15 @@ export class Runtime {
     const { slot, incarnation, clientId, config, setupTimeoutMs, teardownTimeoutMs } = this.#task
     const log = this.#log
     const context = { slot, incarnation, clientId, log }
-    return new HandlerLife({ module, url: config.handler, context, setupTimeoutMs, teardownTimeoutMs, log })
+    return new HandlerLife({
+      module,
+      url: config.handler,
+      context,
+      setupTimeoutMs,
+      teardownTimeoutMs,
+      ledger: this.#ledger,
+      log,
+    })
   }
 
   /** Resolves when the connection stands; with null when the thread is told to stop before. */

@@ -7,7 +7,7 @@ import { monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.j
  *
  *   main thread                                   worker thread
  *   control, lease        ──── Ledger ────►        read before every message
- *   read at any time      ◄─── Ledger ─────        counters, handlers in flight
+ *   read at any time      ◄─── Ledger ─────        counters, handlers in flight, `setup` or `teardown` that runs
  *   revoked flags         ──── Page ──────►        read when the control word says so
  *   commits, lag          ◄─── Page ──────         offset to commit and its epoch, position, end, size of batches
  *   stalls                ◄─── Page ──────         when a failed message is tried again
@@ -38,7 +38,10 @@ const RETRIED = 4
 const HALF_TURNS = 3
 const LEASE_WALL = 8
 const GIVEN_UP = 9
-const HEADER_WORDS = 10
+const HOOK = 10
+const HOOK_STARTED = 11
+/** Even, so that the offsets behind the lanes are aligned. */
+const HEADER_WORDS = 12
 const HALF_TURN = 2 ** 31
 
 /** Coarse, so that a machine that sleeps for months is no riddle: differences wrap after seven years. */
@@ -60,6 +63,16 @@ export interface Flight {
   readonly runningMs: number
 }
 
+/** What a handler's module may export beside the handler. */
+const HOOKS = ['setup', 'teardown'] as const
+export type HookName = (typeof HOOKS)[number]
+
+/** A `setup` or `teardown` that has begun and not yet come back. */
+export interface RunningHook {
+  readonly name: HookName
+  readonly runningMs: number
+}
+
 /** Numbers of messages since the incarnation began. */
 export interface Counters {
   readonly finished: number
@@ -67,7 +80,7 @@ export interface Counters {
   readonly retried: number
 }
 
-/** Shared memory of one incarnation: control word, lease, counters, handlers in flight. */
+/** Shared memory of one incarnation: control word, lease, counters, handlers in flight, the hook that runs. */
 export class Ledger {
   readonly buffer: SharedArrayBuffer
   readonly lanes: number
@@ -160,6 +173,24 @@ export class Ledger {
       })
     }
     return flights
+  }
+
+  /** Thread: `setup` or `teardown` is about to be called. Its name is written last. */
+  beginHook(name: HookName, nowMs: number): void {
+    Atomics.store(this.#words, HOOK_STARTED, toTicks(nowMs))
+    Atomics.store(this.#words, HOOK, HOOKS.indexOf(name) + 1)
+  }
+
+  /** Thread: it came back, or is not waited for any longer. */
+  endHook(): void {
+    Atomics.store(this.#words, HOOK, 0)
+  }
+
+  /** Which hook runs now; null when none does. */
+  hook(nowMs: number = monotonicMs()): RunningHook | null {
+    const name = HOOKS[Atomics.load(this.#words, HOOK) - 1]
+    if (name === undefined) return null
+    return { name, runningMs: ticksBetween(Atomics.load(this.#words, HOOK_STARTED), toTicks(nowMs)) }
   }
 
   /** Thread: one more message finished (handled, or passed over for good). */

@@ -92,6 +92,28 @@ test('a slot that loses everything to another pool is torn down, and set up agai
 })
 
 test.each([
+  ['setup', '&setup=blocks-again', ['setup 0 1', 'teardown', 'setup 0 1', 'setup 0 2', 'handled 0']],
+  ['teardown', '&teardown=blocks', ['setup 0 1', 'teardown', 'setup 0 2', 'handled 0']],
+])('a %s that blocks its thread while the pool runs is a crash that names it, and the replacement goes on', async (hook, how, did) => {
+  const topic = await createTopic({ partitions: 1 })
+  const first = journal(how)
+  const options = { topics: [topic], workers: 1, loadTimeoutMs: 3_000, drainTimeoutMs: 0 }
+  const pool = await startPool({ ...options, handler: first.handler, kafka: { clientId: 'b-pool' } })
+  const { groupId, heard } = pool
+  const handler = journal().handler
+  const second = await startPool({ ...options, groupId, handler, kafka: { clientId: 'a-pool' } })
+  await until(() => first.deeds().includes('teardown'), { what: 'the teardown' })
+  await second.pool.stop()
+  await produce(topic, [{ partition: 0, value: 'plain' }])
+  await until(() => first.deeds().includes('handled 0'), { what: 'the message' })
+  expect(first.deeds()).toEqual(did)
+  expect(heard('slot:crashed')).toMatchObject([
+    { error: { code: 'KCP_HANDLER_SETUP_FAILED', message: expect.stringMatching(`${hook} of .*hooks\\.mjs`) } },
+  ])
+  expect(heard('slot:stalled')).toEqual([])
+})
+
+test.each([
   'hangs',
   'blocks',
 ])('a teardown that does not come back (it %s) is logged, and holds a stop up for a second at most', async (how) => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { HandlerModule } from '#src/data/handler.js'
 import { HandlerLife } from '#src/data/handler-life.js'
+import { Ledger } from '#src/protocol/ledger.js'
 import { collectLines } from '../support/log-lines.js'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -13,7 +14,9 @@ const lifeOf = (hooks: Partial<HandlerModule>) => {
   const context = { slot: 0, incarnation: 1, clientId: 'client', log: logger }
   const module: HandlerModule = { handler: () => {}, ...hooks }
   const limits = { setupTimeoutMs: 60_000, teardownTimeoutMs: 5_000 }
-  return { life: new HandlerLife({ module, url: 'file:///orders.mjs', context, ...limits, log: logger }), lines }
+  const ledger = Ledger.create(1)
+  const life = new HandlerLife({ module, url: 'file:///orders.mjs', context, ...limits, ledger, log: logger })
+  return { life, ledger, lines }
 }
 
 test('a setup that does not come back is an error that names the module, and the limit', async () => {
@@ -46,4 +49,32 @@ test('nothing is torn down that was not set up, and nothing twice', async () => 
   await other.setUp()
   await Promise.all([other.tearDown(), other.tearDown()])
   expect(teardown).toHaveBeenCalledTimes(1)
+})
+
+test('the ledger says which hook runs before it is called, for as long as it is waited for', async () => {
+  const seen: unknown[] = []
+  const look = () => seen.push(bench.ledger.hook()?.name ?? null)
+  const bench = lifeOf({
+    setup: async () => {
+      look()
+      await Promise.resolve()
+      look()
+    },
+    teardown: () => {
+      look()
+      return never()
+    },
+  })
+  await bench.life.setUp()
+  look()
+  const tornDown = bench.life.tearDown()
+  await vi.advanceTimersByTimeAsync(4_000)
+  expect(bench.ledger.hook()).toMatchObject({ name: 'teardown', runningMs: 4_000 })
+  await vi.advanceTimersByTimeAsync(1_000)
+  await tornDown
+  look()
+  expect(seen).toEqual(['setup', 'setup', null, 'teardown', null])
+  const failing = lifeOf({ setup: () => Promise.reject(new Error('no')) })
+  await failing.life.setUp().catch(() => {})
+  expect(failing.ledger.hook()).toBeNull()
 })

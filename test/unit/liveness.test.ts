@@ -11,7 +11,9 @@ const log = pino({ level: 'silent' })
 const slotWith = (maxProcessingMs: number, lanes = 2) => {
   const ledger = Ledger.create(lanes)
   const endThread = vi.fn<(why: PoolError) => void>()
-  return { config: { slot: 3, maxProcessingMs }, thread: { ledger, incarnation: 1 }, endThread } satisfies WatchedSlot
+  const config = { slot: 3, maxProcessingMs, handler: 'file:///orders.mjs' }
+  const hookLimitsMs = { setup: 60_000, teardown: 25_000 }
+  return { config, hookLimitsMs, thread: { ledger, incarnation: 1 }, endThread } satisfies WatchedSlot
 }
 
 const watching = (slots: readonly WatchedSlot[], use: (liveness: Liveness) => void): void => {
@@ -115,6 +117,27 @@ describe('Liveness', () => {
     watching([{ ...slow, thread: null }, slow, quick], (liveness) => liveness.look(now + 3_000))
     expect(slow.endThread).not.toHaveBeenCalled()
     expect(quick.endThread).toHaveBeenCalledTimes(1)
+  })
+
+  it.each([
+    ['setup', 60, 65_000, 'loadTimeoutMs'],
+    ['teardown', 25, 27_500, 'drainTimeoutMs'],
+  ] as const)('ends a thread once whose handler module blocks it in %s for longer than %i s', (hook, limit, dueMs, option) => {
+    const slot = slotWith(1_000)
+    const { ledger } = slot.thread
+    const now = monotonicMs()
+    watching([slot], (liveness) => {
+      ledger.beginHook(hook, now - 600_000)
+      ledger.endHook()
+      ledger.beginHook(hook, now)
+      liveness.look(now + dueMs - 1)
+      expect(slot.endThread).not.toHaveBeenCalled()
+      for (let n = 2; n < 5; n++) liveness.look(now + dueMs + n)
+    })
+    expect(slot.endThread).toHaveBeenCalledTimes(1)
+    const [why] = slot.endThread.mock.calls[0] ?? []
+    expect(why).toMatchObject({ code: 'KCP_HANDLER_SETUP_FAILED', slot: 3 })
+    expect(why?.message).toMatch(new RegExp(`${hook} of .*orders\\.mjs.* ${limit} s.*raise ${option}`))
   })
 
   it('looks by itself', async () => {

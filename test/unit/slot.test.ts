@@ -381,13 +381,19 @@ describe('a slot that a listener stops when it crashes', () => {
   })
 })
 
-describe('a slot whose handler hangs in the same message every time', () => {
-  test('is parked, although each hang outlasts the time after which a healthy slot is forgiven', async () => {
+describe('a slot whose handler hangs in the same message every time, or its setup', () => {
+  test.each([
+    'handler',
+    'setup',
+  ])('is parked, although each hang of the %s outlasts the time after which a healthy slot is forgiven', async (what) => {
     const bench = await running()
     for (let hang = 1; hang <= 9; hang++) {
       const { ledger } = bench.threads.last
-      ledger.countFinished()
-      ledger.begin(0, 0, 0, 1, monotonicMs())
+      if (what === 'setup') ledger.beginHook('setup', monotonicMs())
+      else {
+        ledger.countFinished()
+        ledger.begin(0, 0, 0, 1, monotonicMs())
+      }
       await vi.advanceTimersByTimeAsync(300_000)
       expect(bench.slot.state).toBe('running')
       bench.slot.endThread(new PoolError('KCP_HANDLER_HUNG', 'it hangs'))
@@ -397,7 +403,7 @@ describe('a slot whose handler hangs in the same message every time', () => {
       bench.threads.last.boot()
       await settle()
     }
-    expect(bench.heard('slot:crashed')).toHaveLength(9)
+    expect(bench.heard('slot:crashed')).toHaveLength(what === 'setup' ? 8 : 9)
     expect(bench.heard('slot:parked')).toMatchObject([{ error: { code: 'KCP_HANDLER_HUNG' }, retryInMs: 60_000 }])
     await stop(bench)
   })
@@ -551,6 +557,16 @@ describe('the watch over a slot', () => {
     threads.last.ledger.begin(0, 0, 0, 1, monotonicMs())
     await watch(limitS * 2)
     expect(heard('slot:stalled')).toEqual([])
+  })
+
+  test('says nothing while the handler module is being set up or torn down, which has a limit of its own', async () => {
+    const { threads, heard, watch, limitS } = await watching()
+    threads.last.ledger.beginHook('setup', monotonicMs())
+    await watch(limitS * 2)
+    expect(heard('slot:stalled')).toEqual([])
+    threads.last.ledger.endHook()
+    await watch(limitS * 2)
+    expect(heard('slot:stalled')).toHaveLength(1)
   })
 })
 

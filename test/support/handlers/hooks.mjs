@@ -1,4 +1,4 @@
-// A handler with setup and teardown, which write down what happens: hooks.mjs?journal=<file>[&setup=fails][&teardown=hangs|blocks]
+// A handler with setup and teardown, which write down what happens: hooks.mjs?journal=<file>[&setup=fails|blocks-again][&teardown=hangs|blocks]
 import { appendFileSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,10 +7,15 @@ import { threadId } from 'node:worker_threads'
 const query = new URL(import.meta.url).searchParams
 const note = (what) => appendFileSync(query.get('journal'), `${threadId} ${what}\n`)
 
+/** How often this thread has been set up. */
+let times = 0
+
 export const setup = async ({ slot, incarnation, log }) => {
   if (query.get('setup') === 'fails') throw new Error('no database today')
   await sleep(50)
   note(`setup ${slot} ${incarnation}`)
+  times += 1
+  if (times > 1 && query.get('setup') === 'blocks-again') for (;;);
   log.info('said by setup')
 }
 

@@ -3,10 +3,8 @@ import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { resolveConfig } from '#src/config/resolve.js'
 import { Escalation } from '#src/control/escalation.js'
-import { Holdings } from '#src/control/holdings.js'
-import { Incarnations } from '#src/control/incarnations.js'
 import { graceMs, Liveness } from '#src/control/liveness.js'
-import type { ThreadExit, ThreadReport } from '#src/control/thread.js'
+import type { ThreadReport } from '#src/control/thread.js'
 import { checkTopics } from '#src/control/topic-check.js'
 import type { Handler } from '#src/data/handler.js'
 import { loadHandler } from '#src/data/handler-loader.js'
@@ -18,7 +16,6 @@ import type { Connection } from '#src/kafka/face.js'
 import { decodeRecordSet } from '#src/kafka/record-set.js'
 import { loadVerified } from '#src/kafka/verify-kafkajs.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { deferred } from '#src/util/deferred.js'
 import { kafkaError } from '../support/control/fake-connection.js'
 import { slotBench } from '../support/control/slot-bench.js'
 import { DispatcherBench } from '../support/data/dispatcher-bench.js'
@@ -27,6 +24,7 @@ import { MainSide } from '../support/data/main-side.js'
 import { slotConfig as threadConfig } from '../support/data/slot-config.js'
 import { slotConfig } from '../support/slot-config.js'
 import { provoke, provokeBlocked, run, startThreads } from '../support/threads/start.js'
+import { startIncarnation } from '../support/threads/start-incarnation.js'
 import { encodeBatch } from '../unit/kafka-record-encoder.js'
 import { Api, connectionTo, encoder, MODERN, startStub } from '../unit/kafka-stub-broker.js'
 
@@ -36,7 +34,6 @@ import { Api, connectionTo, encoder, MODERN, startStub } from '../unit/kafka-stu
  */
 
 const log = pino({ level: 'silent' })
-const ENTRY = new URL('../../dist/workers/entry.cjs', import.meta.url)
 const module = (file: string): string => new URL(`../support/handlers/${file}`, import.meta.url).href
 const OPTIONS = {
   logger: { level: 'silent' },
@@ -198,25 +195,7 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
     await thread.freed
     return error
   },
-  KCP_START_TIMED_OUT: async () => {
-    const handler = module('bad/hangs.mjs')
-    const exited = deferred<ThreadExit>()
-    const incarnations = new Incarnations({
-      config: slotConfig({ handler }),
-      threads: startThreads({ entry: ENTRY, handlers: [handler], loadTimeoutMs: 1_000 }),
-      nextClientId: () => 'client',
-      view: () => ({ brokers: [], topics: [] }),
-      log,
-      logLevel: 'silent',
-      loadTimeoutMs: 500,
-      teardownTimeoutMs: 1_000,
-      onReady: () => {},
-      onMessage: () => {},
-      onExit: (_, exit) => exited.resolve(exit),
-    })
-    incarnations.start(new Holdings().rehouse())
-    return (await exited.promise).error
-  },
+  KCP_START_TIMED_OUT: async () => (await startIncarnation(module('bad/hangs.mjs')).exited).error,
   KCP_POOL_ESCALATED: async () => {
     const escalation = new Escalation(resolveConfig(OPTIONS).pool.restart)
     return escalation.judge({ slots: 1, parked: 0, lostThreads: 0, outlooks: ['stuck'], nowMs: 0 })

@@ -1,0 +1,35 @@
+import { pino } from 'pino'
+import { Holdings } from '#src/control/holdings.js'
+import { Incarnations } from '#src/control/incarnations.js'
+import type { ThreadExit } from '#src/control/thread.js'
+import { deferred } from '#src/util/deferred.js'
+import { slotConfig } from '../slot-config.js'
+import { startThreads } from './start.js'
+
+const ENTRY = new URL('../../../dist/workers/entry.cjs', import.meta.url)
+
+/**
+ * Starts an incarnation in a thread that loads this handler as users' threads do, within half a second.
+ *
+ * @returns how the thread ends, when it has
+ */
+export const startIncarnation = (
+  handler: string,
+): { readonly incarnations: Incarnations; readonly exited: Promise<ThreadExit> } => {
+  const exited = deferred<ThreadExit>()
+  const incarnations = new Incarnations({
+    config: slotConfig({ handler }),
+    threads: startThreads({ entry: ENTRY, handlers: [handler], loadTimeoutMs: 1_000 }),
+    nextClientId: () => 'client',
+    view: () => ({ brokers: [], topics: [] }),
+    log: pino({ level: 'silent' }),
+    logLevel: 'silent',
+    loadTimeoutMs: 500,
+    teardownTimeoutMs: 1_000,
+    onReady: () => {},
+    onMessage: () => {},
+    onExit: (_, exit) => exited.resolve(exit),
+  })
+  incarnations.start(new Holdings().rehouse())
+  return { incarnations, exited: exited.promise }
+}

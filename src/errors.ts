@@ -85,7 +85,10 @@ export class ConfigError extends PoolError {
   }
 }
 
-/** Throw it from a handler to say: trying again is of no use. The retries are skipped. */
+/**
+ * Throw it from a handler to say: trying again is of no use. The retries are skipped. Import it from
+ * `kafka-consumer-pool/handler`, which costs a thread nothing.
+ */
 export class NonRetriableError extends Error {
   override readonly name = 'NonRetriableError'
 }

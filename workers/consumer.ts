@@ -35,10 +35,11 @@ void early(async () => (await rehearsal).rehearse(calledUp.signal))
 
 // A CommonJS handler `require`s this package, which Node cannot while an `import()` of the same modules is under way
 // (Node 20: "Cannot read properties of undefined (reading 'getStatus')"). So ours are all there before; with several
-// handlers also the rest of the package, which one may import while another requires it.
+// handlers also the main entry, which one may import while another requires it.
 const ours = Promise.allSettled([
   kafka,
   rehearsal,
+  early(() => import('../src/handler.js')),
   ...(handlers.length > 1 ? [early(() => import('../src/index.js'))] : []),
 ])
 const preloaded: ReadonlyMap<string, Promise<HandlerModule>> = new Map(

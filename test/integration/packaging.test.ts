@@ -131,10 +131,13 @@ test.skipIf(!canRequire)('a CommonJS project requires the package, in its progra
   await write({
     'required.cjs': `
       const { NonRetriableError } = require('kafka-consumer-pool')
+      if (require('kafka-consumer-pool/handler').NonRetriableError !== NonRetriableError) throw new Error('two classes')
       module.exports = (message) => { if (message.value === null) throw new NonRetriableError('no value') }
     `,
     'imported.mjs': `
       import { NonRetriableError } from 'kafka-consumer-pool'
+      import * as light from 'kafka-consumer-pool/handler'
+      if (light.NonRetriableError !== NonRetriableError) throw new Error('two classes')
       export default (message) => { if (message.value === null) throw new NonRetriableError('no value') }
     `,
     'main.cjs': `
@@ -184,7 +187,7 @@ test('a strict TypeScript project compiles a handler and a pool against the inst
     'handler.mts': await snippet('ts', 'satisfies Handler'),
     'main.mts': await snippet('ts', 'new ConsumerPool'),
     'typed-handler.ts': `
-      import { type Handler, NonRetriableError, type PlainMessage } from 'kafka-consumer-pool'
+      import { type Handler, NonRetriableError, type PlainMessage } from 'kafka-consumer-pool/handler'
       export default (async (message, context) => {
         const text: string | undefined = message.value?.toString()
         if (text === undefined) throw new NonRetriableError(\`\${message.topic}/\${message.partition} has no value\`)

@@ -72,6 +72,16 @@ const broken = (file: string, text: string): string[] =>
       .map((why) => `${found.file} imports ${found.target}: ${why}`),
   )
 
+/** The compiled file and all of ours that loading it loads, at once or later. */
+const loadedBy = (entry: string, seen = new Set<string>()): ReadonlySet<string> => {
+  if (seen.has(entry)) return seen
+  seen.add(entry)
+  for (const { target } of importsOf(entry, readFileSync(join(root, entry), 'utf8'))) {
+    if (within(target, 'dist')) loadedBy(target, seen)
+  }
+  return seen
+}
+
 const sources = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
@@ -107,4 +117,19 @@ test.each([
   ['src/control/pool.ts', `// import { x } from '../data/offsets.js'`],
 ])('the rules allow what is meant to be: %s with %s', (file, text) => {
   expect(broken(file, text)).toEqual([])
+})
+
+test('what a handler imports of the package is two files, which each thread has loaded before', () => {
+  const handlers = loadedBy('dist/src/handler.js')
+  expect([...handlers].sort()).toEqual(['dist/src/data/handler.js', 'dist/src/errors.js', 'dist/src/handler.js'])
+  const thread = loadedBy('dist/workers/consumer.js')
+  expect([...handlers].filter((file) => !thread.has(file))).toEqual([])
+})
+
+test('the main entry has all that the entry for handlers has, and the same classes', async () => {
+  const [main, handlers] = await Promise.all([import('kafka-consumer-pool'), import('kafka-consumer-pool/handler')])
+  expect(main).toMatchObject(handlers)
+  expect(Object.keys(handlers).sort()).toEqual(['AbortError', 'NonRetriableError'])
+  const classes: readonly unknown[] = [main.NonRetriableError, main.AbortError]
+  expect(classes).toEqual([handlers.NonRetriableError, handlers.AbortError])
 })

@@ -1,6 +1,6 @@
 // CPU-heavy and synchronous: the bare loop of the dispatcher calls it, one message after the other.
 import { brotliCompressSync } from 'node:zlib'
-import { type Handler, NonRetriableError } from 'kafka-consumer-pool'
+import { type Handler, NonRetriableError } from 'kafka-consumer-pool/handler'
 
 const LARGEST = 5 * 1024 * 1024
 

@@ -1,5 +1,5 @@
 // Asynchronous: with `concurrency: 8` up to 8 partitions of a slot have a message in hand at once, each in order.
-import type { Handler } from 'kafka-consumer-pool'
+import type { Handler } from 'kafka-consumer-pool/handler'
 
 const url = process.env.WEBHOOK_URL
 

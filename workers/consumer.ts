@@ -1,6 +1,6 @@
 import { isMainThread, workerData } from 'node:worker_threads'
 import { effectiveConfig } from '../src/config/mask-secrets.js'
-import { giveWay } from '../src/data/give-way.js'
+import { giveWayLater } from '../src/data/give-way.js'
 import type { HandlerModule } from '../src/data/handler.js'
 import { loadHandler } from '../src/data/handler-loader.js'
 import { Runtime } from '../src/data/runtime.js'
@@ -51,6 +51,9 @@ const preloaded: ReadonlyMap<string, Promise<HandlerModule>> = new Map(
  * handlers no longer than `importWaitMs`: one that hangs is not the business of those who wait for another.
  */
 export const settled = ours.then(() => within(Promise.allSettled(preloaded.values()), importWaitMs))
+
+/** Once in the thread's life, however many tasks it gets. */
+const giveWay = giveWayLater()
 
 /**
  * Fills a slot until it is told to stop.

@@ -30,7 +30,7 @@ export interface RuntimePorts {
   }) => Connection | Promise<Connection>
   /** The configuration as it may be shown. */
   readonly effectiveConfig: (config: SlotConfig, clientId: string) => EffectiveConfig
-  /** Called before messages are handled: lets the other threads of the process go first. */
+  /** Called before messages are handled: lets the other threads of the process go first, in time. */
   readonly giveWay: () => void
 }
 

@@ -14,6 +14,7 @@ export class Appetite {
   readonly #pace = new Pace()
   #wholeBytes: number
   #expansion = 1
+  #cutOffBytes = 0
 
   /** @param batchBytes size of the partition's batches as somebody else saw it; 0 when nobody did */
   constructor(batchBytes = 0) {
@@ -23,6 +24,11 @@ export class Appetite {
   /** Memory for each byte received; 1 or more. */
   get expansion(): number {
     return this.#expansion
+  }
+
+  /** With less than that a batch that was cut off does not come whole, whatever memory it takes; 0 when none was. */
+  get leastBytes(): number {
+    return this.#cutOffBytes
   }
 
   /** What to ask for, in bytes as they are received. */
@@ -48,6 +54,7 @@ export class Appetite {
     if (batch.receivedBytes === 0) return
     this.#expansion = Math.max(1, batch.bytes / batch.receivedBytes)
     this.#wholeBytes = batch.largestBytes * MARGIN
+    this.#cutOffBytes = 0
   }
 
   /**
@@ -59,5 +66,16 @@ export class Appetite {
    */
   passedOver(askedBytes: number, seenBytes: number): void {
     this.#wholeBytes = Math.max(this.#wholeBytes, askedBytes * 2, seenBytes * MARGIN)
+  }
+
+  /**
+   * A part of a batch came.
+   *
+   * @param batchBytes what it says of its own size, which need not be true: so each time no less than twice as much is
+   *   asked for, up to the limit at which the batch is given up
+   */
+  cutOff(askedBytes: number, batchBytes: number): void {
+    this.#cutOffBytes = Math.max(askedBytes * 2, batchBytes)
+    this.#wholeBytes = Math.max(this.#wholeBytes, this.#cutOffBytes)
   }
 }

@@ -8,6 +8,8 @@ export interface FetchCandidate {
   readonly enoughBytes: number
   /** What to ask for. */
   readonly askBytes: number
+  /** With less than that nothing comes, see {@link Appetite}; 0 when that is not known of it. */
+  readonly leastBytes: number
   /** Memory for each byte received; 1 or more. */
   readonly expansion: number
   /** The last answer said that nothing more was there. */
@@ -31,8 +33,6 @@ export interface FetchLimits {
 export interface PlannedPartition<T> {
   readonly candidate: T
   readonly maxBytes: number
-  /** More can be asked for. */
-  readonly mayGrow: boolean
 }
 
 export interface FetchPlan<T> {
@@ -58,8 +58,8 @@ export interface FetchPlan<T> {
  * Which partitions the next Fetch to a node asks for, and how much of each.
  *
  * What is buffered stays below `bufferBytes` but for one batch: while there is any room at all, the first in line that
- * wants something is asked for, and a broker sends its batch however large it is (KIP-74). The others are asked for as
- * far as there is room. Whoever gets something goes to the end of the line, so everybody comes first in turn, and what
+ * wants something is asked for, and a broker sends its batch however large it is (KIP-74); one that would cut it off is
+ * asked for all of it. The others are asked for as far as there is room. Whoever gets something goes to the end of the line, so everybody comes first in turn, and what
  * is buffered is handled sooner or later; so nobody waits for ever. Whoever cannot move stands behind those that can: what
  * comes of it could not be handled now.
  *
@@ -82,8 +82,8 @@ export const planFetch = <T extends FetchCandidate>(line: readonly T[], limits: 
   let leftBytes = roomBytes
   const byUse = [...hungry.filter(({ cannotMove }) => !cannotMove), ...hungry.filter(({ cannotMove }) => cannotMove)]
   for (const candidate of byUse) {
-    const { expansion, atEnd, heldBytes } = candidate
-    const mostBytes = Math.min(maxBytesPerPartition, bufferBytes / expansion)
+    const { expansion, atEnd, heldBytes, leastBytes } = candidate
+    const mostBytes = Math.min(maxBytesPerPartition, maxBytes, Math.max(bufferBytes / expansion, leastBytes))
     const askBytes = Math.ceil(Math.min(candidate.askBytes, mostBytes))
     // Of those that had nothing to give hardly any will: what they bring is bounded by the limit for the answer.
     const costBytes = atEnd ? 0 : askBytes * expansion
@@ -91,11 +91,13 @@ export const planFetch = <T extends FetchCandidate>(line: readonly T[], limits: 
     const isFirst = wanted.length === 0 && heldBytes === 0
     if (costBytes > leftBytes && !isFirst) continue
     leftBytes -= costBytes
-    wanted.push({ candidate, maxBytes: askBytes, mayGrow: askBytes < mostBytes })
+    wanted.push({ candidate, maxBytes: askBytes })
   }
   const able = wanted.filter(({ candidate }) => !candidate.atEnd)
   const ableBytes = (able.length > 0 ? able : wanted).reduce((sum, each) => sum + each.maxBytes, 0)
-  const answerBytes = Math.min(maxBytes, roomBytes)
+  const [first] = wanted
+  const wholeBytes = first === undefined || first.candidate.leastBytes === 0 ? 0 : first.maxBytes
+  const answerBytes = Math.max(Math.min(maxBytes, roomBytes), wholeBytes)
   return {
     wanted,
     maxBytes: answerBytes,

@@ -1,5 +1,6 @@
-import type { ClusterView, FetchedPartition } from '../kafka/face.js'
-import { damagedAtBroker } from '../kafka/undecodable.js'
+import type { PoolError } from '../errors.js'
+import type { ClusterView, CutOffBatch, FetchedPartition } from '../kafka/face.js'
+import { batchCutOff, damagedAtBroker } from '../kafka/undecodable.js'
 import { toErrorData } from '../protocol/error-data.js'
 import { groupBy } from '../util/group-by.js'
 import type { FetchContext } from './fetch-context.js'
@@ -77,7 +78,7 @@ export class Fetcher implements NodeLoopEvents {
       if (fetched === undefined || partition.fetching.halted || partition.fetching.offset !== offset) continue
       if (partition.fetching.leaderEpoch !== leaderEpoch) continue // what an earlier leader sent may not count any more
       if (passedOver(fetched, offset)) partition.fetching.appetite.passedOver(request.maxBytes, seenBytes)
-      if (fetched.error === null) brought = this.#store(node, partition, fetched) || brought
+      if (fetched.error === null) brought = this.#store(node, request, fetched) || brought
       else if (partition.node !== node)
         continue // it is read from elsewhere by now
       else if (!this.#seesToRefusal(node, partition, fetched.error)) refused.push({ partition, error: fetched.error })
@@ -123,10 +124,12 @@ export class Fetcher implements NodeLoopEvents {
       .catch(this.#context.onFault)
   }
 
-  #store(node: number, partition: Partition, fetched: FetchedPartition): boolean {
+  #store(node: number, { partition, maxBytes }: RequestedPartition, fetched: FetchedPartition): boolean {
     const { fetching } = partition
-    const { batch, undecodable, end, preferredReadReplica } = fetched
+    const { batch, cutOff, end, preferredReadReplica } = fetched
     const { consumer, now } = this.#context
+    const undecodable = fetched.undecodable ?? this.#tooLarge(partition, cutOff)
+    if (cutOff !== null) fetching.appetite.cutOff(maxBytes, cutOff.batchBytes)
     const brought = batch !== null && batch.nextOffset > fetching.offset
     if (undecodable !== null) {
       partition.publishPosition(end)
@@ -138,7 +141,7 @@ export class Fetcher implements NodeLoopEvents {
       fetching.unreadable = 0
       partition.feed(batch)
     }
-    fetching.atEnd = fetching.offset >= end
+    fetching.atEnd = fetching.offset >= end && cutOff === null
     fetching.fresh = false
     partition.publishPosition(end)
     if (brought) this.#context.onFetched(partition)
@@ -146,6 +149,13 @@ export class Fetcher implements NodeLoopEvents {
     const preferred = consumer.rackId === null ? -1 : preferredReadReplica
     if (fetching.replica.answered(node, preferred, now(), consumer.metadataMaxAge)) this.#route(partition)
     return brought
+  }
+
+  /** What was cut off and may not be asked for whole. */
+  #tooLarge({ topic, partition, fetching: { offset } }: Partition, cutOff: CutOffBatch | null): PoolError | null {
+    const { consumer } = this.#context
+    if (cutOff === null || cutOff.cameBytes < Math.min(consumer.maxBytesPerPartition, consumer.maxBytes)) return null
+    return batchCutOff({ topic, partition, offset }, cutOff, consumer)
   }
 
   /** Returns false when its leader is what is in question, which is asked for all partitions together. */

@@ -13,7 +13,6 @@ export interface RequestedPartition {
   /** Of the leader as it was known then. */
   readonly leaderEpoch: number
   readonly maxBytes: number
-  readonly mayGrow: boolean
 }
 
 interface Candidate extends FetchCandidate {
@@ -36,8 +35,8 @@ const BETWEEN_LOOKS_MS = 5
 const BETWEEN_CALM_LOOKS_MS = 20
 
 /** Something was there for it, and nothing of it came. */
-export const passedOver = ({ error, batch, undecodable, end }: FetchedPartition, offset: number): boolean =>
-  error === null && batch === null && undecodable === null && end > offset
+export const passedOver = ({ error, batch, cutOff, undecodable, end }: FetchedPartition, offset: number): boolean =>
+  error === null && batch === null && undecodable === null && (end > offset || cutOff !== null)
 
 /**
  * Fetches from one broker node, for as long as there is something to fetch from it. The next Fetch leaves as soon as
@@ -83,12 +82,11 @@ export class NodeLoop {
       }
       this.#fullSinceMs = null
       if (plan.wanted.some(({ candidate }) => !candidate.atEnd)) this.#idleStreak = 0
-      const requested = plan.wanted.map(({ candidate: { partition }, maxBytes, mayGrow }) => ({
+      const requested = plan.wanted.map(({ candidate: { partition }, maxBytes }) => ({
         partition,
         offset: partition.fetching.offset,
         leaderEpoch: partition.fetching.leaderEpoch,
         maxBytes,
-        mayGrow,
       }))
       await this.#fetch(requested, plan, fetchWaitMs(plan.leftOut, this.#idleStreak, consumer.maxWaitTimeInMs))
     }
@@ -128,13 +126,14 @@ export class NodeLoop {
   #candidate(partition: Partition): Candidate {
     const { buffer, fetching, handling, inFlight } = partition
     fetching.appetite.handled(buffer.handledBytes, !buffer.empty, this.#context.now())
-    const { askBytes, enoughBytes, expansion } = fetching.appetite
+    const { askBytes, enoughBytes, leastBytes, expansion } = fetching.appetite
     return {
       partition,
       heldBytes: buffer.bytes - (inFlight ? (buffer.head?.bytes ?? 0) : 0),
       waitingBytes: buffer.waitingBytes,
       enoughBytes,
       askBytes,
+      leastBytes,
       expansion,
       atEnd: fetching.atEnd,
       fresh: fetching.fresh,
@@ -181,12 +180,11 @@ export class NodeLoop {
         maxDecompressedBytes: consumer.maxDecompressedBytes,
         readUncommitted: consumer.readUncommitted,
         rackId: anyReplica ? consumer.rackId : null,
-        partitions: requested.map(({ partition: { topic, partition }, offset, leaderEpoch, maxBytes, mayGrow }) => ({
+        partitions: requested.map(({ partition: { topic, partition }, offset, leaderEpoch, maxBytes }) => ({
           topic,
           partition,
           offset,
           maxBytes,
-          mayGrow,
           currentLeaderEpoch: leaderEpoch,
         })),
       })

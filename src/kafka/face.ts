@@ -240,8 +240,6 @@ export interface FetchRequest {
     readonly partition: number
     readonly offset: number
     readonly maxBytes: number
-    /** Whether more will be asked for if a batch does not come whole, so that it need not be given up. @default false */
-    readonly mayGrow?: boolean
     /** Epoch of the leader as it is known here: a broker that knows another one refuses. @default NO_EPOCH, no check */
     readonly currentLeaderEpoch?: number
   }[]
@@ -257,8 +255,18 @@ export interface FetchedPartition extends TopicPartition {
   readonly preferredReadReplica: number
   /** What was read, or null when nothing new came. */
   readonly batch: MessageBatch | null
+  /** The first batch, when a part of it is all that came: the broker sent no more than it was asked for, against KIP-74. */
+  readonly cutOff: CutOffBatch | null
   /** Why the records at the fetch offset cannot be decoded (`KCP_CODEC_MISSING`, `KCP_BATCH_TOO_LARGE`, `KCP_BATCH_UNDECODABLE`). */
   readonly undecodable: Error | null
+}
+
+/** A batch of which the end is missing. */
+export interface CutOffBatch {
+  /** How much would have had to come, as its own header says. */
+  readonly batchBytes: number
+  /** How much came. */
+  readonly cameBytes: number
 }
 
 /** Messages of one partition, in order. Aborted and control records are left out already. */

@@ -44,7 +44,7 @@ const askFetch = (link: Link, request: FetchRequest): Promise<FetchAnswer> => {
   )
 }
 
-const NOTHING = { batch: null, undecodable: null }
+const NOTHING = { batch: null, cutOff: null, undecodable: null }
 
 /**
  * A slow partition's messages must not keep the bytes of all others alive, so a partition that is not nearly all of an
@@ -61,6 +61,7 @@ const decodePartition = async (
   answer: PartitionAnswer,
   answerBytes: number,
   wanted: Wanted,
+  mostBytes: number,
   { readUncommitted, maxDecompressedBytes }: FetchRequest,
   roomBytes: number,
   codecs: Codecs,
@@ -73,8 +74,7 @@ const decodePartition = async (
           topic,
           partition,
           fetchOffset: wanted.offset,
-          maxBytes: wanted.maxBytes,
-          ...(wanted.mayGrow && { mayGrow: true }),
+          maxBytes: mostBytes,
           roomBytes,
           aborted: readUncommitted ? [] : aborted,
           codecs,
@@ -102,11 +102,14 @@ export const fetch = async (link: Link, request: FetchRequest, codecs: Codecs): 
   const answers = new Map(partitions.map((answer) => [`${answer.topic}/${answer.partition}`, answer]))
   const answerBytes = partitions.reduce((sum, { records }) => sum + records.length, 0)
   const fetched: FetchedPartition[] = []
+  let leftBytes = request.maxBytes
   let roomBytes = Math.max(1, request.roomBytes ?? Number.POSITIVE_INFINITY)
   for (const wanted of request.partitions) {
     const answer = answers.get(`${wanted.topic}/${wanted.partition}`)
     if (answer === undefined) continue
-    const partition = await decodePartition(answer, answerBytes, wanted, request, roomBytes, codecs)
+    const mostBytes = Math.min(wanted.maxBytes, leftBytes)
+    const partition = await decodePartition(answer, answerBytes, wanted, mostBytes, request, roomBytes, codecs)
+    leftBytes -= answer.records.length
     roomBytes -= partition.batch?.bytes ?? 0
     fetched.push(partition)
   }

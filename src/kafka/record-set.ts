@@ -1,11 +1,11 @@
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.js'
 import { type Codecs, DecompressedTooLarge } from './codecs.js'
-import { type MessageBatch, NO_EPOCH } from './face.js'
+import { type CutOffBatch, type MessageBatch, NO_EPOCH } from './face.js'
 import { readInt64 } from './int64.js'
 import { readMessageSetEntry } from './message-set.js'
 import { type Collected, readRecords } from './read-records.js'
 import { ENTRY_HEADER_BYTES, MAGIC_AT, RecordBatch } from './record-batch.js'
-import { batchCutOff, codecMissing, undecodable } from './undecodable.js'
+import { codecMissing, undecodable } from './undecodable.js'
 
 /*
  * Memory that objects take beside the bytes that they point to, as measured on Node 20 (a test measures it again): a
@@ -20,8 +20,6 @@ export interface RecordSetOptions {
   readonly fetchOffset: number
   /** What the Fetch allowed for this partition. */
   readonly maxBytes: number
-  /** More than that may be asked for the next time. @default false */
-  readonly mayGrow?: boolean
   /** Empty when uncommitted records were asked for. */
   readonly aborted: readonly AbortedTransaction[]
   readonly codecs: Codecs
@@ -33,6 +31,7 @@ export interface RecordSetOptions {
 
 export interface DecodedRecordSet {
   readonly batch: MessageBatch | null
+  readonly cutOff: CutOffBatch | null
   readonly undecodable: Error | null
 }
 
@@ -61,7 +60,7 @@ class RecordSetDecoder {
   #leaderEpoch = NO_EPOCH
 
   constructor(options: RecordSetOptions) {
-    this.#options = { roomBytes: Number.POSITIVE_INFINITY, mayGrow: false, ...options }
+    this.#options = { roomBytes: Number.POSITIVE_INFINITY, ...options }
     this.#aborted = new AbortedTransactions(options.aborted)
     this.#nextOffset = options.fetchOffset
   }
@@ -82,15 +81,16 @@ class RecordSetDecoder {
         offsets.length = before
         // What came before it counts; the next fetch begins with the bad one and says so.
         if (this.#progressed) break
-        return { batch: null, undecodable: this.#explain(error, set, at) }
+        return { batch: null, cutOff: null, undecodable: this.#explain(error, set, at) }
       }
       at = end
     }
-    if (!this.#progressed) return { batch: null, undecodable: this.#noProgress(set, at) }
+    if (!this.#progressed) return { batch: null, ...this.#noProgress(set, at) }
     const bytes = this.#ownBytes + (this.#keepsSet ? set.length : 0)
     const sizes = { bytes, receivedBytes: at, largestBytes: this.#largestBytes }
     return {
       batch: { ...this.#collected, nextOffset: this.#nextOffset, leaderEpoch: this.#leaderEpoch, ...sizes },
+      cutOff: null,
       undecodable: null,
     }
   }
@@ -160,20 +160,21 @@ class RecordSetDecoder {
 
   /**
    * Bytes came, and no batch that leads on. Brokers send the first batch whole even when it is over the limit (KIP-74);
-   * one that does not would stall us for ever, once it was asked for as much as may be. Java's `FetchCollector` throws "Failed to make progress" then.
+   * one that does not has to be asked for more. Java's `FetchCollector` throws "Failed to make progress" then.
    *
    * @param at where the entry begins that is not whole, or the end of the set
    */
-  #noProgress(set: Buffer, at: number): Error | null {
-    const { topic, partition, fetchOffset, maxBytes, mayGrow } = this.#options
+  #noProgress(set: Buffer, at: number): Pick<DecodedRecordSet, 'cutOff' | 'undecodable'> {
     const left = set.length - at
-    if (set.length === 0) return null
-    if (left === 0)
-      return this.#explain(new RangeError(`the broker's answer ends at offset ${this.#lastOffset}`), set, at)
+    if (set.length === 0) return { cutOff: null, undecodable: null }
     const batchBytes = left < ENTRY_HEADER_BYTES ? null : ENTRY_HEADER_BYTES + set.readInt32BE(at + 8)
-    const tooLarge = set.length >= maxBytes && batchBytes !== null
-    if (tooLarge) return mayGrow ? null : batchCutOff({ topic, partition, offset: fetchOffset }, batchBytes, maxBytes)
-    return this.#explain(new RangeError(`only ${left} of its ${batchBytes ?? 'unknown'} bytes came`), set, at)
+    if (set.length >= this.#options.maxBytes && batchBytes !== null)
+      return { cutOff: { batchBytes: at + batchBytes, cameBytes: set.length }, undecodable: null }
+    const what =
+      left === 0
+        ? `the broker's answer ends at offset ${this.#lastOffset}`
+        : `only ${left} of its ${batchBytes ?? 'unknown'} bytes came`
+    return { cutOff: null, undecodable: this.#explain(new RangeError(what), set, at) }
   }
 }
 

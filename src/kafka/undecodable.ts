@@ -1,5 +1,7 @@
+import type { ConsumerConfig } from '../config/resolved.js'
 import { ErrorCode, type ErrorContext, PoolError } from '../errors.js'
 import { DecompressedTooLarge, KNOWN_CODECS } from './codecs.js'
+import type { CutOffBatch } from './face.js'
 
 /** Where a batch stands: topic, partition and offset at once. */
 export interface BatchPlace {
@@ -29,13 +31,22 @@ export const codecMissing = (place: BatchPlace, codec: number): PoolError => {
   )
 }
 
-/** KCP_BATCH_TOO_LARGE: the broker cut the first batch off, so the fetch can never get past it. */
-export const batchCutOff = (place: BatchPlace, batchBytes: number, maxBytes: number): PoolError =>
-  errorAt(
+/** KCP_BATCH_TOO_LARGE: the broker cut the first batch off and may not be asked for more, so the fetch can never get past it. */
+export const batchCutOff = (
+  place: BatchPlace,
+  { batchBytes, cameBytes }: CutOffBatch,
+  { maxBytes, maxBytesPerPartition }: Pick<ConsumerConfig, 'maxBytes' | 'maxBytesPerPartition'>,
+): PoolError => {
+  const options = [
+    ...(maxBytesPerPartition < batchBytes ? ['consumer.maxBytesPerPartition (max.partition.fetch.bytes)'] : []),
+    ...(maxBytes < batchBytes ? ['consumer.maxBytes (fetch.max.bytes)'] : []),
+  ]
+  return errorAt(
     ErrorCode.batchTooLarge,
     place,
-    `has ${batchBytes} bytes, and the broker sent no more than the ${maxBytes} that were asked for. Raise consumer.maxBytesPerPartition (max.partition.fetch.bytes) to at least ${batchBytes}`,
+    `has ${batchBytes} bytes, and the broker sent ${cameBytes} of them, as many as it may be asked for. Raise ${options.join(' and ')} to at least ${batchBytes}`,
   )
+}
 
 /** What went wrong while a batch was decoded, as KCP_BATCH_TOO_LARGE or KCP_BATCH_UNDECODABLE. */
 export const undecodable = (place: BatchPlace, cause: unknown, maxDecompressedBytes: number): PoolError => {

@@ -66,7 +66,10 @@ const aSlot: Promised<{ readonly slot: SlotConfig; readonly pool: PoolSettings }
         atEnd: false,
         fresh: false,
       }
-      const plan = planFetch([{ ...hungry, waits: false, cannotMove: false }], { ...consumer, bufferBytes: 2 ** 24 })
+      const plan = planFetch([{ ...hungry, leastBytes: 0, waits: false, cannotMove: false }], {
+        ...consumer,
+        bufferBytes: 2 ** 24,
+      })
       return consumer.minBytes <= consumer.maxBytes && Math.min(consumer.minBytes, plan.bringBytes) <= plan.bringBytes
     },
   ],

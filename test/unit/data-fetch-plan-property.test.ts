@@ -70,7 +70,13 @@ class Simulated {
       ...{ of: this, heldBytes: this.heldBytes, waitingBytes: this.buffer.waitingBytes },
       // Scaled down like the limits.
       ...{ askBytes: Math.ceil(askBytes / 1_000), enoughBytes: Math.ceil(enoughBytes / 1_000), expansion },
-      ...{ atEnd: this.atEnd, fresh: false, waits: this.state === 'waits', cannotMove: this.state !== 'idle' },
+      ...{
+        leastBytes: 0,
+        atEnd: this.atEnd,
+        fresh: false,
+        waits: this.state === 'waits',
+        cannotMove: this.state !== 'idle',
+      },
     }
   }
 }

@@ -7,6 +7,7 @@ const candidate = (more: Partial<FetchCandidate> = {}): FetchCandidate => ({
   waitingBytes: more.heldBytes ?? 0,
   enoughBytes: 200,
   askBytes: 250,
+  leastBytes: 0,
   expansion: 1,
   atEnd: false,
   fresh: false,
@@ -52,6 +53,18 @@ describe('a Fetch asks', () => {
     const hungry = candidate({ heldBytes: 50 })
     expect(planFetch([full, hungry], limits)).toMatchObject({ wanted: [], roomBytes: 50, isCalm: false })
     expect(planFetch([full], limits)).toMatchObject({ wanted: [], roomBytes: 100, isCalm: true })
+  })
+
+  test('for all of a batch that was cut off, whatever memory it takes and however little room is left, when it is first in line', () => {
+    const held = candidate({ heldBytes: 950, waitingBytes: 950 })
+    const cutOff = candidate({ askBytes: 290, leastBytes: 280, expansion: 10 })
+    expect(planFetch([held, cutOff], limits)).toMatchObject({
+      wanted: [{ maxBytes: 280 }],
+      maxBytes: 280,
+      roomBytes: 50,
+    })
+    expect(planFetch([held, cutOff], { ...limits, maxBytes: 200 })).toMatchObject({ maxBytes: 200 })
+    expect(planFetch([held, candidate({ expansion: 10 })], limits)).toMatchObject({ maxBytes: 50 })
   })
 
   test('for no partition that has half of its share, however fast it is handled', () => {

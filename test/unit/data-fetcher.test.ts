@@ -101,9 +101,60 @@ describe('the fetcher', () => {
     cluster.produce(0, 1)
     bench.drain(bench.get(0))
     await until('the partition stands still', () => bench.posted.length > 0)
+    const limit = expect.stringMatching(
+      /Raise consumer.maxBytesPerPartition \(max.partition.fetch.bytes\) to at least 1100000$/,
+    )
     expect(bench.posted).toMatchObject([
-      { type: 'partition-paused', offset: '2', error: { message: 'cut off at 1048576' } },
+      { type: 'partition-paused', offset: '2', error: { code: 'KCP_BATCH_TOO_LARGE', message: limit } },
     ])
+  })
+
+  test('asks for more when a batch is cut off, although the broker says that nothing is there to be read', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.sendsLargeBatches = false
+    cluster.partition(0).messageBytes = 900_000
+    cluster.partition(0).saidEnd = 0
+    cluster.produce(0, 1)
+    const bench = start(cluster)
+    await until('the batch is there', () => bench.page.position(0) === 1n)
+    expect(cluster.fetches.length).toBeLessThan(10)
+  })
+
+  test('reads large batches of many partitions from a broker that cuts them off wherever an answer is full', async () => {
+    const cluster = new FakeCluster(5)
+    cluster.sendsLargeBatches = false
+    for (const partition of range(0, 5)) {
+      cluster.partition(partition).messageBytes = 700_000
+      cluster.produce(partition, 5)
+    }
+    const bench = start(cluster, { consumer: { maxBytes: 1_000_000 } })
+    await until('all of them are read', () => {
+      for (const partition of bench.partitions) bench.drain(partition)
+      return range(0, 5).every((partition) => bench.page.position(partition) === 5n)
+    })
+    expect(bench.posted).toEqual([])
+  })
+
+  test('asks for a batch that was cut off whole, whatever its memory, and names the option that forbids it', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.sendsLargeBatches = false
+    const partition = cluster.partition(0)
+    partition.expansion = 200
+    cluster.produce(0, 2)
+    const bench = start(cluster, { consumer: { maxBytes: 1_000_000 } })
+    await until('it is known what batches grow to', () => bench.page.position(0) === 2n)
+    partition.messageBytes = 200_000
+    partition.expansion = 1
+    cluster.produce(0, 1)
+    bench.drain(bench.get(0))
+    await until('the batch is there', () => bench.page.position(0) === 3n)
+    expect(bench.posted).toEqual([])
+    partition.messageBytes = 1_020_000
+    cluster.produce(0, 1)
+    bench.drain(bench.get(0))
+    await until('the partition stands still', () => bench.posted.length > 0)
+    const message = expect.stringContaining('Raise consumer.maxBytes (fetch.max.bytes) to at least 1020000')
+    expect(bench.posted).toMatchObject([{ type: 'partition-paused', offset: '3', error: { message } }])
   })
 
   test('leaves a partition that has enough out, comes back for it soon, and never holds up the others', async () => {
@@ -173,7 +224,7 @@ describe('the fetcher', () => {
     const bench = start(cluster)
     const partition = bench.get(0)
     await until('it is fetched', () => bench.page.position(0) === 10n)
-    const request = { partition, offset: 0, leaderEpoch: -1, maxBytes: 1_000_000, mayGrow: false }
+    const request = { partition, offset: 0, leaderEpoch: -1, maxBytes: 1_000_000 }
     const again = {
       topic: 't',
       partition: 0,
@@ -182,6 +233,7 @@ describe('the fetcher', () => {
       logStartOffset: 0,
       preferredReadReplica: -1,
       batch: batch('t', 0, range(0, 20)),
+      cutOff: null,
       undecodable: null,
     }
     expect(bench.fetcher.answered(2, [request], [again])).toBe(false)
@@ -226,6 +278,7 @@ describe('the fetcher', () => {
         logStartOffset: 0,
         preferredReadReplica: -1,
         batch: null,
+        cutOff: null,
         undecodable: null,
       }
       return partitions.map(({ topic, partition }) => ({ topic, partition, ...empty }))

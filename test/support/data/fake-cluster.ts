@@ -18,6 +18,8 @@ export interface FakePartition {
   epochStarts: Map<number, number>
   start: number
   end: number
+  /** What answers say of the end; null for the truth. */
+  saidEnd: number | null
   /** Errors that the next Fetches of this partition get, one each. */
   readonly errors: string[]
   /** Size of each message; each is a record batch. */
@@ -47,7 +49,7 @@ export class FakeCluster {
   readonly epochQuestions: { readonly node: number; readonly questions: readonly EpochQuestion[] }[] = []
   /** False for a broker that does not know the request. */
   knowsEpochEnds = true
-  /** False for one that sends no batch that is larger than what it was asked for, against KIP-74. */
+  /** False for one that cuts off a batch that is larger than what it was asked for, against KIP-74. */
   sendsLargeBatches = true
   closed = false
   readonly #waiting = new Set<() => void>()
@@ -59,6 +61,7 @@ export class FakeCluster {
       epochStarts: new Map(),
       start: 0,
       end: 0,
+      saidEnd: null,
       errors: [],
       messageBytes: 100,
       expansion: 1,
@@ -208,10 +211,11 @@ export class FakeCluster {
     let least = 1
     return partitions.map((wanted) => {
       const { messageBytes } = this.partition(wanted.partition)
-      const most = Math.floor(Math.min(wanted.maxBytes, leftBytes, room) / messageBytes)
-      const fetched = this.#answer(node, wanted, rackId, Math.max(least, most))
+      const allowedBytes = Math.min(wanted.maxBytes, leftBytes)
+      const most = Math.max(least, Math.floor(Math.min(allowedBytes, room) / messageBytes))
+      const fetched = this.#answer(node, wanted, rackId, most, allowedBytes)
       if (fetched.batch !== null) least = 0
-      leftBytes -= fetched.batch?.receivedBytes ?? 0
+      leftBytes -= fetched.batch?.receivedBytes ?? fetched.cutOff?.cameBytes ?? 0
       room -= fetched.batch?.bytes ?? 0
       return fetched
     })
@@ -222,6 +226,7 @@ export class FakeCluster {
     wanted: FetchRequest['partitions'][number],
     rackId: string | null,
     most: number,
+    allowedBytes: number,
   ): FetchedPartition {
     const log = this.partition(wanted.partition)
     const { topic, partition, offset } = wanted
@@ -229,10 +234,11 @@ export class FakeCluster {
       topic,
       partition,
       error: null,
-      end: log.end,
+      end: log.saidEnd ?? log.end,
       logStartOffset: log.start,
       preferredReadReplica: -1,
       batch: null,
+      cutOff: null,
       undecodable: null,
       ...more,
     })
@@ -246,9 +252,10 @@ export class FakeCluster {
     if (epoch > log.leaderEpoch) return answer({ error: 'UNKNOWN_LEADER_EPOCH' })
     if (offset < log.start || offset > log.end) return answer({ error: 'OFFSET_OUT_OF_RANGE' })
     if (log.undecodable !== null && offset === log.end) return answer({ undecodable: log.undecodable })
-    if (offset === log.end || most < 1) return answer({})
-    if (!this.sendsLargeBatches && log.messageBytes > wanted.maxBytes)
-      return answer(wanted.mayGrow ? {} : { undecodable: new Error(`cut off at ${wanted.maxBytes}`) })
+    if (offset === log.end) return answer({})
+    if (!this.sendsLargeBatches && log.messageBytes > allowedBytes && allowedBytes > 0)
+      return answer({ cutOff: { batchBytes: log.messageBytes, cameBytes: allowedBytes } })
+    if (most < 1) return answer({})
     const offsets = range(offset, Math.min(log.end, offset + most))
     const epochOfLast = [...log.epochStarts].filter(([, start]) => start <= (offsets.at(-1) ?? 0)).at(-1)?.[0] ?? -1
     const bytes = offsets.length * log.messageBytes

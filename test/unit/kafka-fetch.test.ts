@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest'
+import type { FetchRequest } from '#src/kafka/face.js'
+import { encodeBatch, plainRecords } from './kafka-record-encoder.js'
+import { Api, connectionTo, encoder, startStub } from './kafka-stub-broker.js'
+
+const BATCH = encodeBatch({ baseOffset: 0, records: plainRecords(0, 50) })
+
+/** The answer to one Fetch, in which these bytes come for the partitions from 0 on. */
+const fetchOf = async (records: readonly Buffer[], more: Partial<FetchRequest>) => {
+  const partitions = records.map((bytes, partition) =>
+    encoder()
+      .writeInt32(partition)
+      .writeInt16(0)
+      .writeInt64(50) // high watermark
+      .writeInt64(50) // last stable offset
+      .writeInt64(0)
+      .writeInt32(-1)
+      .writeInt32(-1)
+      .writeBytes(bytes),
+  )
+  const answer = encoder()
+    .writeInt32(0)
+    .writeInt16(0)
+    .writeInt32(0)
+    .writeArray([encoder().writeString('t').writeArray(partitions)])
+  const { address } = await startStub(({ apiKey }) => (apiKey === Api.fetch ? answer : undefined))
+  const connection = connectionTo([address])
+  await connection.connect()
+  return connection.fetch(1, {
+    maxWaitMs: 0,
+    minBytes: 1,
+    maxBytes: 1_000_000,
+    maxDecompressedBytes: 1_000_000,
+    readUncommitted: false,
+    rackId: null,
+    partitions: records.map((_, partition) => ({ topic: 't', partition, offset: 0, maxBytes: 500_000 })),
+    ...more,
+  })
+}
+
+it('a batch that is cut off where the whole answer is full is no damaged one', async () => {
+  const cut = BATCH.subarray(0, 200)
+  const [whole, full] = await fetchOf([BATCH, cut], { maxBytes: BATCH.length + 200 })
+  expect(whole).toMatchObject({ cutOff: null, undecodable: null })
+  expect(full).toMatchObject({ batch: null, cutOff: { batchBytes: BATCH.length, cameBytes: 200 }, undecodable: null })
+  const [, short] = await fetchOf([BATCH, cut], {})
+  expect(short).toMatchObject({ batch: null, cutOff: null, undecodable: { code: 'KCP_BATCH_UNDECODABLE' } })
+})

@@ -214,7 +214,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       group: this.#groupFor(config),
       sharedConnection,
       shared: new Coordinator(sharedConnection, groupId),
-      connect: () => createConnection({ clientId: nextClientId(), kafka: kafkaOfSeat(config), log: this.#log }),
+      connect: () => this.#connection(nextClientId(), kafkaOfSeat(config)),
       nextClientId,
       topics: (names) => watch.metadata(names),
       isNew: (partition) => watch.known.isNew(partition),
@@ -239,12 +239,16 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     return group
   }
 
+  #connection(clientId: string, kafka: KafkaConfig): Connection {
+    return createConnection({ clientId, kafka, log: this.#log, loadTimeoutMs: this.#config.pool.loadTimeoutMs })
+  }
+
   /** One connection beside the seats' own, for commits and metadata (one for each way to reach a cluster). */
   #sharedConnection(kafka: KafkaConfig): Connection {
     const key = JSON.stringify(kafka)
     const known = this.#shared.get(key)
     if (known !== undefined) return known
-    const connection = createConnection({ clientId: this.#ids.next(kafka.clientId, 'pool'), kafka, log: this.#log })
+    const connection = this.#connection(this.#ids.next(kafka.clientId, 'pool'), kafka)
     this.#shared.set(key, connection)
     return connection
   }

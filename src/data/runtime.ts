@@ -27,6 +27,7 @@ export interface RuntimePorts {
     kafka: KafkaConfig
     log: Logger
     view: ClusterView
+    loadTimeoutMs: number
   }) => Connection | Promise<Connection>
   /** The configuration as it may be shown. */
   readonly effectiveConfig: (config: SlotConfig, clientId: string) => EffectiveConfig
@@ -135,9 +136,10 @@ export class Runtime {
 
   /** Resolves when the connection stands; with null when the thread is told to stop before. */
   async #connect(): Promise<Connection | null> {
-    const { config, clientId, view } = this.#task
+    const { config, clientId, view, setupTimeoutMs: loadTimeoutMs } = this.#task
+    const { kafka } = config
     const log = this.#log
-    const connection = await this.#ports.createConnection({ clientId, kafka: config.kafka, log, view })
+    const connection = await this.#ports.createConnection({ clientId, kafka, log, view, loadTimeoutMs })
     if (this.#ended) return null
     this.#connection = connection
     const isThere = await connectForEver(connection, { log, wakeUp: this.#connecting, stopped: () => this.#ended })

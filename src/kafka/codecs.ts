@@ -1,6 +1,6 @@
 import zlib from 'node:zlib'
 import { ErrorCode, PoolError } from '../errors.js'
-import { loadModule } from './load-module.js'
+import { type ImportLimit, loadModule } from './load-module.js'
 
 /** Undoes the compression of one record batch. Throws `RangeError` when the result would be over `maxBytes`. */
 export type Decompress = (bytes: Buffer, maxBytes: number) => Buffer | Promise<Buffer>
@@ -72,9 +72,9 @@ const findDecompress = (exported: unknown): ((bytes: Buffer) => unknown) | null 
   return null
 }
 
-const loadCodec = async (name: string, specifier: string): Promise<Decompress> => {
+const loadCodec = async (name: string, specifier: string, limit?: ImportLimit): Promise<Decompress> => {
   const option = `codecs.${name}`
-  const module = await loadModule(specifier, option)
+  const module = await loadModule(specifier, option, limit)
   const found = findDecompress(module.default) ?? findDecompress(module.named)
   if (found === null) {
     throw new PoolError(
@@ -90,13 +90,13 @@ const loadCodec = async (name: string, specifier: string): Promise<Decompress> =
  *
  * @throws PoolError KCP_MODULE_NOT_USABLE
  */
-export const loadCodecs = async (modules: Readonly<Record<string, string>>): Promise<Codecs> => {
+export const loadCodecs = async (modules: Readonly<Record<string, string>>, limit?: ImportLimit): Promise<Codecs> => {
   const codecs = new Map<number, Decompress>([[1, capped(zlib.gunzipSync)]])
   const { zstdDecompressSync } = zlib as { zstdDecompressSync?: ZlibDecompress }
   if (zstdDecompressSync !== undefined) codecs.set(4, capped(zstdDecompressSync))
   for (const [number, { name }] of Object.entries(KNOWN_CODECS)) {
     const specifier = modules[name]
-    if (specifier !== undefined) codecs.set(Number(number), await loadCodec(name, specifier))
+    if (specifier !== undefined) codecs.set(Number(number), await loadCodec(name, specifier, limit))
   }
   return codecs
 }

@@ -25,6 +25,7 @@ import { heartbeat, joinGroup, leaveGroup, syncGroup } from './group-requests.js
 import { closedError, connectionError } from './kafka-errors.js'
 import { leadersOf } from './leaders.js'
 import type { LinkSettings } from './link.js'
+import type { ImportLimit } from './load-module.js'
 import { createLogBridge, type Logger } from './log-bridge.js'
 import { askBrokerConfig, askCoordinator, askMetadata, describeTopics } from './metadata-requests.js'
 import { Nodes } from './nodes.js'
@@ -39,6 +40,8 @@ export interface ConnectionOptions {
   readonly clientId: string
   readonly kafka: KafkaConfig
   readonly log: Logger
+  /** How long a module of `codecs` or `sasl` may take to load. @default 60 s */
+  readonly loadTimeoutMs?: number
   /** What another connection knew of the cluster, to begin with. */
   readonly view?: ClusterView
   /** @default a socket of the operating system */
@@ -52,6 +55,7 @@ class KafkaConnection implements Connection {
   readonly #nodes: Nodes
   readonly #openSocket: SocketFactory
   readonly #abort = new AbortController()
+  readonly #importLimit: ImportLimit
   /** By name, as last heard. */
   readonly #topics = new Map<string, TopicMetadata>()
   /** Where to connect first, once. */
@@ -62,8 +66,11 @@ class KafkaConnection implements Connection {
   #saidUnreachable = false
   #static = false
 
-  constructor({ clientId, kafka, log, view, openSocket: open = openSocket }: ConnectionOptions) {
+  constructor(options: ConnectionOptions) {
+    const { clientId, kafka, log, view, loadTimeoutMs, openSocket: open = openSocket } = options
     this.clientId = clientId
+    const { signal } = this.#abort
+    this.#importLimit = loadTimeoutMs === undefined ? { signal } : { signal, timeoutMs: loadTimeoutMs }
     this.#openSocket = open
     this.#kafka = kafka
     this.#log = log
@@ -231,7 +238,7 @@ class KafkaConnection implements Connection {
   }
 
   #loadCodecs(): Promise<Codecs> {
-    this.#codecs ??= loadCodecs(this.#kafka.codecs)
+    this.#codecs ??= loadCodecs(this.#kafka.codecs, this.#importLimit)
     return this.#codecs
   }
 
@@ -239,7 +246,7 @@ class KafkaConnection implements Connection {
     this.#settings ??= (async () => ({
       clientId: this.clientId,
       ssl: this.#kafka.ssl,
-      sasl: await loadSasl(this.#kafka.sasl),
+      sasl: await loadSasl(this.#kafka.sasl, this.#importLimit),
       authenticationTimeoutMs: this.#kafka.authenticationTimeout,
       reauthenticationThresholdMs: this.#kafka.reauthenticationThreshold,
       requestTimeoutMs: this.#kafka.requestTimeout,

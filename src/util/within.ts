@@ -1,12 +1,20 @@
 import { after } from './timers.js'
 
-/** Waits for `promise`, but no longer than `ms`. Resolves with whether it settled in time; never rejects. */
-export const within = (promise: Promise<unknown>, ms: number): Promise<boolean> =>
+/**
+ * Waits for `promise`, but no longer than `ms`, and not after `signal` is aborted. Resolves with whether it settled before
+ * that; never rejects.
+ */
+export const within = (promise: Promise<unknown>, ms: number, signal?: AbortSignal): Promise<boolean> =>
   new Promise((resolve) => {
-    const timer = after(() => resolve(false), ms)
-    const settled = () => {
+    const settle = (inTime: boolean) => {
       clearTimeout(timer)
-      resolve(true)
+      signal?.removeEventListener('abort', giveUp)
+      resolve(inTime)
     }
-    promise.then(settled, settled)
+    const giveUp = () => settle(false)
+    const done = () => settle(true)
+    const timer = after(giveUp, ms)
+    signal?.addEventListener('abort', giveUp)
+    if (signal?.aborted === true) giveUp()
+    promise.then(done, done)
   })

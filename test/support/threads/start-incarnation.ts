@@ -1,9 +1,10 @@
 import { pino } from 'pino'
+import type { KafkaConfig } from '#src/config/resolved.js'
 import { Holdings } from '#src/control/holdings.js'
 import { Incarnations } from '#src/control/incarnations.js'
 import type { ThreadExit } from '#src/control/thread.js'
 import { deferred } from '#src/util/deferred.js'
-import { slotConfig } from '../slot-config.js'
+import { kafkaConfig, slotConfig } from '../slot-config.js'
 import { startThreads } from './start.js'
 
 const ENTRY = new URL('../../../dist/workers/entry.cjs', import.meta.url)
@@ -15,10 +16,11 @@ const ENTRY = new URL('../../../dist/workers/entry.cjs', import.meta.url)
  */
 export const startIncarnation = (
   handler: string,
+  kafka: Partial<KafkaConfig> = {},
 ): { readonly incarnations: Incarnations; readonly exited: Promise<ThreadExit> } => {
   const exited = deferred<ThreadExit>()
   const incarnations = new Incarnations({
-    config: slotConfig({ handler }),
+    config: slotConfig({ handler, kafka: kafkaConfig(kafka) }),
     threads: startThreads({ entry: ENTRY, handlers: [handler], loadTimeoutMs: 1_000 }),
     nextClientId: () => 'client',
     view: () => ({ brokers: [], topics: [] }),

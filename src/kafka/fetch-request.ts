@@ -68,7 +68,7 @@ const decodePartition = async (
 ): Promise<FetchedPartition> => {
   const { topic, partition, errorCode, logStartOffset, preferredReadReplica, records, aborted } = answer
   const decoded =
-    errorCode !== 0 || records.length === 0 || roomBytes <= 0
+    errorCode !== 0 || records.length === 0
       ? NOTHING
       : await decodeRecordSet(ownBytes(records, answerBytes), {
           topic,
@@ -94,7 +94,8 @@ const decodePartition = async (
 
 /**
  * One Fetch to one broker. The partitions are asked for in the order in which they stand in the request, and what came is
- * decoded in that order until there is no room for more; but if anything can be read, something is.
+ * decoded in that order until there is no room for more; but if anything can be read, something is. Partitions whose
+ * records came and were not decoded are left out.
  */
 export const fetch = async (link: Link, request: FetchRequest, codecs: Codecs): Promise<FetchedPartition[]> => {
   const { errorCode, partitions } = await askFetch(link, request)
@@ -108,6 +109,7 @@ export const fetch = async (link: Link, request: FetchRequest, codecs: Codecs): 
     const answer = answers.get(`${wanted.topic}/${wanted.partition}`)
     if (answer === undefined) continue
     const mostBytes = Math.min(wanted.maxBytes, leftBytes)
+    if (roomBytes <= 0 && answer.errorCode === 0 && answer.records.length > 0) continue
     const partition = await decodePartition(answer, answerBytes, wanted, mostBytes, request, roomBytes, codecs)
     leftBytes -= answer.records.length
     roomBytes -= partition.batch?.bytes ?? 0

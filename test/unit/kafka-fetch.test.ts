@@ -46,3 +46,9 @@ it('a batch that is cut off where the whole answer is full is no damaged one', a
   const [, short] = await fetchOf([BATCH, cut], {})
   expect(short).toMatchObject({ batch: null, cutOff: null, undecodable: { code: 'KCP_BATCH_UNDECODABLE' } })
 })
+
+it('nothing is said of a partition for whose messages there was no room left, so that it is not asked for more', async () => {
+  const none = Buffer.alloc(0)
+  const fetched = await fetchOf([BATCH, BATCH, none], { roomBytes: 1 })
+  expect(fetched.map(({ partition }) => partition)).toEqual([0, 2])
+})

@@ -1,5 +1,6 @@
 import { essence } from '../config/foreign-names.js'
 import { type Leaf, leaves } from '../config/leaves.js'
+import type { Section } from '../config/schema.js'
 import { nameAdvice } from '../config/unknown-name.js'
 
 /** What has an option of the command of its own, by the names under which somebody may look for it. */
@@ -23,6 +24,20 @@ const SWITCHES: Readonly<Record<string, string>> = {
 
 const FILE_ONLY: readonly string[] = ['subscriptions', 'perSlot', 'logger', 'kafka', 'consumer']
 
+/** Those that a handler's author looks for before those of the connection. */
+const ORDER: readonly Section[] = ['processing', 'pool', 'consumer', 'kafka']
+
+/** `--set` for the first part of each object of that name; where there are two, with what it does. */
+const partsOf = (name: string, settable: readonly Leaf[]): readonly string[] => {
+  const isPart = ({ path }: Leaf) => path.includes(`.${name}.`) || path.startsWith(`${name}.`)
+  const firsts = ORDER.flatMap((section) => settable.find((leaf) => leaf.section === section && isPart(leaf)) ?? [])
+  return firsts.map(({ path, description }) => {
+    const setting = `--set ${path.slice(path.indexOf(`${name}.`))}=…`
+    const [does = ''] = description.replaceAll('`', '').split(/[.;] /)
+    return firsts.length === 1 ? setting : `${setting} (${does.charAt(0).toLowerCase()}${does.slice(1)})`
+  })
+}
+
 /** What to say of a name that `--set` cannot set, and of the value that was to be set. */
 export const settingAdvice = (
   name: string,
@@ -36,9 +51,8 @@ export const settingAdvice = (
   const onOff = Object.hasOwn(SWITCHES, short) ? SWITCHES[short] : undefined
   if (onOff !== undefined) return onOff
   if (FILE_ONLY.includes(name)) return `${name} takes a configuration file (--config)`
-  const parts = settable.filter(({ path }) => path.includes(`.${name}.`) || path.startsWith(`${name}.`))
-  const [part] = parts.map(({ path }) => path.slice(path.indexOf(`${name}.`)))
-  if (part !== undefined) return `${name} has parts that are set one by one, such as --set ${part}=…`
+  const parts = partsOf(name, settable)
+  if (parts.length > 0) return `${name} has parts that are set one by one, such as ${parts.join(', or ')}`
   return nameAdvice(name, '', known)
 }
 

@@ -95,7 +95,11 @@ describe('--set', () => {
     ['handler=./h.mjs', '--handler ./h.mjs'],
     ['logLevel=debug', '--log-level debug'],
     ['logger.level=debug', '--log-level debug'],
-    ['retry=5', 'retry has parts that are set one by one, such as --set retry.'],
+    [
+      'retry=5',
+      /^--set retry: retry has parts .* --set retry\.attempts=… \(how often a message is tried before it is exhausted\), or --set retry\.retries=… \(how often all addresses are tried again before start\(\) fails because none can be reached\)$/,
+    ],
+    ['kafka.retry=5', /such as --set kafka\.retry\.retries=…$/],
     ['restart=5', 'such as --set restart.delayMs=…'],
     ['codecs=x', 'such as --set codecs.snappy=…'],
     ['subscriptions=x', 'takes a configuration file'],

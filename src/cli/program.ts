@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { levels } from 'pino'
 import { readNumber } from '../config/from-text.js'
 import type { RunFlags } from './pool-options.js'
+import { report } from './report.js'
 import { runCommand } from './run-command.js'
 import { UsageError } from './usage-error.js'
 
@@ -83,12 +84,21 @@ const addRun = (program: Command): void => {
     })
 }
 
+const MORE = '(kafka-consumer-pool run --help says more)'
+
+/** What is wrong with the command line, in commander's words: `error: unknown option '--wrokers'`. */
+const reportUsage = (text: string): void => {
+  const said = text.trimEnd()
+  const message = `${said.replace(/^error: /, '').replaceAll('\n', ' ')} ${MORE}`
+  report(new UsageError(message), message, `${said}\n${MORE}`, process)
+}
+
 /** The command `kafka-consumer-pool`. */
 export const createProgram = (): Command => {
   const program = new Command('kafka-consumer-pool')
     .description(description)
     .version(version)
-    .showHelpAfterError('(kafka-consumer-pool run --help says more)')
+    .configureOutput({ outputError: reportUsage })
   addRun(program)
   return program
 }

@@ -3,13 +3,13 @@ import type { ConsumerPoolOptions } from '../config/options.js'
 import { resolveConfig } from '../config/resolve.js'
 import { ConsumerPool } from '../control/pool.js'
 import { PoolError } from '../errors.js'
-import { createLogger } from '../telemetry/logger.js'
 import { loggerFault } from '../telemetry/logger-fault.js'
 import { commandLog } from './command-log.js'
 import { ExitCode } from './exit-code.js'
 import { LiveStatus } from './live-status.js'
 import { paintFor } from './paint.js'
 import { poolOptions, type RunFlags } from './pool-options.js'
+import { report } from './report.js'
 import { runPool } from './run-pool.js'
 import { UsageError } from './usage-error.js'
 
@@ -17,12 +17,6 @@ const explain = (error: unknown): string => {
   // Our own errors say in one message what happened and what to do; anything else is a fault that needs its stack.
   if (error instanceof PoolError) return `${error.code}: ${error.message}`
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
-}
-
-/** For a person text; where nobody looks on, a line like those of the log, so that whatever reads those can read it. */
-const report = (error: unknown, { stdout, stderr }: Pick<NodeJS.Process, 'stdout' | 'stderr'>): void => {
-  if (stdout.isTTY || stderr.isTTY) stderr.write(`kafka-consumer-pool: ${explain(error)}\n`)
-  else createLogger(undefined, { write: (line) => stderr.write(line) }).fatal({ err: error }, explain(error))
 }
 
 /**
@@ -52,7 +46,7 @@ export const runCommand = async (flags: RunFlags): Promise<ExitCode> => {
   } catch (error) {
     if (error instanceof UsageError) throw error
     live?.close()
-    report(error, process)
+    report(error, explain(error), `kafka-consumer-pool: ${explain(error)}`, process)
     return ExitCode.failed
   } finally {
     live?.close()

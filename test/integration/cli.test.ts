@@ -169,16 +169,17 @@ describe('kafka-consumer-pool run', () => {
 
   it.each([
     [['run'], '--handler, --brokers, --topic, --group are missing'],
-    [['run', '--wrokers', '2'], '--workers?)'],
+    [['run', '--wrokers', '2'], "unknown option '--wrokers' (Did you mean one of --brokers, --workers?) (kafka"],
     [['run', '--workers', 'two'], 'Expected a whole number from 1'],
     [['run', '--workers', '1e1'], 'Expected a whole number from 1'],
     [['run', '--set', 'sesion.timeout.ms=1'], 'Did you mean "session.timeout.ms"?'],
     [['run', '--config', 'no-such-file.json'], 'no-such-file.json does not exist'],
     [['walk'], "unknown command 'walk'"],
-  ])('%j is refused with what is wrong', async (args, why) => {
+  ])('%j is refused with what is wrong, piped in a line like those of the log', async (args, why) => {
     const command = new Command(process.execPath, [BIN, ...args])
     expect(await command.exit).toBe(1)
-    expect(command.stderr).toContain(why)
+    expect(JSON.parse(command.stderr)).toMatchObject({ level: 60, name: 'kafka-consumer-pool' })
+    expect(JSON.parse(command.stderr).msg).toContain(why)
     expect(command.stdout).toBe('')
   })
 
@@ -205,11 +206,18 @@ describe('kafka-consumer-pool run', () => {
   // util-linux's `script` gives a command a terminal.
   const hasTerminal = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false
 
-  it.skipIf(!hasTerminal)('on a terminal a start that fails says why in words', async () => {
-    const line = `exec ${process.execPath} ${BIN} run --config no-such-file.json`
+  it.skipIf(!hasTerminal).each([
+    [
+      'a start that fails',
+      '--config no-such-file.json',
+      /^kafka-consumer-pool: KCP_CONFIG_INVALID: .*no-such-file\.json does/,
+    ],
+    ['a wrong usage', '--set retry=3', /^error: --set retry: .*\r\n\(kafka-consumer-pool run --help says more\)\r\n$/],
+  ])('on a terminal %s is told in words', async (_, args, said) => {
+    const line = `exec ${process.execPath} ${BIN} run ${args}`
     const command = new Command('script', ['-qec', line, '/dev/null'], { SHELL: '/bin/sh' })
     expect(await command.exit).toBe(1)
-    expect(command.stdout).toMatch(/^kafka-consumer-pool: KCP_CONFIG_INVALID: .*no-such-file\.json does not exist/)
+    expect(command.stdout).toMatch(said)
   })
 
   it.skipIf(!hasTerminal)('has lines for people and a live status on a terminal, and stops at Ctrl-C', async () => {

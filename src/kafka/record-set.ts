@@ -167,13 +167,14 @@ class RecordSetDecoder {
   #noProgress(set: Buffer, at: number): Pick<DecodedRecordSet, 'cutOff' | 'undecodable'> {
     const left = set.length - at
     if (set.length === 0) return { cutOff: null, undecodable: null }
-    const batchBytes = left < ENTRY_HEADER_BYTES ? null : ENTRY_HEADER_BYTES + set.readInt32BE(at + 8)
-    if (set.length >= this.#options.maxBytes && batchBytes !== null)
+    // Where its size did not come, so much is needed to hear of it.
+    const batchBytes = ENTRY_HEADER_BYTES + (left < ENTRY_HEADER_BYTES ? 0 : set.readInt32BE(at + 8))
+    if (left > 0 && set.length >= this.#options.maxBytes)
       return { cutOff: { batchBytes: at + batchBytes, cameBytes: set.length }, undecodable: null }
     const what =
       left === 0
         ? `the broker's answer ends at offset ${this.#lastOffset}`
-        : `only ${left} of its ${batchBytes ?? 'unknown'} bytes came`
+        : `only ${left} of its ${left < ENTRY_HEADER_BYTES ? 'unknown' : batchBytes} bytes came`
     return { cutOff: null, undecodable: this.#explain(new RangeError(what), set, at) }
   }
 }

@@ -19,6 +19,8 @@ interface Log {
 
 const LIMITS = { bufferBytes: 1_000, maxBytes: 800, maxBytesPerPartition: 300 }
 const TICK_MS = 10
+/** The limits are scaled down. */
+const SCALE = 1_000
 const FULL_TICKS = 20
 const LANES = 4
 
@@ -44,6 +46,8 @@ class Simulated {
   offset = 0
   atEnd = false
   handled = 0
+  /** Its next batch is larger than may be asked for, and was cut off. */
+  givenUp = false
   state: 'idle' | 'running' | 'waits' = 'idle'
   untilTick = 0
 
@@ -56,7 +60,7 @@ class Simulated {
   }
 
   get isThrough(): boolean {
-    return this.handled === this.log.sizes.length || this.stands
+    return this.handled === this.log.sizes.length || this.stands || (this.givenUp && this.handled === this.offset)
   }
 
   get heldBytes(): number {
@@ -65,13 +69,13 @@ class Simulated {
 
   candidate(nowMs: number): FetchCandidate & { readonly of: Simulated } {
     this.appetite.handled(this.buffer.handledBytes, !this.buffer.empty, nowMs)
-    const { askBytes, enoughBytes, expansion } = this.appetite
+    const { askBytes, enoughBytes, leastBytes, expansion } = this.appetite
     return {
       ...{ of: this, heldBytes: this.heldBytes, waitingBytes: this.buffer.waitingBytes },
       // Scaled down like the limits.
-      ...{ askBytes: Math.ceil(askBytes / 1_000), enoughBytes: Math.ceil(enoughBytes / 1_000), expansion },
+      ...{ askBytes: Math.ceil(askBytes / SCALE), enoughBytes: Math.ceil(enoughBytes / SCALE), expansion },
       ...{
-        leastBytes: 0,
+        leastBytes: Math.ceil(leastBytes / SCALE),
         atEnd: this.atEnd,
         fresh: false,
         waits: this.state === 'waits',
@@ -81,8 +85,17 @@ class Simulated {
   }
 }
 
-/** What a broker answers (KIP-74), and what is decoded of it while there is room. */
-const fetch = (asked: readonly { of: Simulated; maxBytes: number }[], maxBytes: number, roomBytes: number) => {
+/**
+ * What a broker answers, and what is decoded of it while there is room.
+ *
+ * @param cutsOff whether it cuts the first batch off, against KIP-74
+ */
+const fetch = (
+  asked: readonly { of: Simulated; maxBytes: number }[],
+  maxBytes: number,
+  roomBytes: number,
+  cutsOff: boolean,
+) => {
   let leftBytes = maxBytes
   let room = roomBytes
   let anySent = false
@@ -92,12 +105,15 @@ const fetch = (asked: readonly { of: Simulated; maxBytes: number }[], maxBytes: 
     const sent: number[] = []
     let sentBytes = 0
     for (const size of sizes.slice(of.offset)) {
-      if (sentBytes + size > Math.min(most, leftBytes) && (anySent || sent.length > 0)) break
+      if (sentBytes + size > Math.min(most, leftBytes) && (cutsOff || anySent || sent.length > 0)) break
       sent.push(size)
       sentBytes += size
     }
     if (sent.length > 0) anySent = true
-    leftBytes -= sentBytes
+    const [next = 0] = sizes.slice(of.offset)
+    const cameBytes = Math.max(0, Math.min(most, leftBytes))
+    const cutOff = cutsOff && sent.length === 0 && cameBytes < next && cameBytes > 0 ? { next, cameBytes } : null
+    leftBytes -= cutOff === null ? sentBytes : cameBytes
     let count = 0
     for (const size of sent) {
       if (room <= 0 && anyDecoded) break
@@ -105,13 +121,13 @@ const fetch = (asked: readonly { of: Simulated; maxBytes: number }[], maxBytes: 
       room -= size * expansion
       count++
     }
-    return { of, count, sizes: sent.slice(0, count), end: of.offset + count === sizes.length }
+    return { of, count, cutOff, sizes: sent.slice(0, count), end: of.offset + count === sizes.length }
   })
 }
 
 test('whatever the batches, the handlers and the retries: memory is bounded but for one batch, and nobody starves', () => {
   fc.assert(
-    fc.property(fc.array(log, { minLength: 1, maxLength: 30 }), (logs) => {
+    fc.property(fc.array(log, { minLength: 1, maxLength: 30 }), fc.boolean(), (logs, cutsOff) => {
       // With every lane taken for ever nobody could go on, whatever the plan.
       let hanging = 0
       const all = logs.map((each) => {
@@ -126,7 +142,7 @@ test('whatever the batches, the handlers and the retries: memory is bounded but 
       for (; all.some(({ isThrough }) => !isThrough); tick++) {
         if (tick > 60_000) throw new Error(`stuck: ${all.filter(({ isThrough }) => !isThrough).length} partitions`)
         const { wanted, letGo, ...plan } = planFetch(
-          [...line].map((each) => each.candidate(tick * TICK_MS)),
+          [...line].filter(({ givenUp }) => !givenUp).map((each) => each.candidate(tick * TICK_MS)),
           LIMITS,
         )
         if (plan.roomBytes > 0) fullSince = null
@@ -142,9 +158,9 @@ test('whatever the batches, the handlers and the retries: memory is bounded but 
         }
         const before = all.reduce((sum, { heldBytes }) => sum + heldBytes, 0)
         const asked = wanted.map(({ candidate, maxBytes }) => ({ of: candidate.of, maxBytes }))
-        const answer = fetch(asked, plan.maxBytes, plan.roomBytes)
+        const answer = fetch(asked, plan.maxBytes, plan.roomBytes, cutsOff)
         let largest = 0
-        for (const [index, { of, count, sizes, end }] of answer.entries()) {
+        for (const [index, { of, count, cutOff, sizes, end }] of answer.entries()) {
           const askBytes = asked[index]?.maxBytes ?? 0
           if (count > 0) {
             const bytes = sizes.reduce((sum, size) => sum + size, 0)
@@ -160,6 +176,9 @@ test('whatever the batches, the handlers and the retries: memory is bounded but 
             of.appetite.fed({ ...fed, largestBytes: Math.max(...sizes) })
             of.offset += count
             largest = Math.max(largest, ...sizes.map((size) => size * of.log.expansion))
+          } else if (cutOff !== null) {
+            of.appetite.cutOff(askBytes * SCALE, cutOff.next * SCALE)
+            of.givenUp = cutOff.cameBytes >= LIMITS.maxBytesPerPartition
           } else if (!end) of.appetite.passedOver(askBytes, 0)
           of.atEnd = end
           if (index > 0 && (count > 0 || end)) {

@@ -355,6 +355,12 @@ describe('a set of batches', () => {
     })
   })
 
+  it('of which so little was asked for that its size did not come is one that was cut off', async () => {
+    const batch = encodeBatch({ baseOffset: 7, records: plainRecords(7, 50) })
+    const { cutOff, undecodable } = await decode(batch.subarray(0, 1), { fetchOffset: 7, maxBytes: 1 })
+    expect({ cutOff, undecodable }).toEqual({ cutOff: { batchBytes: 12, cameBytes: 1 }, undecodable: null })
+  })
+
   it.each([16, 17, 60, 200])('of which %i bytes came, though more were allowed, says so', async (cut) => {
     const batch = encodeBatch({ baseOffset: 7, records: plainRecords(7, 50) })
     const { batch: none, undecodable } = await decode(batch.subarray(0, cut), { fetchOffset: 7 })

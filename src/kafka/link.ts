@@ -20,7 +20,10 @@ export interface LinkSettings extends WireSettings {
 }
 
 /** Default of the timeout: that of the settings. */
-type AskOptions = Partial<ExchangeOptions>
+type AskOptions = Partial<ExchangeOptions> & {
+  /** A timeout that is longer is not waited for. */
+  readonly atMostMs?: number
+}
 
 /** A request that waits to be sent. */
 interface Waiting {
@@ -191,7 +194,8 @@ export class Link {
     options: AskOptions,
     whenever: (send: () => void, reject: (reason: KafkaError) => void) => void,
   ): Promise<T> {
-    const { timeoutMs = this.#settings.requestTimeoutMs } = options
+    const { timeoutMs: wantedMs = this.#settings.requestTimeoutMs, atMostMs = wantedMs } = options
+    const timeoutMs = Math.min(wantedMs, atMostMs)
     try {
       const { buffer } = await request.encode()
       if (this.#wire.death !== null) throw this.#wire.death

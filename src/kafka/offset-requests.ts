@@ -16,6 +16,12 @@ const TIMESTAMPS = { earliest: -2, latest: -1 } as const
 /** OffsetCommit v7 carries the group instance id (KIP-345); kafkajs stops at v5, whose answer is the same. */
 const COMMIT_V7 = 7
 
+/**
+ * How long an answer to OffsetCommit is waited for: a broker itself gives a commit up after 5 s
+ * (`offsets.commit.timeout.ms`), so a connection that is silent for longer is gone, and a stop must have time for another.
+ */
+const COMMIT_ANSWER_MS = 6_000
+
 const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsProtocol<Answer<'OffsetCommit'>> => {
   const { requests, apiKeys, Encoder } = kafkajs()
   const encode = async () =>
@@ -65,7 +71,7 @@ export const commitOffsets = async (
   }
   const version = pickVersion(link.ranges, 'OffsetCommit', instanceId === null ? undefined : [COMMIT_V7])
   const protocol = version === COMMIT_V7 ? commitV7(ask) : kafkajs().requests.OffsetCommit.protocol({ version })(ask)
-  const { responses } = await link.send(protocol)
+  const { responses } = await link.send(protocol, { atMostMs: COMMIT_ANSWER_MS })
   const refused = flatten(responses)
     .filter(({ errorCode }) => errorCode !== 0)
     .map(({ topic, partition, errorCode }) => ({

@@ -65,3 +65,33 @@ it.skipIf(inject('externalBroker'))(
   },
   180_000,
 )
+
+it.skipIf(inject('externalBroker'))(
+  'a stop stores what is finished, and leaves, although the connection for its commits has gone silent',
+  async () => {
+    const [port] = (await freePorts(1)) as [number]
+    const proxy = await startSwallowingProxy(port)
+    const broker = await startPrivateBroker({
+      port,
+      properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` },
+    })
+    const topic = await broker.createTopic(1)
+    await broker.clients.producer.send({ topic, messages: [{ value: 'plain' }, { value: 'plain' }] })
+    const { pool, groupId, status } = await startPool({
+      topics: [topic],
+      handler: newRecord().handler,
+      workers: 1,
+      kafka: { brokers: [`127.0.0.1:${proxy.port}`] },
+      // Nothing but the commit of the stop.
+      commitIntervalMs: 600_000,
+    })
+    await until(() => status().totals.finished === 2, { what: 'the messages to be handled' })
+    expect(proxy.swallow()).toBeGreaterThan(2)
+    await pool.stop()
+    const fresh = await rawConnection([`127.0.0.1:${proxy.port}`])
+    const node = await fresh.findCoordinator(groupId)
+    expect(await fresh.committedOffsets(node, groupId, [{ topic, partition: 0 }])).toMatchObject([{ offset: 2n }])
+    expect((await fresh.describeGroup(node, groupId)).members).toEqual([])
+  },
+  180_000,
+)

@@ -4,6 +4,7 @@ import { isLaterLeader } from '../kafka/leaders.js'
 import type { LostLeader } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
 import { after } from '../util/timers.js'
+import { within } from '../util/within.js'
 import { partitionKey } from './holdings.js'
 
 export interface LeaderNewsOptions {
@@ -16,6 +17,8 @@ export interface LeaderNewsOptions {
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 1_000
+/** A broker that has not answered by then may be frozen itself: the next look asks another one. */
+const LOOK_MS = 2_000
 /** A leader for which there is no later one after so long still leads: its node does not answer that thread, or is slow. */
 const PATIENCE_MS = 30_000
 
@@ -72,7 +75,8 @@ export class LeaderNews {
     const topics = [...new Set([...this.#lost.values()].map(({ topic }) => topic))]
     this.#looking = true
     try {
-      await connection.topics(topics)
+      const asked = connection.topics(topics)
+      if (await within(asked, LOOK_MS)) await asked
       const view = connection.view(topics)
       if (!this.#closed && this.#strikeFound(view)) tell(view)
     } catch (error) {

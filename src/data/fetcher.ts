@@ -94,13 +94,25 @@ export class Fetcher implements NodeLoopEvents {
 
   failed(node: number, requested: readonly RequestedPartition[], error: unknown): void {
     const reason = `node ${node}: ${toErrorData(error).message}`
+    const fromLeader = this.#leaveFollower(node, requested, reason)
+    if (fromLeader.length > 0) this.#leaders.lost(fromLeader, noAnswer(reason))
+  }
+
+  /** A frozen broker keeps its connections. Whoever reads from it does so until a later leader is known. */
+  late(node: number, requested: readonly RequestedPartition[]): void {
+    const fromLeader = this.#leaveFollower(node, requested, `node ${node} has not answered a Fetch for long`)
+    if (fromLeader.length > 0) this.#leaders.doubted(fromLeader)
+  }
+
+  /** @returns those that are read from this node because it leads them */
+  #leaveFollower(node: number, requested: readonly RequestedPartition[], reason: string): Partition[] {
     const partitions = requested
       .map(({ partition }) => partition)
       .filter((partition) => partition.node === node && !partition.fetching.halted)
     const readsFollower = ({ fetching }: Partition) => fetching.replica.node === node
     const fromLeader = partitions.filter((partition) => !readsFollower(partition))
     this.#leaveReplica(node, partitions.filter(readsFollower), reason, false)
-    if (fromLeader.length > 0) this.#leaders.lost(fromLeader, noAnswer(reason))
+    return fromLeader
   }
 
   #found(partition: Partition): void {

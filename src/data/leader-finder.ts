@@ -113,8 +113,13 @@ export class LeaderFinder {
     const message = `Cannot fetch ${partitions.length} partition(s): ${reason}; looking up their leaders again`
     if (worth.length > 0) this.#troubles.note(worth, { cause, reason, message })
     else this.#context.log.debug({ partitions: partitions.slice(0, 10).map(({ key }) => key), reason }, message)
-    if (!stillLeads) this.#context.post({ type: 'leaders-lost', partitions: partitions.map(lostLeader) })
+    if (!stillLeads) this.doubted(partitions)
     this.#wakeUp.wake()
+  }
+
+  /** Main looks whether there are later leaders of these. */
+  doubted(partitions: readonly Partition[]): void {
+    this.#context.post({ type: 'leaders-lost', partitions: partitions.map(lostLeader) })
   }
 
   /** The cluster does not let us read this topic. */

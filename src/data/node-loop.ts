@@ -1,3 +1,4 @@
+import { Deadline } from '../kafka/deadline.js'
 import type { FetchedPartition } from '../kafka/face.js'
 import { sleep } from '../util/timers.js'
 import { bufferLimit } from './buffer-limit.js'
@@ -23,9 +24,13 @@ export interface NodeLoopEvents {
   /** Returns whether the answer brought anything. */
   answered(node: number, requested: readonly RequestedPartition[], answer: readonly FetchedPartition[]): boolean
   failed(node: number, requested: readonly RequestedPartition[], error: unknown): void
+  /** There is no answer yet, long after the broker should have sent one. It may come still. */
+  late(node: number, requested: readonly RequestedPartition[]): void
 }
 
 const BUFFER_BYTES = bufferLimit()
+/** An answer that takes so much longer than twice the longest wait of a broker is late. */
+const LATE_MS = 2_000
 /** How long others wait for memory that is held by partitions of which nobody knows when they will move. */
 const FULL_MS = 1_000
 const LONGEST_PAUSE_MS = 100
@@ -169,6 +174,11 @@ export class NodeLoop {
     const sentMs = now()
     // One rack id for all: a partition that shall not be sent to a follower keeps the others here meanwhile.
     const anyReplica = requested.every(({ partition }) => partition.fetching.replica.isWelcome(sentMs))
+    const late = new Deadline({
+      timeoutMs: 2 * consumer.maxWaitTimeInMs + LATE_MS,
+      progress: () => 0,
+      onTimeout: () => this.#closed || this.#events.late(this.node, requested),
+    })
     let answer: readonly FetchedPartition[]
     try {
       answer = await connection.fetch(this.node, {
@@ -191,6 +201,8 @@ export class NodeLoop {
     } catch (error) {
       if (!this.#closed) this.#events.failed(this.node, requested, error)
       return
+    } finally {
+      late.stop()
     }
     if (this.#closed) return
     this.#moveUp(requested, answer)

@@ -78,7 +78,7 @@ export class Link {
     return this.#isOpen && !this.isDead
   }
 
-  /** True while the broker holds a request back; it answers no other one before that. */
+  /** True while the broker holds a request back, or is silent; it answers no other one before that. */
   get isHeld(): boolean {
     return this.#wire.isHeld
   }

@@ -51,6 +51,9 @@ const MAX_FIRST_ANSWER_BYTES = 1024 * 1024
  */
 const MAX_SURPLUS_BYTES = 100 * 1024 * 1024
 
+/** A broker that owes an answer for longer than that may be frozen: others are asked before it. */
+const SILENT_MS = 1_000
+
 /** Of a stranger's greeting. */
 const SHOWN_BYTES = 40
 
@@ -90,9 +93,10 @@ export class Wire {
     return this.#death
   }
 
-  /** True while the broker holds a request back; it answers no other one before that. */
+  /** True while the broker holds a request back, or is silent; it answers no other one before that. */
   get isHeld(): boolean {
-    return this.#pending.some(({ holdMs }) => holdMs > 0)
+    const silentSinceMs = performance.now() - SILENT_MS
+    return this.#pending.some(({ holdMs, heldUntilMs }) => holdMs > 0 || heldUntilMs < silentSinceMs)
   }
 
   /** What has arrived of an answer that is not complete; 0 when none is. */

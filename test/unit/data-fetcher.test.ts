@@ -240,6 +240,36 @@ describe('the fetcher', () => {
     expect(bench.drain(partition)).toEqual(range(0, 10))
   })
 
+  test('has main look for a later leader while its Fetch is at a broker that does not answer, and goes there at once', async () => {
+    const cluster = new FakeCluster(2, () => 1)
+    for (const index of [0, 1]) cluster.partition(index).leaderEpoch = 5
+    cluster.frozen.add(1)
+    const bench = start(cluster, { consumer: { maxWaitTimeInMs: 10 } })
+    await until('main is told', () => bench.posted.length > 0, 10_000)
+    const lost = { topic: 't', leader: 1, leaderEpoch: 5 }
+    expect(bench.posted).toEqual([
+      { type: 'leaders-lost', partitions: [0, 1].map((partition) => ({ ...lost, partition })) },
+    ])
+    expect([bench.lines, cluster.fetches.length]).toEqual([[], 1])
+
+    Object.assign(cluster.partition(0), { leader: 2, leaderEpoch: 6 })
+    cluster.produce(0, 10)
+    const moved = { partition: 0, leader: 2, leaderEpoch: 6 }
+    bench.fetcher.told({ brokers: [], topics: [{ topic: 't', error: null, partitions: [moved] }] })
+    await until('it is fetched from there', () => bench.page.position(0) === 10n)
+    expect(cluster.fetches.filter(({ node }) => node === 1)).toHaveLength(1)
+  })
+
+  test('leaves a follower that does not answer a Fetch for the leader', async () => {
+    const cluster = new FakeCluster(1, () => 1)
+    cluster.partition(0).preferredReadReplica = 2
+    cluster.frozen.add(2)
+    const bench = start(cluster, { consumer: { maxWaitTimeInMs: 10, rackId: 'here' } })
+    await until('the follower is asked', () => cluster.fetches.some(({ node }) => node === 2))
+    cluster.produce(0, 10)
+    await until('it is fetched from the leader', () => bench.page.position(0) === 10n, 10_000)
+  })
+
   test('takes up partitions that are added later', async () => {
     const cluster = new FakeCluster(2)
     const bench = start(cluster)

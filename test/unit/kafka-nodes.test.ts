@@ -30,6 +30,29 @@ describe('a broker that has gone silent', () => {
     expect(silent.requests.length).toBe(asked)
   })
 
+  it('is passed over while it owes an answer, long before that times out', async () => {
+    let isSilent = false
+    const brokers: { nodeId: number; port: number }[] = []
+    const answer = ({ apiKey }: StubRequest) => (apiKey === Api.metadata ? metadata(brokers) : undefined)
+    const silent = await startStub((request) => (isSilent ? null : answer(request)))
+    const other = await startStub(answer)
+    brokers.push({ nodeId: 1, port: silent.port }, { nodeId: 2, port: other.port })
+    const connection = connectionTo([silent.address, other.address], { requestTimeout: 60_000 })
+    await connection.connect()
+    isSilent = true
+    const owed = connection.topics(['t']).catch(() => 'never')
+    const asked = () => other.requests.filter(({ apiKey }) => apiKey === Api.metadata).length
+    await vi.waitFor(
+      () => {
+        void connection.topics(['t']).catch(() => {})
+        expect(asked()).toBeGreaterThan(0)
+      },
+      { timeout: 10_000, interval: 200 },
+    )
+    connection.close()
+    await expect(owed).resolves.toBe('never')
+  })
+
   it('is not asked for its own address when there is nobody else to ask', async () => {
     let isSilent = false
     const stub = await startStub(() => (isSilent ? null : undefined))

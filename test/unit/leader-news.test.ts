@@ -12,7 +12,7 @@ const world = () => {
   const connection = new FakeConnection()
   const told: ClusterView[] = []
   const asked: string[][] = []
-  const state = { leader: 1, leaderEpoch: 5, down: false }
+  const state = { leader: 1, leaderEpoch: 5, down: false, frozen: false }
   const topics = (names: readonly string[]) =>
     names.map((topic) => {
       const { leader, leaderEpoch } = state
@@ -21,6 +21,7 @@ const world = () => {
   connection.topics = async (names) => {
     asked.push([...names])
     if (state.down) throw unanswered()
+    if (state.frozen) await new Promise(() => {})
     return topics(names)
   }
   connection.view = (names) => ({ brokers: [], topics: topics(names) })
@@ -57,6 +58,16 @@ describe('a leader that a thread has lost', () => {
     expect(told).toEqual([])
     state.down = false
     await vi.advanceTimersByTimeAsync(1_000)
+    expect(told.length).toBe(1)
+  })
+
+  test('is looked for again while a broker that was asked does not answer', async () => {
+    const { lost, told, state } = world()
+    state.frozen = true
+    lost()
+    await vi.advanceTimersByTimeAsync(1_000)
+    Object.assign(state, { frozen: false, leader: 2, leaderEpoch: 6 })
+    await vi.advanceTimersByTimeAsync(4_000)
     expect(told.length).toBe(1)
   })
 

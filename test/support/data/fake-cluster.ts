@@ -43,6 +43,8 @@ export class FakeCluster {
   readonly fetches: SentFetch[] = []
   /** Errors that the next Fetches get whole, per node. */
   readonly broken = new Map<number, number>()
+  /** Nodes that accept a Fetch and never answer it. */
+  readonly frozen = new Set<number>()
   topicError: string | null = null
   lookUps = 0
   resets = 0
@@ -182,6 +184,10 @@ export class FakeCluster {
       const broken = this.broken.get(node) ?? 0
       if (broken > 0) this.broken.set(node, broken - 1)
       if (this.closed || broken > 0) throw new KafkaError('CONNECTION', -1, true, `no connection to node ${node}`)
+      if (this.frozen.has(node)) {
+        await this.#change(60_000)
+        continue
+      }
       const answer = this.#answerAll(node, request)
       const due = answer.some(
         ({ batch, error, undecodable, preferredReadReplica }) =>

@@ -52,12 +52,17 @@ export class JoinWatch {
   readonly #isOwn: (memberId: string) => boolean
   #waiting = 0
   #sinceMs = 0
-  #told: Logger | null = null
+  #told: { readonly log: Logger; readonly words: string } | null = null
   #timer: NodeJS.Timeout | undefined
 
   /** @param isOwn whether a member is a seat of this pool */
   constructor(isOwn: (memberId: string) => boolean) {
     this.#isOwn = isOwn
+  }
+
+  /** What was told last of what is being waited for; null while nothing was. */
+  get words(): string | null {
+    return this.#told?.words ?? null
   }
 
   /** @returns what `request` resolves or rejects with */
@@ -83,18 +88,16 @@ export class JoinWatch {
     const sinceMs = this.#sinceMs
     const group = await describe().catch(() => null)
     if (this.#waiting === 0 || this.#sinceMs !== sinceMs) return
-    this.#told = log
+    const words = whatIsWaitedFor(group, this.#isOwn, consumer)
+    this.#told = { log, words }
     const waitedMs = monotonicMs() - sinceMs
-    log.warn(
-      { groupId: consumer.groupId, state: group?.state, waitedMs: Math.round(waitedMs) },
-      whatIsWaitedFor(group, this.#isOwn, consumer),
-    )
+    log.warn({ groupId: consumer.groupId, state: group?.state, waitedMs: Math.round(waitedMs) }, words)
   }
 
   #isOver(): void {
     clearTimeout(this.#timer)
     if (this.#told === null) return
-    this.#told.info({ waitedMs: Math.round(monotonicMs() - this.#sinceMs) }, 'the group goes on')
+    this.#told.log.info({ waitedMs: Math.round(monotonicMs() - this.#sinceMs) }, 'the group goes on')
     this.#told = null
   }
 }

@@ -39,8 +39,9 @@ export const describeSlot = (parts: {
   readonly restarts: number
   readonly lastError: PoolError | null
   readonly stalled: boolean
+  readonly waitingFor: string | null
 }): SlotStatus => {
-  const { config, state, seat, incarnations, holdings, restarts, lastError, stalled } = parts
+  const { config, state, seat, incarnations, holdings, restarts, lastError, stalled, waitingFor } = parts
   const { generation, memberId, instanceId } = seat.membership
   const nowMs = monotonicMs()
   return {
@@ -66,6 +67,7 @@ export const describeSlot = (parts: {
     restarts,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message },
     stalled,
+    waitingFor,
     config: incarnations.effective,
   }
 }

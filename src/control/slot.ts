@@ -184,6 +184,7 @@ export class Slot implements SeatHost {
     return (
       this.#isSettled &&
       !this.seat.isRefused &&
+      this.#options.group.joinWatch.words === null &&
       !this.#isUnproven &&
       this.#stall.stalled.length === 0 &&
       this.#holdings.all().every(({ paused }) => paused === null)
@@ -303,6 +304,7 @@ export class Slot implements SeatHost {
       restarts: this.#restarts,
       lastError: this.#lastError,
       stalled: this.#stall.stalled.length > 0,
+      waitingFor: this.#options.group.joinWatch.words,
     })
   }
 

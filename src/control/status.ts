@@ -70,6 +70,8 @@ export interface SlotStatus {
   readonly lastError: { readonly code: string; readonly message: string } | null
   /** True when messages wait in a partition and nothing has moved there for two session timeouts. */
   readonly stalled: boolean
+  /** For what a rebalance of its group waits, in words, once that has taken five seconds; null otherwise. */
+  readonly waitingFor: string | null
   /** The configuration that the thread reported it runs with, secrets masked; null until it has. */
   readonly config: EffectiveConfig | null
 }
@@ -90,9 +92,9 @@ export interface PoolTotals {
 
 export interface PoolStatus {
   /**
-   * `running` only when every slot runs as a member of its group, no partition stands still, nothing is stalled, and no
-   * thread has yet to do better than the one that died before it; `degraded` when some do not; `escalated` while the pool
-   * cannot heal itself.
+   * `running` only when every slot runs as a member of its group, no partition stands still, nothing is stalled, no
+   * rebalance takes longer than five seconds, and no thread has yet to do better than the one that died before it;
+   * `degraded` when that is not so; `escalated` while the pool cannot heal itself.
    */
   readonly state: PoolState
   readonly slots: readonly SlotStatus[]

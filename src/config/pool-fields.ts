@@ -12,7 +12,7 @@ export const poolFields = z.strictObject({
   ),
   loadTimeoutMs: milliseconds(
     60_000,
-    "How long a thread may take to load its handler's module, from its boot, and to call its [`setup`](how-it-works.md#setup-and-teardown). A start fails with `KCP_START_TIMED_OUT` after that; later it is a crash of the slot. A module of `codecs` or `sasl` has as long (`KCP_MODULE_NOT_USABLE`). Raise it for modules that need long, because they load a model, for instance.",
+    "How long a thread may take to load its handler's module, from its boot, and to call its [`setup`](how-it-works.md#setup-and-teardown). A start fails with `KCP_START_TIMED_OUT` after that, or with `KCP_HANDLER_SETUP_FAILED` while it is in `setup`; later it is a crash of the slot. A module of `codecs` or `sasl` has as long (`KCP_MODULE_NOT_USABLE`). Raise it for modules that need long, because they load a model, for instance.",
     { min: 1_000 },
   ),
   terminateTimeoutMs: milliseconds(

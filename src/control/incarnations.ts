@@ -124,7 +124,7 @@ export class Incarnations {
     // Not from now: on a machine with many more threads than cores its boot may be far away.
     void thread.boarded.then(() => {
       if (thread !== this.#thread || this.#loaded) return
-      loading = after(() => void thread.end(this.#loadingHangs()), this.#options.loadTimeoutMs)
+      loading = after(() => void thread.end(this.#loadingHangs(thread)), this.#options.loadTimeoutMs)
     })
     thread.ledger.raise(this.#control)
     thread.ledger.extendLease(this.#lease.untilMs, this.#lease.aheadMs)
@@ -215,11 +215,15 @@ export class Incarnations {
     )
   }
 
-  #loadingHangs(): PoolError {
+  /** The ledger tells a `setup` that hangs from an import that does. */
+  #loadingHangs({ ledger }: Thread): PoolError {
     const { config, loadTimeoutMs } = this.#options
     const { slot, handler } = config
-    const message = `slot ${slot}: the handler was not loaded and set up after ${loadTimeoutMs / 1_000} s. Look whether ${handler} waits for something while it is imported or in its setup, or raise loadTimeoutMs`
-    return new PoolError(ErrorCode.startTimedOut, message, { slot })
+    const isSetup = ledger.hook()?.name === 'setup'
+    const what = isSetup ? `setup of the handler module ${handler} had not come back` : `${handler} was not loaded`
+    const advice = `Look what it waits for${isSetup ? '' : ' while it is imported'}, or raise loadTimeoutMs`
+    const message = `slot ${slot}: ${what} ${loadTimeoutMs / 1_000} s after the thread had booted. ${advice}`
+    return new PoolError(isSetup ? ErrorCode.handlerSetupFailed : ErrorCode.startTimedOut, message, { slot })
   }
 
   /** Nothing but the handler's module runs in a thread before it is loaded. */

@@ -64,13 +64,16 @@ const isStuck = (pause: Pause | null): boolean => pause !== null && pause.retrie
  * What becomes of a slot's partitions.
  *
  * - `stuck`: all stand still, and each was tried again in vain
- * - `idle`: there are none
+ * - `idle`: there are none, or nothing has moved for long where messages wait, for whatever reason
  * - `unknown`: it is not certain which ones there are, or its thread is being replaced
  * - `moving`: all others
  */
 export type Outlook = 'moving' | 'stuck' | 'idle' | 'unknown'
 
-/** @param isSettled whether the slot has, and handles, exactly what it is assigned */
+/**
+ * @param pauses without the partitions in which nothing has moved for long for another reason
+ * @param isSettled whether the slot has, and handles, exactly what it is assigned
+ */
 export const outlookOf = (pauses: readonly (Pause | null)[], isSettled: boolean): Outlook => {
   if (!isSettled) return 'unknown'
   if (pauses.length === 0) return 'idle'

@@ -200,7 +200,11 @@ export class Slot implements SeatHost {
   /** Whether there is hope for what the slot holds. */
   get outlook(): Outlook {
     if (this.#state === 'parked') return 'idle'
-    const pauses = this.#holdings.all().map((holding) => (standsThere(holding) ? holding.paused : null))
+    const { stalled } = this.#stall
+    const pauses = this.#holdings
+      .all()
+      .filter((holding) => holding.paused !== null || !stalled.includes(holding)) // that one moves as little
+      .map((holding) => (standsThere(holding) ? holding.paused : null))
     return outlookOf(pauses, this.#isSettled)
   }
 
@@ -460,7 +464,8 @@ export class Slot implements SeatHost {
     const { thread } = this
     if (thread === null) return
     const hasTime = this.#incarnations.loaded && teardownMs > 0
-    const patienceMs = hasTime ? teardownMs : GOODBYE_MS
+    // The thread itself gives a teardown up first, if that does not block it, and says so.
+    const patienceMs = hasTime ? teardownMs + GOODBYE_MS : GOODBYE_MS
     if (!(await within(thread.stop(patienceMs), patienceMs + GOODBYE_MS))) return
     const { reason, error } = await thread.exited
     if (!hasTime || reason === 'stopped') return

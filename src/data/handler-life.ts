@@ -36,7 +36,7 @@ export class HandlerLife {
     return setup !== undefined || teardown !== undefined
   }
 
-  /** @throws {PoolError} `KCP_HANDLER_SETUP_FAILED`, or `KCP_START_TIMED_OUT` when `setup` does not come back */
+  /** @throws {PoolError} `KCP_HANDLER_SETUP_FAILED` when `setup` fails, or does not come back */
   setUp(): Promise<void> {
     return this.#next(async () => {
       if (this.#isUp) return
@@ -45,7 +45,11 @@ export class HandlerLife {
     })
   }
 
-  /** Undoes a `setUp` that has come to its end. Never rejects. */
+  /**
+   * Undoes a `setUp` that has come to its end. A `teardown` that fails is logged.
+   *
+   * @throws {PoolError} `KCP_HANDLER_SETUP_FAILED` when `teardown` does not come back: nothing may run beside it
+   */
   tearDown(): Promise<void> {
     return this.#next(async () => {
       if (!this.#isUp) return
@@ -78,7 +82,7 @@ export class HandlerLife {
     const done = (async () => setup(context))()
     if (!(await within(done, setupTimeoutMs))) {
       const what = `setup of the handler module ${url} had not come back after ${setupTimeoutMs / 1_000} s`
-      throw new PoolError('KCP_START_TIMED_OUT', `${what}. Look what it waits for, or raise loadTimeoutMs`)
+      throw new PoolError('KCP_HANDLER_SETUP_FAILED', `${what}. Look what it waits for, or raise loadTimeoutMs`)
     }
     await done.catch((cause: unknown) => {
       const what = `setup of the handler module ${url} failed: ${toErrorData(cause).message}`
@@ -93,8 +97,7 @@ export class HandlerLife {
     const done = (async () => teardown())()
     if (!(await within(done, teardownTimeoutMs))) {
       const what = `teardown of the handler module ${url} had not come back after ${teardownTimeoutMs / 1_000} s`
-      log.error(`${what}: it is not waited for any longer`)
-      return
+      throw new PoolError('KCP_HANDLER_SETUP_FAILED', `${what}. Look what it waits for, or raise drainTimeoutMs`)
     }
     await done.catch((err: unknown) => {
       log.error({ err }, `teardown of the handler module ${url} failed: ${toErrorData(err).message}`)

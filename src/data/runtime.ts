@@ -90,7 +90,7 @@ export class Runtime {
     try {
       const result = await Promise.race([this.#ending, this.#start().then(() => this.#ending)])
       await this.#finish()
-      await this.#life?.tearDown()
+      await this.#life?.tearDown().catch((err: Error) => this.#log.error(err.message))
       return result
     } finally {
       await this.#finish()
@@ -221,7 +221,7 @@ export class Runtime {
     if (work === undefined || this.#life?.hasHooks !== true) return
     work.gate.hold()
     await work.dispatcher.quiesce()
-    if (turn === this.#turn) await this.#life.tearDown()
+    if (turn === this.#turn) await this.#life.tearDown().catch(this.#fault)
   }
 
   /** There is something to handle again. */

@@ -48,6 +48,15 @@ test('the time for loading runs from the boot of the thread, not from when it wa
   expect(vi.getTimerCount()).toBe(0)
 })
 
+test('a setup that hangs while the thread loads is told as that, and not as an import', async () => {
+  const { incarnations, threads, exits } = bench(1_000)
+  incarnations.start(new Holdings().rehouse())
+  threads.last.ledger.beginHook('setup', performance.now())
+  await vi.advanceTimersByTimeAsync(1_000)
+  const error = { code: 'KCP_HANDLER_SETUP_FAILED', message: expect.stringMatching(/setup of .*1 s.*loadTimeoutMs/) }
+  expect(exits).toMatchObject([{ reason: 'ended', error }])
+})
+
 test('a thread that has its handler and gets no connection is told of once a minute until it has one', async () => {
   const { incarnations, threads, lines } = bench()
   incarnations.start(new Holdings().rehouse())

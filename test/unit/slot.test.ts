@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { encodeSubscription } from '#src/control/assignors/subscription.js'
 import { RestartLimiter } from '#src/control/restart-limiter.js'
 import { PoolError } from '#src/errors.js'
-import type { TopicMetadata } from '#src/kafka/face.js'
+import type { JoinResult, TopicMetadata } from '#src/kafka/face.js'
 import { Control, Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { deferred } from '#src/util/deferred.js'
@@ -552,6 +552,22 @@ describe('the watch over a slot', () => {
     expect(heard('slot:stalled')).toEqual([])
   })
 
+  test('is not healthy in a rebalance from when it was told what the group waits for until that is over', async () => {
+    const { slot, seats, watch } = await watching()
+    const [seat] = seats
+    if (seat === undefined) throw new Error('no seat')
+    const joined = deferred<JoinResult>()
+    seat.onHeartbeat = [() => Promise.reject(kafkaError(27)), async () => {}]
+    seat.onJoin = [() => joined.promise]
+    await watch(7)
+    expect([slot.isHealthy, slot.status().waitingFor]).toEqual([true, null])
+    await watch(3)
+    expect([slot.isHealthy, slot.status().waitingFor]).toEqual([false, expect.stringMatching(/^group .* rebalances/)])
+    joined.resolve(await joinedAs('member-0', 2)())
+    await watch(1)
+    expect([slot.isHealthy, slot.status().waitingFor]).toEqual([true, null])
+  })
+
   test('says nothing while a handler is in flight', async () => {
     const { threads, heard, watch, limitS } = await watching()
     threads.last.ledger.begin(0, 0, 0, 1, monotonicMs())
@@ -668,7 +684,8 @@ describe('a slot that drains', () => {
     await vi.advanceTimersByTimeAsync(drainMs === 500 ? 100 : 1_000)
     last.answer()
     await vi.advanceTimersByTimeAsync(1_000)
-    expect(last.patienceMs).toBeCloseTo(patienceMs, -1)
+    // And what the thread needs to say itself that it has given it up.
+    expect(last.patienceMs).toBeCloseTo(patienceMs + 350, -1)
   })
 
   test('ends a thread soon whose handler has not come back, or is not set up yet', async () => {

@@ -214,7 +214,49 @@ test('a partition that stands still and has no leader keeps nobody from hearing 
   expect([asked, bench.status().lag, bench.status(1).lag]).toEqual([[[0]], '93', null])
   leader = 2
   await vi.advanceTimersByTimeAsync(10_000)
-  expect([asked.at(-1), bench.status(1).lag]).toEqual([[0, 1], '100'])
+  expect([asked.slice(1), bench.status(1).lag]).toEqual([[[0], [1]], '100'])
+  await bench.stop()
+})
+
+test('a broker that does not answer keeps nobody from hearing of the lag of what others lead', async () => {
+  const bench = await running()
+  const thread = bench.threads.last
+  fail(thread, 10)
+  const other = handed(thread, 1)
+  other.page.retryAt(other.index, monotonicMs() + 60_000)
+  const partitions = [0, 1].map((partition) => ({ partition, leader: 1 + partition }))
+  bench.shared.topics = async () => [{ topic: 'orders', error: null, partitions }]
+  let end = 100n
+  let unanswered = 0
+  bench.shared.listOffsets = async (wanted) => {
+    if (wanted.some(({ partition }) => partition === 1)) {
+      unanswered++
+      return new Promise(() => {})
+    }
+    return wanted.map((each) => ({ ...each, offset: end }))
+  }
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect([bench.status().lag, bench.status(1).lag]).toEqual(['93', null])
+  end = 120n
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect([bench.status().lag, unanswered]).toEqual(['113', 1])
+  await bench.stop()
+})
+
+test('a partition without a leader, in which nothing moves, makes no slot look as if it moved; one that has nothing to do does', async () => {
+  const bench = await running()
+  fail(bench.threads.last, 10)
+  await pass(45_000)
+  fail(bench.threads.last, 11)
+  expect([bench.status(1).lag, bench.outlook()]).toEqual([null, 'moving'])
+  await pass(2 * slotConfig().consumer.sessionTimeout)
+  expect(bench.heard('slot:stalled')).toMatchObject([{ partitions: [{ partition: 1 }] }])
+  fail(bench.threads.last, 12)
+  expect(bench.outlook()).toBe('stuck')
+  const other = handed(bench.threads.last, 1)
+  other.page.fetched(other.index, 0, 0) // it has a leader, and is empty
+  await pass(1_000)
+  expect(bench.outlook()).toBe('moving')
   await bench.stop()
 })
 

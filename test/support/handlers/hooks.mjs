@@ -1,4 +1,4 @@
-// A handler with setup and teardown, which write down what happens: hooks.mjs?journal=<file>[&setup=fails|blocks-again][&teardown=hangs|blocks]
+// A handler with setup and teardown, which write down what happens: hooks.mjs?journal=<file>[&setup=fails|blocks-again|hangs-again][&teardown=hangs|blocks]
 import { appendFileSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,6 +16,7 @@ export const setup = async ({ slot, incarnation, log }) => {
   note(`setup ${slot} ${incarnation}`)
   times += 1
   if (times > 1 && query.get('setup') === 'blocks-again') for (;;);
+  if (times > 1 && query.get('setup') === 'hangs-again') await new Promise(() => {})
   log.info('said by setup')
 }
 

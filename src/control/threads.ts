@@ -12,6 +12,7 @@ import { within } from '../util/within.js'
 import { SpareBackoff } from './spare-backoff.js'
 import { Thread, type ThreadReport } from './thread.js'
 import { type DeathSign, spareError, threadError } from './thread-error.js'
+import { handOnOutput } from './thread-output.js'
 
 export interface ThreadsOptions {
   /** How many slots are to be filled at once. */
@@ -280,6 +281,8 @@ export class Threads {
 
   #know(worker: Worker): void {
     this.#known.add(worker)
+    handOnOutput(worker.stdout, process.stdout)
+    handOnOutput(worker.stderr, process.stderr)
     let sign: DeathSign | null = null
     const hangs = after(() => this.#bootHangs(worker), this.#loadTimeoutMs).unref()
     worker.once('error', (thrown) => {

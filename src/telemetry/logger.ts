@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino, stdSerializers } from 'pino'
 import { ConfigError } from '../errors.js'
+import { guardOutput } from '../util/guard-output.js'
 import { guarded } from './guarded-logger.js'
 import { lowestLevel, missingLevels, standardLevel, usersLevel } from './levels.js'
 import { isLogger } from './logger-fault.js'
@@ -71,10 +72,12 @@ const warnOnce = (): ((error: unknown) => void) => {
     if (warned) return
     warned = true
     const what = error instanceof Error ? `${error.name}: ${error.message}` : typeof error
+    const release = guardOutput(process.stderr) // which may be what has failed
     process.emitWarning(`the logger of option logger failed, so that log lines are missing: ${what}`, {
       code: 'KCP_LOGGER_THREW',
       type: 'KafkaConsumerPoolWarning',
     })
+    release()
   }
 }
 

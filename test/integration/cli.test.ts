@@ -67,6 +67,30 @@ describe('kafka-consumer-pool run', () => {
     expect(command.stderr).toBe('')
   })
 
+  it('consumes on when nobody reads any more what it and its handlers print', async () => {
+    const topic = await topicWith(400)
+    const group = uniqueName('cli')
+    const { folder, handler } = handlerIn(`
+      import { appendFileSync } from 'node:fs'
+      import { setTimeout } from 'node:timers/promises'
+      export default async ({ offset }) => {
+        await setTimeout(5)
+        console.log(offset)
+        console.error(offset)
+        appendFileSync(FOLDER + '/done', '.')
+      }
+    `)
+    const command = run(handler, topic, group)
+    const done = (): number => (existsSync(join(folder, 'done')) ? readFileSync(join(folder, 'done')).length : 0)
+    await until(() => done() > 0, { what: 'the first messages', deadlineMs: 30_000 })
+    command.child.stdout.destroy()
+    command.child.stderr.destroy()
+    await until(() => done() >= 400, { what: 'the last messages', deadlineMs: 30_000 })
+    command.child.kill('SIGTERM')
+    expect(await command.exit).toBe(0)
+    expect([...(await committed(group, topic)).values()]).toEqual([100n, 100n, 100n, 100n])
+  })
+
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],

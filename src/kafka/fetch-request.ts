@@ -44,6 +44,9 @@ const askFetch = (link: Link, request: FetchRequest): Promise<FetchAnswer> => {
   )
 }
 
+/** The error of a partition that is not in the answer. */
+const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
+
 const NOTHING = { batch: null, cutOff: null, undecodable: null }
 
 /**
@@ -92,6 +95,11 @@ const decodePartition = async (
   }
 }
 
+const missing = ({ topic, partition }: Wanted): FetchedPartition => ({
+  ...{ topic, partition, error: MISSING },
+  ...{ end: -1, logStartOffset: -1, preferredReadReplica: -1, ...NOTHING },
+})
+
 /**
  * One Fetch to one broker. The partitions are asked for in the order in which they stand in the request, and what came is
  * decoded in that order until there is no room for more; but if anything can be read, something is. Partitions whose
@@ -107,7 +115,10 @@ export const fetch = async (link: Link, request: FetchRequest, codecs: Codecs): 
   let roomBytes = Math.max(1, request.roomBytes ?? Number.POSITIVE_INFINITY)
   for (const wanted of request.partitions) {
     const answer = answers.get(`${wanted.topic}/${wanted.partition}`)
-    if (answer === undefined) continue
+    if (answer === undefined) {
+      if (partitions.length > 0) fetched.push(missing(wanted)) // a broker that throttles names none at all
+      continue
+    }
     const mostBytes = Math.min(wanted.maxBytes, leftBytes)
     if (roomBytes <= 0 && answer.errorCode === 0 && answer.records.length > 0) continue
     const partition = await decodePartition(answer, answerBytes, wanted, mostBytes, request, roomBytes, codecs)

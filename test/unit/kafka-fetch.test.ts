@@ -5,7 +5,9 @@ import { Api, connectionTo, encoder, startStub } from './kafka-stub-broker.js'
 
 const BATCH = encodeBatch({ baseOffset: 0, records: plainRecords(0, 50) })
 
-/** The answer to one Fetch, in which these bytes come for the partitions from 0 on. */
+const PARTITIONS = [0, 1, 2].map((partition) => ({ topic: 't', partition, offset: 0, maxBytes: 500_000 }))
+
+/** What comes of one Fetch for which the broker sends these bytes, for the partitions from 0 on. */
 const fetchOf = async (records: readonly Buffer[], more: Partial<FetchRequest>) => {
   const partitions = records.map((bytes, partition) =>
     encoder()
@@ -33,7 +35,7 @@ const fetchOf = async (records: readonly Buffer[], more: Partial<FetchRequest>) 
     maxDecompressedBytes: 1_000_000,
     readUncommitted: false,
     rackId: null,
-    partitions: records.map((_, partition) => ({ topic: 't', partition, offset: 0, maxBytes: 500_000 })),
+    partitions: PARTITIONS.slice(0, records.length),
     ...more,
   })
 }
@@ -51,4 +53,11 @@ it('nothing is said of a partition for whose messages there was no room left, so
   const none = Buffer.alloc(0)
   const fetched = await fetchOf([BATCH, BATCH, none], { roomBytes: 1 })
   expect(fetched.map(({ partition }) => partition)).toEqual([0, 2])
+})
+
+it('a partition that is missing in an answer has an error, unless all are, as when the broker throttles', async () => {
+  const [there, missing] = await fetchOf([BATCH], { partitions: PARTITIONS.slice(0, 2) })
+  expect(there).toMatchObject({ error: null })
+  expect(missing).toMatchObject({ partition: 1, error: 'UNKNOWN_TOPIC_OR_PARTITION', batch: null })
+  expect(await fetchOf([], { partitions: PARTITIONS })).toEqual([])
 })

@@ -15,7 +15,9 @@ export const nativeThreadsHint = (
   configured: string | undefined,
 ): string | null => {
   if (configured) return null
-  const inHand = slots.reduce((sum, { concurrency }) => sum + (concurrency > 1 ? concurrency : 0), 0)
+  // Of one message after the other nobody knows whether its handler is asynchronous; where others are, it counts as such.
+  if (slots.every(({ concurrency }) => concurrency === 1)) return null
+  const inHand = slots.reduce((sum, { concurrency }) => sum + concurrency, 0)
   if (inHand <= NODES_OWN) return null
   const enough = Math.min(inHand + NODES_OWN, MOST)
   return `up to ${inHand} messages are in hand at once (concurrency), and Node has ${NODES_OWN} threads in all for native asynchronous work: crypto, zlib, files, and the names of hosts. If the handlers use these, start the process with the environment variable UV_THREADPOOL_SIZE=${enough}; with any value (${NODES_OWN} is Node's own) this is not said again`

@@ -9,6 +9,14 @@ test('where more messages may be in hand than Node has threads for native work, 
   expect(nativeThreadsHint(slots(100_000), undefined)).toContain('UV_THREADPOOL_SIZE=1024')
 })
 
+test('slots that handle one message after the other count, too, where some take more: so much is in hand', () => {
+  expect(nativeThreadsHint(slots(16, ...Array(8).fill(1)), undefined)).toMatch(
+    /^up to 24 messages .* UV_THREADPOOL_SIZE=28;/,
+  )
+  expect(nativeThreadsHint(slots(2, 1, 1), undefined)).toBeNull()
+  expect(nativeThreadsHint(slots(2, 1, 1, 1), undefined)).toContain('up to 5 messages')
+})
+
 test('nothing is said of a few messages, of handlers that come one after the other, or when the number was set', () => {
   expect(nativeThreadsHint(slots(4), undefined)).toBeNull()
   expect(nativeThreadsHint(slots(...Array(64).fill(1)), undefined)).toBeNull()

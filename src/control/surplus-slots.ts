@@ -1,22 +1,62 @@
-import type { SlotConfig } from '../config/resolved.js'
+import type { AssignorName, SlotConfig } from '../config/resolved.js'
 import type { TopicMetadata } from '../kafka/face.js'
 import { groupBy } from '../util/group-by.js'
+import { assignors } from './assignors/index.js'
+
+/** What the group will agree on while it has no members elsewhere: what all have, as the first of them prefers it. */
+const assignorOf = (group: readonly SlotConfig[]): AssignorName =>
+  group[0]?.assignors.find((name) => group.every(({ assignors: own }) => own.includes(name))) ?? 'roundrobin'
+
+/** The slots that get no partition, although nobody else is in the group. */
+const idleOf = (group: readonly SlotConfig[], counts: ReadonlyMap<string, number>): ReadonlySet<SlotConfig> => {
+  // Their client ids stand in the same order.
+  const named = group.map((slot) => ({ slot, memberId: String(slot.slot).padStart(9, '0') }))
+  const members = named.map(({ slot, memberId }) => {
+    return { memberId, instanceId: slot.consumer.groupInstanceId, topics: slot.topics }
+  })
+  const assignment = assignors[assignorOf(group)].assign(members, counts)
+  const idle = named.filter(({ memberId }) => (assignment.get(memberId) ?? []).length === 0)
+  return new Set(idle.map(({ slot }) => slot))
+}
+
+/** Why more are idle than the number of partitions explains. */
+const BECAUSE: Readonly<Record<AssignorName, string>> = {
+  range: 'range begins with the same workers at each topic (roundrobin does not)',
+  roundrobin: 'roundrobin deals the topics of all subscriptions of the group in turn',
+  RoundRobinAssigner: 'RoundRobinAssigner deals the topics of all subscriptions of the group in turn',
+}
+
+/** Of the slots of one subscription. */
+const sentence = (
+  own: readonly SlotConfig[],
+  idle: number,
+  counts: ReadonlyMap<string, number>,
+  assignor: AssignorName,
+): string => {
+  const topics = own[0]?.topics ?? []
+  const partitions = topics.reduce((sum, topic) => sum + (counts.get(topic) ?? 0), 0)
+  const share = `${own.length} workers share ${partitions} partition${partitions === 1 ? '' : 's'}`
+  const names = topics.map((topic) => `"${topic}"`).join(', ')
+  const why = idle > Math.max(0, own.length - partitions) ? `, because ${BECAUSE[assignor]}` : ''
+  return `${share} of ${names}: ${idle} of them ${idle === 1 ? 'stays' : 'stay'} idle${why}`
+}
 
 /**
- * What to say of subscriptions that have more slots than their topics have partitions: the others will never get one, yet
- * each costs a thread and a member of the group.
+ * What to say of subscriptions of which some slots will never get a partition, yet each costs a thread and a member of
+ * the group. (Two subscriptions of one group share no topic, but how one is dealt may depend on the other.)
  *
  * @param found the topics of all subscriptions
  * @returns null when there is nothing to say
  */
 export const surplusWarning = (slots: readonly SlotConfig[], found: readonly TopicMetadata[]): string | null => {
   const counts = new Map(found.map(({ topic, partitions }) => [topic, partitions.length]))
-  const lines = [...groupBy(slots, ({ subscription }) => subscription).values()].flatMap((own) => {
-    const topics = own[0]?.topics ?? []
-    const partitions = topics.reduce((sum, topic) => sum + (counts.get(topic) ?? 0), 0)
-    if (own.length <= partitions) return []
-    const names = topics.map((topic) => `"${topic}"`).join(', ')
-    return [`${own.length} workers share ${partitions} partition${partitions === 1 ? '' : 's'} of ${names}`]
+  const groups = groupBy(slots, ({ kafka, consumer }) => JSON.stringify([kafka.brokers, consumer.groupId]))
+  const lines = [...groups.values()].flatMap((group) => {
+    const idle = idleOf(group, counts)
+    return [...groupBy(group, ({ subscription }) => subscription).values()].flatMap((own) => {
+      const surplus = own.filter((slot) => idle.has(slot)).length
+      return surplus === 0 ? [] : [sentence(own, surplus, counts, assignorOf(group))]
+    })
   })
-  return lines.length === 0 ? null : `${lines.join('; ')}: the others stay idle. Lower workers, or add partitions`
+  return lines.length === 0 ? null : `${lines.join('; ')}. Lower workers, or add partitions`
 }

@@ -44,8 +44,8 @@ export const poolFields = z.strictObject({
     ),
     maxPoolRestarts: field(
       z.int().min(1).max(1_000_000).optional(),
-      'a whole number from 1 to 1000000',
-      'With more fruitless crashes than this within `windowMs`, of all slots together, the pool gives up (`pool:escalated`). The default lets every slot be parked first, so that a few that fail do not end the others.',
+      'a whole number from 1 to 1000000 (a pool of which nothing works gives up in any case)',
+      'With more fruitless crashes than this within `windowMs`, of all slots together, the pool gives up (`pool:escalated`). The default lets every slot be parked first, so that a few that fail do not end the others. There is no value for never: one that cannot be exceeded is refused, and the refusal names the highest that can, which takes all slots to do nothing but crash.',
       '`maxRestarts` for each slot, at least 10, and no more than can be within `windowMs`',
     ),
     windowMs: milliseconds(300_000, 'The time over which the crashes of the pool are counted.'),

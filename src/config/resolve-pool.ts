@@ -19,7 +19,8 @@ const checkPoolLimit = (layer: Layer, restart: RestartConfig, slots: number, iss
   const who = slots === 1 ? 'a slot that crashes again and again does' : `${slots} slots that crash again and again do`
   const because = `${who} so ${most + 1} times within`
   if (limit !== undefined) {
-    const lower = most < maxRestarts ? 'Raise' : `Lower it to ${most}, or raise`
+    const never = 'which is as near to never as can be (a pool of which nothing works gives up in any case)'
+    const lower = most < maxRestarts ? 'Raise' : `Lower it to ${most}, ${never}, or raise`
     issues.add(
       limit.from,
       `restart.maxPoolRestarts (${maxPoolRestarts}) is never exceeded: ${because} restart.windowMs (${windowMs} ms), with these delays. ${lower} restart.windowMs`,

@@ -408,8 +408,12 @@ describe('options contradict each other:', () => {
     ],
     [
       { restart: { maxPoolRestarts: 1_000_000 } },
-      /^restart\.maxPoolRestarts \(1000000\) is never exceeded: 2 slots .* do so 22 times within restart\.windowMs \(300000 ms\).* Lower it to 21, or raise restart\.windowMs$/,
+      /^restart\.maxPoolRestarts \(1000000\) is never exceeded: 2 slots .* do so 22 times within restart\.windowMs \(300000 ms\).* Lower it to 21, which is as near to never as can be \(a pool of which nothing works gives up in any case\), or raise restart\.windowMs$/,
     ],
+    ...[Number.POSITIVE_INFINITY, false, 0].map((never): [object, RegExp] => [
+      { restart: { maxPoolRestarts: never } },
+      /^expected a whole number from 1 to 1000000 \(a pool of which nothing works gives up in any case\), got/,
+    ]),
     [
       { restart: { windowMs: 1_000 } },
       /^restart\.windowMs \(1000 ms\) is too short for restart\.maxRestarts \(8\): .* Raise it, or lower restart\.maxRestarts$/,

@@ -22,3 +22,9 @@ test('nothing is said of a few messages, of handlers that come one after the oth
   expect(nativeThreadsHint(slots(...Array(64).fill(1)), undefined)).toBeNull()
   expect(nativeThreadsHint(slots(16, 16), '4')).toBeNull()
 })
+
+test('the hint says what shares the threads, what to do, and how not to hear it again', () => {
+  expect(nativeThreadsHint(slots(8, 8), undefined)).toBe(
+    "up to 16 messages are in hand at once (concurrency), and Node has 4 threads in all for native asynchronous work: crypto, zlib, files, and the names of hosts. If the handlers use these, start the process with the environment variable UV_THREADPOOL_SIZE=20; with any value (4 is Node's own) this is not said again",
+  )
+})

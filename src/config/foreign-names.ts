@@ -41,6 +41,8 @@ const foreignNames: ReadonlyMap<string, string> = new Map([
     'dead-letter-publishing-recoverer',
     'dead-letter-topic',
     'dead-letter-queue',
+    'dead_letter_queue.topic',
+    'dead-letter',
     'dlq',
     'dlt',
     'dlq-topic',

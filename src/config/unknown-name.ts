@@ -1,6 +1,6 @@
 import { nearestName } from '../util/nearest-name.js'
 import { essence, foreignName, withoutPrefix } from './foreign-names.js'
-import { namesAt } from './leaves.js'
+import { leaves, namesAt } from './leaves.js'
 import { dottedNames, dottedProperty } from './property-names.js'
 import { refusal, refusedNames } from './refused-names.js'
 
@@ -37,6 +37,13 @@ const refusalOfAny = (name: string, prefix: string): string | undefined => {
   return refusal(withoutPrefix(name), prefix) ?? (refused === undefined ? undefined : refusal(refused, prefix))
 }
 
+/** Where a name stands that is a part of another option: `restart.maxRestarts`. */
+const partOf = (name: string): string | undefined => {
+  const paths = [...leaves.keys()].map((path) => path.replace(/^(?:processing|pool)\./, ''))
+  const found = paths.filter((path) => name !== 'enabled' && path.endsWith(`.${name}`))
+  return found.length === 0 ? undefined : found.join(' or ')
+}
+
 /**
  * What to say of a name that is none of the known ones.
  *
@@ -52,6 +59,8 @@ export const nameAdvice = (name: string, prefix: string, known: readonly string[
   if (reason !== undefined) return `cannot be honoured: ${reason}`
   const dotted = sameLetters(name, dottedNames)
   if (dotted !== undefined) return `does not belong here but ${homeOf(dotted)}, as "${dotted}"`
+  const part = partOf(name)
+  if (part !== undefined) return `unknown name: that is ${part} here`
   const near = nearestName(name, known)
   return near === undefined ? 'unknown name. docs/configuration.md lists all' : `unknown name. Did you mean "${near}"?`
 }

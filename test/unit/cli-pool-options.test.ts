@@ -102,6 +102,7 @@ describe('--set', () => {
     ['kafka.retry=5', /such as --set kafka\.retry\.retries=…$/],
     ['restart=5', 'such as --set restart.delayMs=…'],
     ['codecs=x', 'such as --set codecs.snappy=…'],
+    ['attempts=5', 'unknown name: that is retry.attempts here'],
     ['subscriptions=x', 'takes a configuration file'],
     ['zzzzzz=1', 'docs/configuration.md lists all'],
     ['session.timeout.ms', 'expected <name>=<value>'],

@@ -23,7 +23,11 @@ it.skipIf(inject('externalBroker'))(
     const [frozen = 0, heir = 0] = NODES.filter((node) => node !== coordinator)
     const topic = uniqueName('topic')
     const replicas = [frozen, heir, coordinator]
-    await admin.createTopics({ topics: [{ topic, replicaAssignment: [{ partition: 0, replicas }] }] })
+    const replicaAssignment = [{ partition: 0, replicas }]
+    await admin.createTopics({ topics: [{ topic, replicaAssignment }], waitForLeaders: false })
+    // Not every node knows the topic at once.
+    const found = () => admin.fetchTopicMetadata({ topics: [topic] }).catch(() => ({ topics: [] }))
+    await until(async () => (await found()).topics[0]?.partitions[0]?.leader === frozen, { what: 'the leader' })
     const message = { value: 'block:10', headers: { padding: PADDING } }
     for (let batch = 0; batch < BATCHES; batch++) await producer.send({ topic, messages: Array(EACH).fill(message) })
     const record = newRecord()

@@ -63,7 +63,14 @@ const requireFile = (url: string): void => {
   )
 }
 
-/** What to do about an error that is not the module's own fault. */
+/** Where a syntax error is, which need not be in the handler's own file. V8 puts that before the stack, if Node lets it. */
+const placeOf = (url: string, { stack }: ErrorData): string => {
+  const [first = ''] = stack?.split('\n', 1) ?? []
+  if (/:\d+$/.test(first)) return ` (${first})`
+  return url.startsWith('file:') ? `. This says where: node ${fileURLToPath(url)}` : ''
+}
+
+/** What to do about an error that is not the module's own fault, and where one is that does not say so itself. */
 const importAdvice = (url: string, error: ErrorData): string => {
   if (error.code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?tsx?$/.test(url)) {
     return `. Node ${process.versions.node} runs no TypeScript: compile the handler and name the .js file, or use Node 22.18 or 24, or start Node with a loader: node --import tsx … (what the program itself registers with register() does not reach threads)`
@@ -72,7 +79,7 @@ const importAdvice = (url: string, error: ErrorData): string => {
   if (error.name === 'SyntaxError' && isEsmTakenForCommonJs.test(error.message)) {
     return '. Node takes the file for CommonJS: name it .mjs, or set "type": "module" in its package.json'
   }
-  return ''
+  return error.name === 'SyntaxError' ? placeOf(url, error) : ''
 }
 
 const importModule = async (url: string): Promise<unknown> => {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { loadHandler } from '#src/data/handler-loader.js'
 
@@ -63,6 +63,22 @@ describe('a handler module', () => {
       code: 'KCP_HANDLER_THREW_ON_IMPORT',
       message: expect.stringContaining('missing.mjs'),
     })
+  })
+
+  test.each([
+    ['cjs', (bad: string) => `require(${JSON.stringify(bad)})`],
+    ['mjs', (bad: string) => `import ${JSON.stringify(pathToFileURL(bad).href)}`],
+  ])('whose syntax is wrong somewhere hears where, or how to find that out: .%s', async (form, take) => {
+    const bad = fileURLToPath(moduleWith(`lib/bad.${form}`, '\n\nconst a = ;'))
+    const url = moduleWith(`takes-bad.${form}`, take(bad))
+    const error = await loadHandler(url).catch((thrown: Error) => thrown)
+    expect(error).toMatchObject({ code: 'KCP_HANDLER_THREW_ON_IMPORT' })
+    // Node tells the place of ES modules only when it ends because of them.
+    const ways = [
+      `Unexpected token ';' (${bad}:3)`,
+      `Unexpected token ';'. This says where: node ${fileURLToPath(url)}`,
+    ]
+    expect(ways.filter((way) => (error as Error).message.endsWith(way))).toHaveLength(1)
   })
 
   test('that throws null is told apart from one that works', async () => {

@@ -150,11 +150,11 @@ export class Thread {
     if (value !== STOPPED) this.#giveUp({ type: 'returned', value })
     if (this.#exit !== null) return
     const exit = { reason: 'stopped', error: null, atMs: monotonicMs() } as const
-    if (this.ledger.flights().length === 0) {
+    if (this.ledger.flights().length === 0 && this.ledger.hook() === null) {
       this.#exit = exit
       this.#conclude(exit)
     } else {
-      // A handler was left behind in the worker: nobody else may get that one.
+      // A handler, or its setup or teardown, was left behind in the worker: nobody else may get that one.
       this.#die(exit)
       void this.#worker?.terminate()
     }

@@ -40,7 +40,7 @@ export class HandlerLife {
   setUp(): Promise<void> {
     return this.#next(async () => {
       if (this.#isUp) return
-      await this.#noted('setup', () => this.#setUp())
+      await this.#setUp()
       this.#isUp = true
     })
   }
@@ -54,7 +54,7 @@ export class HandlerLife {
     return this.#next(async () => {
       if (!this.#isUp) return
       this.#isUp = false
-      await this.#noted('teardown', () => this.#tearDown())
+      await this.#tearDown()
     })
   }
 
@@ -64,12 +64,15 @@ export class HandlerLife {
     return next
   }
 
-  /** One that blocks the thread blocks the timers here too: main, which reads the ledger, ends the thread then. */
-  async #noted(name: HookName, step: () => Promise<void>): Promise<void> {
+  /**
+   * Main reads the ledger: it ends a thread that a hook blocks, and with it the timers here, and gives one in which a hook
+   * was left behind to nobody else.
+   */
+  async #noted(name: HookName, hook: () => unknown): Promise<void> {
     const { ledger } = this.#options
     ledger.beginHook(name, monotonicMs())
     try {
-      await step()
+      await hook()
     } finally {
       ledger.endHook()
     }
@@ -79,7 +82,7 @@ export class HandlerLife {
     const { module, url, context, setupTimeoutMs } = this.#options
     const { setup } = module
     if (setup === undefined) return
-    const done = (async () => setup(context))()
+    const done = this.#noted('setup', () => setup(context))
     if (!(await within(done, setupTimeoutMs))) {
       const what = `setup of the handler module ${url} had not come back after ${setupTimeoutMs / 1_000} s`
       throw new PoolError('KCP_HANDLER_SETUP_FAILED', `${what}. Look what it waits for, or raise loadTimeoutMs`)
@@ -94,7 +97,7 @@ export class HandlerLife {
     const { module, url, teardownTimeoutMs, log } = this.#options
     const { teardown } = module
     if (teardown === undefined) return
-    const done = (async () => teardown())()
+    const done = this.#noted('teardown', teardown)
     if (!(await within(done, teardownTimeoutMs))) {
       const what = `teardown of the handler module ${url} had not come back after ${teardownTimeoutMs / 1_000} s`
       throw new PoolError('KCP_HANDLER_SETUP_FAILED', `${what}. Look what it waits for, or raise drainTimeoutMs`)

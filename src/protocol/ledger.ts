@@ -181,7 +181,7 @@ export class Ledger {
     Atomics.store(this.#words, HOOK, HOOKS.indexOf(name) + 1)
   }
 
-  /** Thread: it came back, or is not waited for any longer. */
+  /** Thread: it came back. */
   endHook(): void {
     Atomics.store(this.#words, HOOK, 0)
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ThreadReport } from '#src/control/thread.js'
+import type { Thread, ThreadReport } from '#src/control/thread.js'
 import { PoolError } from '#src/errors.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { provoke, provokeBlocked, run, startThreads } from '../support/threads/start.js'
@@ -149,11 +149,15 @@ describe('a thread that is asked to stop', () => {
     expect(second.threadId).toBe(first.threadId)
   })
 
-  it('does not give a thread back in which a handler was left behind', async () => {
+  it.each([
+    ['handler', ({ ledger }: Thread) => ledger.begin(0, 0, 17, 1, 0)],
+    ['setup', ({ ledger }: Thread) => ledger.beginHook('setup', 0)],
+    ['teardown', ({ ledger }: Thread) => ledger.beginHook('teardown', 0)],
+  ])('does not give a thread back in which a %s was left behind', async (_, leaveBehind) => {
     const threads = startThreads({ spares: 0 })
     const first = run(threads)
     await first.ready
-    first.ledger.begin(0, 0, 17, 1, 0)
+    leaveBehind(first)
     expect(await first.stop(5_000)).toMatchObject({ reason: 'stopped' })
     const second = run(threads)
     await second.ready

@@ -45,7 +45,7 @@ const named =
 
 const find = async (path: string | undefined): Promise<LilconfigResult> => {
   const loaders = Object.fromEntries(Object.entries(defaultLoaders).map(([ext, load]) => [ext, named(load)]))
-  const finder = lilconfig(NAME, { loaders, searchPlaces: SEARCH_PLACES, cache: false })
+  const finder = lilconfig(NAME, { loaders, searchPlaces: SEARCH_PLACES, cache: false, ignoreEmptySearchPlaces: false })
   if (path === undefined) return await finder.search()
   try {
     return await finder.load(path)

@@ -101,3 +101,8 @@ test.each([
     message: expect.stringMatching(message),
   })
 })
+
+test('a file that is found and empty is not passed over', async () => {
+  process.chdir(dirname(file('hollow/kafka-consumer-pool.config.json', '')))
+  await expect(loadConfigFile()).rejects.toThrow(/kafka-consumer-pool\.config\.json is empty\. Put the options/)
+})

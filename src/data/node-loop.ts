@@ -1,4 +1,3 @@
-import { Deadline } from '../kafka/deadline.js'
 import type { FetchedPartition } from '../kafka/face.js'
 import { sleep } from '../util/timers.js'
 import { bufferLimit } from './buffer-limit.js'
@@ -29,7 +28,7 @@ export interface NodeLoopEvents {
 }
 
 const BUFFER_BYTES = bufferLimit()
-/** An answer that takes so much longer than twice the longest wait of a broker is late. */
+/** An answer is late for which nothing has come for twice the longest wait of a broker and so much longer. */
 const LATE_MS = 2_000
 /** How long others wait for memory that is held by partitions of which nobody knows when they will move. */
 const FULL_MS = 1_000
@@ -174,11 +173,9 @@ export class NodeLoop {
     const sentMs = now()
     // One rack id for all: a partition that shall not be sent to a follower keeps the others here meanwhile.
     const anyReplica = requested.every(({ partition }) => partition.fetching.replica.isWelcome(sentMs))
-    const late = new Deadline({
-      timeoutMs: 2 * consumer.maxWaitTimeInMs + LATE_MS,
-      progress: () => 0,
-      onTimeout: () => this.#closed || this.#events.late(this.node, requested),
-    })
+    const tell = () => {
+      if (!this.#closed) this.#events.late(this.node, requested)
+    }
     let answer: readonly FetchedPartition[]
     try {
       answer = await connection.fetch(this.node, {
@@ -186,6 +183,7 @@ export class NodeLoop {
         minBytes: Math.min(consumer.minBytes, bringBytes),
         maxBytes,
         limitBytes: consumer.maxBytes,
+        late: { afterMs: 2 * consumer.maxWaitTimeInMs - maxWaitMs + LATE_MS, tell },
         roomBytes,
         maxDecompressedBytes: consumer.maxDecompressedBytes,
         readUncommitted: consumer.readUncommitted,
@@ -201,8 +199,6 @@ export class NodeLoop {
     } catch (error) {
       if (!this.#closed) this.#events.failed(this.node, requested, error)
       return
-    } finally {
-      late.stop()
     }
     if (this.#closed) return
     this.#moveUp(requested, answer)

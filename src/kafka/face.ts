@@ -211,6 +211,14 @@ export interface Connection {
   fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]>
 }
 
+/** What to do about a broker that is silent. */
+export interface Lateness {
+  /** For how long nothing has come since the broker should have answered, in ms. Its quiet (KIP-219) does not count. */
+  readonly afterMs: number
+  /** Called once. The answer may come still. */
+  readonly tell: () => void
+}
+
 export interface FetchRequest {
   readonly maxWaitMs: number
   readonly minBytes: number
@@ -221,6 +229,7 @@ export interface FetchRequest {
    * @default maxBytes
    */
   readonly limitBytes?: number
+  readonly late?: Lateness
   /** How large one batch may become when it is decompressed. */
   readonly maxDecompressedBytes: number
   readonly readUncommitted: boolean

@@ -27,7 +27,7 @@ const inRuns = (partitions: readonly Wanted[]) => {
 }
 
 const askFetch = (link: Link, request: FetchRequest): Promise<FetchAnswer> => {
-  const { maxWaitMs, minBytes, maxBytes, limitBytes = maxBytes, readUncommitted, rackId, partitions } = request
+  const { maxWaitMs, minBytes, maxBytes, limitBytes = maxBytes, readUncommitted, rackId, partitions, late } = request
   const version = pickVersion(link.ranges, 'Fetch')
   const protocol = kafkajs().requests.Fetch.protocol({ version })({
     isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
@@ -40,7 +40,7 @@ const askFetch = (link: Link, request: FetchRequest): Promise<FetchAnswer> => {
   const decode = async (raw: Buffer) => decodeFetchResponse(raw, version)
   return link.send(
     { request: protocol.request, response: { decode, parse: async (answer) => answer } },
-    { holdMs: maxWaitMs, answerBytes: limitBytes },
+    { holdMs: maxWaitMs, answerBytes: limitBytes, ...(late && { late }) },
   )
 }
 

@@ -3,7 +3,7 @@ import { ConfigError } from '../errors.js'
 import { type Address, formatAddress } from './address.js'
 import { hintFor, type Phase, strangerBehind } from './broken-connection.js'
 import { Deadline } from './deadline.js'
-import type { KafkaError } from './face.js'
+import type { KafkaError, Lateness } from './face.js'
 import { FrameReader } from './frame-reader.js'
 import type { KafkajsRequest } from './internals.js'
 import { connectionError, timedOutError } from './kafka-errors.js'
@@ -24,6 +24,7 @@ export interface ExchangeOptions {
   readonly holdMs?: number
   /** How much the answer was asked to bring, when it was. */
   readonly answerBytes?: number
+  readonly late?: Lateness
 }
 
 /** A request whose answer has not come. */
@@ -35,6 +36,7 @@ interface Pending {
   readonly heldUntilMs: number
   readonly maxBytes: number
   readonly deadline: Deadline
+  readonly late: Deadline | undefined
   readonly resolve: (body: Buffer) => void
   readonly reject: (reason: KafkaError) => void
 }
@@ -121,7 +123,7 @@ export class Wire {
    * @returns the body of the answer
    */
   exchange(request: KafkajsRequest, body: Buffer, options: ExchangeOptions): Promise<Buffer> {
-    const { timeoutMs, holdMs = 0, answerBytes = 0 } = options
+    const { timeoutMs, holdMs = 0, answerBytes = 0, late: lateness } = options
     if (this.#death !== null) return Promise.reject(this.#death)
     const { apiKey, apiVersion, apiName } = request
     const correlationId = this.#correlationId
@@ -130,8 +132,19 @@ export class Wire {
     const heldUntilMs = Math.max(now, this.#pending.at(-1)?.heldUntilMs ?? 0) + holdMs
     return new Promise((resolve, reject) => {
       const deadline = this.#deadline(apiName, heldUntilMs - now + timeoutMs)
+      const late = lateness && this.#late(lateness, heldUntilMs - now)
       const maxBytes = answerBytes + MAX_SURPLUS_BYTES
-      this.#pending.push({ name: apiName, correlationId, holdMs, heldUntilMs, maxBytes, deadline, resolve, reject })
+      this.#pending.push({
+        name: apiName,
+        correlationId,
+        holdMs,
+        heldUntilMs,
+        maxBytes,
+        deadline,
+        late,
+        resolve,
+        reject,
+      })
       this.#socket?.write(requestFrame({ apiKey, apiVersion, correlationId, clientId: this.#settings.clientId }, body))
     })
   }
@@ -170,8 +183,9 @@ export class Wire {
     this.#socket?.destroy()
     this.#frames.clear()
     for (const fail of [...this.#guards]) fail(reason)
-    for (const { deadline, reject } of this.#pending.splice(0)) {
+    for (const { deadline, late, reject } of this.#pending.splice(0)) {
       deadline.stop()
+      late?.stop()
       reject(reason)
     }
     this.#wakeIdle()
@@ -233,6 +247,7 @@ export class Wire {
     this.#phase = 'open'
     this.#pending.shift()
     first.deadline.stop()
+    first.late?.stop()
     first.resolve(body)
     if (this.isIdle) this.#wakeIdle()
   }
@@ -250,6 +265,10 @@ export class Wire {
 
   #wakeIdle(): void {
     for (const resolve of this.#whenIdle.splice(0)) resolve()
+  }
+
+  #late({ afterMs, tell }: Lateness, heldMs: number): Deadline {
+    return new Deadline({ timeoutMs: heldMs + afterMs, progress: () => this.#signs, onTimeout: tell })
   }
 
   #deadline(what: string, timeoutMs: number, turns?: number): Deadline {

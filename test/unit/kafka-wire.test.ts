@@ -4,6 +4,7 @@ import { createConnection } from '#src/kafka/connection.js'
 import type { FetchRequest, Membership } from '#src/kafka/face.js'
 import { kafkaConfig } from '../support/slot-config.js'
 import {
+  type Answering,
   Api,
   connectionTo,
   encoder,
@@ -149,6 +150,58 @@ describe('an answer whose lengths are nonsense', () => {
       code: 'KCP_BROKER_UNREACHABLE',
       message: expect.stringContaining('SaslHandshake'),
     })
+  })
+})
+
+describe('an answer to a Fetch', () => {
+  const LATE_MS = 600
+  const fetching = async (answer: (request: StubRequest) => ReturnType<Answering>, times = 1) => {
+    const { address } = await startStub((request) => (request.apiKey === Api.fetch ? answer(request) : undefined))
+    const connection = connectionTo([address])
+    await connection.connect()
+    const tell = vi.fn()
+    const request: FetchRequest = {
+      maxWaitMs: 0,
+      minBytes: 1,
+      maxBytes: MIB,
+      late: { afterMs: LATE_MS, tell },
+      maxDecompressedBytes: MIB,
+      readUncommitted: false,
+      rackId: null,
+      partitions: [],
+    }
+    const all = (async () => {
+      for (let time = 0; time < times; time++) await connection.fetch(1, request)
+    })()
+    return { tell, all }
+  }
+  const nothing = (throttleMs: number) => encoder().writeInt32(throttleMs).writeInt16(0).writeInt32(0).writeArray([])
+
+  it('is late when the broker has been silent for long, and that is told once', async () => {
+    const { tell, all } = await fetching(({ socket }) => {
+      setTimeout(() => socket.write(framed(1, nothing(0).buffer)), 3 * LATE_MS)
+      return null
+    })
+    await expect.poll(() => tell.mock.calls.length, { timeout: 5_000 }).toBe(1)
+    await all
+    expect(tell).toHaveBeenCalledTimes(1)
+  })
+
+  it('is not late while it is arriving', async () => {
+    const answer = framed(1, nothing(0).buffer)
+    const { tell, all } = await fetching(({ socket }) => {
+      for (const [index] of answer.entries())
+        setTimeout(() => socket.write(answer.subarray(index, index + 1)), (index * 2 * LATE_MS) / answer.length)
+      return null
+    })
+    await all
+    expect(tell).not.toHaveBeenCalled()
+  })
+
+  it('is not late while the broker wants quiet', async () => {
+    const { tell, all } = await fetching(() => nothing(2 * LATE_MS), 2)
+    await all
+    expect(tell).not.toHaveBeenCalled()
   })
 })
 

@@ -185,6 +185,7 @@ export class FakeCluster {
       if (broken > 0) this.broken.set(node, broken - 1)
       if (this.closed || broken > 0) throw new KafkaError('CONNECTION', -1, true, `no connection to node ${node}`)
       if (this.frozen.has(node)) {
+        request.late?.tell()
         await this.#change(60_000)
         continue
       }

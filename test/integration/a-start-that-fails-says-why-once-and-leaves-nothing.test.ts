@@ -119,12 +119,14 @@ test.each([
   ['needs a package that is not installed', 'dependency.mjs', 'KCP_HANDLER_THREW_ON_IMPORT'],
   ['exports no function', 'nothing.mjs', 'KCP_HANDLER_NOT_A_FUNCTION'],
   ['does not come to the end of its import', 'hangs.mjs', 'KCP_START_TIMED_OUT'],
+  ['blocks its thread while it is imported', 'blocks.mjs', 'KCP_START_TIMED_OUT'],
   ['cannot be set up', 'setup.mjs', 'KCP_HANDLER_SETUP_FAILED'],
 ])('a start with static ids whose handler module %s leaves no member behind', async (_, file, code) => {
   const there = new URL(`../support/handlers/bad/${file}`, import.meta.url)
   const handler = file === 'syntax.mjs' ? withSyntaxError() : there
   const consumer = { groupInstanceId: 'node', sessionTimeout: 120_000 }
-  expect(await failToStart({ handler, consumer, loadTimeoutMs: 3_000 })).toMatchObject({ code })
+  const message = expect.stringMatching(code === 'KCP_START_TIMED_OUT' ? / 3 s\b/ : '')
+  expect(await failToStart({ handler, consumer, loadTimeoutMs: 3_000 })).toMatchObject({ code, message })
 })
 
 test('a start with static ids that is stopped while a handler loads leaves no member behind', async () => {

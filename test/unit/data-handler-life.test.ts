@@ -41,6 +41,19 @@ test('a teardown that does not come back is an error that names the module, and 
   expect(vi.getTimerCount()).toBe(0)
 })
 
+test('a teardown that fails is logged with the module, and is over', async () => {
+  const { life, lines } = lifeOf({ teardown: () => Promise.reject(new Error('no flush')) })
+  await life.setUp()
+  await life.tearDown()
+  expect(lines).toMatchObject([
+    {
+      level: 50,
+      msg: 'teardown of the handler module file:///orders.mjs failed: no flush',
+      err: { message: 'no flush' },
+    },
+  ])
+})
+
 test('nothing is torn down that was not set up, and nothing twice', async () => {
   const teardown = vi.fn()
   const { life } = lifeOf({ setup: () => Promise.reject(new Error('no')), teardown })

@@ -1,0 +1,2 @@
+// A handler whose import blocks its thread for ever.
+for (;;);

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { type Leaf, leavesUnder } from '../src/config/leaves.js'
-import { dottedNamesOf, fixedProperties } from '../src/config/property-names.js'
-import { refusedNames } from '../src/config/refused-names.js'
-import { poolRules, slotRules } from '../src/config/rules.js'
+import { dottedNamesOf, fixedProperties } from '../src/config/names/property-names.js'
+import { refusedNames } from '../src/config/names/refused-names.js'
+import { poolRules, slotRules } from '../src/config/rules/rules.js'
+import { type Leaf, leavesUnder } from '../src/config/schema/leaves.js'
 import { groupBy } from '../src/util/group-by.js'
 
 /*

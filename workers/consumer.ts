@@ -1,8 +1,8 @@
 import { isMainThread, workerData } from 'node:worker_threads'
 import { effectiveConfig } from '../src/config/mask-secrets.js'
-import { giveWayLater } from '../src/data/give-way.js'
 import type { HandlerModule } from '../src/data/handler.js'
-import { loadHandler } from '../src/data/handler-loader.js'
+import { giveWayLater } from '../src/data/handling/give-way.js'
+import { loadHandler } from '../src/data/handling/handler-loader.js'
 import { Runtime } from '../src/data/runtime.js'
 import { PoolError } from '../src/errors.js'
 import { toErrorData } from '../src/protocol/error-data.js'
@@ -28,7 +28,7 @@ const early = <T>(load: () => Promise<T>): Promise<T> => {
 
 const { handlers = [], importWaitMs = 0 } = (workerData ?? {}) as Partial<ThreadData>
 
-const kafka = early(() => import('../src/kafka/connection.js'))
+const kafka = early(() => import('../src/kafka/create-client.js'))
 const rehearsal = early(() => import('../src/data/rehearsal.js'))
 const calledUp = new AbortController()
 void early(async () => (await rehearsal).rehearse(calledUp.signal))

@@ -1,6 +1,6 @@
-import { namesAt } from '../config/leaves.js'
-import { dottedProperty } from '../config/property-names.js'
-import { isPlainObject } from '../config/read-layer.js'
+import { isPlainObject } from '../config/layers/read-layer.js'
+import { dottedProperty } from '../config/names/property-names.js'
+import { namesAt } from '../config/schema/leaves.js'
 import type { Setting } from './setting.js'
 
 /** Options as a configuration file gave them: nothing about them is checked yet. */

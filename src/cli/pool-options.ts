@@ -1,4 +1,4 @@
-import { isPlainObject } from '../config/read-layer.js'
+import { isPlainObject } from '../config/layers/read-layer.js'
 import { type Fields, overlay } from './overlay.js'
 import { leafSetting, readSetting, type Setting } from './setting.js'
 import { UsageError } from './usage-error.js'

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { levels } from 'pino'
-import { readNumber } from '../config/from-text.js'
+import { readNumber } from '../config/layers/from-text.js'
 import type { RunFlags } from './pool-options.js'
 import { report } from './report.js'
 import { runCommand } from './run-command.js'

@@ -1,7 +1,7 @@
-import { essence } from '../config/foreign-names.js'
-import { type Leaf, leaves } from '../config/leaves.js'
-import type { Section } from '../config/schema.js'
-import { nameAdvice } from '../config/unknown-name.js'
+import { essence } from '../config/names/foreign-names.js'
+import { nameAdvice } from '../config/names/unknown-name.js'
+import { type Leaf, leaves } from '../config/schema/leaves.js'
+import type { Section } from '../config/schema/schema.js'
 
 /** What has an option of the command of its own, by the names under which somebody may look for it. */
 const FLAGS: readonly (readonly [flag: string, example: string, ...names: string[]])[] = [

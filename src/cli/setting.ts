@@ -1,6 +1,6 @@
-import { fromText } from '../config/from-text.js'
-import { type Leaf, leaves, leavesUnder } from '../config/leaves.js'
-import { type DottedProperty, dottedNames, dottedProperty } from '../config/property-names.js'
+import { fromText } from '../config/layers/from-text.js'
+import { type DottedProperty, dottedNames, dottedProperty } from '../config/names/property-names.js'
+import { type Leaf, leaves, leavesUnder } from '../config/schema/leaves.js'
 import { settableLeaves, settingAdvice } from './setting-advice.js'
 import { UsageError } from './usage-error.js'
 

@@ -1,7 +1,7 @@
 import { duplicates, instanceIdFault, instanceIdFor } from '../identity.js'
 import { groupBy } from '../util/group-by.js'
 import type { Issues } from './issues.js'
-import type { Layer } from './layer.js'
+import type { Layer } from './layers/layer.js'
 import type { SlotConfig } from './resolved.js'
 
 /** A slot with the merged layers that it came from. */

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { defaultLoaders, type LilconfigResult, type Loader, lilconfig } from 'lilconfig'
 import { ConfigError, PoolError } from '../errors.js'
-import { anchorPaths } from './anchor-paths.js'
+import { anchorPaths } from './layers/anchor-paths.js'
 import type { ConsumerPoolOptions } from './options.js'
 
 const NAME = 'kafka-consumer-pool'

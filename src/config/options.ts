@@ -1,6 +1,6 @@
 import type { Logger, LoggerOptions } from 'pino'
-import type { ConsumerOptions, KafkaOptions } from './kafka-options.js'
 import type { AssignorName } from './resolved.js'
+import type { ConsumerOptions, KafkaOptions } from './schema/kafka-options.js'
 
 /** What happens to a message whose handler fails. */
 export interface RetryOptions {

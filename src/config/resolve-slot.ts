@@ -1,14 +1,14 @@
 import type { z } from 'zod'
-import { consumerFields } from './consumer-fields.js'
 import type { Issues } from './issues.js'
-import { kafkaFields } from './kafka-fields.js'
-import type { Layer } from './layer.js'
-import { leavesUnder } from './leaves.js'
-import { processingFields } from './processing-fields.js'
+import type { Layer } from './layers/layer.js'
 import type { KafkaConfig, SlotConfig } from './resolved.js'
-import { checkSlotRules } from './rules.js'
-import type { Section } from './schema.js'
-import { resolveSasl, resolveSsl } from './security.js'
+import { checkSlotRules } from './rules/rules.js'
+import { resolveSasl, resolveSsl } from './rules/security.js'
+import { consumerFields } from './schema/consumer-fields.js'
+import { kafkaFields } from './schema/kafka-fields.js'
+import { leavesUnder } from './schema/leaves.js'
+import { processingFields } from './schema/processing-fields.js'
+import type { Section } from './schema/schema.js'
 
 /** The merged leaves of a section as the nested object that its schema describes. */
 export const toSection = (layer: Layer, section: Section): Record<string, unknown> => {

@@ -25,6 +25,14 @@ export interface Handout {
   readonly added: readonly AssignedPartition[]
 }
 
+/** Who takes up what is handed out: the threads of the slot, one after the other. */
+export interface Holder {
+  /** Tells the thread what it gains and loses. Resolves with whether it has taken it in (false: there is none, or it died meanwhile). */
+  hand(added: Handout | null, removedIds: readonly number[]): Promise<boolean>
+  /** Messages may begin again. */
+  resume(): void
+}
+
 export const partitionKey = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`
 
 /**

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { ClusterView, Connection } from '../kafka/face.js'
-import { isLaterLeader } from '../kafka/leaders.js'
+import { isLaterLeader } from '../kafka/partition-leaders.js'
 import type { LostLeader } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
 import { after } from '../util/timers.js'

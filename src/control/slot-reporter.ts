@@ -6,10 +6,10 @@ import type { FromThread } from '../protocol/messages.js'
 import { Episode } from '../util/episode.js'
 import type { EventPartition, InFlightMessage, PoolEvents, SlotIdentity } from './events.js'
 import { type Holding, reached } from './holdings.js'
-import type { Incarnations } from './incarnations.js'
+import type { Seat } from './membership/seat.js'
 import type { Pause } from './pauses.js'
-import type { Seat } from './seat.js'
-import type { Thread } from './thread.js'
+import type { Thread } from './threads/incarnation.js'
+import type { Incarnations } from './threads/incarnations.js'
 
 export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]) => void
 

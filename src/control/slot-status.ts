@@ -3,10 +3,10 @@ import type { PoolError } from '../errors.js'
 import { toErrorData } from '../protocol/error-data.js'
 import { monotonicMs } from '../util/clock.js'
 import { type Holding, lagOf, reached } from './holdings.js'
-import type { Incarnations } from './incarnations.js'
+import type { Seat } from './membership/seat.js'
 import type { Pause } from './pauses.js'
-import type { Seat } from './seat.js'
 import type { PartitionPause, PartitionStatus, SlotState, SlotStatus } from './status.js'
+import type { Incarnations } from './threads/incarnations.js'
 
 const describePause = ({ offset, error, attempts, retries, retryAtMs }: Pause, nowMs: number): PartitionPause => ({
   offset,

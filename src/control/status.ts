@@ -1,6 +1,6 @@
 import type { ErrorData } from '../protocol/error-data.js'
 import type { EffectiveConfig } from '../protocol/messages.js'
-import type { SeatState } from './membership.js'
+import type { SeatState } from './membership/seat-states.js'
 
 export type PoolState = 'created' | 'starting' | 'running' | 'degraded' | 'escalated' | 'stopping' | 'stopped'
 

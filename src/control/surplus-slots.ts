@@ -1,7 +1,7 @@
 import type { AssignorName, SlotConfig } from '../config/resolved.js'
 import type { TopicMetadata } from '../kafka/face.js'
 import { groupBy } from '../util/group-by.js'
-import { assignors } from './assignors/index.js'
+import { assignors } from './membership/assignors/index.js'
 
 /** What the group will agree on while it has no members elsewhere: what all have, as the first of them prefers it. */
 const assignorOf = (group: readonly SlotConfig[]): AssignorName =>

@@ -1,9 +1,9 @@
 import { type MessageBatch, NO_EPOCH, NO_LEADER } from '../kafka/face.js'
 import type { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
-import { Appetite } from './appetite.js'
 import { BatchBuffer } from './batch-buffer.js'
-import { ReadReplica } from './read-replica.js'
+import { Appetite } from './fetching/appetite.js'
+import { ReadReplica } from './fetching/read-replica.js'
 
 /**
  * Where a partition stands with the dispatcher.

@@ -1,6 +1,6 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { SlotConfig } from '../config/resolved.js'
-import { createConnection } from '../kafka/connection.js'
+import { createConnection } from '../kafka/create-client.js'
 import { stage } from '../kafka/stage.js'
 import { Ledger, Page } from '../protocol/ledger.js'
 import type { SlotTask, ToThread } from '../protocol/messages.js'

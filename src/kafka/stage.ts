@@ -1,8 +1,8 @@
 import { Socket } from 'node:net'
-import { crc32c } from './crc32c.js'
-import type { KafkajsEncoder } from './internals.js'
-import type { SocketFactory } from './open-socket.js'
-import { kafkajs } from './verify-kafkajs.js'
+import type { SocketFactory } from './brokers/open-socket.js'
+import type { KafkajsEncoder } from './kafkajs/internals.js'
+import { kafkajs } from './kafkajs/verify-kafkajs.js'
+import { crc32c } from './records/crc32c.js'
 
 /** Messages in each answer to a Fetch. */
 const RECORDS = 250

@@ -1,6 +1,6 @@
 import type { SlotConfig } from '../config/resolved.js'
 import type { ClusterView, TopicPartition } from '../kafka/face.js'
-import type { KnownLeader } from '../kafka/leaders.js'
+import type { KnownLeader } from '../kafka/partition-leaders.js'
 import type { ErrorData } from './error-data.js'
 
 /*

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
-import { createConnection } from '#src/kafka/connection.js'
+import { createConnection } from '#src/kafka/create-client.js'
 import type { Connection } from '#src/kafka/face.js'
 import { kafkaConfig } from './slot-config.js'
 

@@ -1,4 +1,4 @@
-import { encodeSubscription } from '#src/control/assignors/subscription.js'
+import { encodeSubscription } from '#src/control/membership/assignors/subscription.js'
 import type { KafkaError, Membership } from '#src/kafka/face.js'
 import { brokers } from './clients.js'
 import { rawConnection } from './raw-connection.js'

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { resolveConfig } from '#src/config/resolve.js'
-import { encodeBatch, varint } from '../unit/kafka-record-encoder.js'
+import { encodeBatch, varint } from '../support/kafka/record-encoder.js'
 
 /** As many of the smallest messages as take so many bytes as objects, compressed. */
 const batchOf = (bytes: number): Buffer => {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import type { Threads } from '#src/control/threads.js'
+import type { Threads } from '#src/control/threads/threads.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { fixture, markerFile, provoke, run, startThreads } from '../support/threads/start.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Thread, ThreadReport } from '#src/control/thread.js'
+import type { Thread, ThreadReport } from '#src/control/threads/incarnation.js'
 import { PoolError } from '#src/errors.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { provoke, provokeBlocked, run, startThreads } from '../support/threads/start.js'

@@ -29,12 +29,23 @@ const apart = (from: string, to: string): Rule => {
   return ({ file, target }) => (within(file, from) && within(target, to) ? `${from} must not know ${to}` : null)
 }
 
+const rooms = (folder: string, ...names: readonly string[]): Rule[] =>
+  names.flatMap((from) => names.filter((to) => to !== from).map((to) => apart(`${folder}/${from}`, `${folder}/${to}`)))
+
 const RULES: readonly Rule[] = [
   apart('src/control', 'src/data'),
   apart('src/data', 'src/control'),
-  only('kafkajs', /^src\/kafka\/|^scripts\//),
-  only('piscina', /^src\/control\/threads\.ts$/),
-  only('p-queue', /^src\/data\/dispatcher[^/]*\.ts$|^src\/control\/restart-limiter\.ts$/),
+  // What brings them together is the slot and the pool.
+  ...rooms('src/control', 'progress', 'threads', 'supervision'),
+  apart('src/control/membership', 'src/control/threads'),
+  apart('src/control/membership', 'src/control/progress'),
+  apart('src/data/fetching', 'src/data/handling'),
+  apart('src/data/handling', 'src/data/fetching'),
+  apart('src/kafka/records', 'src/kafka/brokers'),
+  apart('src/kafka/records', 'src/kafka/requests'),
+  only('kafkajs', /^src\/kafka\/kafkajs\/|^scripts\//),
+  only('piscina', /^src\/control\/threads\/threads\.ts$/),
+  only('p-queue', /^src\/data\/handling\/dispatcher\.ts$|^src\/control\/supervision\/restart-limiter\.ts$/),
   only('zod', /^src\/config\//),
   ({ file, target }) =>
     within(file, 'src/util') && within(target, 'src') && !within(target, 'src/util')
@@ -94,14 +105,14 @@ test('every file keeps to its layer, and every library to its place', () => {
 })
 
 test.each([
-  ['src/control/slot.ts', `import { x } from '../data/offsets.js'`],
-  ['src/control/slot.ts', `type X = import('../data/offsets.js').X`],
-  ['src/data/fetcher.ts', `export * from '../control/seat.js'`],
-  ['src/data/fetcher.ts', `import type { Kafka } from 'kafkajs'`],
-  ['src/control/seat.ts', `const k = await import('kafkajs/src/cluster')`],
+  ['src/control/slot.ts', `import { x } from '#src/data/offsets.js'`],
+  ['src/control/slot.ts', `type X = import('#src/data/offsets.js').X`],
+  ['src/data/fetching/fetcher.ts', `export * from '#src/control/membership/seat.js'`],
+  ['src/data/fetching/fetcher.ts', `import type { Kafka } from 'kafkajs'`],
+  ['src/control/membership/seat.ts', `const k = await import('kafkajs/src/cluster')`],
   ['workers/consumer.ts', `const k = require('kafkajs')`],
   ['src/control/pool.ts', `import Piscina from 'piscina'`],
-  ['src/data/fetcher.ts', `import PQueue from 'p-queue'`],
+  ['src/data/fetching/fetcher.ts', `import PQueue from 'p-queue'`],
   ['src/control/pool.ts', `import { z } from 'zod'`],
   ['src/util/clock.ts', `import { PoolError } from '../errors.js'`],
 ])('the rules notice a planted fault: %s with %s', (file, text) => {
@@ -110,11 +121,11 @@ test.each([
 
 test.each([
   ['src/control/slot.ts', `import { Ledger } from '../protocol/ledger.js'`],
-  ['src/kafka/connection.ts', `import { Kafka } from 'kafkajs'`],
-  ['src/control/threads.ts', `import { Piscina } from 'piscina'`],
-  ['src/data/dispatcher-queue.ts', `import PQueue from 'p-queue'`],
+  ['src/kafka/kafkajs/verify-kafkajs.ts', `import { Kafka } from 'kafkajs'`],
+  ['src/control/threads/threads.ts', `import { Piscina } from 'piscina'`],
+  ['src/data/handling/dispatcher.ts', `import PQueue from 'p-queue'`],
   ['src/util/within.ts', `import { monotonicMs } from './clock.js'`],
-  ['src/control/pool.ts', `// import { x } from '../data/offsets.js'`],
+  ['src/control/pool.ts', `// import { x } from '#src/data/offsets.js'`],
 ])('the rules allow what is meant to be: %s with %s', (file, text) => {
   expect(broken(file, text)).toEqual([])
 })

@@ -1,5 +1,5 @@
-import type { Thread, ThreadExit, ThreadReport, ThreadRequest } from '#src/control/thread.js'
-import type { RunOptions, Threads } from '#src/control/threads.js'
+import type { Thread, ThreadExit, ThreadReport, ThreadRequest } from '#src/control/threads/incarnation.js'
+import type { RunOptions, Threads } from '#src/control/threads/threads.js'
 import { ErrorCode, PoolError } from '#src/errors.js'
 import { Ledger } from '#src/protocol/ledger.js'
 import type { EffectiveConfig, ToThread } from '#src/protocol/messages.js'

@@ -1,12 +1,12 @@
 import { pino } from 'pino'
 import type { SlotConfig } from '#src/config/resolved.js'
-import { Coordinator } from '#src/control/coordinator.js'
-import { Group } from '#src/control/group.js'
-import { Seat, type SeatHost } from '#src/control/seat.js'
-import type { AskTopics } from '#src/control/steady-topics.js'
+import { Coordinator } from '#src/control/membership/coordinator.js'
+import { Group } from '#src/control/membership/group.js'
+import { Seat, type SeatHost } from '#src/control/membership/seat.js'
+import type { AskTopics } from '#src/control/membership/steady-topics.js'
 import type { TopicMetadata, TopicPartition } from '#src/kafka/face.js'
 import { slotConfig } from '../slot-config.js'
-import { FakeConnection } from './fake-connection.js'
+import { FakeConnection } from './fake-client.js'
 import { assignment, joinedAs } from './slot-bench.js'
 
 /** A host that writes down what it is told. */

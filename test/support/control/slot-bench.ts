@@ -1,13 +1,13 @@
 import { pino } from 'pino'
 import type { PoolSettings, SlotConfig } from '#src/config/resolved.js'
-import { encodeAssignment } from '#src/control/assignors/subscription.js'
-import { Coordinator } from '#src/control/coordinator.js'
-import { Group } from '#src/control/group.js'
-import { RestartLimiter } from '#src/control/restart-limiter.js'
+import { encodeAssignment } from '#src/control/membership/assignors/subscription.js'
+import { Coordinator } from '#src/control/membership/coordinator.js'
+import { Group } from '#src/control/membership/group.js'
 import { Slot } from '#src/control/slot.js'
+import { RestartLimiter } from '#src/control/supervision/restart-limiter.js'
 import type { JoinResult, TopicMetadata, TopicPartitionOffset } from '#src/kafka/face.js'
 import { slotConfig } from '../slot-config.js'
-import { FakeConnection } from './fake-connection.js'
+import { FakeConnection } from './fake-client.js'
 import { FakeThreads } from './fake-threads.js'
 
 export const joinedAs =

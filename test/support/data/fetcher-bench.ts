@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import type { ConsumerConfig } from '#src/config/resolved.js'
-import { Fetcher } from '#src/data/fetcher.js'
+import { Fetcher } from '#src/data/fetching/fetcher.js'
 import type { Partition } from '#src/data/partition.js'
 import { Partitions } from '#src/data/partitions.js'
 import type { TopicMetadata } from '#src/kafka/face.js'

@@ -1,9 +1,9 @@
 // Decodes record batches, keeps them all, and says how many those are.
 import { parentPort, workerData } from 'node:worker_threads'
-import { bufferLimit } from '#src/data/buffer-limit.js'
+import { bufferLimit } from '#src/data/fetching/buffer-limit.js'
 import '#src/data/runtime.js' // what a thread of a pool has in its heap anyway
-import { loadCodecs } from '#src/kafka/codecs.js'
-import { decodeRecordSet } from '#src/kafka/record-set.js'
+import { loadCodecs } from '#src/kafka/records/codecs.js'
+import { decodeRecordSet } from '#src/kafka/records/record-set.js'
 
 const { sets, maxDecompressedBytes } = workerData
 const codecs = await loadCodecs({})

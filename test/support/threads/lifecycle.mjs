@@ -1,6 +1,6 @@
 // A whole process: threads are started, one is used, all are closed. It must then exit by itself.
 import { pino } from 'pino'
-import { Threads } from '#src/control/threads.js'
+import { Threads } from '#src/control/threads/threads.js'
 
 const threads = new Threads({
   size: 2,

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { expect, onTestFinished } from 'vitest'
 import type { SlotConfig } from '#src/config/resolved.js'
-import type { Thread, ThreadReport } from '#src/control/thread.js'
-import { Threads, type ThreadsOptions } from '#src/control/threads.js'
+import type { Thread, ThreadReport } from '#src/control/threads/incarnation.js'
+import { Threads, type ThreadsOptions } from '#src/control/threads/threads.js'
 
 /** A module that a thread loads, or a script. See `workers/entry.cts` for why threads get theirs by way of CommonJS. */
 export const fixture = (file: string): URL => new URL(file, import.meta.url)

@@ -1,0 +1,82 @@
+import { type Issues, pathTo, shown } from '../issues.js'
+import { readTopics } from '../rules/topics.js'
+import type { Layer } from './layer.js'
+import { handlerUrl } from './module-specifier.js'
+import { checkNames, type Fields, layerNames, readLayer } from './option-layer.js'
+import { isPlainObject } from './read-layer.js'
+
+/** One subscription as the user wrote it, checked. */
+export interface Subscription {
+  readonly topics: readonly string[]
+  /** File URL of the handler's module. */
+  readonly handler: string
+  /** Its own number of slots, if it has one. */
+  readonly workers: number | undefined
+  readonly layer: Layer
+}
+
+/** The names that may stand in a subscription. */
+export const subscriptionNames: readonly string[] = ['topics', 'handler', 'workers', ...layerNames]
+
+/** Beyond it a number of threads is a slip of the finger, not a wish. */
+const MAX_WORKERS = 1_024
+
+/** A number of slots, or `undefined` when none is given. */
+export const readWorkers = (value: unknown, path: string, issues: Issues): number | undefined => {
+  if (value === undefined) return undefined
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_WORKERS) return value
+  issues.add(path, `expected a whole number from 1 to ${MAX_WORKERS}, got ${shown(value)}`)
+  return 1
+}
+
+const readHandler = (value: unknown, path: string, issues: Issues): string => {
+  const url = handlerUrl(value)
+  if (url !== undefined) return url
+  const advice = 'new URL("./handler.mjs", import.meta.url), a file: URL or a path'
+  if (value === undefined) issues.add(path, `is missing. Name the handler's module: ${advice}`)
+  else if (typeof value === 'function') {
+    issues.add(
+      path,
+      `is a function, which cannot be sent to a thread. Export it from a module and name that: ${advice}`,
+    )
+  } else issues.add(path, `expected the module of the handler (${advice}), got ${shown(value)}`)
+  return ''
+}
+
+/** In the place of subscriptions that are missing or none, so that what else is missing is named with them. */
+const PLACEHOLDER: Subscription = { topics: [], handler: '', workers: 1, layer: new Map() }
+
+const readSubscription = (value: unknown, path: string, issues: Issues): Subscription => {
+  if (!isPlainObject(value)) {
+    issues.add(path, `expected an object with topics and handler, got ${shown(value)}`)
+    return PLACEHOLDER
+  }
+  checkNames(value, subscriptionNames, path, issues)
+  return {
+    topics: readTopics(value.topics, pathTo(path, 'topics'), issues),
+    handler: readHandler(value.handler, pathTo(path, 'handler'), issues),
+    workers: readWorkers(value.workers, pathTo(path, 'workers'), issues),
+    layer: readLayer(value, path, 'subscription', issues),
+  }
+}
+
+/** The subscriptions, or the one that `topics` and `handler` at the top are short for. */
+export const readSubscriptions = (options: Fields, issues: Issues): Subscription[] => {
+  const { subscriptions, topics, handler } = options
+  if (subscriptions === undefined) {
+    if (topics === undefined && handler === undefined) {
+      issues.add('subscriptions', 'is missing. Give subscriptions: [{ topics, handler }], or topics and handler')
+      return [PLACEHOLDER]
+    }
+    const [names, module] = [readTopics(topics, 'topics', issues), readHandler(handler, 'handler', issues)]
+    return [{ topics: names, handler: module, workers: undefined, layer: new Map() }]
+  }
+  for (const name of ['topics', 'handler']) {
+    if (options[name] !== undefined) issues.add(name, 'is short for one subscription. Move it into subscriptions')
+  }
+  if (!Array.isArray(subscriptions) || subscriptions.length === 0) {
+    issues.add('subscriptions', `expected a list of at least one subscription, got ${shown(subscriptions)}`)
+    return [PLACEHOLDER]
+  }
+  return subscriptions.map((value, index) => readSubscription(value, pathTo('subscriptions', index), issues))
+}

@@ -1,0 +1,84 @@
+import { z } from 'zod'
+import type { PoolOptions, ResourceLimitOptions, RestartOptions } from '../options.js'
+import { choice, count, type FieldsOf, field, milliseconds } from './fields.js'
+
+/** Options of the pool as a whole. */
+export const poolFields = z.strictObject({
+  commitIntervalMs: milliseconds(1_000, 'How often finished offsets are committed.'),
+  drainTimeoutMs: milliseconds(
+    25_000,
+    'How long `stop()` waits for the messages in hand, and then for `teardown` of their handlers, before the threads are ended, and goes on trying to commit what is finished; when a tenth of it is left (3 s at most), `context.signal` aborts. A stop takes up to 2 s more, so the default fits in the 30 s that Kubernetes gives by default; keep it 2 s below the time after which your service manager kills. A rebalance meanwhile waits for them three seconds at most, see [a stop](how-it-works.md#a-stop).',
+    { min: 0 },
+  ),
+  loadTimeoutMs: milliseconds(
+    60_000,
+    "How long a thread may take to load its handler's module, from its boot, and to call its [`setup`](how-it-works.md#setup-and-teardown). A start fails with `KCP_START_TIMED_OUT` after that, or with `KCP_HANDLER_SETUP_FAILED` while it is in `setup`; later it is a crash of the slot. A module of `codecs` or `sasl` has as long (`KCP_MODULE_NOT_USABLE`). Raise it for modules that need long, because they load a model, for instance.",
+    { min: 1_000 },
+  ),
+  terminateTimeoutMs: milliseconds(
+    10_000,
+    'How long a thread that was ended may take to die before it counts as lost and its slot goes on without it.',
+    { min: 1_000 },
+  ),
+  recovery: choice(
+    ['handover', 'rejoin'],
+    'How a slot goes on after a crash: with the same membership, unnoticed by the group (`handover`), or as a new member, whose client id the broker shows at once (`rejoin`).',
+  ),
+  leaveOnStop: choice(
+    ['dynamic', 'always', 'never'],
+    'Which members leave the group when the pool stops, instead of being missed after the session timeout: `dynamic` ones only, because a static one will be back; `always` all; `never` any. All leave when the start was not complete.',
+  ),
+  restart: z.strictObject({
+    delayMs: milliseconds(
+      1_000,
+      'Wait before the second restart after crashes that bore no fruit (no message finished, or a message was in flight that had killed a thread before); doubles with each, ± 20 %. The first is immediate.',
+    ),
+    maxDelayMs: milliseconds(60_000, 'Longest wait before a restart.'),
+    healthyAfterMs: milliseconds(
+      120_000,
+      'After how long without a crash the earlier ones are forgotten. The time in which a handler hung does not count.',
+    ),
+    maxRestarts: count(
+      8,
+      'After how many fruitless crashes in a row the slot is parked: it leaves the group, so that others take its partitions.',
+    ),
+    maxPoolRestarts: field(
+      z.int().min(1).max(1_000_000).optional(),
+      'a whole number from 1 to 1000000 (a pool of which nothing works gives up in any case)',
+      'With more fruitless crashes than this within `windowMs`, of all slots together, the pool gives up (`pool:escalated`). The default lets every slot be parked first, so that a few that fail do not end the others. There is no value for never: one that cannot be exceeded is refused, and the refusal names the highest that can, which takes all slots to do nothing but crash.',
+      '`maxRestarts` for each slot, at least 10, and no more than can be within `windowMs`',
+    ),
+    windowMs: milliseconds(300_000, 'The time over which the crashes of the pool are counted.'),
+    probeMs: milliseconds(
+      60_000,
+      'After how long a parked slot is tried again; doubles each time that fails, up to ten minutes.',
+      { min: 1_000 },
+    ),
+  } satisfies FieldsOf<RestartOptions>),
+  resourceLimits: z.strictObject({
+    maxOldGenerationSizeMb: field(
+      z.number().min(16).max(1_048_576).optional(),
+      'a number from 16 to 1048576',
+      "Heap of each thread in MB, Node's `maxOldGenerationSizeMb`. A thread that does nothing needs ten. A thread that needs more is ended and replaced. Buffers are no part of it. Node's own `--max-old-space-size` overrides it.",
+      "three quarters of the machine's (or container's) memory, shared by the slots, from 64 to 2048",
+    ),
+    maxYoungGenerationSizeMb: field(
+      z.number().min(1).max(1_048_576).optional(),
+      'a number from 1 to 1048576',
+      'Heap for young objects of each thread in MB.',
+      "Node's",
+    ),
+    codeRangeSizeMb: field(
+      z.number().min(1).max(1_048_576).optional(),
+      'a number from 1 to 1048576',
+      'Memory for generated code of each thread in MB.',
+      "Node's",
+    ),
+    stackSizeMb: field(
+      z.number().min(0.5).max(1_024).optional(),
+      'a number from 0.5 to 1024',
+      'Stack of each thread in MB. With less than half of one Node itself cannot start a thread, which ends the process.',
+      "Node's",
+    ),
+  } satisfies FieldsOf<ResourceLimitOptions>),
+} satisfies FieldsOf<PoolOptions>)

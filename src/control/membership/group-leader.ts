@@ -1,0 +1,63 @@
+import type { Logger } from 'pino'
+import { PoolError } from '../../errors.js'
+import type { JoinResult, TopicMetadata } from '../../kafka/face.js'
+import { assignorNamed } from './assignors/index.js'
+import { decodeSubscription, encodeAssignment } from './assignors/subscription.js'
+import { type AskTopics, steadyTopics } from './steady-topics.js'
+
+/** What an assignment was computed from: how many partitions each topic of the group had, none when it was in error. */
+export type PartitionCounts = ReadonlyMap<string, number>
+
+export interface GroupAssignment {
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[]
+  readonly counts: PartitionCounts
+}
+
+/**
+ * What a seat does when the coordinator made it the leader: assign the partitions of all members' topics to all
+ * members. The topics may differ by member. One that the broker says nothing good of counts as having no partitions;
+ * the leader keeps the counts and makes the group rebalance when they turn out to be others, as Java's does.
+ *
+ * @param topics fresh metadata, because a stale partition count would leave partitions to nobody
+ */
+export const assignForGroup = async (joined: JoinResult, topics: AskTopics, log: Logger): Promise<GroupAssignment> => {
+  const assignor = assignorNamed(joined.protocol)
+  if (assignor === undefined) {
+    throw new PoolError(
+      'KCP_PROTOCOL_REFUSED',
+      `the group chose the assignor "${joined.protocol}", which was not offered`,
+    )
+  }
+  const members = joined.members.map(({ memberId, instanceId, metadata }) => {
+    const { topics: names } = decodeSubscription(metadata)
+    return { memberId, instanceId, topics: names }
+  })
+  const names = [...new Set(members.flatMap((member) => member.topics))]
+  const found = await steadyTopics(names, topics)
+  const unknown = found.filter(({ error }) => error !== null)
+  if (unknown.length > 0) {
+    const message = 'topics that the broker does not describe are assigned to nobody; the group rebalances when it does'
+    log.warn({ topics: Object.fromEntries(unknown.map(({ topic, error }) => [topic, error])) }, message)
+  }
+  const counts = new Map(found.map((topic) => [topic.topic, countOf(topic)]))
+  const assignment = assignor.assign(members, counts)
+  const assignments = members.map(({ memberId }) => ({
+    memberId,
+    assignment: encodeAssignment(assignment.get(memberId) ?? []),
+  }))
+  return { assignments, counts }
+}
+
+const countOf = ({ error, partitions }: TopicMetadata): number => (error === null ? partitions.length : 0)
+
+/**
+ * The topics of an assignment that have another number of partitions by now, in words. A topic that is gone has none; an
+ * error of another kind says nothing.
+ */
+export const changedTopics = (counts: PartitionCounts, found: readonly TopicMetadata[]): string[] =>
+  found.flatMap((topic) => {
+    const before = counts.get(topic.topic)
+    const isKnown = topic.error === null || topic.error === 'UNKNOWN_TOPIC_OR_PARTITION'
+    const now = countOf(topic)
+    return !isKnown || before === undefined || now === before ? [] : [`"${topic.topic}" has ${now}, not ${before}`]
+  })

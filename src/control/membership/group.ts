@@ -1,0 +1,82 @@
+import { after } from '../../util/timers.js'
+import { Suspects } from '../supervision/suspects.js'
+import { Departure } from './departure.js'
+import { JoinBarrier } from './join-barrier.js'
+import { JoinWatch } from './join-watch.js'
+import type { Seat } from './seat.js'
+
+/** When siblings are poked after a seat has sent its JoinGroup: soon, and again in case the first came too early. */
+const POKE_AFTER_MS = [3, 30]
+
+/** The seats that one pool has in one consumer group. */
+export class Group {
+  readonly groupId: string
+  readonly barrier: JoinBarrier
+  readonly departure: Departure
+  readonly joinWatch = new JoinWatch((memberId) =>
+    this.seats.some(({ membership }) => membership.memberId === memberId),
+  )
+  readonly suspects = new Suspects()
+  readonly #seats = new Set<Seat>()
+  readonly #pokes = new Set<NodeJS.Timeout>()
+  #generation = -1
+  #generations = 0
+
+  /** @param seats how many of them will join when the pool starts */
+  constructor(groupId: string, seats: number) {
+    this.groupId = groupId
+    this.barrier = new JoinBarrier(seats)
+    this.departure = new Departure(seats, () => this.isAlone)
+  }
+
+  /** Generations that were formed while the pool was a member, the first one included. */
+  get generations(): number {
+    return this.#generations
+  }
+
+  get generation(): number {
+    return this.#generation
+  }
+
+  get seats(): readonly Seat[] {
+    return [...this.#seats]
+  }
+
+  /** True when one of the seats leads the group and knows of no members but these. */
+  get isAlone(): boolean {
+    const own = new Set(this.seats.map(({ membership }) => membership.memberId))
+    const leader = this.seats.find(({ isLeader }) => isLeader)
+    return leader?.members.every((memberId) => own.has(memberId)) ?? false
+  }
+
+  add(seat: Seat): void {
+    this.#seats.add(seat)
+  }
+
+  remove(seat: Seat): void {
+    this.#seats.delete(seat)
+  }
+
+  noteGeneration(generation: number): void {
+    if (generation !== this.#generation) this.#generations += 1
+    this.#generation = generation
+    this.departure.look()
+  }
+
+  /** A seat joins or leaves: its siblings ask the coordinator at once instead of at their next heartbeat. */
+  pokeSiblings(of: Seat): void {
+    for (const delayMs of POKE_AFTER_MS) {
+      const timer = after(() => {
+        this.#pokes.delete(timer)
+        for (const seat of this.#seats) if (seat !== of) seat.poke()
+      }, delayMs)
+      this.#pokes.add(timer)
+    }
+  }
+
+  close(): void {
+    this.barrier.open()
+    for (const timer of this.#pokes) clearTimeout(timer)
+    this.#pokes.clear()
+  }
+}

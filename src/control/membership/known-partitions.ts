@@ -1,0 +1,24 @@
+import type { TopicMetadata, TopicPartition } from '../../kafka/face.js'
+
+/**
+ * Which partitions of its topics a pool has found when it started. One that came later is new to everybody, so all that
+ * is in it has come while the pool ran, and none of it may be skipped.
+ */
+export class KnownPartitions {
+  readonly #counts = new Map<string, number>()
+
+  /** What is there when the pool starts. */
+  begin(found: readonly TopicMetadata[]): void {
+    for (const { topic, partitions } of found) this.#counts.set(topic, partitions.length)
+  }
+
+  /** What is there now: a topic that is gone may come back, and all of it is new then. */
+  look(found: readonly TopicMetadata[]): void {
+    for (const { topic, error } of found) if (error === 'UNKNOWN_TOPIC_OR_PARTITION') this.#counts.set(topic, 0)
+  }
+
+  /** True for a partition that was not there when the pool started. */
+  isNew({ topic, partition }: TopicPartition): boolean {
+    return partition >= (this.#counts.get(topic) ?? Number.POSITIVE_INFINITY)
+  }
+}

@@ -1,0 +1,27 @@
+import type { ConsumerConfig, KafkaConfig, SlotConfig } from '../../config/resolved.js'
+
+/** The part of the session that an answer may take: a third; */
+const ANSWER = 3
+/** and that connecting may, and authentication again. */
+const CONNECT = 6
+
+const most = (limitMs: number, sessionMs: number, part: number): number =>
+  Math.max(1, Math.min(limitMs, Math.floor(sessionMs / part)))
+
+/**
+ * How long a seat waits for its coordinator. The session goes on meanwhile: when a connection has gone silent there must
+ * be time left to notice it, to open another one, to ask where the coordinator is now, and for the heartbeat that counts.
+ */
+export const kafkaOfSeat = ({ kafka, consumer: { sessionTimeout } }: SlotConfig): KafkaConfig => ({
+  ...kafka,
+  connectionTimeout: most(kafka.connectionTimeout, sessionTimeout, CONNECT),
+  authenticationTimeout: most(kafka.authenticationTimeout, sessionTimeout, CONNECT),
+  requestTimeout: most(kafka.requestTimeout, sessionTimeout, ANSWER),
+})
+
+/**
+ * How long the coordinator may hold a SyncGroup back until the leader has sent the assignments. Together with the time for
+ * the answer it is the session: the seat sends no heartbeat meanwhile.
+ */
+export const syncHoldMs = ({ sessionTimeout }: Pick<ConsumerConfig, 'sessionTimeout'>): number =>
+  sessionTimeout - Math.floor(sessionTimeout / ANSWER)

@@ -1,0 +1,73 @@
+import type { KafkaConfig, SlotConfig } from '../../config/resolved.js'
+import { ErrorCode, PoolError } from '../../errors.js'
+import { adviceOn, isRefusal } from '../../kafka/brokers/refusal-advice.js'
+import { KafkaError, type TopicMetadata } from '../../kafka/face.js'
+import { monotonicMs } from '../../util/clock.js'
+import { sleep } from '../../util/timers.js'
+
+/** How often a topic that is not there is asked for again: one that was just created is not known to every broker. */
+const TRIES = 10
+const PAUSE_MS = 200
+/** For how long a broker that gives no answer is asked again: it may just be restarted. */
+const PATIENCE_MS = TRIES * PAUSE_MS
+/** What a broker says of a topic that it may know of in a moment. */
+const NOT_YET: readonly (string | null)[] = [null, 'UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']
+
+const isMissing = ({ error, partitions }: TopicMetadata): boolean => error !== null || partitions.length === 0
+
+/**
+ * Looks whether every subscribed topic is there, before anything joins. (A topic that vanishes later is tolerated.)
+ *
+ * @throws {@link PoolError} `KCP_TOPIC_MISSING` naming all that are not, `KCP_BROKER_REFUSED` when one may not be read,
+ *   `KCP_BROKER_UNREACHABLE` when the brokers do not answer any more
+ */
+export const checkTopics = async (
+  slots: readonly SlotConfig[],
+  metadata: (kafka: KafkaConfig, names: readonly string[]) => Promise<readonly TopicMetadata[]>,
+): Promise<readonly TopicMetadata[]> => {
+  const subscriptions = [...new Map(slots.map((slot) => [slot.subscription, slot])).values()]
+  const ask = ({ kafka, topics }: SlotConfig) => answered(topics, () => metadata(kafka, topics))
+  const look = async () => (await Promise.all(subscriptions.map(ask))).flat()
+  let found = await look()
+  for (let tries = 1; tries < TRIES; tries++) {
+    const missing = found.filter(isMissing)
+    if (missing.length === 0 || missing.some(({ error }) => !NOT_YET.includes(error))) break
+    await sleep(PAUSE_MS)
+    found = await look()
+  }
+  const forbidden = found.filter(({ error }) => error === 'TOPIC_AUTHORIZATION_FAILED').map(({ topic }) => topic)
+  if (forbidden.length > 0) {
+    const message = `not allowed to read ${quoted(forbidden)}. Give this user the Read and Describe permissions on it`
+    throw new PoolError(ErrorCode.brokerRefused, message)
+  }
+  const missing = found.filter(isMissing)
+  if (missing.length > 0) {
+    const names = quoted(missing.map(({ topic }) => topic))
+    const reasons = [...new Set(missing.map(({ error }) => error ?? 'no partitions'))].join(', ')
+    throw new PoolError(
+      ErrorCode.topicMissing,
+      `there is no topic ${names} on the broker (${reasons}). Create it first; topics are never created by consuming`,
+    )
+  }
+  return found
+}
+
+/** The connection stood a moment ago. */
+const answered = async <T>(topics: readonly string[], ask: () => Promise<T>): Promise<T> => {
+  for (const untilMs = monotonicMs() + PATIENCE_MS; ; ) {
+    try {
+      return await ask()
+    } catch (cause) {
+      if (!(cause instanceof KafkaError) || cause.type === 'CLOSED') throw cause
+      const what = `the topics ${quoted(topics)} could not be looked up: ${cause.message}`
+      if (isRefusal(cause)) throw new PoolError(ErrorCode.brokerRefused, `${what}. ${adviceOn(cause)}`, { cause })
+      if (monotonicMs() >= untilMs) {
+        const advice = 'A broker was there a moment ago: see whether it is being restarted, then start again'
+        throw new PoolError(ErrorCode.brokerUnreachable, `${what}. ${advice}`, { cause })
+      }
+    }
+    await sleep(PAUSE_MS)
+  }
+}
+
+const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')

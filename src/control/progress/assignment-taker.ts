@@ -1,0 +1,118 @@
+import type { Logger } from 'pino'
+import type { SlotConfig } from '../../config/resolved.js'
+import type { Connection, TopicPartition } from '../../kafka/face.js'
+import { monotonicMs } from '../../util/clock.js'
+import { Episode } from '../../util/episode.js'
+import { WakeableSleep } from '../../util/wakeable-sleep.js'
+import { type Handout, type Holdings, type NewHolding, partitionKey } from '../holdings.js'
+import type { Coordinator } from '../membership/coordinator.js'
+import { retryDelayMs } from '../membership/seat-states.js'
+import { committedOffsets, startPositions } from './positions.js'
+
+export interface TakerOptions {
+  readonly config: SlotConfig
+  readonly holdings: Holdings
+  readonly sharedConnection: Connection
+  readonly shared: Coordinator
+  /** True for a partition that was not there when the pool started: none of its messages may be skipped. */
+  readonly isNew: (partition: TopicPartition) => boolean
+  readonly log: Logger
+}
+
+/** So many look-ups may fail before it is said: a topic that is between two leaders has one again in no time. */
+const QUIET_FAILURES = 3
+
+/** A part of an assignment that is in the books now. */
+export interface Taken {
+  readonly handout: Handout
+  readonly added: readonly TopicPartition[]
+  /** Nothing of the assignment is missing any more. */
+  readonly complete: boolean
+}
+
+/**
+ * Brings a new assignment into the books: looks up where the added partitions start, for as long as that takes, while
+ * the seat goes on with its heartbeats. A newer assignment, or the loss of the membership, cancels it. A partition whose
+ * start cannot be found (it has no leader just now) does not keep the others waiting.
+ */
+export class AssignmentTaker {
+  readonly #options: TakerOptions
+  readonly #sleep = new WakeableSleep()
+  readonly #waiting = new Episode()
+  #turn = 0
+
+  constructor(options: TakerOptions) {
+    this.#options = options
+  }
+
+  cancel(): void {
+    this.#turn += 1
+    this.#sleep.wake()
+  }
+
+  /**
+   * Resolves when all is taken, or when it was cancelled.
+   *
+   * @param onTaken told of each part, and at the least once unless it is cancelled before
+   */
+  async take(partitions: readonly TopicPartition[], onTaken: (taken: Taken) => void): Promise<void> {
+    this.cancel()
+    const turn = this.#turn
+    const isCurrent = () => turn === this.#turn
+    for (let failures = 0; isCurrent(); failures++) {
+      let reason: unknown
+      try {
+        const taken = await this.#look(partitions, isCurrent)
+        if (taken === null) return
+        if (taken.complete || taken.added.length > 0) onTaken(taken)
+        if (taken.complete) {
+          this.#found()
+          return
+        }
+        reason = new Error('the partitions have no leader')
+      } catch (error) {
+        if (!isCurrent()) return
+        reason = error
+      }
+      if (failures >= QUIET_FAILURES) this.#wait(partitions, reason)
+      await this.#sleep.for(retryDelayMs(failures))
+    }
+  }
+
+  #wait(partitions: readonly TopicPartition[], reason: unknown): void {
+    const { log, config, holdings } = this.#options
+    if (this.#waiting.happened(monotonicMs()) === null) return
+    const waitsFor = partitions.filter((partition) => !holdings.has(partition)).map(partitionKey)
+    const message =
+      'cannot look up where to start in these partitions, so they are not consumed; asking again and again'
+    log.warn({ err: reason, groupId: config.consumer.groupId, waitsFor }, message)
+  }
+
+  #announceNew(added: readonly NewHolding[]): void {
+    const { log, config } = this.#options
+    if (added.length === 0 || config.fromBeginning) return
+    const partitions = added.map((holding) => ({ partition: partitionKey(holding), offset: String(holding.offset) }))
+    const message = 'partitions that came while the pool ran begin at their first message'
+    log.info({ groupId: config.consumer.groupId, partitions }, message)
+  }
+
+  #found(): void {
+    const afterMs = this.#waiting.ended(monotonicMs())
+    const { log, config } = this.#options
+    if (afterMs !== null) log.info({ groupId: config.consumer.groupId, afterMs }, 'all starts are known now')
+  }
+
+  async #look(partitions: readonly TopicPartition[], isCurrent: () => boolean): Promise<Taken | null> {
+    const { config, holdings, sharedConnection, shared, isNew } = this.#options
+    const wanted = partitions.filter((partition) => !holdings.has(partition))
+    const committed = await committedOffsets(shared, config.consumer.groupId, wanted)
+    const added = await startPositions(sharedConnection, wanted, committed, {
+      fromBeginning: config.fromBeginning,
+      isNew,
+      readUncommitted: config.consumer.readUncommitted,
+    })
+    if (!isCurrent()) return null
+    this.#announceNew(added.filter((holding) => holding.committed < 0n && isNew(holding)))
+    return { handout: holdings.add(added), added, complete: added.length === wanted.length }
+  }
+}

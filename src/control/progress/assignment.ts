@@ -1,0 +1,102 @@
+import type { TopicPartition } from '../../kafka/face.js'
+import { type Holder, type Holding, partitionKey } from '../holdings.js'
+import { AssignmentTaker, type Taken, type TakerOptions } from './assignment-taker.js'
+
+export interface AssignmentOptions extends TakerOptions {
+  readonly incarnations: Holder
+  /** A part of the assignment is in the books; `removed` is what the assignment before it had and this one has not. */
+  readonly onTaken: (added: readonly TopicPartition[], removed: readonly TopicPartition[]) => void
+  /** The thread has taken that part up too, if there is a thread. */
+  readonly onHandedOut: () => void
+}
+
+/** What a slot is assigned in the current generation: brings it into the books and to the thread. */
+export class Assignment {
+  readonly #options: AssignmentOptions
+  readonly #taker: AssignmentTaker
+  #generation = -1
+  #inForce = false
+  #isComplete = false
+
+  constructor(options: AssignmentOptions) {
+    this.#options = options
+    this.#taker = new AssignmentTaker(options)
+  }
+
+  /** True when the assignment of the current generation is in the books. */
+  get inForce(): boolean {
+    return this.#inForce
+  }
+
+  /** True when nothing of it is missing in the books. */
+  get isComplete(): boolean {
+    return this.#isComplete
+  }
+
+  /** No part that is still being looked up will be taken. */
+  cancel(): void {
+    this.#taker.cancel()
+  }
+
+  /** A new generation begins. */
+  begin(partitions: readonly TopicPartition[], generation: number): void {
+    this.#take(partitions, this.#keep(partitions, generation))
+  }
+
+  /** A new generation begins for a slot that stops: what it keeps may come to its end, what is added waits for others. */
+  keep(partitions: readonly TopicPartition[], generation: number): void {
+    this.#keep(partitions, generation)
+  }
+
+  /** The membership is over, and with it everything that was assigned. */
+  lose(): void {
+    const { holdings, incarnations } = this.#options
+    this.#taker.cancel()
+    this.#inForce = false
+    this.#isComplete = false
+    this.#generation = -1
+    this.#tellRemoved(holdings.drop(() => false))
+    incarnations.resume()
+  }
+
+  /**
+   * Keeps what is assigned again. What is kept over a generation that was missed may have been somebody else's in between,
+   * who has committed more than is known here: so nothing is kept over one.
+   *
+   * @returns what is not assigned any more
+   */
+  #keep(partitions: readonly TopicPartition[], generation: number): readonly Holding[] {
+    const { holdings, incarnations } = this.#options
+    const wanted = new Set(partitions.map(partitionKey))
+    const isWanted = (partition: TopicPartition) => wanted.has(partitionKey(partition))
+    const removed = holdings.all().filter((holding) => !isWanted(holding))
+    if (generation !== this.#generation && generation !== this.#generation + 1) this.lose()
+    this.#tellRemoved(holdings.drop(isWanted))
+    this.#generation = generation
+    this.#isComplete = false
+    incarnations.resume()
+    return removed
+  }
+
+  #take(partitions: readonly TopicPartition[], removed: readonly Holding[]): void {
+    let gone = removed
+    void this.#taker.take(partitions, (taken) => {
+      this.#isComplete = taken.complete
+      this.#inForce = true
+      this.#options.onTaken(taken.added, gone)
+      gone = []
+      void this.#handOut(taken)
+    })
+  }
+
+  async #handOut({ handout, added }: Taken): Promise<void> {
+    const { incarnations, onHandedOut } = this.#options
+    if (added.length === 0 || (await incarnations.hand(handout, []))) onHandedOut()
+  }
+
+  #tellRemoved(removed: readonly Holding[]): void {
+    if (removed.length === 0) return
+    const ids = removed.map(({ id }) => id)
+    void this.#options.incarnations.hand(null, ids)
+  }
+}

@@ -1,0 +1,122 @@
+import type { Logger } from 'pino'
+import { KafkaCode } from '../../kafka/error-codes.js'
+import { KafkaError, type Membership, type TopicPartitionOffset } from '../../kafka/face.js'
+import { monotonicMs } from '../../util/clock.js'
+import { Episode } from '../../util/episode.js'
+import { WakeableSleep } from '../../util/wakeable-sleep.js'
+import { within } from '../../util/within.js'
+import type { Holdings } from '../holdings.js'
+import type { Coordinator } from '../membership/coordinator.js'
+import { retryDelayMs } from '../membership/seat-states.js'
+
+/** Refusals that say something about the membership: the next heartbeat will tell the seat the same, with authority. */
+const ABOUT_MEMBERSHIP: readonly number[] = [
+  KafkaCode.unknownMemberId,
+  KafkaCode.illegalGeneration,
+  KafkaCode.fencedInstanceId,
+  KafkaCode.rebalanceInProgress,
+]
+
+/** Whether the same commit may be accepted later. */
+const mayHelp = (error: unknown): boolean =>
+  error instanceof KafkaError && (error.retriable || ABOUT_MEMBERSHIP.includes(error.code))
+
+export interface CommitsOptions {
+  readonly holdings: Holdings
+  readonly shared: Coordinator
+  readonly membership: () => Membership
+  /** The coordinator doubts the membership: ask it. */
+  readonly onDoubt: () => void
+  readonly onCommitted: (offsets: readonly TopicPartitionOffset[], generation: number) => void
+  readonly log: Logger
+}
+
+/**
+ * Sends what a slot has finished to the coordinator. One commit at a time; who asks during one gets the next one, so
+ * a commit that was asked for always covers everything finished at the time of asking. A failed commit loses nothing:
+ * the offsets stay in the books and go with the next one.
+ */
+export class Commits {
+  readonly #options: CommitsOptions
+  #running: Promise<void> | null = null
+  #next: Promise<void> | null = null
+  /** What the last commit left over may yet be stored. */
+  #mayHelp = true
+  readonly #sleep = new WakeableSleep()
+  readonly #trouble = new Episode()
+
+  constructor(options: CommitsOptions) {
+    this.#options = options
+  }
+
+  /** Commits everything that is finished now. Never rejects. */
+  now(): Promise<void> {
+    if (this.#running === null) {
+      this.#running = this.#commit().finally(() => {
+        this.#running = null
+      })
+      return this.#running
+    }
+    this.#next ??= this.#running.then(() => {
+      this.#next = null
+      return this.now()
+    })
+    return this.#next
+  }
+
+  /**
+   * The last commit: tries again and again until everything is stored, nothing can help any more (the membership is over,
+   * the broker has refused for good), or the deadline has come (monotonic). Never rejects.
+   */
+  async last(deadlineMs: number): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      await within(this.now(), deadlineMs - monotonicMs())
+      const leftMs = deadlineMs - monotonicMs()
+      if (leftMs <= 0 || !this.#mayHelp || !this.#isDue) return
+      await this.#sleep.for(Math.min(retryDelayMs(failures), leftMs))
+    }
+  }
+
+  get #isDue(): boolean {
+    const { holdings, membership } = this.#options
+    return membership().generation >= 0 && holdings.uncommitted().length > 0
+  }
+
+  async #commit(): Promise<void> {
+    const { holdings, shared, membership, log, onCommitted } = this.#options
+    const member = membership()
+    const offsets = holdings.uncommitted()
+    if (!this.#isDue) return
+    try {
+      const refused = await shared.askPersistently((connection, node) =>
+        connection.commitOffsets(node, member, offsets),
+      )
+      const failed = new Set(refused.map(({ topic, partition }) => `${topic}:${partition}`))
+      const stored = offsets.filter(({ topic, partition }) => !failed.has(`${topic}:${partition}`))
+      for (const offset of stored) holdings.markCommitted(offset)
+      if (stored.length > 0) onCommitted(stored, member.generation)
+      const first = refused[0]
+      this.#mayHelp = refused.some(({ error }) => mayHelp(error))
+      if (first !== undefined) {
+        this.#refused(first.error, refused.length)
+        return
+      }
+      const afterMs = this.#trouble.ended(monotonicMs())
+      if (afterMs !== null) log.info({ afterMs: Math.round(afterMs) }, 'offsets are committed again')
+    } catch (error) {
+      this.#mayHelp = mayHelp(error)
+      this.#refused(error, offsets.length)
+    }
+  }
+
+  #refused(error: unknown, partitions: number): void {
+    const { onDoubt, log } = this.#options
+    const message = 'offsets could not be committed; they go with the next commit'
+    if (error instanceof KafkaError && ABOUT_MEMBERSHIP.includes(error.code)) {
+      log.debug({ err: error, partitions }, message)
+      onDoubt()
+      return
+    }
+    log[this.#trouble.happened(monotonicMs()) === null ? 'debug' : 'warn']({ err: error, partitions }, message)
+  }
+}

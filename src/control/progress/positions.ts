@@ -1,0 +1,72 @@
+import { type Connection, NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from '../../kafka/face.js'
+import { type NewHolding, partitionKey } from '../holdings.js'
+import type { Coordinator } from '../membership/coordinator.js'
+
+export interface ResetPolicy {
+  readonly fromBeginning: boolean
+  /** True for a partition that begins at its first message whatever `fromBeginning` says. */
+  readonly isNew: (partition: TopicPartition) => boolean
+  readonly readUncommitted: boolean
+}
+
+/** What the group has committed, by partition key; the offset is -1n where that is nothing. */
+export const committedOffsets = async (
+  shared: Coordinator,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<Map<string, TopicPartitionOffset>> => {
+  if (partitions.length === 0) return new Map()
+  const found = await shared.ask((connection, node) => connection.committedOffsets(node, groupId, partitions))
+  return new Map(found.map((entry) => [partitionKey(entry), entry]))
+}
+
+/**
+ * Where each partition starts: at the committed offset, or where the reset policy says when the group has committed
+ * nothing there. Such a start is itself committed later, so that it is the same for whoever gets the partition next.
+ *
+ * @returns the partitions whose start is known; one that has no leader just now is left out
+ */
+export const startPositions = async (
+  connection: Connection,
+  partitions: readonly TopicPartition[],
+  committed: ReadonlyMap<string, TopicPartitionOffset>,
+  policy: ResetPolicy,
+): Promise<NewHolding[]> => {
+  const isKnown = (entry: TopicPartitionOffset | undefined) => entry !== undefined && entry.offset >= 0n
+  const reset = partitions.filter((partition) => !isKnown(committed.get(partitionKey(partition))))
+  const isFromBeginning = (partition: TopicPartition) => policy.fromBeginning || policy.isNew(partition)
+  const listed = await Promise.all([
+    listWhatCanBe(connection, reset.filter(isFromBeginning), 'earliest', policy),
+    listWhatCanBe(
+      connection,
+      reset.filter((partition) => !isFromBeginning(partition)),
+      'latest',
+      policy,
+    ),
+  ])
+  const starts = new Map(listed.flat().map((entry) => [partitionKey(entry), entry]))
+  return partitions.flatMap(({ topic, partition }) => {
+    const found = committed.get(partitionKey({ topic, partition }))
+    const start = isKnown(found) ? found : starts.get(partitionKey({ topic, partition }))
+    if (start === undefined) return []
+    const { offset, leaderEpoch = NO_EPOCH } = start
+    return [{ topic, partition, offset, leaderEpoch, committed: found?.offset ?? -1n }]
+  })
+}
+
+/** All at once, or else one by one, so that one that has no answer does not take the others' with it. */
+const listWhatCanBe = async (
+  connection: Connection,
+  partitions: readonly TopicPartition[],
+  at: 'earliest' | 'latest',
+  policy: ResetPolicy,
+): Promise<readonly TopicPartitionOffset[]> => {
+  if (partitions.length === 0) return []
+  const list = (some: readonly TopicPartition[]) => connection.listOffsets(some, at, policy)
+  try {
+    return await list(partitions)
+  } catch {
+    const answers = await Promise.allSettled(partitions.map((partition) => list([partition])))
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+  }
+}

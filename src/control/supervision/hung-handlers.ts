@@ -1,0 +1,108 @@
+import type { Logger } from 'pino'
+import type { SlotConfig } from '../../config/resolved.js'
+import { ErrorCode, PoolError } from '../../errors.js'
+import type { Flight, HookName, Ledger, RunningHook } from '../../protocol/ledger.js'
+import { monotonicMs } from '../../util/clock.js'
+import { every, LONGEST_TIMER_MS } from '../../util/timers.js'
+
+const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high)
+
+/** How often the ledgers are looked at. */
+export const pollIntervalMs = (maxProcessingMs: number): number => clamp(maxProcessingMs / 4, 20, 1_000)
+
+/** How long a handler has to come back after its `context.signal` was aborted at `maxProcessingMs`. */
+export const graceMs = (maxProcessingMs: number): number => clamp(maxProcessingMs / 10, 50, 5_000)
+
+/** How late the thread's own timer may be, which ends the wait for a hook that does not block the thread. */
+const hookGraceMs = (limitMs: number): number => Math.max(graceMs(limitMs), 1_000)
+
+/** The ledger cannot tell longer times from negative ones; and it is looked at in time before that. */
+const LONGEST_RUN_MS = LONGEST_TIMER_MS - 10_000
+
+/** The handlers that have run longer than they may, grace included. */
+export const findHung = (flights: readonly Flight[], maxProcessingMs: number, grace: number): Flight[] =>
+  flights.filter(({ runningMs }) => runningMs > Math.min(maxProcessingMs + grace, LONGEST_RUN_MS))
+
+/** Whether `setup` or `teardown` has run for longer than it may, grace included. */
+const isHookHung = ({ runningMs }: RunningHook, limitMs: number): boolean =>
+  runningMs > Math.min(limitMs + hookGraceMs(limitMs), LONGEST_RUN_MS)
+
+/** The option that limits a hook. */
+const LIMIT_OF = { setup: 'loadTimeoutMs', teardown: 'drainTimeoutMs' } as const satisfies Record<HookName, string>
+
+/** What the watch needs to know of a slot. */
+export interface WatchedSlot {
+  readonly config: Pick<SlotConfig, 'slot' | 'maxProcessingMs' | 'handler'>
+  /** How long `setup` and `teardown` of the handler's module may take. */
+  readonly hookLimitsMs: Readonly<Record<HookName, number>>
+  /** The thread that fills the slot now. */
+  readonly thread: { readonly ledger: Pick<Ledger, 'flights' | 'hook'>; readonly incarnation: number } | null
+  /** Ends that thread. */
+  endThread(why: PoolError): void
+}
+
+export interface LivenessOptions {
+  readonly slots: readonly WatchedSlot[]
+  readonly log: Logger
+}
+
+/**
+ * Ends the threads of handlers that do not come back, and of a `setup` or `teardown` that blocks its thread. Such a thread
+ * cannot be asked how it is, so this reads the ledgers, with one timer for the whole pool. Each flight and each thread
+ * that a hook blocks is reported once.
+ */
+export class Liveness {
+  readonly #options: LivenessOptions
+  readonly #timer: NodeJS.Timeout
+  readonly #reported = new WeakMap<object, Set<string>>()
+  readonly #blocked = new WeakSet<object>()
+
+  constructor(options: LivenessOptions) {
+    this.#options = options
+    const shortestMs = Math.min(...options.slots.map(({ config }) => config.maxProcessingMs))
+    this.#timer = every(() => this.look(monotonicMs()), pollIntervalMs(shortestMs)).unref()
+  }
+
+  /** Looks at every slot; the timer does it. */
+  look(nowMs: number): void {
+    for (const slot of this.#options.slots) this.#lookAt(slot, nowMs)
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #lookAt(slot: WatchedSlot, nowMs: number): void {
+    const { thread } = slot
+    if (thread === null) return
+    this.#lookAtHook(slot, thread, nowMs)
+    const { maxProcessingMs, slot: number } = slot.config
+    const hung = findHung(thread.ledger.flights(nowMs), maxProcessingMs, graceMs(maxProcessingMs))
+    const reported = this.#reported.get(thread.ledger)
+    const fresh = hung.filter((flight) => reported?.has(flightKey(flight)) !== true)
+    this.#reported.set(thread.ledger, new Set(hung.map(flightKey)))
+    const [first] = fresh
+    if (first === undefined) return
+    const { offset, runningMs } = first
+    const message = `slot ${number}: a handler has not come back from offset ${offset} for ${Math.round(runningMs)} ms (maxProcessingMs is ${maxProcessingMs}), so its thread is replaced and the message is handled again. Let the handler look at context.signal or context.cancelled, or raise maxProcessingMs`
+    const error = new PoolError(ErrorCode.handlerHung, message, { slot: number, offset: String(offset) })
+    this.#options.log.warn({ slot: number, incarnation: thread.incarnation, hung: fresh.map(plain) }, 'handler hung')
+    slot.endThread(error)
+  }
+
+  #lookAtHook(slot: WatchedSlot, { ledger, incarnation }: NonNullable<WatchedSlot['thread']>, nowMs: number): void {
+    const { config, hookLimitsMs } = slot
+    const hook = ledger.hook(nowMs)
+    if (hook === null || !isHookHung(hook, hookLimitsMs[hook.name]) || this.#blocked.has(ledger)) return
+    this.#blocked.add(ledger)
+    const { slot: number, handler } = config
+    const limit = `${hookLimitsMs[hook.name] / 1_000} s`
+    const message = `slot ${number}: ${hook.name} of the handler module ${handler} had not come back after ${limit} and blocks its thread, which is replaced. Let it wait asynchronously and for a limited time, or raise ${LIMIT_OF[hook.name]}`
+    this.#options.log.warn({ slot: number, incarnation, hook }, 'setup or teardown hung')
+    slot.endThread(new PoolError(ErrorCode.handlerSetupFailed, message, { slot: number }))
+  }
+}
+
+const flightKey = ({ partitionId, offset, attempt }: Flight): string => `${partitionId}@${offset}#${attempt}`
+
+const plain = ({ offset, ...flight }: Flight) => ({ ...flight, offset: String(offset) })

@@ -1,0 +1,58 @@
+import type { Page } from '../../protocol/ledger.js'
+import type { Holding } from '../holdings.js'
+import { lagOf, reached } from '../holdings.js'
+import { isResting } from '../pauses.js'
+
+/** What one look adds at most: a main thread that was held up for long has not seen anything stand still meanwhile. */
+const LONGEST_LOOK_MS = 2_000
+
+/** Messages wait in a partition that is free to move, or nobody knows because it was never fetched. */
+const waits = (holding: Holding, nowMs: number): boolean =>
+  !isResting(holding.paused) && lagOf(holding) !== 0n && holding.page.retryInMs(holding.index, nowMs) <= 0
+
+/** For how long a partition has stood at an offset, with the same thread: each writes to a page of its own. */
+interface Standing {
+  readonly at: bigint
+  readonly page: Page
+  readonly forMs: number
+}
+
+/**
+ * Notices partitions in which messages wait and nothing moves, whatever the reason. It only tells: what holds a message
+ * up may be anything, and a thread with its retries is not ended on a guess. (A handler that does not come back has a
+ * watch of its own.)
+ *
+ * Time counts while the slot is free to take a message up: not in a rebalance, and not while a handler is in flight, for
+ * then the messages wait for their turn.
+ */
+export class StallWatch {
+  readonly #limitMs: number
+  #standings: ReadonlyMap<Holding, Standing> = new Map()
+  #lookedAtMs = Number.POSITIVE_INFINITY
+
+  /** @param limitMs for how long a partition may stand still */
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs
+  }
+
+  /** The partitions that had stood still for too long when last looked at. */
+  get stalled(): readonly Holding[] {
+    return [...this.#standings].filter(([, { forMs }]) => forMs > this.#limitMs).map(([holding]) => holding)
+  }
+
+  /** Looks again. Call it about once a second. */
+  look(holdings: readonly Holding[], isFree: boolean, nowMs: number): void {
+    const sinceLastMs = isFree ? Math.min(Math.max(nowMs - this.#lookedAtMs, 0), LONGEST_LOOK_MS) : 0
+    this.#lookedAtMs = nowMs
+    const waiting = holdings.filter((holding) => waits(holding, nowMs))
+    this.#standings = new Map(
+      waiting.map((holding) => {
+        const { page } = holding
+        const at = reached(holding)
+        const before = this.#standings.get(holding)
+        const stands = before !== undefined && before.at === at && before.page === page
+        return [holding, { at, page, forMs: stands ? before.forMs + sinceLastMs : 0 }]
+      }),
+    )
+  }
+}

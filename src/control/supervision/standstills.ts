@@ -1,0 +1,84 @@
+import type { Logger } from 'pino'
+import type { SlotConfig } from '../../config/resolved.js'
+import { ErrorCode, PoolError } from '../../errors.js'
+import type { Connection } from '../../kafka/face.js'
+import { fromErrorData } from '../../protocol/error-data.js'
+import type { FromThread } from '../../protocol/messages.js'
+import { type Holder, type Holding, type Holdings, hasMovedOn } from '../holdings.js'
+import { pauseAfter, type Standstill } from '../pauses.js'
+import type { SlotReporter } from '../slot-reporter.js'
+import { exhausted } from './exhausted.js'
+import { UnfetchedEnds } from './unfetched-ends.js'
+
+export interface StandstillsOptions {
+  readonly config: SlotConfig
+  readonly holdings: Holdings
+  readonly incarnations: Pick<Holder, 'hand'>
+  readonly connection: Pick<Connection, 'listOffsets' | 'topics'>
+  readonly report: Pick<SlotReporter, 'paused' | 'resumed'>
+  readonly log: Logger
+}
+
+/**
+ * The partitions of one slot that stand still: notes when that begins and ends, has each tried again when its pause is
+ * over, and goes on asking for their lag. To try again is to assign anew, as after a rebalance; so a pause outlasts the
+ * thread that asked for it.
+ */
+export class Standstills {
+  readonly #options: StandstillsOptions
+  readonly #ends: UnfetchedEnds
+
+  constructor(options: StandstillsOptions) {
+    this.#options = options
+    this.#ends = new UnfetchedEnds(options)
+  }
+
+  /** What a thread said about a partition that the slot still holds. */
+  heard(message: Extract<FromThread, { partitionId: number }>, holding: Holding, nowMs: number): void {
+    if (hasMovedOn(holding)) this.#over(holding, nowMs)
+    if (message.type === 'offset-reset') this.#over(holding, nowMs) // what it stood at is gone
+    const standstill = this.#standstillOf(message, holding)
+    if (standstill === null) return
+    const pause = pauseAfter(holding.paused, standstill, this.#options.config.retry, nowMs, Math.random())
+    holding.paused = pause
+    this.#options.report.paused(holding, pause, nowMs)
+  }
+
+  /**
+   * Looks whose pause is over. Call it about once a second.
+   *
+   * @param isFree whether the thread may be given something now
+   */
+  look(isFree: boolean, nowMs: number): void {
+    const { holdings, incarnations } = this.#options
+    const held = holdings.all()
+    for (const holding of held) if (hasMovedOn(holding)) this.#over(holding, nowMs)
+    const due = isFree ? holdings.retry(nowMs) : null
+    if (due !== null) void incarnations.hand(due, due.removedIds)
+    this.#ends.look(held, nowMs)
+  }
+
+  #over(holding: Holding, nowMs: number): void {
+    const { paused } = holding
+    holding.paused = null
+    if (paused !== null) this.#options.report.resumed(holding, paused, nowMs)
+  }
+
+  #standstillOf(message: Extract<FromThread, { partitionId: number }>, holding: Holding): Standstill | null {
+    const { slot, consumer } = this.#options.config
+    const { topic, partition } = holding
+    const where = { slot, groupId: consumer.groupId, topic, partition }
+    if (message.type === 'failed' && message.outcome === 'paused') {
+      const { offset, attempt: attempts, error } = message
+      return { offset, attempts, error: exhausted({ ...where, offset, attempts }, error) }
+    }
+    if (message.type !== 'partition-paused') return null
+    const { offset } = message
+    const cause = fromErrorData(message.error, { ...where, offset })
+    const error =
+      cause instanceof PoolError
+        ? cause
+        : new PoolError(ErrorCode.batchUndecodable, cause.message, { ...where, offset, cause })
+    return { offset, attempts: null, error }
+  }
+}

@@ -1,0 +1,66 @@
+import type { Logger } from 'pino'
+import type { SlotConfig } from '../../config/resolved.js'
+import type { Connection, TopicPartition } from '../../kafka/face.js'
+import { isLed, leadersOf } from '../../kafka/partition-leaders.js'
+import { type Holding, partitionKey } from '../holdings.js'
+
+/** How often is asked; the lag of such a partition is as old as that. */
+const ASK_MS = 10_000
+
+/** No Fetch brings news of it: it stands still, or its thread waits before it tries a message again. */
+const isUnfetched = (holding: Holding, nowMs: number): boolean =>
+  holding.paused !== null || holding.page.retryInMs(holding.index, nowMs) > 0
+
+export interface UnfetchedEndsOptions {
+  readonly config: SlotConfig
+  readonly connection: Pick<Connection, 'listOffsets' | 'topics'>
+  readonly log: Logger
+}
+
+/** Asks where partitions end of which nothing is fetched just now, so that their lag grows while they stand still. */
+export class UnfetchedEnds {
+  readonly #options: UnfetchedEndsOptions
+  /** Leaders that have not answered. */
+  readonly #asking = new Set<number>()
+  #askedAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(options: UnfetchedEndsOptions) {
+    this.#options = options
+  }
+
+  /** Asks if that is due. Call it about once a second. */
+  look(holdings: readonly Holding[], nowMs: number): void {
+    if (nowMs - this.#askedAtMs < ASK_MS) return
+    const unfetched = holdings.filter((holding) => isUnfetched(holding, nowMs))
+    if (unfetched.length === 0) return
+    this.#askedAtMs = nowMs
+    this.#askLeaders(unfetched).catch(this.#failed)
+  }
+
+  /** Each apart: one that does not answer keeps nobody from hearing of the others' partitions. */
+  async #askLeaders(unfetched: readonly Holding[]): Promise<void> {
+    const topics = await this.#options.connection.topics([...new Set(unfetched.map(({ topic }) => topic))])
+    // One that has no leader has no end either.
+    const led = unfetched.filter((holding) => isLed(holding, topics))
+    const byKey = new Map(led.map((holding) => [partitionKey(holding), holding]))
+    for (const [leader, partitions] of leadersOf(led, topics)) {
+      if (this.#asking.has(leader)) continue
+      this.#asking.add(leader)
+      this.#ask(partitions, byKey)
+        .catch(this.#failed)
+        .finally(() => this.#asking.delete(leader))
+    }
+  }
+
+  async #ask(led: readonly TopicPartition[], byKey: ReadonlyMap<string, Holding>): Promise<void> {
+    const { config, connection } = this.#options
+    const partitions = led.map(({ topic, partition }) => ({ topic, partition }))
+    for (const end of await connection.listOffsets(partitions, 'latest', config.consumer)) {
+      const holding = byKey.get(partitionKey(end))
+      holding?.page.sawEnd(holding.index, end.offset)
+    }
+  }
+
+  readonly #failed = (err: unknown): void =>
+    this.#options.log.debug({ err }, 'could not ask for the lag of partitions that stand still; asking again later')
+}

@@ -1,0 +1,236 @@
+import type { Logger } from 'pino'
+import type { SlotConfig } from '../../config/resolved.js'
+import { ErrorCode, PoolError } from '../../errors.js'
+import type { ClusterView } from '../../kafka/face.js'
+import { Control, type Counters } from '../../protocol/ledger.js'
+import type { EffectiveConfig, FromThread } from '../../protocol/messages.js'
+import { wallAheadMs } from '../../util/clock.js'
+import { after, every } from '../../util/timers.js'
+import { within } from '../../util/within.js'
+import type { Handout } from '../holdings.js'
+import type { Thread, ThreadExit, ThreadRequest } from './incarnation.js'
+import type { Threads } from './threads.js'
+
+/** How often it is told that a thread has its handler and no connection. */
+const CONNECTING_MS = 60_000
+
+/** The ways to die that tell nothing of the handler's import by themselves. */
+const DEATHS: readonly string[] = [ErrorCode.threadCrashed, ErrorCode.threadExited, ErrorCode.threadOutOfMemory]
+
+const EMPTY_PAGE = new SharedArrayBuffer(0)
+
+const assignment = (added: Handout | null, removed: readonly number[]): ThreadRequest => ({
+  type: 'assign',
+  page: added?.page ?? EMPTY_PAGE,
+  added: added?.added ?? [],
+  removed,
+})
+
+export interface IncarnationsOptions {
+  readonly config: SlotConfig
+  readonly threads: Threads
+  readonly nextClientId: () => string
+  /** What main knows of the cluster now. */
+  readonly view: () => ClusterView
+  readonly log: Logger
+  readonly logLevel: string
+  /** How long a thread may take to load its handler and to set it up, from its boot. */
+  readonly loadTimeoutMs: number
+  /** How long `teardown` of the handler's module may take. */
+  readonly teardownTimeoutMs: number
+  /** The thread has its handler and its connection, and has taken up what it was given at its start. */
+  readonly onReady: (thread: Thread) => void
+  readonly onMessage: (message: FromThread) => void
+  readonly onExit: (thread: Thread, exit: ThreadExit) => void
+}
+
+/**
+ * The threads that fill one slot, one after the other. What must outlive a thread (pause, stop, lease, counters) is
+ * kept here and given to the next one; what an earlier one still says or writes reaches nobody.
+ */
+export class Incarnations {
+  readonly #options: IncarnationsOptions
+  #number = 0
+  #thread: Thread | null = null
+  #loaded = false
+  #ready = false
+  #effective: EffectiveConfig | null = null
+  #control = 0
+  #lease = { untilMs: 0, aheadMs: 0 }
+  /** Sums over the incarnations before this one. */
+  readonly #past = { finished: 0, failed: 0, retried: 0 }
+
+  constructor(options: IncarnationsOptions) {
+    this.#options = options
+  }
+
+  /** Running number of the current incarnation; 0 before the first. */
+  get number(): number {
+    return this.#number
+  }
+
+  get thread(): Thread | null {
+    return this.#thread
+  }
+
+  /** True when the current thread has its handler, its connection and what it was given at its start. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  /** What the last thread that got ready said about its configuration. */
+  get effective(): EffectiveConfig | null {
+    return this.#effective
+  }
+
+  /** Sums over all incarnations. */
+  get counters(): Counters {
+    const now = this.#thread?.ledger.counters ?? { finished: 0, failed: 0, retried: 0 }
+    return {
+      finished: this.#past.finished + now.finished,
+      failed: this.#past.failed + now.failed,
+      retried: this.#past.retried + now.retried,
+    }
+  }
+
+  /** Fills the slot with a new thread under a fresh client id, which takes these partitions up. */
+  start(handout: Handout): Thread {
+    const { config, threads, nextClientId, view, logLevel, onReady, onMessage, onExit } = this.#options
+    const { loadTimeoutMs, teardownTimeoutMs } = this.#options
+    this.#number += 1
+    this.#loaded = false
+    this.#ready = false
+    const thread = threads.run({
+      slot: config.slot,
+      incarnation: this.#number,
+      clientId: nextClientId(),
+      config,
+      view: view(),
+      setupTimeoutMs: loadTimeoutMs,
+      teardownTimeoutMs,
+      logLevel,
+      onMessage: (message) => {
+        if (thread !== this.#thread) return
+        if (message.type === 'loaded') {
+          this.#loaded = true
+          clearTimeout(loading)
+          connecting ??= every(() => this.#connectingHangs(thread), CONNECTING_MS)
+        } else onMessage(message)
+      },
+    })
+    this.#thread = thread
+    let loading: NodeJS.Timeout | undefined
+    let connecting: NodeJS.Timeout | undefined
+    // Not from now: on a machine with many more threads than cores its boot may be far away.
+    void thread.boarded.then(() => {
+      if (thread !== this.#thread || this.#loaded) return
+      loading = after(() => void thread.end(this.#loadingHangs(thread)), this.#options.loadTimeoutMs)
+    })
+    thread.ledger.raise(this.#control)
+    thread.ledger.extendLease(this.#lease.untilMs, this.#lease.aheadMs)
+    // It may begin to fetch as soon as its connection stands: there is nothing left that it would have to ask for.
+    Promise.all([thread.ready, thread.request(assignment(handout, []))]).then(
+      ([{ effective }]) => {
+        clearInterval(connecting)
+        if (thread !== this.#thread) return
+        this.#ready = true
+        this.#effective = effective
+        onReady(thread)
+      },
+      () => {}, // told by `exited`
+    )
+    thread.exited.then((exit) => {
+      clearTimeout(loading)
+      clearInterval(connecting)
+      if (thread !== this.#thread) return
+      this.#thread = null
+      this.#ready = false
+      const { finished, failed, retried } = thread.ledger.counters
+      this.#past.finished += finished
+      this.#past.failed += failed
+      this.#past.retried += retried
+      onExit(thread, this.#loaded ? exit : { ...exit, error: this.#whileLoading(exit.error) })
+    })
+    return thread
+  }
+
+  /** True when the current thread has its handler, set up. */
+  get loaded(): boolean {
+    return this.#loaded
+  }
+
+  raise(bits: number): void {
+    this.#control |= bits
+    this.#thread?.ledger.raise(bits)
+  }
+
+  clear(bits: number): void {
+    this.#control &= ~bits
+    this.#thread?.ledger.clear(bits)
+  }
+
+  extendLease(untilMs: number): void {
+    this.#lease = { untilMs, aheadMs: wallAheadMs() }
+    this.#thread?.ledger.extendLease(untilMs, this.#lease.aheadMs)
+  }
+
+  /** Tells the thread what it gains and loses. Resolves with whether it has taken it in (false: it died meanwhile). */
+  async hand(added: Handout | null, removedIds: readonly number[]): Promise<boolean> {
+    const thread = this.#thread
+    if (thread === null) return false
+    if (removedIds.length > 0) thread.ledger.raise(Control.revoked)
+    return thread.request(assignment(added, removedIds)).then(
+      () => thread === this.#thread,
+      () => false,
+    )
+  }
+
+  /** Waits until no handler is in flight. Raise `Control.pause` or `Control.stop` before. */
+  async quiesce(timeoutMs: number): Promise<boolean> {
+    const thread = this.#thread
+    if (thread === null || !this.#loaded) return true
+    let quiet = false
+    const answered = thread.request({ type: 'quiesce' }).then(
+      () => {
+        quiet = true
+      },
+      () => {}, // it died
+    )
+    await within(answered, timeoutMs)
+    // A thread that has no time to answer may be idle all the same.
+    return quiet || thread.ledger.flights().length === 0
+  }
+
+  resume(): void {
+    this.clear(Control.pause)
+    this.#thread?.send({ type: 'resume' })
+  }
+
+  /** It is not ended: the brokers may be away, which a replacement would not mend. */
+  #connectingHangs({ slot, incarnation, clientId }: Thread): void {
+    const { config, log } = this.#options
+    log.warn(
+      { slot, incarnation, clientId },
+      `the thread has its handler, but no connection yet. Are the brokers away, or does something block the thread, such as ${config.handler} right after its import, or a module of option codecs or sasl?`,
+    )
+  }
+
+  /** The ledger tells a `setup` that hangs from an import that does. */
+  #loadingHangs({ ledger }: Thread): PoolError {
+    const { config, loadTimeoutMs } = this.#options
+    const { slot, handler } = config
+    const isSetup = ledger.hook()?.name === 'setup'
+    const what = isSetup ? `setup of the handler module ${handler} had not come back` : `${handler} was not loaded`
+    const advice = `Look what it waits for${isSetup ? '' : ' while it is imported'}, or raise loadTimeoutMs`
+    const message = `slot ${slot}: ${what} ${loadTimeoutMs / 1_000} s after the thread had booted. ${advice}`
+    return new PoolError(isSetup ? ErrorCode.handlerSetupFailed : ErrorCode.startTimedOut, message, { slot })
+  }
+
+  /** Nothing but the handler's module runs in a thread before it is loaded. */
+  #whileLoading(error: PoolError | null): PoolError | null {
+    if (error === null || !DEATHS.includes(error.code)) return error
+    const { slot, handler } = this.#options.config
+    const message = `The handler module ${handler} could not be loaded, or set up: ${error.message}`
+    return new PoolError(ErrorCode.handlerThrewOnImport, message, { slot, cause: error })
+  }
+}

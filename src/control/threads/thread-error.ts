@@ -1,0 +1,102 @@
+import { ErrorCode, PoolError } from '../../errors.js'
+import { type ErrorData, fromErrorData, toErrorData } from '../../protocol/error-data.js'
+import type { SlotTask } from '../../protocol/messages.js'
+
+/** Whose thread it was. */
+export type ThreadIdentity = Pick<SlotTask, 'slot' | 'incarnation' | 'clientId'>
+
+/** By what a thread showed that it is, or will be, no more. */
+export type DeathSign =
+  /** Something was thrown, or rejected, that nobody caught: the worker's `error` event. */
+  | { readonly type: 'threw'; readonly thrown: unknown }
+  /** There never was a thread: what `new Worker` threw. */
+  | { readonly type: 'unborn'; readonly reason: unknown }
+  /** The worker's `exit` event with no `error` before it. */
+  | { readonly type: 'exited'; readonly exitCode: number }
+  /** It did not come to the end of its boot. */
+  | { readonly type: 'hung'; readonly afterMs: number; readonly handlers: readonly string[] }
+  /** The thread lives, but its entry gave up: what Piscina's `run` rejected with. */
+  | { readonly type: 'gave-up'; readonly reason: unknown }
+  /** The thread lives, but its entry came back although nobody had asked it to. */
+  | { readonly type: 'returned'; readonly value: unknown }
+
+/** The crash of a thread as the error that its slot reports. */
+export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => {
+  const { slot } = who
+  const thread = `slot ${slot}: the thread (incarnation ${who.incarnation}, client id ${who.clientId})`
+  switch (sign.type) {
+    case 'threw': {
+      const cause = asError(sign.thrown)
+      if (codeOf(cause) === 'ERR_WORKER_INIT_FAILED') return unbornError(cause, { slot })
+      if (codeOf(cause) === 'ERR_WORKER_OUT_OF_MEMORY') {
+        const advice = 'Look for what the handler keeps, or raise resourceLimits.maxOldGenerationSizeMb'
+        return new PoolError(ErrorCode.threadOutOfMemory, `${thread} ran out of memory. ${advice}`, { slot, cause })
+      }
+      const advice = 'Await every promise and listen to the error event of every emitter'
+      const what = `threw where nobody could catch it: ${cause.name}: ${cause.message}`
+      return new PoolError(ErrorCode.threadCrashed, `${thread} ${what}. ${advice}`, { slot, cause })
+    }
+    case 'unborn':
+      return unbornError(sign.reason, { slot })
+    case 'hung':
+      return hungError(sign, { slot })
+    case 'exited': {
+      const what = `ended with exit code ${sign.exitCode}; most likely the handler, or something it uses, called process.exit()`
+      return new PoolError(ErrorCode.threadExited, `${thread} ${what}. Throw an error instead`, { slot })
+    }
+    case 'gave-up': {
+      const told = errorDataOf(sign.reason)
+      const cause = told === null ? asError(sign.reason) : fromErrorData(told, { slot })
+      if (cause instanceof PoolError) return cause
+      return new PoolError(ErrorCode.threadCrashed, `${thread} gave up: ${cause.name}: ${cause.message}`, {
+        slot,
+        cause,
+      })
+    }
+    case 'returned': {
+      const what = `came back with ${toErrorData(sign.value).message} although nobody had asked it to stop`
+      return new PoolError(ErrorCode.threadCrashed, `${thread} ${what}`, { slot })
+    }
+  }
+}
+
+/** The death of a thread that filled no slot. @param booted whether it had loaded the handler modules */
+export const spareError = (sign: DeathSign, booted: boolean): PoolError => {
+  if (sign.type === 'unborn') return unbornError(sign.reason)
+  if (sign.type === 'hung') return hungError(sign)
+  const how = sign.type === 'exited' ? ` with exit code ${sign.exitCode}` : ''
+  const when = booted ? 'while it waited for a slot' : 'while it loaded the handler modules'
+  const message = `a thread died${how} ${when}. Look at what the handler module does when it is imported`
+  return new PoolError(ErrorCode.threadCrashed, message, sign.type === 'threw' ? { cause: asError(sign.thrown) } : {})
+}
+
+const unbornError = (reason: unknown, context: { readonly slot?: number } = {}): PoolError => {
+  const cause = asError(reason)
+  const what = `the operating system gave no thread: ${cause.message}`
+  const advice =
+    'Raise the limit of processes and threads (ulimit -u, pids of the container) or the memory, or lower workers'
+  const whose = context.slot === undefined ? '' : `slot ${context.slot}: `
+  return new PoolError(ErrorCode.threadNotStarted, `${whose}${what}. ${advice}`, { ...context, cause })
+}
+
+const hungError = (
+  { afterMs, handlers }: Extract<DeathSign, { type: 'hung' }>,
+  context: { readonly slot?: number } = {},
+): PoolError => {
+  const whose = context.slot === undefined ? '' : `slot ${context.slot}: `
+  const what = `the thread had not booted after ${afterMs / 1_000} s`
+  const advice = `Look whether ${handlers.join(' or ')} blocks while it is imported, or raise loadTimeoutMs`
+  return new PoolError(ErrorCode.startTimedOut, `${whose}${what}. ${advice}`, context)
+}
+
+const codeOf = (error: Error): unknown => (error as { readonly code?: unknown }).code
+
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : fromErrorData(toErrorData(thrown)))
+
+/** An `Error` that crosses the thread boundary loses its `code`; so a thread sends a record, bare or as the `cause`. */
+const errorDataOf = (reason: unknown): ErrorData | null => {
+  const record: unknown = reason instanceof Error ? reason.cause : reason
+  if (typeof record !== 'object' || record === null || record instanceof Error) return null
+  const { name, message } = record as Partial<ErrorData>
+  return typeof name === 'string' && typeof message === 'string' ? (record as ErrorData) : null
+}

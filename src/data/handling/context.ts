@@ -1,0 +1,103 @@
+import type { Logger } from 'pino'
+import { Control, type Ledger } from '../../protocol/ledger.js'
+import { every } from '../../util/timers.js'
+import { type AbortCode, AbortError, type HandlerContext } from '../handler.js'
+import type { Partition } from '../partition.js'
+
+/** What all contexts of one incarnation have in common. */
+export interface ContextFacts {
+  readonly slot: number
+  readonly incarnation: number
+  readonly clientId: string
+  readonly maxProcessingMs: number
+  readonly ledger: Ledger
+  readonly log: Logger
+  /** Monotonic. */
+  readonly now: () => number
+}
+
+const SIGNAL_POLL_MS = 25
+
+/** The {@link HandlerContext} of one handler call. What costs something is made when it is asked for. */
+export class MessageContext implements HandlerContext {
+  readonly attempt: number
+  readonly #facts: ContextFacts
+  readonly #partition: Partition
+  readonly #offset: number
+  readonly #startedMs: number
+  #ended = false
+  #log: Logger | undefined
+  #controller: AbortController | undefined
+  #poll: NodeJS.Timeout | undefined
+
+  constructor(facts: ContextFacts, partition: Partition, offset: number, attempt: number, startedMs: number) {
+    this.#facts = facts
+    this.#partition = partition
+    this.#offset = offset
+    this.attempt = attempt
+    this.#startedMs = startedMs
+  }
+
+  get slot(): number {
+    return this.#facts.slot
+  }
+
+  get incarnation(): number {
+    return this.#facts.incarnation
+  }
+
+  get clientId(): string {
+    return this.#facts.clientId
+  }
+
+  get log(): Logger {
+    const { topic, partition } = this.#partition
+    this.#log ??= this.#facts.log.child({ topic, partition, offset: String(this.#offset) })
+    return this.#log
+  }
+
+  get cancelled(): boolean {
+    return this.#abortCode() !== null
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (!this.#abortIfCancelled() && !this.#ended) {
+        this.#poll = every(() => this.#abortIfCancelled(), SIGNAL_POLL_MS).unref()
+      }
+    }
+    return this.#controller.signal
+  }
+
+  /** The call is over: the signal will not change any more. */
+  end(): void {
+    this.#ended = true
+    if (this.#poll !== undefined) clearInterval(this.#poll)
+  }
+
+  #abortIfCancelled(): boolean {
+    const code = this.#ended ? null : this.#abortCode()
+    if (code === null) return false
+    clearInterval(this.#poll)
+    this.#controller?.abort(this.#reason(code))
+    return true
+  }
+
+  #abortCode(): AbortCode | null {
+    const { ledger, now, maxProcessingMs } = this.#facts
+    if (this.#partition.revoked) return 'REVOKED'
+    if ((ledger.control & Control.giveUp) !== 0) return 'STOPPING'
+    return now() - this.#startedMs > maxProcessingMs ? 'DEADLINE' : null
+  }
+
+  #reason(code: AbortCode): AbortError {
+    const { topic, partition } = this.#partition
+    const message = {
+      REVOKED: 'the partition now belongs to another member, which will handle this message again',
+      STOPPING: 'the slot stops, and the time for that is nearly over',
+      DEADLINE: `the handler has run for longer than maxProcessingMs (${this.#facts.maxProcessingMs} ms)`,
+    }[code]
+    return new AbortError(code, `Give up ${topic}-${partition}@${this.#offset}: ${message}`)
+  }
+}

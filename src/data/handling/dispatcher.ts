@@ -1,0 +1,110 @@
+import PQueue from 'p-queue'
+import { PoolError } from '../../errors.js'
+import type { Partition } from '../partition.js'
+import type { Partitions } from '../partitions.js'
+import type { Gate } from './gate.js'
+import type { Turns } from './turns.js'
+
+export interface DispatcherOptions {
+  /** How many partitions may have a handler in flight at once. */
+  readonly concurrency: number
+  readonly partitions: Partitions
+  readonly gate: Gate
+  readonly turns: Turns
+  /** A fault of our own: nothing that a handler can cause. */
+  readonly onFault: (fault: unknown) => void
+}
+
+/**
+ * Decides whose turn it is: partitions that have messages take turns in the order in which they got ready. With
+ * `concurrency: 1` the turns follow each other in one loop; with more, p-queue runs so many of them at once, each in a
+ * lane of the ledger.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions
+  readonly #freeLanes: number[]
+  readonly #queue: PQueue | null
+  readonly #ready: Partition[] = []
+  #armed = false
+  #looping = false
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    this.#freeLanes = Array.from({ length: options.concurrency }, (_, index) => options.concurrency - 1 - index)
+    this.#queue = options.concurrency > 1 ? new PQueue({ concurrency: options.concurrency }) : null
+  }
+
+  /** The partition may have something to do. */
+  schedule(partition: Partition): void {
+    if (partition.handling !== 'idle' || partition.dropped || partition.buffer.empty) return
+    if (!this.#options.gate.open || this.#options.partitions.isBlocked(partition)) return
+    partition.handling = 'queued'
+    this.#ready.push(partition)
+    this.#arm()
+  }
+
+  scheduleAll(): void {
+    for (const partition of this.#options.partitions) this.schedule(partition)
+  }
+
+  /**
+   * Resolves when no handler is in flight. Main has raised pause or stop, so none begins after that; with stop, no retry
+   * is waited for any longer.
+   */
+  async quiesce(): Promise<void> {
+    if (this.#options.gate.stopping) this.#forgetRetries()
+    await this.#options.turns.quiet()
+  }
+
+  /** No handler begins any more. Resolves when those in flight have come back. */
+  async close(): Promise<void> {
+    this.#options.gate.close()
+    await this.quiesce()
+  }
+
+  /** Turns begin in a later phase of the event loop, so that the next Fetch leaves before a handler takes the CPU. */
+  #arm(): void {
+    if (this.#armed || this.#looping) return
+    this.#armed = true
+    setImmediate(() => {
+      this.#armed = false
+      if (this.#queue === null) this.#loop().catch(this.#options.onFault)
+      else for (const partition of this.#ready.splice(0)) this.#enqueue(this.#queue, partition)
+    })
+  }
+
+  async #loop(): Promise<void> {
+    this.#looping = true
+    for (let partition = this.#ready.shift(); partition !== undefined; partition = this.#ready.shift()) {
+      await this.#turn(partition, 0)
+    }
+    this.#looping = false
+  }
+
+  #enqueue(queue: PQueue, partition: Partition): void {
+    const work = async () => {
+      const lane = this.#freeLanes.pop()
+      if (lane === undefined) throw new PoolError('KCP_INTERNAL', 'More handlers at once than the ledger has lanes')
+      await this.#turn(partition, lane)
+      this.#freeLanes.push(lane)
+    }
+    queue.add(work).catch(this.#options.onFault)
+  }
+
+  async #turn(partition: Partition, lane: number): Promise<void> {
+    const { partitions, turns } = this.#options
+    await turns.take(partition, lane)
+    this.schedule(partition)
+    const waiting = partition.dropped ? partitions.release(partition) : undefined
+    if (waiting !== undefined) this.schedule(waiting)
+  }
+
+  #forgetRetries(): void {
+    for (const partition of this.#options.partitions) {
+      if (partition.handling !== 'waiting') continue
+      clearTimeout(partition.retryTimer)
+      partition.handling = 'idle'
+      partition.retryAt(null)
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { RetryConfig } from '../../config/resolved.js'
+import { NonRetriableError } from '../../errors.js'
+import { backoffMs } from '../../util/backoff.js'
+
+/** What becomes of a message whose attempt failed. */
+export type FailureVerdict =
+  | { readonly outcome: 'retry'; readonly delayMs: number }
+  | { readonly outcome: 'paused' | 'skipped' }
+
+export interface FailurePolicy {
+  readonly retry: Pick<RetryConfig, 'attempts' | 'initialDelayMs' | 'maxDelayMs'>
+  readonly onExhausted: 'pause' | 'skip'
+}
+
+/** By name too: the handler may have the class from another copy of this package. */
+const isNonRetriable = (thrown: unknown): boolean => {
+  if (thrown instanceof NonRetriableError) return true
+  try {
+    return (thrown as { name?: unknown } | null | undefined)?.name === 'NonRetriableError'
+  } catch {
+    return false
+  }
+}
+
+/**
+ * A message that was exhausted before is tried once and then stands still again, for longer: a pause for each attempt
+ * would keep whoever it fails because of (a database) busier than the pauses of the partition mean to.
+ *
+ * @param attempt the one that failed; 1 is the first
+ * @param random between 0 and 1, for the jitter
+ * @param wasExhausted whether its partition stood still because of it before
+ */
+export const judgeFailure = (
+  attempt: number,
+  thrown: unknown,
+  policy: FailurePolicy,
+  random: number,
+  wasExhausted = false,
+): FailureVerdict => {
+  if (!wasExhausted && attempt < policy.retry.attempts && !isNonRetriable(thrown)) {
+    return { outcome: 'retry', delayMs: backoffMs(attempt, policy.retry, random) }
+  }
+  return { outcome: policy.onExhausted === 'skip' ? 'skipped' : 'paused' }
+}

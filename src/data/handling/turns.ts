@@ -1,0 +1,207 @@
+import { asFetched } from '../../kafka/records/assigned-fields.js'
+import { after } from '../../util/timers.js'
+import type { BufferedBatch } from '../batch-buffer.js'
+import type { Handler } from '../handler.js'
+import type { Partition } from '../partition.js'
+import { type ContextFacts, MessageContext } from './context.js'
+import type { Failures } from './failures.js'
+import type { Gate } from './gate.js'
+import { invoke } from './invoke.js'
+
+export interface TurnsOptions {
+  readonly handler: Handler
+  readonly facts: ContextFacts
+  readonly gate: Gate
+  readonly failures: Failures
+  /** What has arrived of answers that are not complete, in bytes. */
+  readonly arrivingBytes: () => number
+  /** A turn begins. */
+  readonly onTurn: () => void
+  /** A turn is over, so the buffer may have more room. */
+  readonly onRoom: (partition: Partition) => void
+  /** The pause before the next attempt is over. */
+  readonly onRetry: (partition: Partition) => void
+}
+
+/** A handler call that returned a promise. */
+interface PendingCall {
+  readonly result: PromiseLike<unknown>
+  readonly context: MessageContext
+  readonly batch: BufferedBatch
+  readonly offset: number
+}
+
+/** How long messages are handled, in all lanes together, before the event loop gets a turn. */
+const SLICE_MS = 10
+/** The same while an answer is arriving: a socket brings a part of it each time, and the other side waits for that. */
+const ARRIVING_SLICE_MS = 1
+/** As long as each brings more of an answer, the event loop gets so many turns in a row. */
+const ARRIVING_TURNS = 16
+/** For how long one partition's messages are handled before those of another one. */
+const TURN_MS = 1
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  value !== null &&
+  (typeof value === 'object' || typeof value === 'function') &&
+  typeof (value as { then?: unknown }).then === 'function'
+
+/**
+ * Calls the handler. A *turn* gives it the next messages of one partition, one at a time and in order, until the buffer
+ * is empty, the time slice is over, or something forbids the next message. While the handler returns no promise this is
+ * a bare loop that talks to the outside by atomics only.
+ */
+export class Turns {
+  readonly #options: TurnsOptions
+  readonly #whenQuiet: (() => void)[] = []
+  #sliceEndMs = Number.NEGATIVE_INFINITY
+  #nextSlice: Promise<void> | null = null
+  #inFlight = 0
+
+  constructor(options: TurnsOptions) {
+    this.#options = options
+  }
+
+  async take(partition: Partition, lane: number): Promise<void> {
+    // Again: whoever waited for the same slice and came first may have used it up.
+    while (this.#options.facts.now() >= this.#sliceEndMs) await this.#slice()
+    this.#options.onTurn()
+    partition.handling = 'running'
+    const endMs = Math.min(this.#sliceEndMs, this.#options.facts.now() + TURN_MS)
+    for (let call = this.#burst(partition, lane, endMs); call !== null; call = this.#burst(partition, lane, endMs)) {
+      await this.#settle(call, partition, lane)
+      if (partition.handling !== 'running') break
+    }
+    if (partition.handling === 'running') partition.handling = 'idle'
+    this.#options.onRoom(partition)
+  }
+
+  /** Resolves when no handler is in flight. */
+  async quiet(): Promise<void> {
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenQuiet.push(resolve))
+  }
+
+  /** The event loop gets a turn, then the next slice begins: one for the thread, however many lanes wait for it. */
+  #slice(): Promise<void> {
+    this.#nextSlice ??= new Promise((resolve) => {
+      let arrivedBytes = 0
+      let turns = 0
+      const begin = () => {
+        const arrivingBytes = this.#options.arrivingBytes()
+        if (arrivingBytes > arrivedBytes && ++turns < ARRIVING_TURNS) {
+          arrivedBytes = arrivingBytes
+          setImmediate(begin)
+          return
+        }
+        this.#nextSlice = null
+        this.#sliceEndMs = this.#options.facts.now() + (arrivingBytes > 0 ? ARRIVING_SLICE_MS : SLICE_MS)
+        resolve()
+      }
+      setImmediate(begin)
+    })
+    return this.#nextSlice
+  }
+
+  /** Returns null when the turn is over, or the call that has to be waited for. */
+  #burst(partition: Partition, lane: number, endMs: number): PendingCall | null {
+    const { handler, facts, gate } = this.#options
+    const { ledger } = facts
+    const { buffer } = partition
+    for (let batch = buffer.head; batch !== undefined; batch = buffer.head) {
+      const message = batch.messages[buffer.cursor]
+      const offset = batch.offsets[buffer.cursor]
+      if (message === undefined || offset === undefined) {
+        if (!gate.counts(partition)) return null
+        this.#finishBatch(partition, batch)
+        continue
+      }
+      const nowMs = facts.now()
+      if (nowMs >= endMs || !gate.mayBegin(partition, nowMs)) return null
+      const attempt = partition.attemptAt(offset)
+      if (attempt > 1) asFetched(message)
+      const context = new MessageContext(facts, partition, offset, attempt, nowMs)
+      ledger.begin(lane, partition.id, offset, attempt, nowMs)
+      let failure: { readonly thrown: unknown } | null = null
+      try {
+        const result = invoke(handler, message, context)
+        if (result !== undefined && isThenable(result)) {
+          partition.inFlight = true
+          this.#inFlight++
+          return { result, context, batch, offset }
+        }
+      } catch (thrown) {
+        failure = { thrown }
+      }
+      context.end()
+      if (gate.counts(partition)) {
+        if (failure === null) this.#finish(partition, batch, offset)
+        else this.#fail(partition, batch, offset, failure.thrown)
+      }
+      ledger.end(lane)
+      if (partition.handling !== 'running') return null
+    }
+    return null
+  }
+
+  async #settle({ result, context, batch, offset }: PendingCall, partition: Partition, lane: number): Promise<void> {
+    const { facts, gate } = this.#options
+    let failure: { readonly thrown: unknown } | null = null
+    try {
+      await result
+    } catch (thrown) {
+      failure = { thrown }
+    }
+    context.end()
+    partition.inFlight = false
+    if (!gate.counts(partition)) {
+      facts.log.debug({ partition: partition.key, offset }, 'Result dropped: the partition was revoked meanwhile')
+    } else if (failure === null) this.#finish(partition, batch, offset)
+    else this.#fail(partition, batch, offset, failure.thrown)
+    facts.ledger.end(lane)
+    this.#inFlight--
+    if (this.#inFlight === 0) for (const resolve of this.#whenQuiet.splice(0)) resolve()
+  }
+
+  #finish(partition: Partition, batch: BufferedBatch, offset: number): void {
+    const { buffer } = partition
+    partition.failed = null
+    buffer.cursor++
+    // More than that when the message in flight was cut off the log meanwhile.
+    if (buffer.cursor >= batch.messages.length) this.#finishBatch(partition, batch)
+    else partition.finish(offset + 1, batch.leaderEpoch)
+    this.#options.facts.ledger.countFinished()
+  }
+
+  /** Also passes over the records behind the last message that are not shown. */
+  #finishBatch(partition: Partition, batch: BufferedBatch): void {
+    partition.finish(batch.nextOffset, batch.leaderEpoch)
+    partition.buffer.shift()
+  }
+
+  #fail(partition: Partition, batch: BufferedBatch, offset: number, thrown: unknown): void {
+    const { gate, failures, facts, onRetry } = this.#options
+    if (gate.stopping) {
+      // It may have given up because of context.signal: that exhausts nothing. Whoever gets the partition begins anew.
+      if (gate.givingUp) facts.ledger.countGivenUp()
+      facts.log.debug({ partition: partition.key, offset, err: thrown }, 'Failure dropped: the slot is stopping')
+      partition.handling = 'idle'
+      return
+    }
+    if (partition.buffer.cursor >= batch.messages.length) {
+      // It was cut off the log while it was in flight: nobody will see it again.
+      this.#finishBatch(partition, batch)
+      return
+    }
+    const verdict = failures.judge(partition, offset, thrown)
+    if (verdict.outcome === 'retry') {
+      partition.failed = { offset, attempts: partition.attemptAt(offset), wasExhausted: false }
+      partition.handling = 'waiting'
+      partition.retryAt(facts.now() + verdict.delayMs)
+      partition.retryTimer = after(() => {
+        partition.handling = 'idle'
+        partition.retryAt(null)
+        onRetry(partition)
+      }, verdict.delayMs)
+    } else if (verdict.outcome === 'skipped') this.#finish(partition, batch, offset)
+    else partition.pauseAt(offset)
+  }
+}

@@ -1,0 +1,176 @@
+import { closedError, connectionError } from '../errors.js'
+import { type BrokerAddress, KafkaError } from '../face.js'
+import { askMetadata } from '../requests/metadata-requests.js'
+import { type Address, formatAddress } from './address.js'
+import { Link, type LinkSettings } from './broker-connection.js'
+import { firstReached } from './first-reached.js'
+
+/** Fetches wait at the broker, and a broker answers the requests of one connection in turn; so they have their own. */
+export type Lane = 'requests' | 'fetch'
+
+interface Opening {
+  readonly link: Link
+  readonly lane: Lane
+  readonly opened: Promise<Link>
+}
+
+const isSame = (one: Address, other: Address): boolean => formatAddress(one) === formatAddress(other)
+
+/** The brokers of one cluster: where each listens, and the links to them, opened when they are needed. */
+export class Nodes {
+  readonly #bootstrap: readonly Address[]
+  readonly #settings: () => Promise<LinkSettings>
+  readonly #stepMs: number
+  readonly #known = new Map<number, Address>()
+  readonly #openings = new Map<string, Opening>()
+  /** Addresses that were tried in vain, or whose link broke, with a number that is higher for later ones. */
+  readonly #failed = new Map<string, number>()
+  #failures = 0
+  #refreshing: Promise<void> | null = null
+  #closed = false
+
+  /** @param stepMs connection timeout */
+  constructor(bootstrap: readonly Address[], settings: () => Promise<LinkSettings>, stepMs: number) {
+    this.#bootstrap = bootstrap
+    this.#settings = settings
+    this.#stepMs = stepMs
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  /** What has arrived of answers that are not complete. */
+  get arrivingBytes(): number {
+    let bytes = 0
+    for (const { link } of this.#openings.values()) bytes += link.arrivingBytes
+    return bytes
+  }
+
+  /** The brokers, as one of them last named them. */
+  get known(): BrokerAddress[] {
+    return [...this.#known].map(([nodeId, { host, port }]) => ({ nodeId, host, port }))
+  }
+
+  /** The link to a node; looks the node up again when it is not known, or not there any more. */
+  async to(node: number, lane: Lane = 'requests'): Promise<Link> {
+    if (!this.#known.has(node)) await this.#refresh()
+    const address = this.#known.get(node)
+    if (address === undefined) {
+      const known = [...this.#known.keys()].join(', ')
+      throw connectionError(`broker ${node} is not in the metadata of the cluster, which has ${known || 'none'}`)
+    }
+    try {
+      return await this.open(address, lane)
+    } catch (error) {
+      if (this.#closed || !(error instanceof KafkaError) || !error.unanswered) throw error
+      const isAlone = [...this.#known.values(), ...this.#bootstrap].every((other) => isSame(other, address))
+      if (isAlone) throw error // nobody else could say more, and whoever wants to ask again does so
+      await this.#refresh().catch(() => {})
+      const moved = this.#known.get(node)
+      if (moved === undefined || isSame(moved, address)) throw error
+      return this.open(moved, lane)
+    }
+  }
+
+  /** A link to any broker, best one that is open and that no request holds up, least an address that has just failed. */
+  async any(): Promise<Link> {
+    const open = [...this.#openings.values()].filter(({ link, lane }) => lane === 'requests' && link.isOpen)
+    const idle = open.find(({ link }) => !link.isHeld)
+    if (idle !== undefined) return this.open(idle.link.address)
+    const tried = new Map<string, string>(open.map(({ link }) => [formatAddress(link.address), 'busy']))
+    const byName = new Map([...this.#known.values(), ...this.#bootstrap].map((each) => [formatAddress(each), each]))
+    const names = [...byName.keys()].filter((name) => !tried.has(name))
+    names.sort((a, b) => (this.#failed.get(a) ?? 0) - (this.#failed.get(b) ?? 0))
+    const failed = (address: Address, error: unknown): void => {
+      if (this.#closed || !(error instanceof KafkaError)) throw error
+      tried.set(formatAddress(address), error.message)
+    }
+    const addresses = names.flatMap((name) => byName.get(name) ?? [])
+    const reached = await firstReached(addresses, (address) => this.open(address), failed)
+    if (reached !== undefined) return reached
+    if (open[0] !== undefined) return open[0].link
+    throw connectionError(`no broker can be reached: ${[...tried.values()].join('; ')}`)
+  }
+
+  /** The link to an address, opened if need be. Callers at the same time share it. */
+  open(address: Address, lane: Lane = 'requests'): Promise<Link> {
+    const key = `${formatAddress(address)} ${lane}`
+    const there = this.#openings.get(key)
+    if (there === undefined) return this.#settings().then((settings) => this.#start(key, address, lane, settings))
+    if (there.link.isDue) return this.#renew(there, () => this.open(address, lane))
+    return there.opened
+  }
+
+  #start(key: string, address: Address, lane: Lane, settings: LinkSettings): Promise<Link> {
+    if (this.#closed) throw closedError()
+    // Somebody else may have been faster while the settings were loading.
+    const there = this.#openings.get(key)
+    if (there !== undefined) return there.opened
+    const name = formatAddress(address)
+    const link = new Link(address, settings, this.#stepMs, () => {
+      this.#openings.delete(key)
+      this.#failed.set(name, ++this.#failures)
+    })
+    const opened = link.open().then(() => {
+      this.#failed.delete(name)
+      return link
+    })
+    this.#openings.set(key, { link, lane, opened })
+    return opened
+  }
+
+  /** A broker may have dropped a link whose authentication ran out while it was idle: that is no failure of the next request. */
+  async #renew({ link }: Opening, reopen: () => Promise<Link>): Promise<Link> {
+    try {
+      await link.renew()
+      return link
+    } catch (error) {
+      if (this.#closed || !(error instanceof KafkaError) || !error.unanswered) throw error
+      return reopen()
+    }
+  }
+
+  /**
+   * Takes over what a broker said about the others. One that has just started may know none yet; then what was known
+   * holds, as in Java's `NetworkClient`.
+   */
+  learn(brokers: readonly BrokerAddress[]): void {
+    const named = brokers.filter(({ host }) => host)
+    if (named.length === 0) return
+    this.#known.clear()
+    for (const { nodeId, host, port } of named) this.#known.set(nodeId, { host, port })
+    this.#retireGone()
+  }
+
+  /** Takes over where one broker is. */
+  learnOne(nodeId: number, address: Address): void {
+    if (!address.host) return
+    this.#known.set(nodeId, address)
+    this.#retireGone()
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const { link } of [...this.#openings.values()]) link.destroy(closedError())
+  }
+
+  /** The configured addresses stay, which need not be those that the brokers name. */
+  #retireGone(): void {
+    const addresses = new Set([...this.#bootstrap, ...this.#known.values()].map(formatAddress))
+    for (const { link } of [...this.#openings.values()]) if (!addresses.has(formatAddress(link.address))) link.retire()
+    for (const name of this.#failed.keys()) if (!addresses.has(name)) this.#failed.delete(name)
+  }
+
+  #refresh(): Promise<void> {
+    this.#refreshing ??= (async () => {
+      try {
+        const { brokers } = await askMetadata(await this.any(), [])
+        this.learn(brokers)
+      } finally {
+        this.#refreshing = null
+      }
+    })()
+    return this.#refreshing
+  }
+}

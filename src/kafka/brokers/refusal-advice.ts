@@ -1,0 +1,15 @@
+import type { KafkaError } from '../face.js'
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ILLEGAL_SASL_STATE: 'This listener does no SASL: remove option sasl or use another port',
+  UNSUPPORTED_SASL_MECHANISM: 'Choose a sasl.mechanism that the listener has enabled',
+  SASL_AUTHENTICATION_FAILED: 'Check the credentials in option sasl',
+}
+
+/** An answer that trying again will not change: wrong credentials, no permission. */
+export const isRefusal = ({ unanswered, retriable }: KafkaError): boolean => !unanswered && !retriable
+
+/** What to do about a broker that does not let a client in. */
+export const adviceOn = ({ type }: KafkaError): string =>
+  ADVICE[type] ??
+  (type.endsWith('AUTHORIZATION_FAILED') ? 'Check the permissions of its user' : "Look into the broker's log for why")

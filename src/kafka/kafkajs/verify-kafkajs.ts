@@ -1,0 +1,105 @@
+import { ErrorCode, PoolError } from '../../errors.js'
+import type { ApiName } from './apis.js'
+import { type Kafkajs, loadInternals, requireKafkajs } from './internals.js'
+
+/** The one version whose internals this code was written and tested against. */
+export const KAFKAJS_VERSION = '2.2.4'
+
+/**
+ * The versions of each request that must be there; the highest ones carry the group instance id (KIP-345). None where
+ * the request is put together by hand.
+ */
+const NEEDED_VERSIONS: Readonly<Record<ApiName, readonly number[]>> = {
+  ApiVersions: [0, 1, 2],
+  Metadata: [4, 5, 6],
+  GroupCoordinator: [0, 1, 2],
+  JoinGroup: [2, 3, 4, 5],
+  SyncGroup: [1, 2, 3],
+  Heartbeat: [1, 2, 3],
+  LeaveGroup: [1, 2, 3],
+  DescribeGroups: [],
+  OffsetCommit: [3, 4, 5],
+  OffsetFetch: [2, 3, 4],
+  ListOffsets: [1, 2, 3],
+  DescribeConfigs: [0, 1, 2],
+  Fetch: [4, 5, 6, 7, 8, 9, 10, 11],
+  SaslHandshake: [1],
+  SaslAuthenticate: [0, 1],
+}
+
+const ENCODER_METHODS = ['Int8', 'Int16', 'Int32', 'Int64', 'Boolean', 'String', 'Bytes', 'Array'].map(
+  (type) => `write${type}`,
+)
+
+const DECODER_METHODS = ['Int16', 'Int32', 'String', 'Bytes', 'Array'].map((type) => `read${type}`)
+
+const missingMethods = (of: unknown, name: string, methods: readonly string[]): string[] => {
+  const prototype = (of as { prototype?: Record<string, unknown> } | undefined)?.prototype
+  return methods.filter((method) => typeof prototype?.[method] !== 'function').map((method) => `${name}#${method}`)
+}
+
+const missingVersions = ({ requests, apiKeys }: Kafkajs): string[] =>
+  Object.entries(NEEDED_VERSIONS).flatMap(([api, versions]) => {
+    const module = requests?.[api as ApiName]
+    if (typeof module?.protocol !== 'function' || typeof apiKeys?.[api as ApiName] !== 'number') return [api]
+    return versions
+      .filter((version) => typeof module.protocol({ version }) !== 'function')
+      .map((version) => `${api} v${version}`)
+  })
+
+/** The members of kafkajs that are needed and not there. */
+const missingMembers = (internals: Kafkajs): string[] => [
+  ...missingMethods(internals.Encoder, 'Encoder', ENCODER_METHODS),
+  ...missingMethods(internals.Decoder, 'Decoder', DECODER_METHODS),
+  ...missingVersions(internals),
+  ...Object.entries(internals.authenticators)
+    .filter(([, provider]) => typeof provider !== 'function')
+    .map(([mechanism]) => `the mechanism ${mechanism}`),
+  ...(typeof internals.createLogger === 'function' ? [] : ['createLogger']),
+  ...(Array.isArray(internals.errorCodes) ? [] : ['errorCodes']),
+]
+
+const mismatch = (what: string, cause?: unknown): PoolError =>
+  new PoolError(
+    ErrorCode.kafkajsMismatch,
+    `${what}. This package works with kafkajs ${KAFKAJS_VERSION} exactly, because it uses its internals: remove overrides or patches of kafkajs and install again`,
+    { cause },
+  )
+
+/**
+ * Loads kafkajs's internals and checks that they are what they are taken for.
+ *
+ * @param load loads a file of the package; the path is relative to its package.json
+ * @throws PoolError KCP_KAFKAJS_MISMATCH
+ */
+export const loadVerified = (load: (path: string) => unknown): Kafkajs => {
+  let internals: Kafkajs
+  try {
+    const { version } = load('./package.json') as { version: string }
+    if (version !== KAFKAJS_VERSION) throw mismatch(`kafkajs ${version} is installed`)
+    internals = loadInternals(load)
+  } catch (cause) {
+    if (cause instanceof PoolError) throw cause
+    throw mismatch(`kafkajs cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
+  }
+  const missing = missingMembers(internals)
+  if (missing.length > 0) throw mismatch(`the kafkajs that was loaded lacks ${missing.join(', ')}`)
+  return internals
+}
+
+let verified: Kafkajs | undefined
+
+/** kafkajs's internals, verified once per thread. */
+export const kafkajs = (): Kafkajs => {
+  verified ??= loadVerified(requireKafkajs)
+  return verified
+}
+
+/**
+ * Start-up self-test: is the kafkajs of this process the one that this package was written for?
+ *
+ * @throws PoolError KCP_KAFKAJS_MISMATCH
+ */
+export const verifyKafkajs = (): void => {
+  kafkajs()
+}

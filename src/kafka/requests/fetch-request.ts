@@ -1,0 +1,130 @@
+import { pickVersion } from '../brokers/api-versions.js'
+import type { Link } from '../brokers/broker-connection.js'
+import { brokerError, errorName } from '../errors.js'
+import { type FetchedPartition, type FetchRequest, NO_EPOCH } from '../face.js'
+import type { Ask } from '../kafkajs/apis.js'
+import { kafkajs } from '../kafkajs/verify-kafkajs.js'
+import type { Codecs } from '../records/codecs.js'
+import { decodeRecordSet } from '../records/record-set.js'
+import { decodeFetchResponse, type FetchAnswer, type PartitionAnswer } from './fetch-response.js'
+
+const READ_UNCOMMITTED = 0
+const READ_COMMITTED = 1
+
+type Wanted = FetchRequest['partitions'][number]
+type Asked = Ask<'Fetch'>['topics'][number]['partitions'][number]
+
+/** Partitions in a row of the same topic stand under it together; the order is kept, so a topic may come twice. */
+const inRuns = (partitions: readonly Wanted[]) => {
+  const topics: { topic: string; partitions: Asked[] }[] = []
+  for (const { topic, partition, offset, maxBytes, currentLeaderEpoch = NO_EPOCH } of partitions) {
+    const wanted = { partition, currentLeaderEpoch, fetchOffset: String(offset), maxBytes }
+    const last = topics.at(-1)
+    if (last?.topic === topic) last.partitions.push(wanted)
+    else topics.push({ topic, partitions: [wanted] })
+  }
+  return topics
+}
+
+const askFetch = (link: Link, request: FetchRequest): Promise<FetchAnswer> => {
+  const { maxWaitMs, minBytes, maxBytes, limitBytes = maxBytes, readUncommitted, rackId, partitions, late } = request
+  const version = pickVersion(link.ranges, 'Fetch')
+  const protocol = kafkajs().requests.Fetch.protocol({ version })({
+    isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
+    maxWaitTime: maxWaitMs,
+    minBytes,
+    maxBytes,
+    rackId: rackId ?? '',
+    topics: inRuns(partitions),
+  })
+  const decode = async (raw: Buffer) => decodeFetchResponse(raw, version)
+  return link.send(
+    { request: protocol.request, response: { decode, parse: async (answer) => answer } },
+    { holdMs: maxWaitMs, answerBytes: limitBytes, ...(late && { late }) },
+  )
+}
+
+/** The error of a partition that is not in the answer. */
+const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
+
+const NOTHING = { batch: null, cutOff: null, undecodable: null }
+
+/**
+ * A slow partition's messages must not keep the bytes of all others alive, so a partition that is not nearly all of an
+ * answer gets its own copy.
+ */
+const ownBytes = (records: Buffer, answerBytes: number): Buffer =>
+  records.length * 8 < answerBytes * 7 ? Buffer.from(records) : records
+
+/** Behind the last stable offset nothing is sent to those who read what is committed. */
+const endOf = ({ highWatermark, lastStableOffset }: PartitionAnswer, readUncommitted: boolean): number =>
+  readUncommitted || lastStableOffset < 0 ? highWatermark : lastStableOffset
+
+const decodePartition = async (
+  answer: PartitionAnswer,
+  answerBytes: number,
+  wanted: Wanted,
+  mostBytes: number,
+  { readUncommitted, maxDecompressedBytes }: FetchRequest,
+  roomBytes: number,
+  codecs: Codecs,
+): Promise<FetchedPartition> => {
+  const { topic, partition, errorCode, logStartOffset, preferredReadReplica, records, aborted } = answer
+  const decoded =
+    errorCode !== 0 || records.length === 0
+      ? NOTHING
+      : await decodeRecordSet(ownBytes(records, answerBytes), {
+          topic,
+          partition,
+          fetchOffset: wanted.offset,
+          maxBytes: mostBytes,
+          roomBytes,
+          aborted: readUncommitted ? [] : aborted,
+          codecs,
+          maxDecompressedBytes,
+        })
+  const error = errorName(errorCode)
+  return {
+    topic,
+    partition,
+    error,
+    end: endOf(answer, readUncommitted),
+    logStartOffset,
+    preferredReadReplica,
+    ...decoded,
+  }
+}
+
+const missing = ({ topic, partition }: Wanted): FetchedPartition => ({
+  ...{ topic, partition, error: MISSING },
+  ...{ end: -1, logStartOffset: -1, preferredReadReplica: -1, ...NOTHING },
+})
+
+/**
+ * One Fetch to one broker. The partitions are asked for in the order in which they stand in the request, and what came is
+ * decoded in that order until there is no room for more; but if anything can be read, something is. Partitions whose
+ * records came and were not decoded are left out.
+ */
+export const fetch = async (link: Link, request: FetchRequest, codecs: Codecs): Promise<FetchedPartition[]> => {
+  const { errorCode, partitions } = await askFetch(link, request)
+  if (errorCode !== 0) throw brokerError(errorCode, 'Fetch')
+  const answers = new Map(partitions.map((answer) => [`${answer.topic}/${answer.partition}`, answer]))
+  const answerBytes = partitions.reduce((sum, { records }) => sum + records.length, 0)
+  const fetched: FetchedPartition[] = []
+  let leftBytes = request.maxBytes
+  let roomBytes = Math.max(1, request.roomBytes ?? Number.POSITIVE_INFINITY)
+  for (const wanted of request.partitions) {
+    const answer = answers.get(`${wanted.topic}/${wanted.partition}`)
+    if (answer === undefined) {
+      if (partitions.length > 0) fetched.push(missing(wanted)) // a broker that throttles names none at all
+      continue
+    }
+    const mostBytes = Math.min(wanted.maxBytes, leftBytes)
+    if (roomBytes <= 0 && answer.errorCode === 0 && answer.records.length > 0) continue
+    const partition = await decodePartition(answer, answerBytes, wanted, mostBytes, request, roomBytes, codecs)
+    leftBytes -= answer.records.length
+    roomBytes -= partition.batch?.bytes ?? 0
+    fetched.push(partition)
+  }
+  return fetched
+}

@@ -1,0 +1,90 @@
+import type { Link } from '../brokers/broker-connection.js'
+import { KafkaCode } from '../error-codes.js'
+import { brokerError } from '../errors.js'
+import type { JoinRequest, JoinResult, Membership } from '../face.js'
+
+/*
+ * The four requests of group membership. A static member's are sent only in the versions that carry its instance id
+ * (KIP-345): an older one would silently make it a dynamic member, and nobody would be fenced.
+ */
+
+const staticOnly = (instanceId: string | null, version: number) => (instanceId === null ? {} : { versions: [version] })
+
+const EMPTY = Buffer.alloc(0)
+
+/** JoinGroup; the broker holds it back until the rebalance is over. MEMBER_ID_REQUIRED (KIP-394) is for the caller. */
+export const joinGroup = async (link: Link, request: JoinRequest): Promise<JoinResult> => {
+  const { groupId, memberId, instanceId, sessionTimeoutMs, rebalanceTimeoutMs, protocols } = request
+  const answer = await link.ask(
+    'JoinGroup',
+    {
+      groupId,
+      sessionTimeout: sessionTimeoutMs,
+      rebalanceTimeout: rebalanceTimeoutMs,
+      memberId,
+      groupInstanceId: instanceId,
+      protocolType: 'consumer',
+      groupProtocols: protocols,
+    },
+    { holdMs: rebalanceTimeoutMs, ...staticOnly(instanceId, 5) },
+  )
+  if (answer.errorCode !== 0) {
+    const required = answer.errorCode === KafkaCode.memberIdRequired ? { memberId: answer.memberId } : {}
+    throw brokerError(answer.errorCode, `JoinGroup of group "${groupId}"`, required)
+  }
+  return {
+    generation: answer.generationId,
+    protocol: answer.groupProtocol ?? '',
+    leaderId: answer.leaderId,
+    memberId: answer.memberId,
+    members: answer.members.map((member) => ({
+      memberId: member.memberId,
+      instanceId: member.groupInstanceId ?? null,
+      metadata: member.memberMetadata ?? EMPTY,
+    })),
+  }
+}
+
+/** SyncGroup, with the assignments of all members when the sender leads; the broker waits for those of the leader. */
+export const syncGroup = async (
+  link: Link,
+  member: Membership,
+  assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[],
+  holdMs: number,
+): Promise<Buffer> => {
+  const { groupId, generation, memberId, instanceId } = member
+  const answer = await link.ask(
+    'SyncGroup',
+    {
+      groupId,
+      generationId: generation,
+      memberId,
+      groupInstanceId: instanceId,
+      groupAssignment: assignments.map(({ memberId, assignment }) => ({ memberId, memberAssignment: assignment })),
+    },
+    { holdMs, ...staticOnly(instanceId, 3) },
+  )
+  if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `SyncGroup of group "${groupId}"`)
+  return answer.memberAssignment ?? EMPTY
+}
+
+export const heartbeat = async (link: Link, member: Membership): Promise<void> => {
+  const { groupId, generation, memberId, instanceId } = member
+  const { errorCode } = await link.ask(
+    'Heartbeat',
+    { groupId, groupGenerationId: generation, memberId, groupInstanceId: instanceId },
+    staticOnly(instanceId, 3),
+  )
+  if (errorCode !== 0) throw brokerError(errorCode, `Heartbeat of group "${groupId}"`)
+}
+
+export const leaveGroup = async (link: Link, member: Omit<Membership, 'generation'>): Promise<void> => {
+  const { groupId, memberId, instanceId } = member
+  const { errorCode, members = [] } = await link.ask(
+    'LeaveGroup',
+    { groupId, memberId, groupInstanceId: instanceId },
+    staticOnly(instanceId, 3),
+  )
+  const code = errorCode || (members.find((left) => left.errorCode !== 0)?.errorCode ?? 0)
+  if (code !== 0) throw brokerError(code, `LeaveGroup of group "${groupId}"`)
+}

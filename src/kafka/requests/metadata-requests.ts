@@ -1,0 +1,112 @@
+import { pickVersion } from '../brokers/api-versions.js'
+import type { Link } from '../brokers/broker-connection.js'
+import { brokerError, errorName } from '../errors.js'
+import { NO_EPOCH, NO_LEADER, type TopicMetadata } from '../face.js'
+import type { Answer } from '../kafkajs/apis.js'
+import { kafkajs } from '../kafkajs/verify-kafkajs.js'
+import { AnswerReader } from './answer-reader.js'
+
+const UNKNOWN_TOPIC_OR_PARTITION = 3
+const LEADER_NOT_AVAILABLE = 5
+const BROKER_RESOURCE = 4
+
+/** Version 7 carries leader epochs (KIP-320); kafkajs stops at 6, whose request is the same. */
+const METADATA_V7 = 7
+const WITHOUT_EPOCHS = [4, 5, 6]
+/** Brokers that do not speak this one forget to change the epochs while partitions are reassigned (KAFKA-9212). */
+const RELIABLE_EPOCHS = 9
+
+const decodeV7 = async (raw: Buffer): Promise<Answer<'Metadata'>> => {
+  const reader = new AnswerReader(raw)
+  const clientSideThrottleTime = reader.int32()
+  const brokers = reader.array(() => {
+    const broker = { nodeId: reader.int32(), host: reader.string(), port: reader.int32() }
+    reader.string() // rack
+    return broker
+  })
+  reader.string() // cluster id
+  reader.int32() // controller id
+  const topicMetadata = reader.array(() => {
+    const topicErrorCode = reader.int16()
+    const topic = reader.string()
+    reader.boolean() // internal
+    return { topicErrorCode, topic, partitionMetadata: reader.array(() => readPartition(reader)) }
+  })
+  return { clientSideThrottleTime, brokers, topicMetadata }
+}
+
+const readPartition = (reader: AnswerReader) => {
+  const partitionErrorCode = reader.int16()
+  const partitionId = reader.int32()
+  const leader = reader.int32()
+  const leaderEpoch = reader.int32()
+  for (const _ of ['replicas', 'in sync', 'offline']) reader.array(() => reader.int32())
+  return { partitionErrorCode, partitionId, leader, leaderEpoch }
+}
+
+/**
+ * Metadata of the cluster's brokers and of the topics named; of none when none is. (kafkajs's own encoder would ask for
+ * all topics then.)
+ */
+export const askMetadata = (
+  link: Link,
+  topics: readonly string[],
+  options: { timeoutMs?: number } = {},
+): Promise<Answer<'Metadata'>> => {
+  const { requests, apiKeys, Encoder } = kafkajs()
+  const tellsEpochs = (link.ranges[apiKeys.Metadata]?.maxVersion ?? 0) >= RELIABLE_EPOCHS
+  const version = pickVersion(link.ranges, 'Metadata', tellsEpochs ? undefined : WITHOUT_EPOCHS)
+  const known = requests.Metadata.protocol({ version: Math.min(version, 6) })({ topics, allowAutoTopicCreation: false })
+  const encode = async () => new Encoder().writeArray(topics).writeBoolean(false)
+  const response =
+    version === METADATA_V7 ? { decode: decodeV7, parse: async (answer: Answer<'Metadata'>) => answer } : known.response
+  return link.send({ request: { ...known.request, apiVersion: version, encode }, response }, options)
+}
+
+/** What an answer says about the topics that were asked for, in that order. */
+export const describeTopics = (names: readonly string[], answer: Answer<'Metadata'>): TopicMetadata[] => {
+  const found = new Map(answer.topicMetadata.map((topic) => [topic.topic, topic]))
+  return names.map((name) => {
+    const topic = found.get(name)
+    const partitions = (topic?.partitionMetadata ?? []).map(
+      ({ partitionId, partitionErrorCode, leader, leaderEpoch = NO_EPOCH }) => ({
+        partition: partitionId,
+        leader: partitionErrorCode === LEADER_NOT_AVAILABLE ? NO_LEADER : leader,
+        leaderEpoch,
+      }),
+    )
+    return {
+      topic: name,
+      error: errorName(topic?.topicErrorCode ?? UNKNOWN_TOPIC_OR_PARTITION),
+      partitions: partitions.sort((a, b) => a.partition - b.partition),
+    }
+  })
+}
+
+/** Looks the coordinator of a group up. */
+export const askCoordinator = async (
+  link: Link,
+  groupId: string,
+): Promise<{ readonly nodeId: number; readonly host: string; readonly port: number }> => {
+  const answer = await link.ask('GroupCoordinator', { groupId })
+  if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `FindCoordinator for group "${groupId}"`)
+  return answer.coordinator
+}
+
+/** The broker's own configuration values; those that it does not have or hides are left out. */
+export const askBrokerConfig = async (
+  link: Link,
+  node: number,
+  names: readonly string[],
+): Promise<Record<string, string>> => {
+  const resource = { type: BROKER_RESOURCE, name: String(node), configNames: names }
+  const { resources } = await link.ask('DescribeConfigs', { resources: [resource], includeSynonyms: false })
+  const config: Record<string, string> = Object.create(null)
+  for (const { errorCode, errorMessage, configEntries } of resources) {
+    if (errorCode !== 0) {
+      throw brokerError(errorCode, `DescribeConfigs of broker ${node}`, errorMessage ? { detail: errorMessage } : {})
+    }
+    for (const { configName, configValue } of configEntries) if (configValue !== null) config[configName] = configValue
+  }
+  return config
+}

@@ -1,0 +1,180 @@
+import { pickVersion } from '../brokers/api-versions.js'
+import type { Link } from '../brokers/broker-connection.js'
+import { COORDINATOR_MOVED } from '../error-codes.js'
+import { brokerError, connectionError } from '../errors.js'
+import { type KafkaError, type Membership, NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from '../face.js'
+import type { Answer, Ask } from '../kafkajs/apis.js'
+import type { KafkajsProtocol } from '../kafkajs/internals.js'
+import { kafkajs } from '../kafkajs/verify-kafkajs.js'
+import { AnswerReader } from './answer-reader.js'
+import { byTopic, flatten } from './by-topic.js'
+
+const READ_UNCOMMITTED = 0
+const READ_COMMITTED = 1
+const TIMESTAMPS = { earliest: -2, latest: -1 } as const
+
+/** OffsetCommit v7 carries the group instance id (KIP-345); kafkajs stops at v5, whose answer is the same. */
+const COMMIT_V7 = 7
+
+/**
+ * How long an answer to OffsetCommit is waited for: a broker itself gives a commit up after 5 s
+ * (`offsets.commit.timeout.ms`), so a connection that is silent for longer is gone, and a stop must have time for another.
+ */
+const COMMIT_ANSWER_MS = 6_000
+
+const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsProtocol<Answer<'OffsetCommit'>> => {
+  const { requests, apiKeys, Encoder } = kafkajs()
+  const encode = async () =>
+    new Encoder()
+      .writeString(ask.groupId)
+      .writeInt32(ask.groupGenerationId)
+      .writeString(ask.memberId)
+      .writeString(ask.groupInstanceId)
+      .writeArray(
+        ask.topics.map(({ topic, partitions }) =>
+          new Encoder()
+            .writeString(topic)
+            .writeArray(
+              partitions.map(({ partition, offset, leaderEpoch }) =>
+                new Encoder().writeInt32(partition).writeInt64(offset).writeInt32(leaderEpoch).writeString(''),
+              ),
+            ),
+        ),
+      )
+  return {
+    request: { apiKey: apiKeys.OffsetCommit, apiVersion: COMMIT_V7, apiName: 'OffsetCommit', encode },
+    response: requests.OffsetCommit.protocol({ version: 5 })(ask).response,
+  }
+}
+
+/**
+ * @returns the partitions that were refused, and why
+ * @throws KafkaError when this node is not the group's coordinator
+ */
+export const commitOffsets = async (
+  link: Link,
+  member: Membership,
+  offsets: readonly TopicPartitionOffset[],
+): Promise<(TopicPartition & { readonly error: KafkaError })[]> => {
+  if (offsets.length === 0) return []
+  const { groupId, generation, memberId, instanceId } = member
+  const ask = {
+    groupId,
+    groupGenerationId: generation,
+    memberId,
+    groupInstanceId: instanceId,
+    topics: byTopic(offsets, ({ partition, offset, leaderEpoch = NO_EPOCH }) => ({
+      partition,
+      offset: String(offset),
+      leaderEpoch,
+    })),
+  }
+  const version = pickVersion(link.ranges, 'OffsetCommit', instanceId === null ? undefined : [COMMIT_V7])
+  const protocol = version === COMMIT_V7 ? commitV7(ask) : kafkajs().requests.OffsetCommit.protocol({ version })(ask)
+  const { responses } = await link.send(protocol, { atMostMs: COMMIT_ANSWER_MS })
+  const refused = flatten(responses)
+    .filter(({ errorCode }) => errorCode !== 0)
+    .map(({ topic, partition, errorCode }) => ({
+      topic,
+      partition,
+      error: brokerError(errorCode, `OffsetCommit of group "${groupId}" for ${topic}[${partition}]`),
+    }))
+  // The answer has no place for an error of the whole request: it stands with every partition.
+  const misdirected = refused.find(({ error }) => COORDINATOR_MOVED.includes(error.code))
+  if (misdirected !== undefined) throw misdirected.error
+  return refused
+}
+
+/**
+ * The offsets in the order in which the partitions were asked for.
+ *
+ * @throws KafkaError when one is missing: that must not pass for "nothing is committed"
+ */
+const inOrderOf = (
+  what: string,
+  partitions: readonly TopicPartition[],
+  found: readonly (TopicPartition & { readonly offset: string; readonly leaderEpoch?: number })[],
+): TopicPartitionOffset[] => {
+  const answers = new Map(found.map((answer) => [`${answer.topic}/${answer.partition}`, answer]))
+  return partitions.map(({ topic, partition }) => {
+    const answer = answers.get(`${topic}/${partition}`)
+    if (answer === undefined) throw connectionError(`${what}: the answer says nothing of ${topic}[${partition}]`)
+    const { offset, leaderEpoch = NO_EPOCH } = answer
+    return { topic, partition, offset: BigInt(offset), leaderEpoch }
+  })
+}
+
+/** Throws the first error among the partitions of an answer. */
+const refuseErrors = (what: string, found: readonly (TopicPartition & { readonly errorCode: number })[]): void => {
+  const failed = found.find(({ errorCode }) => errorCode !== 0)
+  if (failed !== undefined) throw brokerError(failed.errorCode, `${what} for ${failed.topic}[${failed.partition}]`)
+}
+
+/** OffsetFetch v5 carries the leader epoch (KIP-320); kafkajs stops at v4, whose request is the same. */
+const FETCH_V5 = 5
+
+const decodeFetchV5 = async (raw: Buffer): Promise<Answer<'OffsetFetch'>> => {
+  const reader = new AnswerReader(raw)
+  const clientSideThrottleTime = reader.int32()
+  const responses = reader.array(() => {
+    const topic = reader.string()
+    const partitions = reader.array(() => {
+      const partition = reader.int32()
+      const offset = String(reader.int64())
+      const leaderEpoch = reader.int32()
+      reader.string() // metadata
+      return { partition, offset, leaderEpoch, errorCode: reader.int16() }
+    })
+    return { topic, partitions }
+  })
+  return { clientSideThrottleTime, responses, errorCode: reader.int16() }
+}
+
+const fetchV5 = (ask: Ask<'OffsetFetch'>): KafkajsProtocol<Answer<'OffsetFetch'>> => {
+  const { request } = kafkajs().requests.OffsetFetch.protocol({ version: 4 })(ask)
+  return {
+    request: { ...request, apiVersion: FETCH_V5 },
+    response: { decode: decodeFetchV5, parse: async (answer) => answer },
+  }
+}
+
+export const committedOffsets = async (
+  link: Link,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<TopicPartitionOffset[]> => {
+  // Without partitions the request would mean: all that the group ever committed.
+  if (partitions.length === 0) return []
+  const topics = byTopic(partitions, ({ partition }) => ({ partition }))
+  const version = pickVersion(link.ranges, 'OffsetFetch')
+  const ask = { groupId, topics }
+  const protocol = version === FETCH_V5 ? fetchV5(ask) : kafkajs().requests.OffsetFetch.protocol({ version })(ask)
+  const { errorCode = 0, responses } = await link.send(protocol)
+  const what = `OffsetFetch of group "${groupId}"`
+  if (errorCode !== 0) throw brokerError(errorCode, what)
+  const found = flatten(responses)
+  refuseErrors(what, found)
+  return inOrderOf(what, partitions, found)
+}
+
+/** Start or end offsets of partitions that this one broker leads. */
+export const listOffsets = async (
+  link: Link,
+  partitions: readonly TopicPartition[],
+  at: 'earliest' | 'latest',
+  { readUncommitted }: { readonly readUncommitted: boolean },
+): Promise<TopicPartitionOffset[]> => {
+  const { responses } = await link.ask('ListOffsets', {
+    isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
+    topics: byTopic(partitions, ({ partition }) => ({ partition, timestamp: TIMESTAMPS[at] })),
+  })
+  const found = flatten(responses)
+  refuseErrors('ListOffsets', found)
+  const nowhere = found.find(({ offset }) => Number(offset) < 0)
+  if (nowhere !== undefined) {
+    throw connectionError(
+      `ListOffsets: the ${at} offset of ${nowhere.topic}[${nowhere.partition}] is ${nowhere.offset}`,
+    )
+  }
+  return inOrderOf('ListOffsets', partitions, found)
+}

@@ -1,0 +1,61 @@
+import { type Consumer, PartitionAssigners } from 'kafkajs'
+import { expect, it, onTestFinished } from 'vitest'
+import { createTopic, kafkaClient, uniqueName } from '../../support/kafka.js'
+import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool.js'
+import { newRecord } from '../../support/record.js'
+import { openRecorder } from '../../support/recorder.mjs'
+import { startTraffic } from '../../support/traffic.js'
+import { until } from '../../support/until.js'
+
+const PARTITIONS = 6
+const KAFKAJS_SLOT = 100
+
+/** A plain KafkaJS consumer that writes the same record. */
+const startKafkajs = async (groupId: string, topic: string, dir: string, number: number): Promise<Consumer> => {
+  const recorder = openRecorder(dir)
+  const consumer = kafkaClient(`kafkajs-${number}`).consumer({
+    groupId,
+    partitionAssigners: [PartitionAssigners.roundRobin],
+    sessionTimeout: 6_000,
+    heartbeatInterval: 300,
+    maxWaitTimeInMs: 100,
+  })
+  onTestFinished(() => consumer.disconnect())
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await consumer.run({
+    eachMessage: async ({ topic, partition, message }) => {
+      const call = { slot: KAFKAJS_SLOT + number, incarnation: 1, attempt: 1 }
+      recorder.end(recorder.start({ topic, partition, offset: message.offset }, call))
+    },
+  })
+  return consumer
+}
+
+it('a group of KafkaJS consumers is moved over to a pool, one after the other, and nothing is lost', async () => {
+  const topic = await createTopic({ partitions: PARTITIONS })
+  const groupId = uniqueName('group')
+  const record = newRecord()
+  const traffic = await startTraffic(topic, { partitions: PARTITIONS })
+  const consumers = await Promise.all([1, 2].map((number) => startKafkajs(groupId, topic, record.dir, number)))
+  const old = await untilStable(groupId, 2)
+  expect(old.protocol).toBe('RoundRobinAssigner')
+
+  const assignors = ['RoundRobinAssigner'] as const
+  const pool = await startPool({ groupId, topics: [topic], handler: record.handler, workers: 2, assignors })
+  const mixed = await untilStable(groupId, 4)
+  expect(partitionsIn(mixed)).toEqual(partitionNames(topic, PARTITIONS))
+  const handledBy = (test: (slot: number) => boolean) => record.read().filter(({ slot }) => test(slot)).length
+  await until(() => handledBy((slot) => slot < KAFKAJS_SLOT) > 0, { what: 'the pool to get its share' })
+
+  for (const [index, consumer] of consumers.entries()) {
+    await consumer.disconnect()
+    await untilStable(groupId, 3 - index)
+  }
+  const after = await untilStable(groupId, 2)
+  expect(after.protocol).toBe('RoundRobinAssigner')
+  expect(partitionsIn(after)).toEqual(partitionNames(topic, PARTITIONS))
+  expectBrokerAgrees(after, pool)
+  const verdict = await record.untilNothingIsLost(await traffic.stop())
+  expect(verdict).toMatchObject({ lost: [], unknown: [] })
+})

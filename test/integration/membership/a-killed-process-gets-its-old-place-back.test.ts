@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest'
+import { createTopic } from '../../support/kafka.js'
+import { untilStable } from '../../support/pool.js'
+import { startPoolProcess } from '../../support/pool-process.js'
+import { newRecord } from '../../support/record.js'
+import { startTraffic } from '../../support/traffic.js'
+import { until } from '../../support/until.js'
+
+const PARTITIONS = 6
+
+it('a process that is killed and started again within its session has the same generation and partitions; nothing is lost', async () => {
+  const topic = await createTopic({ partitions: PARTITIONS })
+  const record = newRecord()
+  const options = {
+    topics: [topic],
+    handler: record.handler,
+    workers: 2,
+    consumer: { groupInstanceId: 'killed', sessionTimeout: 120_000 },
+  }
+  const killed = await startPoolProcess(options)
+  const before = await untilStable(killed.groupId, 2)
+  const traffic = await startTraffic(topic, { partitions: PARTITIONS, value: 'block:2' })
+  await until(() => record.read().length > 100, { what: 'some work' })
+  await killed.kill()
+
+  const again = await startPoolProcess({ ...options, groupId: killed.groupId })
+  const after = await untilStable(killed.groupId, 2)
+  const verdict = await record.untilNothingIsLost(await traffic.stop())
+
+  expect(after.generation).toBe(before.generation)
+  const byInstance = ({ members }: typeof after) =>
+    Object.fromEntries(members.map(({ groupInstanceId, assignment }) => [groupInstanceId, assignment]))
+  expect(byInstance(after)).toEqual(byInstance(before))
+  const { slots, totals } = await again.status()
+  expect(slots.map(({ seat }) => [seat.memberId, seat.generation]).sort()).toEqual(
+    after.members.map(({ memberId }) => [memberId, after.generation]).sort(),
+  )
+  expect(totals.rebalances).toBe(0)
+  expect(verdict).toMatchObject({ lost: [], unknown: [], overlapping: [] })
+})

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest'
+import { createTopic, describeGroup } from '../../support/kafka.js'
+import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool.js'
+import { rawMember } from '../../support/raw-member.js'
+import { newRecord } from '../../support/record.js'
+import { startTraffic } from '../../support/traffic.js'
+import { until } from '../../support/until.js'
+
+const PARTITIONS = 6
+
+it('a member that an administrator removes comes back as a new member, with the same thread, and nothing is lost', async () => {
+  const topic = await createTopic({ partitions: PARTITIONS })
+  const record = newRecord()
+  const pool = await startPool({ topics: [topic], handler: record.handler, workers: 2 })
+  const traffic = await startTraffic(topic, { partitions: PARTITIONS })
+  const before = await untilStable(pool.groupId, 2)
+  const removed = pool.status().slots[0]?.seat.memberId ?? ''
+
+  await (await rawMember(pool.groupId, [topic])).remove(removed)
+  const after = await until(
+    async () => {
+      const group = await describeGroup(pool.groupId)
+      const ids = group.members.map(({ memberId }) => memberId)
+      return group.state === 'Stable' && ids.length === 2 && !ids.includes(removed) && group
+    },
+    { what: 'the removed member to be back under a new member id' },
+  )
+  const verdict = await record.untilNothingIsLost(await traffic.stop())
+
+  expect(after.generation).toBeGreaterThan(before.generation ?? Number.NaN)
+  expect(partitionsIn(after)).toEqual(partitionNames(topic, PARTITIONS))
+  expectBrokerAgrees(after, pool)
+  expect(pool.status().slots).toMatchObject([
+    { state: 'running', incarnation: 1, restarts: 0 },
+    { state: 'running', incarnation: 1, restarts: 0 },
+  ])
+  expect(verdict).toMatchObject({ lost: [], unknown: [] })
+})

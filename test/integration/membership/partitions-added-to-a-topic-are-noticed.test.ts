@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest'
+import { adminClient, createTopic, produce } from '../../support/kafka.js'
+import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool.js'
+import { newRecord } from '../../support/record.js'
+import { producedIn } from '../../support/traffic.js'
+import { until } from '../../support/until.js'
+
+const BEFORE = 2
+const AFTER = 5
+
+const grow = async (topic: string): Promise<void> => {
+  const admin = await adminClient()
+  await admin.createPartitions({ topicPartitions: [{ topic, count: AFTER }] })
+}
+
+it.each([
+  ['of dynamic members', undefined],
+  ['of static members whose leader was restarted, and so does not know that it leads', 'grow'],
+])('partitions that are added to a topic get to the members of a group %s', async (_, groupInstanceId) => {
+  const topic = await createTopic({ partitions: BEFORE })
+  const record = newRecord()
+  const consumer = { groupInstanceId, metadataMaxAge: 1_000, heartbeatInterval: 300, sessionTimeout: 30_000 }
+  const options = { topics: [topic], handler: record.handler, workers: 2, consumer }
+  const first = await startPool(options)
+  const before = await untilStable(first.groupId, 2)
+  if (groupInstanceId !== undefined) await first.pool.stop()
+  const pool = groupInstanceId === undefined ? first : await startPool({ ...options, groupId: first.groupId })
+  if (groupInstanceId !== undefined) {
+    expect(await untilStable(pool.groupId, 2)).toMatchObject({ generation: before.generation })
+    expect(pool.status().slots.map(({ seat }) => seat.leader)).toEqual([false, false])
+  }
+
+  await grow(topic)
+  const grown = await until(
+    async () => {
+      const group = await untilStable(pool.groupId, 2)
+      return partitionsIn(group).length === AFTER && group
+    },
+    { what: 'the new partitions to be assigned' },
+  )
+  expect(partitionsIn(grown)).toEqual(partitionNames(topic, AFTER))
+  await until(() => pool.status().slots.reduce((sum, { assignment }) => sum + assignment.length, 0) === AFTER, {
+    what: 'the slots to have taken them up',
+  })
+  expectBrokerAgrees(grown, pool)
+
+  await produce(
+    topic,
+    Array.from({ length: AFTER }, (_, partition) => ({ partition, value: 'plain' })),
+  )
+  expect(await record.untilNothingIsLost(await producedIn(topic))).toMatchObject({ lost: [], repeated: [] })
+})

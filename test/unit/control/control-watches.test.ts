@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Group } from '#src/control/membership/group.js'
+import { JoinBarrier } from '#src/control/membership/join-barrier.js'
+import type { Seat } from '#src/control/membership/seat.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const fakeSeat = () => {
+  const seat = { poke: vi.fn() }
+  return { seat: seat as unknown as Seat, poke: seat.poke }
+}
+
+describe('seats of one group', () => {
+  test('poke their siblings, not themselves', async () => {
+    const group = new Group('group', 2)
+    const [a, b] = [fakeSeat(), fakeSeat()]
+    group.add(a.seat)
+    group.add(b.seat)
+    group.pokeSiblings(a.seat)
+    await vi.advanceTimersByTimeAsync(50)
+    expect(a.poke).not.toHaveBeenCalled()
+    expect(b.poke).toHaveBeenCalled()
+  })
+
+  test('wait at the barrier until all have come', async () => {
+    const barrier = new JoinBarrier(2)
+    let passed = 0
+    void barrier.arrive().then(() => passed++)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(passed).toBe(0)
+    await barrier.arrive()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(passed).toBe(1)
+  })
+
+  test('do not wait for ever for one that never comes, counted from the first that came', async () => {
+    const barrier = new JoinBarrier(2)
+    await vi.advanceTimersByTimeAsync(60_000) // the threads boot
+    let passed = false
+    void barrier.arrive().then(() => {
+      passed = true
+    })
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(passed).toBe(false)
+    const arrived = barrier.arrive()
+    await vi.advanceTimersByTimeAsync(5_000)
+    await expect(arrived).resolves.toBeUndefined()
+  })
+})

@@ -1,0 +1,256 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Holding, Holdings, lagOf, reached } from '#src/control/holdings.js'
+import { isResting } from '#src/control/pauses.js'
+import { Page } from '#src/protocol/ledger.js'
+import { pauseAt } from '../../support/control/pause.js'
+
+const partition = (number: number, offset: bigint, committed = -1n) => ({
+  topic: 'orders',
+  partition: number,
+  offset,
+  committed,
+})
+
+describe('the books of a slot', () => {
+  test('know what is finished and not committed, the first start included', () => {
+    const holdings = new Holdings()
+    const { page } = holdings.add([partition(0, 10n, 10n), partition(1, 5n)])
+    expect(holdings.uncommitted()).toMatchObject([{ topic: 'orders', partition: 1, offset: 5n }])
+    Page.from(page).finish(0, 12)
+    expect(holdings.uncommitted().map(({ offset }) => offset)).toEqual([12n, 5n])
+    holdings.markCommitted({ topic: 'orders', partition: 0, offset: 12n })
+    holdings.markCommitted({ topic: 'orders', partition: 1, offset: 5n })
+    expect(holdings.uncommitted()).toEqual([])
+  })
+
+  test('follow an offset that was reset to below the committed one', () => {
+    const holdings = new Holdings()
+    const { page } = holdings.add([partition(0, 10n, 10n)])
+    Page.from(page).finish(0, 3)
+    expect(holdings.uncommitted()).toMatchObject([{ topic: 'orders', partition: 0, offset: 3n }])
+    holdings.markCommitted({ topic: 'orders', partition: 0, offset: 3n })
+    expect(holdings.all()[0]?.committed).toBe(3n)
+    expect(holdings.uncommitted()).toEqual([])
+  })
+
+  test('keep the leader epoch of what is finished, for the commit and for the next incarnation', () => {
+    const holdings = new Holdings()
+    const { page, added } = holdings.add([{ ...partition(0, 10n, 10n), leaderEpoch: 3 }, partition(1, 5n, 5n)])
+    expect(added.map(({ leaderEpoch }) => leaderEpoch)).toEqual([3, -1])
+    Page.from(page).setEpoch(0, 4)
+    Page.from(page).finish(0, 12)
+    expect(holdings.uncommitted()).toEqual([{ topic: 'orders', partition: 0, offset: 12n, leaderEpoch: 4 }])
+    expect(holdings.rehouse().added.map(({ offset, leaderEpoch }) => [offset, leaderEpoch])).toEqual([
+      ['12', 4],
+      ['5', -1],
+    ])
+  })
+
+  test('give a new incarnation what the old one had reached, on memory that the old one cannot write to', () => {
+    const holdings = new Holdings()
+    const old = Page.from(holdings.add([partition(0, 10n), partition(1, 20n)]).page)
+    old.finish(1, 25)
+    const { added, page } = holdings.rehouse()
+    expect(added.map(({ offset }) => offset)).toEqual(['10', '25'])
+    old.finish(0, 99)
+    expect(holdings.all().map(reached)).toEqual([10n, 25n])
+    Page.from(page).finish(0, 11)
+    expect(holdings.all().map(reached)).toEqual([11n, 25n])
+  })
+
+  test('do not hand out a partition that stands still', () => {
+    const holdings = new Holdings()
+    holdings.add([partition(0, 1n), partition(1, 1n)])
+    const paused = holdings.all()[0]
+    if (paused !== undefined) paused.paused = pauseAt(1)
+    expect(holdings.rehouse().added.map((handed) => handed.partition)).toEqual([1])
+    expect(holdings.size).toBe(2)
+  })
+
+  test('hand out a partition that stands still further on, as what comes before that may not be handled yet', () => {
+    const holdings = new Holdings()
+    holdings.add([partition(0, 1n)])
+    const [paused] = holdings.all()
+    if (paused === undefined) throw new Error('nothing is held')
+    paused.paused = pauseAt(100)
+    expect(holdings.rehouse().added.map(({ offset }) => offset)).toEqual(['1'])
+    expect(paused.paused).toMatchObject({ offset: '100', retryAtMs: null }) // the new thread tries it, when it gets there
+    paused.page.finish(paused.index, 100)
+    paused.paused = pauseAt(100)
+    expect(holdings.rehouse().added).toEqual([])
+    expect(paused.paused).toEqual(pauseAt(100))
+  })
+
+  test('hand out anew what stands still and is due, under a new id, with what is known of it', () => {
+    const holdings = new Holdings()
+    const old = Page.from(holdings.add([partition(0, 1n), partition(1, 7n), partition(2, 1n), partition(3, 1n)]).page)
+    const [unread, exhausted, resting] = holdings.all()
+    if (unread === undefined || exhausted === undefined || resting === undefined) throw new Error('nothing is held')
+    unread.paused = pauseAt(100, { retryAtMs: 5_000 })
+    exhausted.paused = pauseAt(7, { retryAtMs: 5_000, attempts: 10 })
+    resting.paused = pauseAt(1, { retryAtMs: 5_001 })
+    old.fetched(1, 7, 30)
+    old.sawBatches(1, 500)
+    expect(holdings.retry(4_999)).toBeNull()
+    const retried = holdings.retry(5_000)
+    // What comes before the batch that cannot be read is not handled yet.
+    expect(retried?.removedIds).toEqual([1])
+    expect(retried?.added).toEqual([
+      {
+        ...{ id: 4, topic: 'orders', partition: 1, index: 0, offset: '7', leaderEpoch: -1, batchBytes: 500 },
+        exhausted: { offset: '7', attempts: 10 },
+      },
+    ])
+    expect([old.isRevoked(1), holdings.byId(1), holdings.byId(4), holdings.size]).toEqual([
+      true,
+      undefined,
+      exhausted,
+      4,
+    ])
+    expect([exhausted.paused?.retryAtMs, lagOf(exhausted)]).toEqual([null, 23n])
+    old.finish(1, 99) // its thread is late
+    expect(reached(exhausted)).toBe(7n)
+    expect(holdings.retry(5_000)).toBeNull()
+  })
+
+  test('hand to a new thread again what the one before it was trying', () => {
+    const holdings = new Holdings()
+    holdings.add([partition(0, 7n)])
+    const [exhausted] = holdings.all()
+    if (exhausted === undefined) throw new Error('nothing is held')
+    exhausted.paused = pauseAt(7, { attempts: 10, retryAtMs: 0 })
+    holdings.retry(1)
+    expect(holdings.rehouse().added).toMatchObject([{ partition: 0, exhausted: { offset: '7', attempts: 10 } }])
+  })
+
+  test('flag what is dropped, so that the thread counts nothing of it any more', () => {
+    const holdings = new Holdings()
+    const page = Page.from(holdings.add([partition(0, 1n), partition(1, 1n)]).page)
+    const dropped = holdings.drop(({ partition }) => partition === 1)
+    expect(dropped.map(({ partition }) => partition)).toEqual([0])
+    expect([page.isRevoked(0), page.isRevoked(1)]).toEqual([true, false])
+    expect(holdings.byId(dropped[0]?.id ?? -1)).toBeUndefined()
+  })
+
+  test('tell a new thread how large the batches were that the one before it saw', () => {
+    const holdings = new Holdings()
+    const { added, page } = holdings.add([partition(0, 1n), partition(1, 1n)])
+    expect(added.map(({ batchBytes }) => batchBytes)).toEqual([0, 0])
+    Page.from(page).sawBatches(1, 500_000)
+    for (let death = 0; death < 2; death++) {
+      expect(holdings.rehouse().added.map(({ batchBytes }) => batchBytes)).toEqual([0, 500_000])
+    }
+  })
+
+  test('know the lag once a partition was fetched', () => {
+    const holdings = new Holdings()
+    const page = Page.from(holdings.add([partition(0, 10n)]).page)
+    const [holding] = holdings.all()
+    if (holding === undefined) throw new Error('nothing is held')
+    expect(lagOf(holding)).toBeNull()
+    page.fetched(0, 30, 100)
+    expect(lagOf(holding)).toBe(90n)
+  })
+
+  test('hand out everything but what rests, over any sequence of assignments, pauses, tries and deaths', () => {
+    const step = fc.oneof(
+      fc.record({ type: fc.constant('assign' as const), partitions: fc.uniqueArray(fc.nat(2)) }),
+      fc.record({ type: fc.constant('finish' as const), partition: fc.nat(2), by: fc.nat(9) }),
+      // At the next message, or at a batch that is further on.
+      fc.record({ type: fc.constant('pause' as const), partition: fc.nat(2), ahead: fc.nat(2), forMs: fc.nat(9) }),
+      fc.record({ type: fc.constant('try' as const), afterMs: fc.nat(9) }),
+      fc.record({ type: fc.constant('die' as const) }),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (sequence) => {
+        const holdings = new Holdings()
+        /** What the thread has been told to handle. */
+        const known = new Set<number>()
+        const model = new Map<number, bigint>()
+        let nowMs = 0
+        const rests = (holding: Holding) =>
+          isResting(holding.paused) && reached(holding) >= BigInt(holding.paused?.offset ?? 0)
+        for (const next of sequence) {
+          const holding =
+            'partition' in next ? holdings.all().find(({ partition: number }) => number === next.partition) : undefined
+          if (next.type === 'assign') {
+            for (const { id, partition: number } of holdings.drop(({ partition: number }) =>
+              next.partitions.includes(number),
+            )) {
+              known.delete(id)
+              model.delete(number)
+            }
+            const fresh = next.partitions.filter((number) => !model.has(number))
+            for (const { id } of holdings.add(fresh.map((number) => partition(number, 0n))).added) known.add(id)
+            for (const number of fresh) model.set(number, 0n)
+          } else if (next.type === 'try') {
+            nowMs += next.afterMs
+            const retried = holdings.retry(nowMs)
+            for (const id of retried?.removedIds ?? []) known.delete(id)
+            for (const { id } of retried?.added ?? []) known.add(id)
+          } else if (next.type === 'die') {
+            known.clear()
+            for (const { id } of holdings.rehouse().added) known.add(id)
+          } else if (holding !== undefined && !rests(holding)) {
+            if (next.type === 'pause') {
+              holding.paused = pauseAt(Number(reached(holding)) + next.ahead, { retryAtMs: nowMs + next.forMs })
+              continue
+            }
+            const limit = isResting(holding.paused) ? BigInt(holding.paused?.offset ?? 0) : 1_000_000n
+            const offset = reached(holding) + BigInt(next.by)
+            const finished = offset < limit ? offset : limit
+            holding.page.finish(holding.index, Number(finished))
+            model.set(holding.partition, finished)
+          }
+          for (const each of holdings.all()) {
+            expect(holdings.byId(each.id)).toBe(each)
+            if (!rests(each)) expect(known.has(each.id)).toBe(true)
+          }
+          expect(new Map(holdings.all().map((each) => [each.partition, reached(each)]))).toEqual(model)
+        }
+        holdings.retry(Number.MAX_SAFE_INTEGER)
+        expect(holdings.all().filter(rests)).toEqual([])
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('lose and invent nothing over any sequence of assignments and deaths', () => {
+    const steps = fc.array(
+      fc.oneof(
+        fc.record({ type: fc.constant('assign' as const), partitions: fc.uniqueArray(fc.nat(7)) }),
+        fc.record({ type: fc.constant('finish' as const), partition: fc.nat(7), by: fc.nat(9) }),
+        fc.record({ type: fc.constant('die' as const) }),
+      ),
+      { maxLength: 60 },
+    )
+    fc.assert(
+      fc.property(steps, (sequence) => {
+        const holdings = new Holdings()
+        const model = new Map<number, bigint>()
+        const ids = new Set<number>()
+        for (const step of sequence) {
+          if (step.type === 'assign') {
+            const wanted = new Set(step.partitions)
+            holdings.drop(({ partition: number }) => wanted.has(number))
+            for (const number of [...model.keys()]) if (!wanted.has(number)) model.delete(number)
+            const added = step.partitions.filter((number) => !model.has(number))
+            for (const { id } of holdings.add(added.map((number) => partition(number, 0n))).added) {
+              expect(ids.has(id)).toBe(false)
+              ids.add(id)
+            }
+            for (const number of added) model.set(number, 0n)
+          } else if (step.type === 'finish') {
+            const holding = holdings.all().find(({ partition: number }) => number === step.partition)
+            if (holding === undefined) continue
+            const offset = reached(holding) + BigInt(step.by)
+            holding.page.finish(holding.index, Number(offset))
+            model.set(step.partition, offset)
+          } else holdings.rehouse()
+        }
+        expect(new Map(holdings.all().map((holding) => [holding.partition, reached(holding)]))).toEqual(model)
+      }),
+    )
+  })
+})

@@ -1,0 +1,31 @@
+import { pino } from 'pino'
+import { describe, expect, test } from 'vitest'
+import { decodeAssignment, encodeSubscription } from '#src/control/membership/assignors/subscription.js'
+import { assignForGroup } from '#src/control/membership/group-leader.js'
+import type { JoinResult, TopicMetadata } from '#src/kafka/face.js'
+
+const joined: JoinResult = {
+  generation: 1,
+  protocol: 'roundrobin',
+  leaderId: 'me',
+  memberId: 'me',
+  members: [{ memberId: 'me', instanceId: null, metadata: encodeSubscription({ topics: ['orders'] }) }],
+}
+
+describe('a leader', () => {
+  test.each([
+    'LEADER_NOT_AVAILABLE',
+    'UNKNOWN_TOPIC_OR_PARTITION',
+  ])('does not take a passing %s for a topic without partitions', async (error) => {
+    const answers: TopicMetadata[] = [
+      { topic: 'orders', error, partitions: [] },
+      { topic: 'orders', error: null, partitions: [{ partition: 0, leader: 1 }] },
+    ]
+    const topics = async () =>
+      [answers.length > 1 ? answers.shift() : answers[0]].filter((found) => found !== undefined)
+    const { assignments, counts } = await assignForGroup(joined, topics, pino({ level: 'silent' }))
+    const [own] = assignments
+    expect(decodeAssignment(own?.assignment ?? Buffer.alloc(0))).toEqual([{ topic: 'orders', partition: 0 }])
+    expect(counts).toEqual(new Map([['orders', 1]]))
+  })
+})

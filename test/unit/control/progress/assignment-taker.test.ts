@@ -1,0 +1,96 @@
+import { pino } from 'pino'
+import { describe, expect, test } from 'vitest'
+import { Holdings, reached } from '#src/control/holdings.js'
+import { Coordinator } from '#src/control/membership/coordinator.js'
+import { AssignmentTaker, type Taken } from '#src/control/progress/assignment-taker.js'
+import { FakeConnection, kafkaError } from '../../../support/control/fake-client.js'
+import { slotConfig } from '../../../support/slot-config.js'
+
+const orders = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'orders', partition }))
+
+/** @param before partitions that the topic had when the pool started */
+const world = (committed: Readonly<Record<number, bigint>>, fromBeginning = true, before = 10) => {
+  const connection = new FakeConnection()
+  const resets: string[] = []
+  connection.committedOffsets = async (_node, _group, partitions) =>
+    partitions.map(({ topic, partition }) => ({ topic, partition, offset: committed[partition] ?? -1n }))
+  connection.listOffsets = async (partitions, at) => {
+    resets.push(at)
+    return partitions.map(({ topic, partition }) => ({ topic, partition, offset: at === 'earliest' ? 3n : 500n }))
+  }
+  const holdings = new Holdings()
+  const taker = new AssignmentTaker({
+    config: slotConfig({ fromBeginning }),
+    holdings,
+    sharedConnection: connection,
+    shared: new Coordinator(connection, 'group'),
+    isNew: ({ partition }) => partition >= before,
+    log: pino({ level: 'silent' }),
+  })
+  return { connection, holdings, taker, resets }
+}
+
+const offsets = (holdings: Holdings) => holdings.all().map((holding) => [holding.partition, reached(holding)])
+
+describe('taking an assignment', () => {
+  test.each([
+    [true, 'earliest', 3n],
+    [false, 'latest', 500n],
+  ])('starts at the committed offset, else (fromBeginning %s) at the %s one', async (fromBeginning, at, start) => {
+    const { holdings, taker, resets } = world({ 0: 40n }, fromBeginning)
+    await taker.take(orders(0, 1), () => {})
+    expect(offsets(holdings)).toEqual([
+      [0, 40n],
+      [1, start],
+    ])
+    expect(resets).toEqual([at])
+  })
+
+  test('starts at the first message of a partition that came while the pool ran, unless the group has committed more', async () => {
+    const { holdings, taker } = world({ 0: 40n, 2: 7n }, false, 2)
+    await taker.take(orders(0, 1, 2, 3), () => {})
+    expect(offsets(holdings)).toEqual([
+      [0, 40n],
+      [1, 500n],
+      [2, 7n],
+      [3, 3n],
+    ])
+  })
+
+  test('takes the leader epoch of a committed offset along; an offset that was reset has none', async () => {
+    const { holdings, taker, connection } = world({ 0: 40n })
+    const committed = connection.committedOffsets
+    connection.committedOffsets = async (...request) =>
+      (await committed(...request)).map((entry) => ({ ...entry, leaderEpoch: entry.offset < 0n ? -1 : 0 }))
+    await taker.take(orders(0, 1), () => {})
+    expect(holdings.all().map(({ page, index }) => page.epoch(index))).toEqual([0, -1])
+  })
+
+  test('looks nothing up for what is held already', async () => {
+    const { holdings, taker, connection } = world({})
+    holdings.add([{ topic: 'orders', partition: 0, offset: 7n, committed: 7n }])
+    connection.asked.length = 0
+    await taker.take(orders(0), () => {})
+    expect(connection.asked).toEqual([])
+    expect(offsets(holdings)).toEqual([[0, 7n]])
+  })
+
+  test('tries again until the coordinator answers', async () => {
+    const { holdings, taker, connection } = world({ 0: 1n })
+    const answer = connection.committedOffsets
+    let failures = 2
+    connection.committedOffsets = (...request) => (failures-- > 0 ? Promise.reject(kafkaError(14)) : answer(...request))
+    await taker.take(orders(0), () => {})
+    expect(offsets(holdings)).toEqual([[0, 1n]])
+  })
+
+  test('changes nothing when a newer assignment came meanwhile', async () => {
+    const { holdings, taker } = world({ 0: 1n })
+    const parts: Taken[] = []
+    const first = taker.take(orders(0), (taken) => parts.push(taken))
+    taker.cancel()
+    await first
+    expect(parts).toEqual([])
+    expect(holdings.size).toBe(0)
+  })
+})

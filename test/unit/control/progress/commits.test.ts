@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest'
+import { Holdings } from '#src/control/holdings.js'
+import { Coordinator } from '#src/control/membership/coordinator.js'
+import { Commits } from '#src/control/progress/commits.js'
+import { KafkaError, type Membership, type TopicPartition, type TopicPartitionOffset } from '#src/kafka/face.js'
+import { monotonicMs } from '#src/util/clock.js'
+import { FakeConnection, kafkaError } from '../../../support/control/fake-client.js'
+import { collectLines } from '../../../support/log-lines.js'
+
+const SASL_AUTHENTICATION_FAILED = 58
+
+type Refused = TopicPartition & { readonly error: KafkaError }
+
+const world = (generation = 3) => {
+  const { logger, lines } = collectLines()
+  const connection = new FakeConnection()
+  const sent: (readonly TopicPartitionOffset[])[] = []
+  const answers: (() => Promise<readonly Refused[]>)[] = []
+  connection.commitOffsets = async (_node, _member, offsets) => {
+    sent.push(offsets)
+    return (await answers.shift()?.()) ?? []
+  }
+  const holdings = new Holdings()
+  const { page } = holdings.add([{ topic: 'orders', partition: 0, offset: 1n, committed: 0n }])
+  const told = { doubts: 0, committed: [] as bigint[] }
+  const commits = new Commits({
+    holdings,
+    shared: new Coordinator(connection, 'group'),
+    membership: (): Membership => ({ groupId: 'group', generation, memberId: 'member', instanceId: null }),
+    onDoubt: () => {
+      told.doubts += 1
+    },
+    onCommitted: (offsets) => told.committed.push(...offsets.map(({ offset }) => offset)),
+    log: logger,
+  })
+  return { connection, holdings, page, commits, sent, answers, told, lines }
+}
+
+describe('commits', () => {
+  test('are sent only when something has moved', async () => {
+    const { commits, sent } = world()
+    await commits.now()
+    await commits.now()
+    expect(sent).toHaveLength(1)
+  })
+
+  test('are not sent while the seat is no member', async () => {
+    const { commits, sent } = world(-1)
+    await commits.now()
+    expect(sent).toEqual([])
+  })
+
+  test('that were asked for during another one cover what was finished meanwhile', async () => {
+    const { commits, answers, holdings, told } = world()
+    let release = () => {}
+    answers.push(() => new Promise((resolve) => (release = () => resolve([]))))
+    const first = commits.now()
+    await Promise.resolve()
+    const [holding] = holdings.all()
+    holding?.page.finish(holding.index, 8)
+    const second = commits.now()
+    expect(commits.now()).toBe(second)
+    release()
+    await Promise.all([first, second])
+    expect(told.committed).toEqual([1n, 8n])
+  })
+
+  test('that fail again and again are one line, and one when they are stored', async () => {
+    const { commits, answers, lines } = world()
+    answers.push(...Array(3).fill(() => Promise.reject(kafkaError(SASL_AUTHENTICATION_FAILED))))
+    for (let n = 0; n < 4; n++) await commits.now()
+    const told = lines.filter(({ level }) => level > 20).map(({ level, msg }) => [level, msg])
+    expect(told).toEqual([
+      [40, 'offsets could not be committed; they go with the next commit'],
+      [30, 'offsets are committed again'],
+    ])
+  })
+
+  test.each([
+    22, 25, 27, 82,
+  ])('refused with code %i make the seat ask the coordinator, and lose nothing', async (code) => {
+    const { commits, answers, holdings, told } = world()
+    answers.push(() => Promise.reject(kafkaError(code)))
+    await commits.now()
+    expect(told).toEqual({ doubts: 1, committed: [] })
+    expect(holdings.uncommitted()).toHaveLength(1)
+  })
+
+  test('go to the new coordinator when it has moved', async () => {
+    const { commits, answers, connection, told } = world()
+    answers.push(() => Promise.reject(kafkaError(16)))
+    await commits.now()
+    expect(connection.asked).toEqual(['FindCoordinator', 'FindCoordinator'])
+    expect(told.committed).toEqual([1n])
+  })
+
+  test('count only the partitions that were not refused', async () => {
+    const { commits, answers, holdings, told } = world()
+    holdings.add([{ topic: 'orders', partition: 1, offset: 5n, committed: 0n }])
+    answers.push(async () => [{ topic: 'orders', partition: 0, error: kafkaError(12) }])
+    await commits.now()
+    expect(told.committed).toEqual([5n])
+    expect(holdings.uncommitted().map(({ partition }) => partition)).toEqual([0])
+  })
+})
+
+describe('the last commit', () => {
+  const soon = () => monotonicMs() + 2_000
+
+  test('is tried again until everything is stored', async () => {
+    const { commits, answers, holdings } = world()
+    answers.push(() => Promise.reject(new KafkaError('COORDINATOR_LOAD_IN_PROGRESS', 14, true, 'later')))
+    answers.push(() => Promise.reject(kafkaError(27)))
+    answers.push(() => Promise.reject(new KafkaError('CONNECTION', -1, true, 'refused')))
+    answers.push(() => Promise.reject(new KafkaError('CONNECTION', -1, true, 'refused'))) // and once persistently
+    await commits.last(soon())
+    expect(holdings.uncommitted()).toEqual([])
+  })
+
+  test('is not tried again when the broker has refused it for good', async () => {
+    const { commits, answers, sent } = world()
+    answers.push(async () => [
+      { topic: 'orders', partition: 0, error: new KafkaError('REFUSED', 29, false, 'refused') },
+    ])
+    await commits.last(soon())
+    expect(sent).toHaveLength(1)
+  })
+
+  test('is over when its time is, although nobody answers', async () => {
+    const { commits, answers } = world()
+    answers.push(() => new Promise(() => {}))
+    const deadlineMs = monotonicMs() + 100
+    await commits.last(deadlineMs)
+    expect(monotonicMs()).toBeGreaterThanOrEqual(deadlineMs - 5)
+  })
+})

@@ -1,0 +1,156 @@
+import fc from 'fast-check'
+import { pino } from 'pino'
+import { describe, expect, it, vi } from 'vitest'
+import {
+  findHung,
+  graceMs,
+  Liveness,
+  pollIntervalMs,
+  type WatchedSlot,
+} from '#src/control/supervision/hung-handlers.js'
+import type { PoolError } from '#src/errors.js'
+import { type Flight, Ledger } from '#src/protocol/ledger.js'
+import { monotonicMs } from '#src/util/clock.js'
+
+const log = pino({ level: 'silent' })
+
+const slotWith = (maxProcessingMs: number, lanes = 2) => {
+  const ledger = Ledger.create(lanes)
+  const endThread = vi.fn<(why: PoolError) => void>()
+  const config = { slot: 3, maxProcessingMs, handler: 'file:///orders.mjs' }
+  const hookLimitsMs = { setup: 60_000, teardown: 25_000 }
+  return { config, hookLimitsMs, thread: { ledger, incarnation: 1 }, endThread } satisfies WatchedSlot
+}
+
+const watching = (slots: readonly WatchedSlot[], use: (liveness: Liveness) => void): void => {
+  const liveness = new Liveness({ slots, log })
+  try {
+    use(liveness)
+  } finally {
+    liveness.close()
+  }
+}
+
+describe('findHung', () => {
+  const flight = fc.record<Flight>({
+    partitionId: fc.nat(),
+    offset: fc.bigInt({ min: 0n }),
+    attempt: fc.integer({ min: 1 }),
+    runningMs: fc.integer({ min: -10, max: 1_000 }),
+  })
+
+  it('finds exactly the flights that have run longer than the limit and the grace together', () => {
+    fc.assert(
+      fc.property(fc.array(flight), fc.nat(500), fc.nat(500), (flights, limit, grace) => {
+        const hung = findHung(flights, limit, grace)
+        for (const one of flights) expect(hung.includes(one)).toBe(one.runningMs > limit + grace)
+      }),
+    )
+  })
+
+  it('finds one before its time is too long for the ledger, however long it may take', () => {
+    const longest = 2 ** 31 - 1
+    const ledger = Ledger.create(1)
+    const nowMs = monotonicMs()
+    ledger.begin(0, 7, 42, 1, nowMs)
+    const lookAt = (ms: number) => findHung(ledger.flights(nowMs + ms), longest, graceMs(longest))
+    expect(lookAt(longest - 20_000)).toHaveLength(0)
+    expect(lookAt(longest - pollIntervalMs(longest))).toHaveLength(1)
+    expect(lookAt(longest + 10_000)).toHaveLength(0) // by then it would be too late
+  })
+})
+
+describe('the times of the watch', () => {
+  it.each([
+    [10, 20, 50],
+    [1_000, 250, 100],
+    [300_000, 1_000, 5_000],
+  ])('follow a limit of %i ms within their bounds', (limit, interval, grace) => {
+    expect([pollIntervalMs(limit), graceMs(limit)]).toEqual([interval, grace])
+  })
+})
+
+describe('Liveness', () => {
+  it('lets a handler run for the limit and the grace, and then ends its thread with the reason', () => {
+    const slot = slotWith(1_000)
+    const now = monotonicMs()
+    slot.thread.ledger.begin(1, 5, 42, 1, now)
+    watching([slot], (liveness) => {
+      liveness.look(now + 1_100)
+      expect(slot.endThread).not.toHaveBeenCalled()
+      liveness.look(now + 1_102)
+    })
+    const [why] = slot.endThread.mock.calls[0] ?? []
+    expect(why).toMatchObject({ code: 'KCP_HANDLER_HUNG', slot: 3, offset: '42' })
+    expect(why?.message).toContain('maxProcessingMs is 1000')
+  })
+
+  it('reports a flight once, and the next hung one again', () => {
+    const slot = slotWith(1_000)
+    const { ledger } = slot.thread
+    const now = monotonicMs()
+    ledger.begin(0, 5, 42, 1, now)
+    watching([slot], (liveness) => {
+      for (let n = 0; n < 5; n++) liveness.look(now + 2_000 + n)
+      expect(slot.endThread).toHaveBeenCalledTimes(1)
+      ledger.end(0)
+      ledger.begin(0, 5, 43, 1, now + 2_000)
+      liveness.look(now + 3_000)
+      expect(slot.endThread).toHaveBeenCalledTimes(1)
+      liveness.look(now + 4_000)
+      expect(slot.endThread).toHaveBeenCalledTimes(2)
+    })
+  })
+
+  it('looks at the same message anew when a replacement hangs on it', () => {
+    const slot = { ...slotWith(1_000), thread: null as WatchedSlot['thread'] }
+    const now = monotonicMs()
+    watching([slot], (liveness) => {
+      for (const incarnation of [1, 2]) {
+        const ledger = Ledger.create(1)
+        ledger.begin(0, 5, 42, 1, now)
+        slot.thread = { ledger, incarnation }
+        liveness.look(now + 2_000)
+        expect(slot.endThread).toHaveBeenCalledTimes(incarnation)
+      }
+    })
+  })
+
+  it('gives each slot its own limit, and passes over one without a thread', () => {
+    const [slow, quick] = [slotWith(10_000), slotWith(1_000)]
+    const now = monotonicMs()
+    for (const slot of [slow, quick]) slot.thread.ledger.begin(0, 0, 7, 1, now)
+    watching([{ ...slow, thread: null }, slow, quick], (liveness) => liveness.look(now + 3_000))
+    expect(slow.endThread).not.toHaveBeenCalled()
+    expect(quick.endThread).toHaveBeenCalledTimes(1)
+  })
+
+  it.each([
+    ['setup', 60, 65_000, 'loadTimeoutMs'],
+    ['teardown', 25, 27_500, 'drainTimeoutMs'],
+  ] as const)('ends a thread once whose handler module blocks it in %s for longer than %i s', (hook, limit, dueMs, option) => {
+    const slot = slotWith(1_000)
+    const { ledger } = slot.thread
+    const now = monotonicMs()
+    watching([slot], (liveness) => {
+      ledger.beginHook(hook, now - 600_000)
+      ledger.endHook()
+      ledger.beginHook(hook, now)
+      liveness.look(now + dueMs - 1)
+      expect(slot.endThread).not.toHaveBeenCalled()
+      for (let n = 2; n < 5; n++) liveness.look(now + dueMs + n)
+    })
+    expect(slot.endThread).toHaveBeenCalledTimes(1)
+    const [why] = slot.endThread.mock.calls[0] ?? []
+    expect(why).toMatchObject({ code: 'KCP_HANDLER_SETUP_FAILED', slot: 3 })
+    expect(why?.message).toMatch(new RegExp(`${hook} of .*orders\\.mjs.* ${limit} s.*raise ${option}`))
+  })
+
+  it('looks by itself', async () => {
+    const slot = slotWith(20)
+    slot.thread.ledger.begin(0, 0, 7, 1, monotonicMs())
+    const liveness = new Liveness({ slots: [slot], log })
+    await expect.poll(() => slot.endThread.mock.calls.length).toBe(1)
+    liveness.close()
+  })
+})

@@ -1,0 +1,319 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { NO_LEADER } from '#src/kafka/face.js'
+import { leadersOf } from '#src/kafka/partition-leaders.js'
+import { Page } from '#src/protocol/ledger.js'
+import { monotonicMs } from '#src/util/clock.js'
+import type { FakeThread } from '../../../support/control/fake-threads.js'
+import { slotBench } from '../../../support/control/slot-bench.js'
+import { slotConfig } from '../../../support/slot-config.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const settle = () => vi.advanceTimersByTimeAsync(0)
+
+/** A slot that holds partitions 0 and 1 of `orders`, and whose message 7 of partition 0 fails. */
+const running = async () => {
+  const config = slotConfig({ retry: { ...slotConfig().retry, initialPauseMs: 30_000, maxPauseMs: 100_000 } })
+  const bench = slotBench({ config })
+  bench.committed.set(0, 7n)
+  const starting = bench.slot.boot().then(() => bench.slot.join())
+  await settle()
+  bench.threads.last.boot()
+  await starting
+  const watching = setInterval(() => bench.slot.watch(monotonicMs()), 1_000)
+  return {
+    ...bench,
+    stop: async () => {
+      clearInterval(watching)
+      await bench.slot.stop(monotonicMs() + 1_000, true)
+    },
+    status: (partition = 0) => {
+      const found = bench.slot.status().assignment.find((each) => each.partition === partition)
+      if (found === undefined) throw new Error(`partition ${partition} is not held`)
+      return found
+    },
+    outlook: () => bench.slot.outlook,
+  }
+}
+
+/** What the thread was told last about a partition. */
+const handed = (thread: FakeThread, partition = 0) => {
+  for (const request of [...thread.requests].reverse()) {
+    if (request.type !== 'assign') continue
+    const found = request.added.find((each) => each.partition === partition)
+    if (found !== undefined) return { ...found, removed: request.removed, page: Page.from(request.page) }
+  }
+  throw new Error(`partition ${partition} was not handed out`)
+}
+
+const fail = (thread: FakeThread, attempt: number, offset = 7) => {
+  const error = { name: 'TypeError', message: 'no database', code: 'E_DB' }
+  const { id } = handed(thread)
+  thread.say({
+    ...{ type: 'failed', partitionId: id, offset: String(offset), attempt, error },
+    ...{ retryInMs: null, outcome: 'paused' },
+  })
+}
+
+/** Until the pause is over, whatever its jitter. */
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms * 1.2 + 1_000)
+
+test('the event and the status of an exhausted message have KCP_HANDLER_EXHAUSTED, with the error of the handler as its cause', async () => {
+  const bench = await running()
+  fail(bench.threads.last, 10)
+  const where = { slot: 0, groupId: 'group', topic: 'orders', partition: 0, offset: '7', attempts: 10 }
+  expect(bench.heard('message:failed')).toMatchObject([{ error: { name: 'TypeError', message: 'no database' } }])
+  expect(bench.heard('partition:paused')).toMatchObject([
+    {
+      ...{ slot: 0, topic: 'orders', partition: 0, offset: '7', attempts: 10, retries: 0 },
+      error: {
+        ...{ name: 'PoolError', code: 'KCP_HANDLER_EXHAUSTED', ...where },
+        message: expect.stringMatching(/10 times on orders-0@7.*no database/),
+        cause: { name: 'TypeError', message: 'no database', code: 'E_DB' },
+      },
+    },
+  ])
+  expect(bench.status().paused).toMatchObject({
+    ...{ offset: '7', attempts: 10, retries: 0, retryInMs: expect.any(Number) },
+    error: { name: 'PoolError', code: 'KCP_HANDLER_EXHAUSTED', cause: { name: 'TypeError', code: 'E_DB' } },
+  })
+  await bench.stop()
+})
+
+test('a partition that stands still is assigned anew after its pause, with growing pauses, until it moves on', async () => {
+  const bench = await running()
+  const thread = bench.threads.last
+  fail(thread, 10)
+  const first = handed(thread)
+  await vi.advanceTimersByTimeAsync(20_000)
+  expect(handed(thread)).toMatchObject({ id: first.id })
+  await vi.advanceTimersByTimeAsync(17_000)
+  const second = handed(thread)
+  expect(second).toMatchObject({ offset: '7', removed: [first.id], exhausted: { offset: '7', attempts: 10 } })
+  expect(bench.status().paused).toMatchObject({ retries: 0, retryInMs: null })
+  expect(bench.outlook()).toBe('moving')
+
+  fail(thread, 11)
+  expect(bench.heard('partition:paused')).toMatchObject([{ retries: 0 }, { attempts: 11, retries: 1 }])
+  await vi.advanceTimersByTimeAsync(45_000)
+  expect(handed(thread)).toMatchObject({ id: second.id })
+  await vi.advanceTimersByTimeAsync(28_000)
+  expect(handed(thread)).toMatchObject({ removed: [second.id], exhausted: { attempts: 11 } })
+
+  expect(bench.heard('partition:resumed')).toEqual([])
+  const { page, index } = handed(thread)
+  page.finish(index, 8)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(bench.heard('partition:resumed')).toMatchObject([{ topic: 'orders', partition: 0, offset: '7' }])
+  expect(bench.status().paused).toBeNull()
+  fail(thread, 10, 8)
+  expect(bench.heard('partition:paused').at(-1)).toMatchObject({ offset: '8', retries: 0 })
+  await bench.stop()
+})
+
+test('a pause outlasts the thread: the next one is given the partition when it is due, with the count of its tries', async () => {
+  const bench = await running()
+  fail(bench.threads.last, 10)
+  bench.threads.last.crash()
+  await settle()
+  bench.threads.last.boot()
+  await settle()
+  expect(bench.threads.last.handed).toEqual([1])
+  await pass(30_000)
+  expect(handed(bench.threads.last)).toMatchObject({ exhausted: { attempts: 10 } })
+  bench.threads.last.crash()
+  await settle()
+  bench.threads.last.boot()
+  await settle()
+  expect(handed(bench.threads.last)).toMatchObject({ exhausted: { attempts: 10 } })
+  await bench.stop()
+})
+
+test('a batch that cannot be read is asked for again after the pause, and the slot is stuck when nothing else is there', async () => {
+  const bench = await running()
+  const thread = bench.threads.last
+  const unreadable = (partition: number) => {
+    const { id, offset } = handed(thread, partition)
+    const error = { name: 'PoolError', code: 'KCP_BATCH_UNDECODABLE', message: 'damaged' }
+    thread.say({ type: 'partition-paused', partitionId: id, offset, error })
+  }
+  for (const partition of [0, 1]) unreadable(partition)
+  expect(bench.heard('partition:paused')).toMatchObject([
+    { partition: 0, attempts: null, error: { code: 'KCP_BATCH_UNDECODABLE', offset: '7', slot: 0 } },
+    { partition: 1, attempts: null },
+  ])
+  expect(bench.outlook()).toBe('moving')
+  await pass(30_000)
+  expect(handed(thread).exhausted).toBeUndefined()
+  unreadable(0)
+  expect(bench.outlook()).toBe('moving')
+  unreadable(1)
+  expect(bench.outlook()).toBe('stuck')
+  const { page, index } = handed(thread, 1)
+  page.finish(index, 1)
+  await pass(60_000)
+  expect(bench.outlook()).toBe('moving')
+  await bench.stop()
+})
+
+test('lag goes on being asked for while a partition stands still or waits for a retry, and for no other', async () => {
+  const bench = await running()
+  const thread = bench.threads.last
+  const asked: number[][] = []
+  let end = 100n
+  const partitions = [0, 1].map((partition) => ({ partition, leader: 1 }))
+  bench.shared.topics = async () => [{ topic: 'orders', error: null, partitions }]
+  bench.shared.listOffsets = async (partitions, at, { readUncommitted }) => {
+    expect([at, readUncommitted]).toEqual(['latest', false])
+    asked.push(partitions.map(({ partition }) => partition))
+    return partitions.map((each) => ({ ...each, offset: end }))
+  }
+  await vi.advanceTimersByTimeAsync(15_000)
+  expect(asked).toEqual([])
+  fail(thread, 10)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect([asked, bench.status().lag]).toEqual([[[0]], '93'])
+  end = 120n
+  const other = handed(thread, 1)
+  other.page.retryAt(other.index, monotonicMs() + 15_000)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect([asked.at(-1), bench.status().lag, bench.status(1).lag]).toEqual([[0, 1], '113', '120'])
+  bench.shared.listOffsets = () => Promise.reject(new Error('the brokers are away'))
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(bench.status().lag).toBe('113')
+  await bench.stop()
+})
+
+test('a partition that stands still and has no leader keeps nobody from hearing of the lag of the others', async () => {
+  const bench = await running()
+  const thread = bench.threads.last
+  fail(thread, 10)
+  const other = handed(thread, 1)
+  other.page.retryAt(other.index, monotonicMs() + 60_000)
+  const asked: number[][] = []
+  let leader = NO_LEADER
+  const topics = async () => [
+    {
+      topic: 'orders',
+      error: null,
+      partitions: [0, 1].map((partition) => ({ partition, leader: partition ? leader : 1 })),
+    },
+  ]
+  bench.shared.topics = topics
+  bench.shared.listOffsets = async (partitions) => {
+    leadersOf(partitions, await topics())
+    asked.push(partitions.map(({ partition }) => partition))
+    return partitions.map((each) => ({ ...each, offset: 100n }))
+  }
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect([asked, bench.status().lag, bench.status(1).lag]).toEqual([[[0]], '93', null])
+  leader = 2
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect([asked.slice(1), bench.status(1).lag]).toEqual([[[0], [1]], '100'])
+  await bench.stop()
+})
+
+test('a broker that does not answer keeps nobody from hearing of the lag of what others lead', async () => {
+  const bench = await running()
+  const thread = bench.threads.last
+  fail(thread, 10)
+  const other = handed(thread, 1)
+  other.page.retryAt(other.index, monotonicMs() + 60_000)
+  const partitions = [0, 1].map((partition) => ({ partition, leader: 1 + partition }))
+  bench.shared.topics = async () => [{ topic: 'orders', error: null, partitions }]
+  let end = 100n
+  let unanswered = 0
+  bench.shared.listOffsets = async (wanted) => {
+    if (wanted.some(({ partition }) => partition === 1)) {
+      unanswered++
+      return new Promise(() => {})
+    }
+    return wanted.map((each) => ({ ...each, offset: end }))
+  }
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect([bench.status().lag, bench.status(1).lag]).toEqual(['93', null])
+  end = 120n
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect([bench.status().lag, unanswered]).toEqual(['113', 1])
+  await bench.stop()
+})
+
+test('a partition without a leader, in which nothing moves, makes no slot look as if it moved; one that has nothing to do does', async () => {
+  const bench = await running()
+  fail(bench.threads.last, 10)
+  await pass(45_000)
+  fail(bench.threads.last, 11)
+  expect([bench.status(1).lag, bench.outlook()]).toEqual([null, 'moving'])
+  await pass(2 * slotConfig().consumer.sessionTimeout)
+  expect(bench.heard('slot:stalled')).toMatchObject([{ partitions: [{ partition: 1 }] }])
+  fail(bench.threads.last, 12)
+  expect(bench.outlook()).toBe('stuck')
+  const other = handed(bench.threads.last, 1)
+  other.page.fetched(other.index, 0, 0) // it has a leader, and is empty
+  await pass(1_000)
+  expect(bench.outlook()).toBe('moving')
+  await bench.stop()
+})
+
+test('an offset reset ends the pause: what the partition stood at is gone', async () => {
+  const bench = await running()
+  fail(bench.threads.last, 10)
+  await pass(30_000)
+  const { id } = handed(bench.threads.last)
+  bench.threads.last.say({ type: 'offset-reset', partitionId: id, from: '7', to: '3', reason: 'truncated' })
+  expect(bench.status().paused).toBeNull()
+  expect(bench.heard('partition:resumed')).toHaveLength(1)
+  await bench.stop()
+})
+
+test('a partition whose start cannot be looked up keeps no other one from being tried again', async () => {
+  const config = slotConfig({ retry: { ...slotConfig().retry, initialPauseMs: 30_000 } })
+  const bench = slotBench({ config })
+  const listOffsets = bench.shared.listOffsets
+  bench.committed.set(0, 7n)
+  bench.committed.set(1, -1n)
+  bench.shared.listOffsets = async (partitions, ...rest) => {
+    if (partitions.some(({ partition }) => partition === 1)) throw new Error('no leader')
+    return listOffsets.call(bench.shared, partitions, ...rest)
+  }
+  void bench.slot.boot().then(() => bench.slot.join())
+  await settle()
+  bench.threads.last.boot()
+  await settle()
+  expect(bench.threads.last.handed).toEqual([0])
+  const watching = setInterval(() => bench.slot.watch(monotonicMs()), 1_000)
+  fail(bench.threads.last, 10)
+  await pass(30_000)
+  expect(handed(bench.threads.last)).toMatchObject({ exhausted: { offset: '7', attempts: 10 } })
+  clearInterval(watching)
+  await bench.slot.stop(monotonicMs() + 1_000, true)
+})
+
+test('a slot is not stuck while it handles what comes before a batch that cannot be read, whatever threads died meanwhile', async () => {
+  const bench = await running()
+  const unreadable = () => {
+    for (const partition of [0, 1]) {
+      const { id } = handed(bench.threads.last, partition)
+      const error = { name: 'PoolError', code: 'KCP_CODEC_MISSING', message: 'no codec' }
+      bench.threads.last.say({ type: 'partition-paused', partitionId: id, offset: '100', error })
+    }
+  }
+  unreadable()
+  bench.threads.last.crash()
+  await settle()
+  bench.threads.last.boot()
+  await settle()
+  unreadable()
+  expect(bench.outlook()).toBe('moving')
+  for (const partition of [0, 1]) {
+    const { page, index } = handed(bench.threads.last, partition)
+    page.finish(index, 100)
+  }
+  expect(bench.outlook()).toBe('stuck')
+  await bench.stop()
+})

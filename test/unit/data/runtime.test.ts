@@ -1,0 +1,404 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import type { SlotConfig } from '#src/config/resolved.js'
+import type { Handler, HandlerModule } from '#src/data/handler.js'
+import { Runtime, type RuntimePorts } from '#src/data/runtime.js'
+import { PoolError } from '#src/errors.js'
+import type { Connection } from '#src/kafka/face.js'
+import { Control } from '#src/protocol/ledger.js'
+import { FakeCluster } from '../../support/data/fake-cluster.js'
+import { MainSide } from '../../support/data/main-side.js'
+import { slotConfig } from '../../support/data/slot-config.js'
+import { turns, until } from '../../support/data/until.js'
+
+const open: { main: MainSide; running: Promise<unknown> }[] = []
+afterEach(async () => {
+  for (const { main, running } of open.splice(0)) {
+    main.hangUp()
+    await running.catch(() => {})
+  }
+})
+
+const start = (
+  handler: Handler,
+  more: {
+    config?: Partial<SlotConfig>
+    cluster?: FakeCluster
+    ports?: Partial<RuntimePorts>
+    hooks?: Partial<HandlerModule>
+  } = {},
+) => {
+  const cluster = more.cluster ?? new FakeCluster(2)
+  const main = new MainSide(slotConfig(more.config))
+  const runtime = new Runtime(main.task, {
+    loadHandler: async () => ({ handler, ...more.hooks }),
+    createConnection: () => cluster.connection(),
+    effectiveConfig: (config, clientId) => ({ ...config, clientId }),
+    giveWay: () => {},
+    ...more.ports,
+  })
+  const running = runtime.run()
+  running.catch(() => {})
+  open.push({ main, running })
+  return { cluster, main, running }
+}
+
+describe('a thread that fills a slot', () => {
+  test('says that it is ready and with which configuration, handles what it is given, and returns when told to', async () => {
+    const handled: string[] = []
+    const { cluster, main, running } = start(({ partition, offset }) => void handled.push(`${partition}@${offset}`))
+    expect(await main.ready()).toMatchObject({ effective: { clientId: 'test-00-1-a', concurrency: 1 } })
+    const page = await main.assign([0, 1])
+    cluster.produce(0, 2)
+    cluster.produce(1, 1)
+    await until('all are finished', () => page.toCommit(0) === 2n && page.toCommit(1) === 1n)
+    expect(handled.toSorted()).toEqual(['0@0', '0@1', '1@0'])
+    main.say({ type: 'stop' })
+    expect(await running).toBe('stopped')
+    expect(cluster.closed).toBe(true)
+    await until('the port is closed', () => main.closed)
+  })
+
+  test('stops when main closes the port', async () => {
+    const { main, running } = start(() => {})
+    await main.ready()
+    main.hangUp()
+    expect(await running).toBe('stopped')
+  })
+
+  test('answers quiesce when the handler in flight has come back, and goes on where it was after resume', async () => {
+    let release = () => {}
+    const begun: string[] = []
+    const { cluster, main } = start(({ offset }) => {
+      begun.push(offset)
+      return offset === '0' ? new Promise<void>((resolve) => (release = resolve)) : undefined
+    })
+    await main.ready()
+    const page = await main.assign([0])
+    cluster.produce(0, 3)
+    await until('the first has begun', () => begun.length === 1)
+    main.ledger.raise(Control.pause)
+    const quiet = main.quiesce()
+    await turns(20)
+    expect(main.of('done').length).toBe(1)
+    release()
+    await quiet
+    expect([page.toCommit(0), begun.length]).toEqual([1n, 1])
+    main.ledger.clear(Control.pause)
+    main.say({ type: 'resume' })
+    await until('the others are finished', () => page.toCommit(0) === 3n)
+    expect(begun).toEqual(['0', '1', '2'])
+  })
+
+  test('goes to the leaders that it was told of while it was connecting', async () => {
+    const cluster = new FakeCluster(1, () => 2)
+    cluster.produce(0, 3)
+    const learned: unknown[] = []
+    let connect = () => {}
+    const connected = new Promise<void>((resolve) => (connect = resolve))
+    const connection = {
+      ...cluster.connection(),
+      connect: () => connected,
+      learn: (view: unknown) => learned.push(view),
+    }
+    const { main } = start(() => {}, { cluster, ports: { createConnection: () => connection } })
+    await until('it is connecting', () => main.of('loaded').length === 1)
+    const brokers = [{ nodeId: 2, host: 'there', port: 9092 }]
+    const topics = [{ topic: 't', error: null, partitions: [{ partition: 0, leader: 2 }] }]
+    main.say({ type: 'leaders', view: { brokers, topics } })
+    const page = await main.assign([0])
+    connect()
+    await until('all are finished', () => page.toCommit(0) === 3n)
+    expect(learned).toEqual([{ brokers, topics }])
+    expect([cluster.lookUps, cluster.fetches[0]?.node]).toEqual([0, 2])
+  })
+
+  test('drops the partitions that are removed and keeps the others', async () => {
+    const { cluster, main } = start(() => {})
+    await main.ready()
+    const page = await main.assign([0, 1])
+    cluster.produce(0, 1)
+    await until('it is handled', () => page.toCommit(0) === 1n)
+    await main.assign([], [0])
+    cluster.produce(0, 1)
+    cluster.produce(1, 1)
+    await until('the other one is handled', () => page.toCommit(1) === 1n)
+    await turns(20)
+    expect(page.toCommit(0)).toBe(1n)
+  })
+
+  test('waits for the handler in flight before it returns', async () => {
+    let release = () => {}
+    const { cluster, main, running } = start(() => new Promise<void>((resolve) => (release = resolve)))
+    await main.ready()
+    await main.assign([0])
+    cluster.produce(0, 2)
+    await until('it has begun', () => main.ledger.flights().length === 1)
+    let returned = false
+    void running.then(() => {
+      returned = true
+    })
+    main.say({ type: 'stop' })
+    await turns(20)
+    expect(returned).toBe(false)
+    release()
+    expect(await running).toBe('stopped')
+    expect(main.ledger.flights()).toEqual([])
+  })
+})
+
+describe('before it is ready, a thread', () => {
+  test('keeps trying to connect while no broker is there, and says so once, and once when one is there', async () => {
+    let failures = 3
+    const cluster = new FakeCluster(1)
+    const connection: Connection = {
+      ...cluster.connection(),
+      connect: async () => {
+        if (failures-- > 0) throw new PoolError('KCP_BROKER_UNREACHABLE', 'nobody at 127.0.0.1:1')
+      },
+    }
+    const { main } = start(() => {}, { ports: { createConnection: () => connection } })
+    await main.ready()
+    expect(main.of('log').filter(({ line }) => line.includes('nobody at 127.0.0.1:1')).length).toBe(1)
+    expect(main.of('log').filter(({ line }) => line.includes('Connected to Kafka at last')).length).toBe(1)
+  })
+
+  test.each(['KCP_MODULE_NOT_USABLE', 'KCP_KAFKAJS_MISMATCH'] as const)('gives up at once after %s', async (code) => {
+    const connection: Connection = {
+      ...new FakeCluster(1).connection(),
+      connect: () => Promise.reject(new PoolError(code, 'no')),
+    }
+    const { running } = start(() => {}, { ports: { createConnection: () => connection } })
+    await expect(running).rejects.toMatchObject({ code })
+  })
+
+  test('stops although no broker is there', async () => {
+    const connection: Connection = {
+      ...new FakeCluster(1).connection(),
+      connect: () => new Promise(() => {}),
+    }
+    const { main, running } = start(() => {}, { ports: { createConnection: () => connection } })
+    await turns()
+    main.say({ type: 'stop' })
+    expect(await running).toBe('stopped')
+  })
+
+  test('takes assignments up and answers, for main does not wait with them', async () => {
+    let load = (_: HandlerModule) => {}
+    const { cluster, main } = start(() => {}, {
+      ports: { loadHandler: () => new Promise((resolve) => (load = resolve)) },
+    })
+    const page = await main.assign([0])
+    await main.quiesce()
+    cluster.produce(0, 1)
+    load({ handler: () => {} })
+    await until('it is handled', () => page.toCommit(0) === 1n)
+  })
+
+  test('rejects when its handler cannot be loaded', async () => {
+    const error = new PoolError('KCP_HANDLER_NOT_FOUND', 'no such file')
+    const { running, main } = start(() => {}, { ports: { loadHandler: () => Promise.reject(error) } })
+    await expect(running).rejects.toBe(error)
+    await until('the port is closed', () => main.closed)
+  })
+})
+
+test('a batch that could not be read is read when its partition is assigned anew, and nothing before it comes again', async () => {
+  const handled: string[] = []
+  const { cluster, main } = start(({ offset }) => void handled.push(offset))
+  cluster.partition(0).undecodable = new PoolError('KCP_CODEC_MISSING', 'no codec')
+  cluster.produce(0, 2)
+  await main.ready()
+  const page = await main.assign([0])
+  await until('it stands still', () => main.of('partition-paused').length === 1)
+  await until('what is before it is finished', () => page.toCommit(0) === 2n)
+  cluster.partition(0).undecodable = null
+  cluster.produce(0, 1)
+  const anew = await main.assign([0], [0], 2)
+  await until('it is read', () => anew.toCommit(0) === 3n)
+  expect(handled).toEqual(['0', '1', '2'])
+})
+
+test('a fault of our own is reported loudly and ends the task, not the thread', async () => {
+  const cluster = new FakeCluster(1)
+  const connection: Connection = { ...cluster.connection(), fetch: async () => [null as never] }
+  const { main, running } = start(() => {}, { cluster, ports: { createConnection: () => connection } })
+  await main.ready()
+  await main.assign([0])
+  await expect(running).rejects.toMatchObject({ code: 'KCP_INTERNAL' })
+  expect(main.of('log').some(({ line }) => line.includes('Fault in the data plane'))).toBe(true)
+})
+
+describe('a thread whose handler module has setup and teardown', () => {
+  /** What happened, in order. */
+  const journal = () => {
+    const did: string[] = []
+    const hooks: Partial<HandlerModule> = {
+      setup: async ({ slot, incarnation, clientId }) => {
+        did.push('setup begins')
+        await turns(5)
+        did.push(`set up ${slot} ${incarnation} ${clientId}`)
+      },
+      teardown: async () => {
+        await turns(5)
+        did.push('torn down')
+      },
+    }
+    return { did, hooks }
+  }
+  const SET_UP = ['setup begins', 'set up 0 1 test-00-1-a']
+
+  test('sets up before it is ready and before the first message, and tears down after the last one', async () => {
+    const { did, hooks } = journal()
+    let release = () => {}
+    const handler: Handler = async ({ offset }) => {
+      await new Promise<void>((resolve) => (release = resolve))
+      did.push(`handled ${offset}`)
+    }
+    const { cluster, main, running } = start(handler, { hooks })
+    await main.assign([0])
+    cluster.produce(0, 1)
+    await main.ready()
+    expect(did.slice(0, 2)).toEqual(SET_UP)
+    await until('it is in flight', () => main.ledger.flights().length === 1)
+    main.ledger.raise(Control.stop)
+    main.say({ type: 'stop' })
+    await turns(20)
+    expect(did).toEqual(SET_UP)
+    release()
+    expect(await running).toBe('stopped')
+    expect(did).toEqual([...SET_UP, 'handled 0', 'torn down'])
+  })
+
+  test('gives the slot back with an error that names the module when setup fails, without a teardown', async () => {
+    const { did, hooks } = journal()
+    const setup = () => Promise.reject(new TypeError('no database today'))
+    const config = { handler: 'file:///orders.mjs' }
+    const { running, main } = start(() => {}, { config, hooks: { ...hooks, setup } })
+    await expect(running).rejects.toMatchObject({
+      code: 'KCP_HANDLER_SETUP_FAILED',
+      message: expect.stringMatching(/orders\.mjs failed: no database today/),
+      cause: { name: 'TypeError' },
+    })
+    expect([main.of('loaded'), did]).toEqual([[], []])
+  })
+
+  test('that is stopped during setup waits for that and tears down what it has set up', async () => {
+    const { did, hooks } = journal()
+    let release = () => {}
+    const setup = async () => {
+      did.push('setup begins')
+      await new Promise<void>((resolve) => (release = resolve))
+    }
+    const { main, running } = start(() => {}, { hooks: { ...hooks, setup } })
+    await until('setup has begun', () => did.length === 1)
+    main.say({ type: 'stop' })
+    await turns(20)
+    expect(did).toEqual(['setup begins'])
+    release()
+    expect(await running).toBe('stopped')
+    expect(did).toEqual(['setup begins', 'torn down'])
+    expect(main.of('ready')).toEqual([])
+  })
+
+  test('tears down when it loses all of its partitions, and sets up again before the next message', async () => {
+    const { did, hooks } = journal()
+    const cluster = new FakeCluster(3)
+    const { main } = start(({ partition }) => void did.push(`handled ${partition}`), { hooks, cluster })
+    await main.ready()
+    await main.assign([0, 1])
+    await main.assign([], [0])
+    await turns(20)
+    expect(did).toEqual(SET_UP)
+    await main.assign([], [1])
+    await until('it is torn down', () => did.includes('torn down'))
+    cluster.produce(2, 1)
+    await main.assign([2])
+    await until('it is handled', () => did.includes('handled 2'))
+    expect(did).toEqual([...SET_UP, 'torn down', ...SET_UP, 'handled 2'])
+  })
+
+  test('does not tear down under a handler that is still in flight, nor when partitions come before that', async () => {
+    const { did, hooks } = journal()
+    let release = () => {}
+    const { cluster, main } = start(
+      ({ partition }) =>
+        partition === 0 ? new Promise<void>((resolve) => (release = resolve)) : void did.push(`handled ${partition}`),
+      { hooks, config: { concurrency: 2 } },
+    )
+    await main.ready()
+    await main.assign([0])
+    cluster.produce(0, 1)
+    await until('it is in flight', () => main.ledger.flights().length === 1)
+    await main.assign([], [0])
+    cluster.produce(1, 1)
+    await main.assign([1])
+    await until('the other one is handled', () => did.includes('handled 1'))
+    release()
+    await turns(20)
+    expect(did).toEqual([...SET_UP, 'handled 1'])
+  })
+
+  test('tears down although it noticed before main told it that everything is gone', async () => {
+    const { did, hooks } = journal()
+    const revoke = () => {
+      page.revoke(0)
+      main.ledger.raise(Control.revoked)
+    }
+    const { cluster, main } = start(() => revoke(), { hooks })
+    await main.ready()
+    const page = await main.assign([0])
+    cluster.produce(0, 1)
+    await until('the thread has looked', () => main.ledger.control === 0 && page.isRevoked(0))
+    await main.assign([], [0])
+    await until('it is torn down', () => did.includes('torn down'))
+    expect(page.toCommit(0)).toBe(0n)
+  })
+
+  test('begins no message beside a teardown that is still to come, however fast partitions come and go', async () => {
+    const did: string[] = []
+    const comeBack: (() => void)[] = []
+    const step = (what: string) => async () => {
+      did.push(`${what} begins`)
+      await new Promise<void>((resolve) => comeBack.push(resolve))
+      did.push(`${what} ends`)
+    }
+    const finish = async (what: string) => {
+      await until(`${what} has begun`, () => comeBack.length === 1 && did.at(-1) === `${what} begins`)
+      comeBack.shift()?.()
+      await turns(50)
+    }
+    const cluster = new FakeCluster(3, (partition) => partition)
+    cluster.produce(2, 1)
+    const hooks = { setup: step('setup'), teardown: step('teardown') }
+    const { main } = start(({ partition }) => void did.push(`handled ${partition}`), { hooks, cluster })
+    await finish('setup')
+    await main.ready()
+    await main.assign([0])
+    await main.assign([], [0])
+    await main.assign([1])
+    await main.assign([], [1])
+    await main.assign([2])
+    await until('a message waits', () =>
+      cluster.fetchesOf(2).some(({ request }) => request.partitions[0]?.offset === 1),
+    )
+    for (const what of ['teardown', 'setup', 'teardown', 'setup']) {
+      expect(did).not.toContain('handled 2')
+      await finish(what)
+    }
+    await until('it is handled', () => did.at(-1) === 'handled 2')
+    main.say({ type: 'stop' })
+    await finish('teardown')
+  })
+
+  test('logs what teardown throws, and stops all the same', async () => {
+    const { hooks } = journal()
+    const teardown = () => {
+      throw new Error('already closed')
+    }
+    const { main, running } = start(() => {}, { hooks: { ...hooks, teardown } })
+    await main.ready()
+    main.say({ type: 'stop' })
+    expect(await running).toBe('stopped')
+    await until('it is logged', () => main.of('log').some(({ line }) => line.includes('already closed')))
+  })
+})

@@ -1,0 +1,71 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { Deadline } from '#src/kafka/brokers/deadline.js'
+
+const blockThread = (ms: number) => {
+  for (const until = performance.now() + ms; performance.now() < until; );
+}
+
+/** A deadline that is stopped when the test is over, and counts how often it was looked at. */
+const deadline = (timeoutMs: number, progress: () => number = () => 0, turns?: number) => {
+  const onTimeout = vi.fn()
+  const made = new Deadline({ timeoutMs, progress, onTimeout, ...(turns && { turns }) })
+  onTestFinished(() => made.stop())
+  return { onTimeout, stop: () => made.stop() }
+}
+
+/** One turn of the event loop, through its poll for I/O, and then the thread is blocked. */
+const blockedTurn = async (ms: number) => {
+  await new Promise((resolve) => setImmediate(resolve))
+  blockThread(ms)
+}
+
+describe('a deadline', () => {
+  it('is over after its time when nothing comes', async () => {
+    const started = performance.now()
+    await new Promise<void>((resolve) => {
+      new Deadline({ timeoutMs: 100, progress: () => 7, onTimeout: resolve })
+    })
+    const tookMs = performance.now() - started
+    expect(tookMs).toBeGreaterThanOrEqual(95)
+    expect(tookMs).toBeLessThan(2_000)
+  })
+
+  it('gives a blocked thread turns of its event loop, however much later the clock says it is, but no more than that', async () => {
+    const { onTimeout } = deadline(10)
+    for (let turn = 0; turn < 3; turn++) await blockedTurn(60)
+    expect(onTimeout).not.toHaveBeenCalled()
+    for (let turn = 0; turn < 8; turn++) await blockedTurn(20)
+    expect(onTimeout).toHaveBeenCalledTimes(1)
+  })
+
+  it('goes on while there are signs of life, and ends when they end', async () => {
+    let signs = 0
+    let alive = true
+    const { onTimeout } = deadline(10, () => (alive ? signs++ : signs))
+    await expect.poll(() => signs, { timeout: 4_000 }).toBeGreaterThan(12)
+    expect(onTimeout).not.toHaveBeenCalled()
+    alive = false
+    await expect.poll(() => onTimeout.mock.calls.length).toBe(1)
+  })
+
+  it('is not due at once when the time is longer than Node’s timers reach', async () => {
+    const { onTimeout } = deadline(2 ** 40)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(onTimeout).not.toHaveBeenCalled()
+  })
+
+  it('says nothing any more when it was stopped between its timer and its look', async () => {
+    const { onTimeout, stop } = deadline(1, () => 0, 1)
+    const stopped = new Promise<void>((resolve) => {
+      setTimeout(() => {
+        stop()
+        resolve()
+      }, 1)
+    })
+    blockThread(10)
+    await stopped
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(onTimeout).not.toHaveBeenCalled()
+  })
+})

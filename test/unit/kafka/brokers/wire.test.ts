@@ -1,0 +1,326 @@
+import type { Socket } from 'node:net'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createConnection } from '#src/kafka/create-client.js'
+import type { FetchRequest, Membership } from '#src/kafka/face.js'
+import {
+  type Answering,
+  Api,
+  connectionTo,
+  encoder,
+  framed,
+  metadata,
+  type StubRequest,
+  serve,
+  startStub,
+} from '../../../support/kafka/stub-broker.js'
+import { kafkaConfig } from '../../../support/slot-config.js'
+
+const member: Membership = { groupId: 'g', generation: 1, memberId: 'm', instanceId: null }
+const MIB = 1024 * 1024
+
+const heartbeatAnswer = (throttleMs = 0) => encoder().writeInt32(throttleMs).writeInt16(0)
+const length = (bytes: number) => {
+  const header = Buffer.alloc(4)
+  header.writeInt32BE(bytes)
+  return header
+}
+
+/** Bytes that throw where they are taken for a frame, or that would be collected for ever. */
+const HOSTILE: readonly [string, Buffer][] = [
+  ['four zero bytes', Buffer.alloc(4)],
+  ['a telnet greeting', Buffer.from('fffd010007', 'hex')],
+  ['a length under four', length(3)],
+  ['the smallest length', length(-(2 ** 31))],
+  ['a length of 2 GiB', Buffer.concat([length(2 ** 31 - 1), Buffer.alloc(1000)])],
+]
+
+describe('a server that sends', () => {
+  it.each(HOSTILE)('%s in place of its first answer ends that connection alone', async (_, bytes) => {
+    const hostile = await serve((socket) => void socket.write(bytes))
+    const { address } = await startStub()
+    await connectionTo([hostile.address, address]).connect()
+    const alone = connectionTo([hostile.address], { retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
+    await expect(alone.connect()).rejects.toMatchObject({
+      code: 'KCP_BROKER_UNREACHABLE',
+      message: expect.stringContaining('not a Kafka broker; it says'),
+    })
+  })
+
+  it.each(
+    HOSTILE,
+  )('%s later on fails what was pending there, and the next request goes over a new connection', async (_, bytes) => {
+    let hostile = true
+    const { address } = await startStub(({ apiKey, socket }) => {
+      if (apiKey !== Api.heartbeat) return undefined
+      if (!hostile) return heartbeatAnswer()
+      hostile = false
+      socket.write(bytes)
+      return null
+    })
+    const connection = connectionTo([address])
+    await connection.connect()
+    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({
+      type: 'CONNECTION',
+      retriable: true,
+      message: expect.stringMatching(/an answer to Heartbeat of -?\d+ bytes, where 4 to \d+ may be/),
+    })
+    await connection.heartbeat(1, member)
+  })
+
+  /** What a heartbeat is answered with, on the connection that asked. */
+  const answering = async (say: (socket: Socket) => void) => {
+    const { address } = await startStub(({ apiKey, socket }) => {
+      if (apiKey !== Api.heartbeat) return undefined
+      say(socket)
+      return null
+    })
+    const connection = connectionTo([address])
+    await connection.connect()
+    return connection
+  }
+
+  it('an answer to another request than the next one ends the connection', async () => {
+    const connection = await answering((socket) => socket.write(framed(77, heartbeatAnswer().buffer)))
+    await expect(connection.heartbeat(1, member)).rejects.toThrow(/answered request 77, but the next one is 2/)
+  })
+
+  it('what nobody asked for ends the connection', async () => {
+    const connection = await answering((socket) => {
+      const answer = framed(2, heartbeatAnswer().buffer)
+      socket.write(Buffer.concat([answer, answer]))
+    })
+    await connection.heartbeat(1, member)
+    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({ type: 'CONNECTION' })
+  })
+
+  it('a batch beyond what may be asked for is awaited as far as a broker may send one, and no further', async () => {
+    const request: FetchRequest = {
+      maxWaitMs: 0,
+      minBytes: 1,
+      maxBytes: MIB,
+      limitBytes: 7 * MIB,
+      maxDecompressedBytes: MIB,
+      readUncommitted: false,
+      rackId: null,
+      partitions: [{ topic: 't', partition: 0, offset: 0, maxBytes: 1_000 }],
+    }
+    let announced = 107 * MIB
+    const { address } = await startStub(({ apiKey, socket }) => {
+      if (apiKey !== Api.fetch) return undefined
+      socket.write(length(announced))
+      return null
+    })
+    const connection = connectionTo([address], { requestTimeout: 100 })
+    await connection.connect()
+    await expect(connection.fetch(1, request)).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
+    announced++
+    await expect(connection.fetch(1, request)).rejects.toThrow(`an answer to Fetch of ${announced} bytes`)
+  })
+})
+
+describe('an answer whose lengths are nonsense', () => {
+  const MANY = 2_000_000
+  const count = () => encoder().writeInt32(0).writeInt32(MANY)
+  /** Leads back to where its own two bytes of length began, or to where the element did. */
+  const back = (bytes: number) => encoder().writeInt16(-bytes)
+
+  it('is an error, and no array of elements that take no room', async () => {
+    const { address } = await startStub(({ apiKey }) => {
+      if (apiKey === Api.describeGroups) {
+        return count().writeInt16(0).writeEncoder(back(4)).writeString('').writeString('').writeString('')
+      }
+      if (apiKey === Api.findCoordinator)
+        return encoder().writeInt32(0).writeInt16(0).writeString(null).writeInt32(1).writeInt16(99)
+      return undefined
+    })
+    const connection = connectionTo([address])
+    await connection.connect()
+    const broken = { type: 'CONNECTION', message: expect.stringContaining('has a field from byte') }
+    await expect(connection.describeGroup(1, 'g')).rejects.toMatchObject(broken)
+    await expect(connection.findCoordinator('g')).rejects.toMatchObject(broken)
+  })
+
+  it('is one while a client authenticates, too', async () => {
+    const { address } = await startStub(({ apiKey }) =>
+      apiKey === Api.saslHandshake ? encoder().writeInt16(0).writeInt32(MANY).writeEncoder(back(2)) : undefined,
+    )
+    const sasl = { mechanism: 'plain', username: 'u', password: 'p' }
+    const connection = connectionTo([address], { sasl, retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
+    await expect(connection.connect()).rejects.toMatchObject({
+      code: 'KCP_BROKER_UNREACHABLE',
+      message: expect.stringContaining('SaslHandshake'),
+    })
+  })
+})
+
+describe('an answer to a Fetch', () => {
+  const LATE_MS = 600
+  const fetching = async (answer: (request: StubRequest) => ReturnType<Answering>, times = 1) => {
+    const { address } = await startStub((request) => (request.apiKey === Api.fetch ? answer(request) : undefined))
+    const connection = connectionTo([address])
+    await connection.connect()
+    const tell = vi.fn()
+    const request: FetchRequest = {
+      maxWaitMs: 0,
+      minBytes: 1,
+      maxBytes: MIB,
+      late: { afterMs: LATE_MS, tell },
+      maxDecompressedBytes: MIB,
+      readUncommitted: false,
+      rackId: null,
+      partitions: [],
+    }
+    const all = (async () => {
+      for (let time = 0; time < times; time++) await connection.fetch(1, request)
+    })()
+    return { tell, all }
+  }
+  const nothing = (throttleMs: number) => encoder().writeInt32(throttleMs).writeInt16(0).writeInt32(0).writeArray([])
+
+  it('is late when the broker has been silent for long, and that is told once', async () => {
+    const { tell, all } = await fetching(({ socket }) => {
+      setTimeout(() => socket.write(framed(1, nothing(0).buffer)), 3 * LATE_MS)
+      return null
+    })
+    await expect.poll(() => tell.mock.calls.length, { timeout: 5_000 }).toBe(1)
+    await all
+    expect(tell).toHaveBeenCalledTimes(1)
+  })
+
+  it('is not late while it is arriving', async () => {
+    const answer = framed(1, nothing(0).buffer)
+    const { tell, all } = await fetching(({ socket }) => {
+      for (const [index] of answer.entries())
+        setTimeout(() => socket.write(answer.subarray(index, index + 1)), (index * 2 * LATE_MS) / answer.length)
+      return null
+    })
+    await all
+    expect(tell).not.toHaveBeenCalled()
+  })
+
+  it('is not late while the broker wants quiet', async () => {
+    const { tell, all } = await fetching(() => nothing(2 * LATE_MS), 2)
+    await all
+    expect(tell).not.toHaveBeenCalled()
+  })
+})
+
+describe('a broker that wants quiet', () => {
+  it('gets as much as it said last or before, whichever ends later, and the request waits without timing out', async () => {
+    const throttles = [400, 1, 0]
+    const asked: number[] = []
+    const { address } = await startStub(({ apiKey }) => {
+      if (apiKey !== Api.heartbeat) return undefined
+      asked.push(performance.now())
+      return heartbeatAnswer(throttles[asked.length - 1])
+    })
+    const connection = connectionTo([address], { requestTimeout: 100 })
+    await connection.connect()
+    await Promise.all([connection.heartbeat(1, member), connection.heartbeat(1, member)])
+    await connection.heartbeat(1, member)
+    expect((asked[2] ?? 0) - (asked[1] ?? 0)).toBeGreaterThan(350)
+  })
+
+  it('for days gets a minute of it, and it is said once', async () => {
+    const warnings: string[] = []
+    const log = { debug() {}, info() {}, warn: (_: object, message: string) => void warnings.push(message), error() {} }
+    const { address } = await startStub(({ apiKey }) =>
+      apiKey === Api.heartbeat ? heartbeatAnswer(2 ** 31 - 1) : undefined,
+    )
+    const connection = createConnection({ clientId: 'test-00', kafka: kafkaConfig({ brokers: [address] }), log })
+    onTestFinished(() => connection.close())
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    await connection.connect()
+    await connection.heartbeat(1, member)
+    for (let beat = 0; beat < 2; beat++) {
+      const beating = connection.heartbeat(1, member)
+      await expect.poll(() => vi.getTimerCount()).toBe(1)
+      vi.advanceTimersByTime(60_000)
+      await beating
+    }
+    expect(warnings).toEqual([expect.stringContaining('it gets a minute')])
+  })
+
+  it('does not keep a connection that is closed meanwhile', async () => {
+    const { address } = await startStub(({ apiKey }) =>
+      apiKey === Api.heartbeat ? heartbeatAnswer(60_000) : undefined,
+    )
+    const connection = connectionTo([address])
+    await connection.connect()
+    await connection.heartbeat(1, member)
+    const waiting = connection.heartbeat(1, member)
+    connection.close()
+    await expect(waiting).rejects.toMatchObject({ type: 'CLOSED' })
+  })
+})
+
+describe('a broker that is gone from the metadata', () => {
+  /** Two brokers, of which the second is in the metadata for as long as `there` says so. */
+  const pair = async () => {
+    const held: { answer?: () => void } = {}
+    const state = { there: true, hold: false }
+    const beats = ({ apiKey, socket }: StubRequest) => {
+      if (apiKey !== Api.heartbeat) return undefined
+      if (!state.hold) return heartbeatAnswer()
+      held.answer = () => socket.write(framed(1, heartbeatAnswer().buffer))
+      return null
+    }
+    const other = await startStub(beats)
+    const stub = await startStub((request) => {
+      if (request.apiKey !== Api.metadata) return beats(request)
+      const both = [
+        { nodeId: 1, port: stub.port },
+        { nodeId: 2, port: other.port },
+      ]
+      return metadata(both.slice(0, state.there ? 2 : 1))
+    })
+    const connection = connectionTo([stub.address])
+    await connection.connect()
+    return { connection, stub, other, state, held }
+  }
+
+  it('loses its idle connection, and the others keep theirs', async () => {
+    const { connection, stub, other, state } = await pair()
+    await connection.heartbeat(2, member)
+    await connection.topics(['t'])
+    expect(other.sockets.size).toBe(1)
+    state.there = false
+    await connection.topics(['t'])
+    await expect.poll(() => other.sockets.size).toBe(0)
+    expect(stub.sockets.size).toBe(1)
+  })
+
+  it('stays known when the answer names no broker at all, or one without a host', async () => {
+    let brokers = 0
+    const nowhere = encoder().writeInt32(7).writeString(null).writeInt32(9092).writeString(null)
+    const stub = await startStub(({ apiKey }) => {
+      if (apiKey === Api.heartbeat) return heartbeatAnswer()
+      if (apiKey === Api.findCoordinator)
+        return encoder().writeInt32(0).writeInt16(0).writeString(null).writeInt32(7).writeString(null).writeInt32(9092)
+      if (apiKey !== Api.metadata || brokers++ === 0) return undefined
+      const named = brokers % 2 === 0 ? [] : [nowhere]
+      return encoder().writeInt32(0).writeArray(named).writeString('cluster').writeInt32(1).writeArray([])
+    })
+    const connection = connectionTo([stub.address])
+    await connection.connect()
+    for (let times = 0; times < 2; times++) {
+      await connection.topics(['t'])
+      await connection.heartbeat(1, member)
+    }
+    const coordinator = await connection.findCoordinator('g')
+    await expect(connection.heartbeat(coordinator, member)).rejects.toMatchObject({ type: 'CONNECTION' })
+  })
+
+  it('is still heard when it has something to answer', async () => {
+    const { connection, other, state, held } = await pair()
+    state.hold = true
+    const beating = connection.heartbeat(2, member)
+    await expect.poll(() => held.answer).toBeDefined()
+    state.there = false
+    await connection.topics(['t'])
+    held.answer?.()
+    await beating
+    await expect.poll(() => other.sockets.size).toBe(0)
+  })
+})

@@ -64,7 +64,7 @@ export default async (task: SlotTask) => {
   calledUp.abort()
   const runtime = new Runtime(task, {
     loadHandler: (url) => preloaded.get(url) ?? loadHandler(url),
-    createConnection: async (options) => (await kafka).createConnection(options),
+    createClient: async (options) => (await kafka).createClient(options),
     effectiveConfig,
     giveWay,
   })

@@ -85,7 +85,7 @@ export class Holdings {
   rehouse(): Handout {
     const holdings = this.all()
     // The offsets first: see Page#epoch.
-    const offsets = holdings.map(reached)
+    const offsets = holdings.map(finishedUpTo)
     const page = Page.create(offsets, holdings.map(epochOf))
     const moving = holdings.filter((holding) => !standsStill(holding))
     for (const [index, holding] of holdings.entries()) move(holding, page, index, isResting(holding.paused))
@@ -97,7 +97,7 @@ export class Holdings {
   retry(nowMs: number): (Handout & { readonly removedIds: readonly number[] }) | null {
     const due = this.all().filter((holding) => standsStill(holding) && isDue(holding.paused, nowMs))
     if (due.length === 0) return null
-    const offsets = due.map(reached)
+    const offsets = due.map(finishedUpTo)
     const page = Page.create(offsets, due.map(epochOf))
     const removedIds = due.map(({ id }) => id)
     for (const [index, holding] of due.entries()) {
@@ -126,7 +126,7 @@ export class Holdings {
   uncommitted(): TopicPartitionOffset[] {
     return this.all().flatMap((holding) => {
       const { topic, partition, committed } = holding
-      const offset = reached(holding)
+      const offset = finishedUpTo(holding)
       return offset !== committed ? [{ topic, partition, offset, leaderEpoch: epochOf(holding) }] : []
     })
   }
@@ -138,17 +138,17 @@ export class Holdings {
 }
 
 /** The lowest offset of a partition that is not finished. */
-export const reached = (holding: Holding): bigint => holding.page.toCommit(holding.index)
+export const finishedUpTo = (holding: Holding): bigint => holding.page.finishedUpTo(holding.index)
 
 /** It has come to the place of its pause: a batch that cannot be read is told of when it is fetched, with messages before it. */
 export const standsThere = (holding: Holding): boolean =>
-  holding.paused !== null && reached(holding) >= BigInt(holding.paused.offset)
+  holding.paused !== null && finishedUpTo(holding) >= BigInt(holding.paused.offset)
 
 const standsStill = (holding: Holding): boolean => isResting(holding.paused) && standsThere(holding)
 
 /** Its pause is over: it has got past the place where it stood still. */
 export const hasMovedOn = (holding: Holding): boolean =>
-  holding.paused !== null && reached(holding) > BigInt(holding.paused.offset)
+  holding.paused !== null && finishedUpTo(holding) > BigInt(holding.paused.offset)
 
 /** @param knowsEnd whether what is known of its end still holds: nobody else will say it soon */
 const move = (holding: Holding, page: Page, index: number, knowsEnd: boolean): void => {
@@ -168,7 +168,7 @@ const epochOf = (holding: Holding): number => holding.page.epoch(holding.index)
 export const lagOf = (holding: Holding): bigint | null => {
   const end = holding.page.end(holding.index)
   if (end < 0n) return null
-  const lag = end - reached(holding)
+  const lag = end - finishedUpTo(holding)
   return lag < 0n ? 0n : lag
 }
 
@@ -177,7 +177,7 @@ const assigned = (holding: Holding): AssignedPartition => ({
   topic: holding.topic,
   partition: holding.partition,
   index: holding.index,
-  offset: reached(holding).toString(),
+  offset: finishedUpTo(holding).toString(),
   leaderEpoch: epochOf(holding),
   batchBytes: holding.page.batchBytes(holding.index),
   ...exhausted(holding.paused),

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { ClusterView, Connection } from '../kafka/face.js'
+import type { Client, ClusterView } from '../kafka/face.js'
 import { isLaterLeader } from '../kafka/partition-leaders.js'
 import type { LostLeader } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
@@ -9,7 +9,7 @@ import { partitionKey } from './holdings.js'
 
 export interface LeaderNewsOptions {
   /** The one that the pool shares; new incarnations begin with what it has heard. */
-  readonly connection: Connection
+  readonly client: Client
   /** Passes it on to the threads that may hold partitions of these topics. */
   readonly tell: (view: ClusterView) => void
   readonly log: Logger
@@ -71,13 +71,13 @@ export class LeaderNews {
   }
 
   async #look(): Promise<void> {
-    const { connection, tell, log } = this.#options
+    const { client, tell, log } = this.#options
     const topics = [...new Set([...this.#lost.values()].map(({ topic }) => topic))]
     this.#looking = true
     try {
-      const asked = connection.topics(topics)
+      const asked = client.topics(topics)
       if (await within(asked, LOOK_MS)) await asked
-      const view = connection.view(topics)
+      const view = client.view(topics)
       if (!this.#closed && this.#strikeFound(view)) tell(view)
     } catch (error) {
       log.debug({ err: error, topics }, 'could not look up the leaders that threads have lost')

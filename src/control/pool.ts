@@ -7,8 +7,8 @@ import { heapFlags, heapFlagsWarning } from '../config/rules/heap-flags.js'
 import { nativeThreadsHint } from '../config/rules/native-threads.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { ClientIds } from '../identity.js'
-import { createConnection } from '../kafka/create-client.js'
-import type { ClusterView, Connection } from '../kafka/face.js'
+import { createClient } from '../kafka/create-client.js'
+import type { Client, ClusterView } from '../kafka/face.js'
 import { createLogger, relay } from '../telemetry/logger.js'
 import { monotonicMs } from '../util/clock.js'
 import { every } from '../util/timers.js'
@@ -23,7 +23,7 @@ import { TopicWatch } from './membership/topic-watch.js'
 import { Slot } from './slot.js'
 import { frozen, type PoolState, type PoolStatus } from './status.js'
 import { Escalation } from './supervision/escalation.js'
-import { Liveness } from './supervision/hung-handlers.js'
+import { HungHandlers } from './supervision/hung-handlers.js'
 import { RestartLimiter } from './supervision/restart-limiter.js'
 import { surplusWarning } from './surplus-slots.js'
 import { Threads } from './threads/threads.js'
@@ -64,14 +64,14 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   readonly #ids = new ClientIds()
   readonly #limiter = new RestartLimiter()
   readonly #groups = new Map<string, Group>()
-  readonly #shared = new Map<string, Connection>()
-  readonly #watches = new Map<Connection, TopicWatch>()
-  readonly #news = new Map<Connection, LeaderNews>()
+  readonly #clients = new Map<string, Client>()
+  readonly #watches = new Map<Client, TopicWatch>()
+  readonly #news = new Map<Client, LeaderNews>()
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #escalation: Escalation
   #slots: readonly Slot[] = []
   #threads: Threads | null = null
-  #liveness: Liveness | null = null
+  #liveness: HungHandlers | null = null
   #state: PoolState = 'created'
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
@@ -156,12 +156,12 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       log: this.#log,
     })
     this.#threads = threads
-    await Promise.all(slots.map(({ kafka }) => this.#sharedConnection(kafka).connect()))
+    await Promise.all(slots.map(({ kafka }) => this.#clientOf(kafka).connect()))
     if (this.#stopping !== null) throw stoppedTooSoon()
     await this.#checkBroker()
     if (this.#stopping !== null) throw stoppedTooSoon()
     this.#slots = slots.map((config) => this.#createSlot(config, threads))
-    this.#liveness = new Liveness({
+    this.#liveness = new HungHandlers({
       slots: this.#slots,
       log: this.#log,
     })
@@ -185,7 +185,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   /** What must be so before anything joins: static membership is understood, the topics are there. */
   async #checkBroker(): Promise<void> {
     for (const { consumer, kafka, slot } of this.#config.slots) {
-      if (consumer.groupInstanceId === null || this.#sharedConnection(kafka).supportsStaticMembership) continue
+      if (consumer.groupInstanceId === null || this.#clientOf(kafka).supportsStaticMembership) continue
       throw new PoolError(
         ErrorCode.brokerTooOld,
         `group.instance.id "${consumer.groupInstanceId}" is set, but the broker is too old for static membership. Use Kafka 2.3 or newer, or remove group.instance.id`,
@@ -193,7 +193,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       )
     }
     const found = await checkTopics(this.#config.slots, async (kafka, names) => {
-      const topics = await this.#sharedConnection(kafka).topics(names)
+      const topics = await this.#clientOf(kafka).topics(names)
       this.#topicWatch(kafka).begin(topics)
       return topics
     })
@@ -203,7 +203,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
 
   #createSlot(config: SlotConfig, threads: Threads): Slot {
     const { groupId } = config.consumer
-    const sharedConnection = this.#sharedConnection(config.kafka)
+    const poolClient = this.#clientOf(config.kafka)
     const watch = this.#topicWatch(config.kafka)
     const nextClientId = () => this.#ids.next(config.kafka.clientId, config.slot)
     return new Slot({
@@ -212,16 +212,16 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       threads,
       limiter: this.#limiter,
       group: this.#groupFor(config),
-      sharedConnection,
-      shared: new Coordinator(sharedConnection, groupId),
-      connect: () => this.#connection(nextClientId(), kafkaOfSeat(config)),
+      poolClient,
+      coordinator: new Coordinator(poolClient, groupId),
+      createSeatClient: () => this.#connection(nextClientId(), kafkaOfSeat(config)),
       nextClientId,
       topics: (names) => watch.metadata(names),
       isNew: (partition) => watch.known.isNew(partition),
       log: this.#log,
       emit: (event, payload) => this.#announce(event, payload),
       relay: (line) => relay(this.#log, line),
-      onLeadersLost: (partitions) => this.#newsOf(sharedConnection).lost(partitions),
+      onLeadersLost: (partitions) => this.#newsOf(poolClient).lost(partitions),
       onTrouble: (crash) => {
         if (crash !== null) this.#escalation.note(crash)
         this.#considerEscalation()
@@ -239,51 +239,51 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     return group
   }
 
-  #connection(clientId: string, kafka: KafkaConfig): Connection {
-    return createConnection({ clientId, kafka, log: this.#log, loadTimeoutMs: this.#config.pool.loadTimeoutMs })
+  #connection(clientId: string, kafka: KafkaConfig): Client {
+    return createClient({ clientId, kafka, log: this.#log, loadTimeoutMs: this.#config.pool.loadTimeoutMs })
   }
 
   /** One connection beside the seats' own, for commits and metadata (one for each way to reach a cluster). */
-  #sharedConnection(kafka: KafkaConfig): Connection {
+  #clientOf(kafka: KafkaConfig): Client {
     const key = JSON.stringify(kafka)
-    const known = this.#shared.get(key)
+    const known = this.#clients.get(key)
     if (known !== undefined) return known
-    const connection = this.#connection(this.#ids.next(kafka.clientId, 'pool'), kafka)
-    this.#shared.set(key, connection)
-    return connection
+    const client = this.#connection(this.#ids.next(kafka.clientId, 'pool'), kafka)
+    this.#clients.set(key, client)
+    return client
   }
 
   /** One for each connection beside the seats' own. */
   #topicWatch(kafka: KafkaConfig): TopicWatch {
-    const connection = this.#sharedConnection(kafka)
-    const known = this.#watches.get(connection)
+    const client = this.#clientOf(kafka)
+    const known = this.#watches.get(client)
     if (known !== undefined) return known
-    const slots = this.#config.slots.filter((slot) => this.#sharedConnection(slot.kafka) === connection)
+    const slots = this.#config.slots.filter((slot) => this.#clientOf(slot.kafka) === client)
     const topicsOf = (group: Group) =>
       new Set(slots.filter((slot) => this.#groupFor(slot) === group).flatMap(({ topics }) => topics))
     const watch = new TopicWatch({
       groups: () =>
         [...new Set(slots.map((slot) => this.#groupFor(slot)))].map((group) => ({ group, topics: topicsOf(group) })),
-      metadata: (names) => connection.topics(names),
+      metadata: (names) => client.topics(names),
       intervalMs: Math.min(...slots.map(({ consumer }) => consumer.metadataMaxAge)),
       heartbeatMs: Math.max(...slots.map(({ consumer }) => consumer.heartbeatInterval)),
       log: this.#log,
     })
-    this.#watches.set(connection, watch)
+    this.#watches.set(client, watch)
     return watch
   }
 
   /** What threads that reach their cluster in the same way tell each other of its leaders. */
-  #newsOf(connection: Connection): LeaderNews {
-    const known = this.#news.get(connection)
+  #newsOf(client: Client): LeaderNews {
+    const known = this.#news.get(client)
     if (known !== undefined) return known
     const tell = (view: ClusterView) => {
       for (const slot of this.#slots) {
-        if (this.#sharedConnection(slot.config.kafka) === connection) slot.tellLeaders(view)
+        if (this.#clientOf(slot.config.kafka) === client) slot.tellLeaders(view)
       }
     }
-    const news = new LeaderNews({ connection, tell, log: this.#log })
-    this.#news.set(connection, news)
+    const news = new LeaderNews({ client, tell, log: this.#log })
+    this.#news.set(client, news)
     return news
   }
 
@@ -308,7 +308,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#liveness?.close()
     for (const group of this.#groups.values()) group.close()
     for (const news of this.#news.values()) news.close()
-    for (const connection of this.#shared.values()) connection.close()
+    for (const client of this.#clients.values()) client.close()
     await this.#threads?.close(CLOSE_MS)
     this.#state = 'stopped'
     const afterMs = monotonicMs() - beganAtMs

@@ -5,10 +5,10 @@ import type { Membership, TopicPartition, TopicPartitionOffset } from '../kafka/
 import type { FromThread } from '../protocol/messages.js'
 import { Episode } from '../util/episode.js'
 import type { EventPartition, InFlightMessage, PoolEvents, SlotIdentity } from './events.js'
-import { type Holding, reached } from './holdings.js'
+import { finishedUpTo, type Holding } from './holdings.js'
 import type { Seat } from './membership/seat.js'
 import type { Pause } from './pauses.js'
-import type { Thread } from './threads/incarnation.js'
+import type { Incarnation } from './threads/incarnation.js'
 import type { Incarnations } from './threads/incarnations.js'
 
 export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]) => void
@@ -74,7 +74,12 @@ export class SlotReporter {
     this.#emit('slot:recovered', event)
   }
 
-  crashed(thread: Thread, error: PoolError, inFlight: readonly InFlightMessage[], restartInMs: number | null): void {
+  crashed(
+    thread: Incarnation,
+    error: PoolError,
+    inFlight: readonly InFlightMessage[],
+    restartInMs: number | null,
+  ): void {
     const { finished } = thread.ledger.counters
     const event = { ...this.#identity(thread), error, inFlight, finished, restartInMs }
     const { error: _, ...rest } = event
@@ -92,7 +97,10 @@ export class SlotReporter {
     }
     const word = this.#stall.happened(nowMs)
     if (word === null) return
-    const partitions = holdings.map((holding) => ({ ...coordinates(holding), offset: reached(holding).toString() }))
+    const partitions = holdings.map((holding) => ({
+      ...coordinates(holding),
+      offset: finishedUpTo(holding).toString(),
+    }))
     const event = { ...this.#identity(), partitions }
     this.#log.warn(event, 'messages wait and nothing moves, although no handler is busy')
     if (word === 'begins') this.#emit('slot:stalled', event)
@@ -149,7 +157,7 @@ export class SlotReporter {
     return { slot: this.#options.config.slot }
   }
 
-  #identity(thread: Thread | null = this.#options.incarnations.thread): SlotIdentity {
+  #identity(thread: Incarnation | null = this.#options.incarnations.thread): SlotIdentity {
     const { groupId, memberId, instanceId } = this.#options.seat().membership
     const incarnation = thread?.incarnation ?? this.#options.incarnations.number
     return { ...this.#slot, incarnation, clientId: thread?.clientId ?? '', groupId, memberId, instanceId }

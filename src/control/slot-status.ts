@@ -2,7 +2,7 @@ import type { SlotConfig } from '../config/resolved.js'
 import type { PoolError } from '../errors.js'
 import { toErrorData } from '../protocol/error-data.js'
 import { monotonicMs } from '../util/clock.js'
-import { type Holding, lagOf, reached } from './holdings.js'
+import { finishedUpTo, type Holding, lagOf } from './holdings.js'
 import type { Seat } from './membership/seat.js'
 import type { Pause } from './pauses.js'
 import type { PartitionPause, PartitionStatus, SlotState, SlotStatus } from './status.js'
@@ -20,7 +20,7 @@ export const describePartition = (holding: Holding, nowMs: number): PartitionSta
   topic: holding.topic,
   partition: holding.partition,
   committed: holding.committed < 0n ? null : holding.committed.toString(),
-  finishedUpTo: reached(holding).toString(),
+  finishedUpTo: finishedUpTo(holding).toString(),
   position: holding.page.position(holding.index).toString(),
   lag: lagOf(holding)?.toString() ?? null,
   paused: holding.paused === null ? null : describePause(holding.paused, nowMs),

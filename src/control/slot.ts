@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { PoolSettings, SlotConfig } from '../config/resolved.js'
 import { COMMIT_WAIT_MS } from '../config/rules/own-times.js'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { ClusterView, Connection, Membership, TopicPartition } from '../kafka/face.js'
+import type { Client, ClusterView, Membership, TopicPartition } from '../kafka/face.js'
 import { Control } from '../protocol/ledger.js'
 import type { FromThread, LostLeader } from '../protocol/messages.js'
 import { lowestLevel } from '../telemetry/levels.js'
@@ -12,7 +12,7 @@ import { after } from '../util/timers.js'
 import { within } from '../util/within.js'
 import type { InFlightMessage } from './events.js'
 import { giveUpLeadMs } from './give-up-time.js'
-import { Holdings, lagOf, reached, standsThere } from './holdings.js'
+import { finishedUpTo, Holdings, lagOf, standsThere } from './holdings.js'
 import type { Coordinator } from './membership/coordinator.js'
 import type { Group } from './membership/group.js'
 import { releaseTimes } from './membership/release-times.js'
@@ -29,7 +29,7 @@ import type { RestartLimiter } from './supervision/restart-limiter.js'
 import type { Crash } from './supervision/restarts.js'
 import { StallWatch } from './supervision/stall-watch.js'
 import { Standstills } from './supervision/standstills.js'
-import type { Thread, ThreadExit } from './threads/incarnation.js'
+import type { Exit, Incarnation } from './threads/incarnation.js'
 import { Incarnations } from './threads/incarnations.js'
 import type { Threads } from './threads/threads.js'
 
@@ -59,10 +59,10 @@ export interface SlotOptions {
   readonly limiter: RestartLimiter
   readonly group: Group
   /** The connection that the whole pool shares, and the group's coordinator over it. */
-  readonly sharedConnection: Connection
-  readonly shared: Coordinator
+  readonly poolClient: Client
+  readonly coordinator: Coordinator
   /** Opens a connection for the seat, under a fresh client id. */
-  readonly connect: () => Connection
+  readonly createSeatClient: () => Client
   readonly nextClientId: () => string
   readonly topics: AskTopics
   /** True for a partition that was not there when the pool started. */
@@ -113,7 +113,7 @@ export class Slot implements SeatHost {
   constructor(options: SlotOptions) {
     this.#options = options
     this.config = options.config
-    const { config, shared, sharedConnection, group, threads, nextClientId, emit } = options
+    const { config, coordinator, poolClient, group, threads, nextClientId, emit } = options
     const log = options.log.child({ slot: config.slot })
     const holdings = this.#holdings
     this.#log = log
@@ -124,7 +124,7 @@ export class Slot implements SeatHost {
       config,
       threads,
       nextClientId,
-      view: () => sharedConnection.view(config.topics),
+      view: () => poolClient.view(config.topics),
       log,
       logLevel: lowestLevel(options.log),
       loadTimeoutMs: this.hookLimitsMs.setup,
@@ -149,20 +149,20 @@ export class Slot implements SeatHost {
       config,
       holdings,
       incarnations: this.#incarnations,
-      sharedConnection,
-      shared,
+      poolClient,
+      coordinator,
       isNew: options.isNew,
       log,
       onTaken: (added, removed) => this.#report.assigned(added, removed, holdings.all()),
       onHandedOut: () => this.#settled(),
     })
     this.#standstills = new Standstills({
-      ...{ config, holdings, log, connection: sharedConnection, report: this.#report },
+      ...{ config, holdings, log, client: poolClient, report: this.#report },
       incarnations: this.#incarnations,
     })
     this.#commits = new Commits({
       holdings,
-      shared,
+      coordinator,
       membership: () => this.seat.membership,
       onDoubt: () => this.seat.poke(),
       onCommitted: (offsets, generation) => this.#report.committed(offsets, generation),
@@ -215,7 +215,7 @@ export class Slot implements SeatHost {
   }
 
   /** The thread that fills the slot now. */
-  get thread(): Thread | null {
+  get thread(): Incarnation | null {
     return this.#incarnations.thread
   }
 
@@ -389,7 +389,7 @@ export class Slot implements SeatHost {
 
   // ── crashes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #threadExited(thread: Thread, exit: ThreadExit): void {
+  #threadExited(thread: Incarnation, exit: Exit): void {
     if (this.#isStopping || this.#state === 'parked') return
     const { slot } = this.config
     const error =
@@ -481,8 +481,8 @@ export class Slot implements SeatHost {
   }
 
   #newSeat(): Seat {
-    const { config, group, connect, shared, topics } = this.#options
-    return new Seat({ config, group, host: this, log: this.#log, connection: connect(), shared, topics })
+    const { config, group, createSeatClient, coordinator, topics } = this.#options
+    return new Seat({ config, group, host: this, log: this.#log, client: createSeatClient(), coordinator, topics })
   }
 
   /** Waits, unless the slot stops: then for ever. */
@@ -521,10 +521,10 @@ export class Slot implements SeatHost {
   }
 
   /** What is being handled now, or was when the thread died. A message whose finish was noted does not count. */
-  #inFlight(thread: Thread | null = this.thread, nowMs: number = monotonicMs()): InFlightMessage[] {
+  #inFlight(thread: Incarnation | null = this.thread, nowMs: number = monotonicMs()): InFlightMessage[] {
     return (thread?.ledger.flights(nowMs) ?? []).flatMap(({ partitionId, offset, attempt, runningMs }) => {
       const holding = this.#holdings.byId(partitionId)
-      if (holding === undefined || offset < reached(holding)) return []
+      if (holding === undefined || offset < finishedUpTo(holding)) return []
       const { topic, partition } = holding
       return [{ topic, partition, offset: offset.toString(), attempt, runningMs }]
     })

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { Connection } from '../kafka/face.js'
+import type { Client } from '../kafka/face.js'
 import { backoffMs } from '../util/backoff.js'
 import { monotonicMs } from '../util/clock.js'
 import { Episode } from '../util/episode.js'
@@ -28,14 +28,11 @@ export interface ConnectOptions {
  * @returns false when the slot was stopped first
  * @throws {PoolError} when a module that the connection needs (codec, authentication) cannot be used
  */
-export const connectForEver = async (
-  connection: Connection,
-  { log, wakeUp, stopped }: ConnectOptions,
-): Promise<boolean> => {
+export const connectForEver = async (client: Client, { log, wakeUp, stopped }: ConnectOptions): Promise<boolean> => {
   const away = new Episode()
   for (let failures = 1; !stopped(); failures++) {
     try {
-      await connection.connect()
+      await client.connect()
       const afterMs = away.ended(monotonicMs())
       if (afterMs !== null) log.info({ afterMs: Math.round(afterMs) }, 'Connected to Kafka at last')
       return !stopped()

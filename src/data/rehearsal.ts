@@ -1,6 +1,6 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { SlotConfig } from '../config/resolved.js'
-import { createConnection } from '../kafka/create-client.js'
+import { createClient } from '../kafka/create-client.js'
 import { stage } from '../kafka/stage.js'
 import { Ledger, Page } from '../protocol/ledger.js'
 import type { SlotTask, ToThread } from '../protocol/messages.js'
@@ -90,7 +90,7 @@ export const rehearse = async (signal: AbortSignal): Promise<number> => {
         if (handled === messages) end()
       },
     }),
-    createConnection: (options) => createConnection({ ...options, openSocket }),
+    createClient: (options) => createClient({ ...options, openSocket }),
     effectiveConfig: () => ({}),
     giveWay: () => {},
   })

@@ -2,7 +2,7 @@ import { threadId } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
 import { PoolError } from '../errors.js'
-import type { ClusterView, Connection } from '../kafka/face.js'
+import type { Client, ClusterView } from '../kafka/face.js'
 import { Ledger, Page } from '../protocol/ledger.js'
 import { type EffectiveConfig, type FromThread, type SlotTask, STOPPED, type ToThread } from '../protocol/messages.js'
 import { createThreadLogger } from '../telemetry/thread-logger.js'
@@ -22,13 +22,13 @@ import { WakeUp } from './wake-up.js'
 /** What the runtime needs from outside; fakes in tests. */
 export interface RuntimePorts {
   readonly loadHandler: (url: string) => Promise<HandlerModule>
-  readonly createConnection: (options: {
+  readonly createClient: (options: {
     clientId: string
     kafka: KafkaConfig
     log: Logger
     view: ClusterView
     loadTimeoutMs: number
-  }) => Connection | Promise<Connection>
+  }) => Client | Promise<Client>
   /** The configuration as it may be shown. */
   readonly effectiveConfig: (config: SlotConfig, clientId: string) => EffectiveConfig
   /** Called before messages are handled: lets the other threads of the process go first, in time. */
@@ -60,7 +60,7 @@ export class Runtime {
   #turn = 0
   /** What main knows of the cluster, until there is a fetcher to tell. */
   #view: ClusterView
-  #connection: Connection | undefined
+  #client: Client | undefined
   #work: Work | undefined
   #life: HandlerLife | undefined
 
@@ -101,7 +101,7 @@ export class Runtime {
   async #finish(): Promise<void> {
     this.#ended = true
     this.#work?.fetcher.close()
-    this.#connection?.close()
+    this.#client?.close()
     await this.#work?.dispatcher.close()
   }
 
@@ -111,10 +111,10 @@ export class Runtime {
     if (this.#ended) return
     this.#life = this.#lifeOf(module)
     const setUp = this.#life.setUp().then(() => this.#post({ type: 'loaded' }))
-    const [connection] = await Promise.all([this.#connect(), setUp])
-    if (connection === null || this.#ended) return
-    if (this.#view !== view) connection.learn(this.#view)
-    this.#work = this.#assemble(module.handler, connection)
+    const [client] = await Promise.all([this.#connect(), setUp])
+    if (client === null || this.#ended) return
+    if (this.#view !== view) client.learn(this.#view)
+    this.#work = this.#assemble(module.handler, client)
     this.#work.fetcher.start()
     this.#post({ type: 'ready', threadId, effective: this.#ports.effectiveConfig(config, clientId) })
   }
@@ -135,18 +135,18 @@ export class Runtime {
   }
 
   /** Resolves when the connection stands; with null when the thread is told to stop before. */
-  async #connect(): Promise<Connection | null> {
+  async #connect(): Promise<Client | null> {
     const { config, clientId, view, setupTimeoutMs: loadTimeoutMs } = this.#task
     const { kafka } = config
     const log = this.#log
-    const connection = await this.#ports.createConnection({ clientId, kafka, log, view, loadTimeoutMs })
+    const client = await this.#ports.createClient({ clientId, kafka, log, view, loadTimeoutMs })
     if (this.#ended) return null
-    this.#connection = connection
-    const isThere = await connectForEver(connection, { log, wakeUp: this.#connecting, stopped: () => this.#ended })
-    return isThere ? connection : null
+    this.#client = client
+    const isThere = await connectForEver(client, { log, wakeUp: this.#connecting, stopped: () => this.#ended })
+    return isThere ? client : null
   }
 
-  #assemble(handler: Handler, connection: Connection): Work {
+  #assemble(handler: Handler, client: Client): Work {
     const { slot, incarnation, clientId, config } = this.#task
     const partitions = this.#partitions
     const common = { ledger: this.#ledger, log: this.#log, now: monotonicMs, post: this.#post }
@@ -158,7 +158,7 @@ export class Runtime {
       facts,
       gate,
       failures: new Failures({ ...common, policy: config }),
-      arrivingBytes: () => connection.arrivingBytes,
+      arrivingBytes: () => client.arrivingBytes,
       onTurn: this.#ports.giveWay,
       onRoom: (partition) => fetcher.hasRoom(partition),
       onRetry: (partition) => {
@@ -169,7 +169,7 @@ export class Runtime {
     const dispatcher: Dispatcher = new Dispatcher({ concurrency: config.concurrency, partitions, gate, turns, onFault })
     const fetcher: Fetcher = new Fetcher({
       ...common,
-      connection,
+      client,
       knownTopics: this.#view.topics,
       partitions,
       consumer: config.consumer,

@@ -1,15 +1,15 @@
 import type { KafkaConfig } from '../config/resolved.js'
 import { type Address, formatAddress, parseAddress } from './brokers/address.js'
 import { refuseForeignBroker, speaksStaticMembership } from './brokers/api-versions.js'
-import type { LinkSettings } from './brokers/broker-connection.js'
-import { Nodes } from './brokers/brokers.js'
+import type { BrokerConnectionSettings } from './brokers/broker-connection.js'
+import { Brokers } from './brokers/brokers.js'
 import { openSocket, type SocketFactory } from './brokers/open-socket.js'
 import { reachCluster } from './brokers/reach-cluster.js'
 import { loadSasl } from './brokers/sasl.js'
 import { closedError, connectionError } from './errors.js'
 import type {
+  Client,
   ClusterView,
-  Connection,
   EpochEnd,
   EpochQuestion,
   FetchedPartition,
@@ -35,7 +35,7 @@ import { heartbeat, joinGroup, leaveGroup, syncGroup } from './requests/group-re
 import { askBrokerConfig, askCoordinator, askMetadata, describeTopics } from './requests/metadata-requests.js'
 import { commitOffsets, committedOffsets, listOffsets } from './requests/offset-requests.js'
 
-export interface ConnectionOptions {
+export interface ClientOptions {
   /** Sent with every request. */
   readonly clientId: string
   readonly kafka: KafkaConfig
@@ -48,11 +48,11 @@ export interface ConnectionOptions {
   readonly openSocket?: SocketFactory
 }
 
-class KafkaConnection implements Connection {
+class KafkaClient implements Client {
   readonly clientId: string
   readonly #kafka: KafkaConfig
   readonly #log: Logger
-  readonly #nodes: Nodes
+  readonly #brokers: Brokers
   readonly #openSocket: SocketFactory
   readonly #abort = new AbortController()
   readonly #importLimit: ImportLimit
@@ -60,13 +60,13 @@ class KafkaConnection implements Connection {
   readonly #topics = new Map<string, TopicMetadata>()
   /** Where to connect first, once. */
   #guess: ClusterView | null
-  #settings: Promise<LinkSettings> | null = null
+  #settings: Promise<BrokerConnectionSettings> | null = null
   #codecs: Promise<Codecs> | null = null
   #connecting: Promise<void> | null = null
   #saidUnreachable = false
   #static = false
 
-  constructor(options: ConnectionOptions) {
+  constructor(options: ClientOptions) {
     const { clientId, kafka, log, view, loadTimeoutMs, openSocket: open = openSocket } = options
     this.clientId = clientId
     const { signal } = this.#abort
@@ -75,7 +75,7 @@ class KafkaConnection implements Connection {
     this.#kafka = kafka
     this.#log = log
     this.#guess = view ?? null
-    this.#nodes = new Nodes(kafka.brokers.map(parseAddress), () => this.#loadSettings(), kafka.connectionTimeout)
+    this.#brokers = new Brokers(kafka.brokers.map(parseAddress), () => this.#loadSettings(), kafka.connectionTimeout)
   }
 
   get supportsStaticMembership(): boolean {
@@ -83,7 +83,7 @@ class KafkaConnection implements Connection {
   }
 
   get arrivingBytes(): number {
-    return this.#nodes.arrivingBytes
+    return this.#brokers.arrivingBytes
   }
 
   connect(): Promise<void> {
@@ -95,13 +95,13 @@ class KafkaConnection implements Connection {
 
   close(): void {
     this.#abort.abort()
-    this.#nodes.close()
+    this.#brokers.close()
   }
 
   async topics(names: readonly string[]): Promise<TopicMetadata[]> {
     if (names.length === 0) return []
-    const answer = await askMetadata(await this.#nodes.any(), names)
-    this.#nodes.learn(answer.brokers)
+    const answer = await askMetadata(await this.#brokers.any(), names)
+    this.#brokers.learn(answer.brokers)
     const topics = describeTopics(names, answer)
     for (const topic of topics) this.#topics.set(topic.topic, topic)
     return topics
@@ -109,22 +109,22 @@ class KafkaConnection implements Connection {
 
   view(names: readonly string[]): ClusterView {
     const topics = names.map((name) => this.#topics.get(name)).filter((topic) => topic !== undefined)
-    return { brokers: this.#nodes.known, topics }
+    return { brokers: this.#brokers.known, topics }
   }
 
   learn({ brokers, topics }: ClusterView): void {
-    this.#nodes.learn(brokers)
+    this.#brokers.learn(brokers)
     for (const topic of topics) this.#topics.set(topic.topic, topic)
   }
 
   async findCoordinator(groupId: string): Promise<number> {
-    const { nodeId, ...address } = await askCoordinator(await this.#nodes.any(), groupId)
-    this.#nodes.learnOne(nodeId, address)
+    const { nodeId, ...address } = await askCoordinator(await this.#brokers.any(), groupId)
+    this.#brokers.learnOne(nodeId, address)
     return nodeId
   }
 
   async joinGroup(node: number, request: JoinRequest): Promise<JoinResult> {
-    return joinGroup(await this.#nodes.to(node), request)
+    return joinGroup(await this.#brokers.to(node), request)
   }
 
   async syncGroup(
@@ -133,19 +133,19 @@ class KafkaConnection implements Connection {
     assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[],
     holdMs: number,
   ): Promise<Buffer> {
-    return syncGroup(await this.#nodes.to(node), member, assignments, holdMs)
+    return syncGroup(await this.#brokers.to(node), member, assignments, holdMs)
   }
 
   async heartbeat(node: number, member: Membership): Promise<void> {
-    return heartbeat(await this.#nodes.to(node), member)
+    return heartbeat(await this.#brokers.to(node), member)
   }
 
   async leaveGroup(node: number, member: Omit<Membership, 'generation'>): Promise<void> {
-    return leaveGroup(await this.#nodes.to(node), member)
+    return leaveGroup(await this.#brokers.to(node), member)
   }
 
   async describeGroup(node: number, groupId: string): Promise<GroupDescription> {
-    return describeGroup(await this.#nodes.to(node), groupId)
+    return describeGroup(await this.#brokers.to(node), groupId)
   }
 
   async commitOffsets(
@@ -153,7 +153,7 @@ class KafkaConnection implements Connection {
     member: Membership,
     offsets: readonly TopicPartitionOffset[],
   ): Promise<readonly (TopicPartition & { readonly error: KafkaError })[]> {
-    return commitOffsets(await this.#nodes.to(node), member, offsets)
+    return commitOffsets(await this.#brokers.to(node), member, offsets)
   }
 
   async committedOffsets(
@@ -161,7 +161,7 @@ class KafkaConnection implements Connection {
     groupId: string,
     partitions: readonly TopicPartition[],
   ): Promise<readonly TopicPartitionOffset[]> {
-    return committedOffsets(await this.#nodes.to(node), groupId, partitions)
+    return committedOffsets(await this.#brokers.to(node), groupId, partitions)
   }
 
   async listOffsets(
@@ -171,26 +171,26 @@ class KafkaConnection implements Connection {
   ): Promise<readonly TopicPartitionOffset[]> {
     const topics = await this.topics([...new Set(partitions.map(({ topic }) => topic))])
     const ask = async ([node, led]: readonly [number, readonly TopicPartition[]]) =>
-      listOffsets(await this.#nodes.to(node), led, at, isolation)
+      listOffsets(await this.#brokers.to(node), led, at, isolation)
     const offsets = await Promise.all([...leadersOf(partitions, topics)].map(ask))
     return offsets.flat()
   }
 
   async endsOfEpochs(node: number, questions: readonly EpochQuestion[]): Promise<readonly EpochEnd[] | null> {
-    return endsOfEpochs(await this.#nodes.to(node), questions)
+    return endsOfEpochs(await this.#brokers.to(node), questions)
   }
 
   async brokerConfig(node: number, names: readonly string[]): Promise<Readonly<Record<string, string>>> {
-    return askBrokerConfig(await this.#nodes.to(node), node, names)
+    return askBrokerConfig(await this.#brokers.to(node), node, names)
   }
 
   async fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]> {
     const codecs = await this.#loadCodecs()
-    return fetch(await this.#nodes.to(node, 'fetch'), request, codecs)
+    return fetch(await this.#brokers.to(node, 'fetch'), request, codecs)
   }
 
   async #connect(): Promise<void> {
-    if (this.#nodes.isClosed) throw closedError()
+    if (this.#brokers.isClosed) throw closedError()
     // Modules first: one that cannot be loaded has nothing to do with the brokers.
     await Promise.all([this.#loadCodecs(), this.#loadSettings()])
     if (await this.#reachLeaders()) return
@@ -215,10 +215,10 @@ class KafkaConnection implements Connection {
     const view = this.#guess
     if (view === null) return false
     this.#guess = null
-    this.#nodes.learn(view.brokers)
+    this.#brokers.learn(view.brokers)
     const leaders = new Set(view.topics.flatMap(({ partitions }) => partitions.map(({ leader }) => leader)))
     const addresses = view.brokers.filter(({ nodeId }) => leaders.has(nodeId))
-    return Promise.any(addresses.map(({ host, port }) => this.#nodes.open({ host, port }, 'fetch'))).then(
+    return Promise.any(addresses.map(({ host, port }) => this.#brokers.open({ host, port }, 'fetch'))).then(
       () => true,
       () => false,
     )
@@ -226,15 +226,15 @@ class KafkaConnection implements Connection {
 
   /** Gets to know the cluster by way of one of its brokers. */
   async #introduce(address: Address): Promise<void> {
-    const link = await this.#nodes.open(address)
-    refuseForeignBroker(link.ranges, formatAddress(address))
+    const connection = await this.#brokers.open(address)
+    refuseForeignBroker(connection.ranges, formatAddress(address))
     const timeoutMs = this.#kafka.connectionTimeout
-    const { brokers } = await askMetadata(link, [], { timeoutMs }).catch((error: KafkaError) => {
+    const { brokers } = await askMetadata(connection, [], { timeoutMs }).catch((error: KafkaError) => {
       if (error.type !== 'CONNECTION' || this.#kafka.sasl !== null) throw error
       throw connectionError(`${error.message} when it was asked for metadata (does the listener want SASL?)`, error)
     })
-    this.#nodes.learn(brokers)
-    this.#static = speaksStaticMembership(link.ranges)
+    this.#brokers.learn(brokers)
+    this.#static = speaksStaticMembership(connection.ranges)
   }
 
   #loadCodecs(): Promise<Codecs> {
@@ -242,7 +242,7 @@ class KafkaConnection implements Connection {
     return this.#codecs
   }
 
-  #loadSettings(): Promise<LinkSettings> {
+  #loadSettings(): Promise<BrokerConnectionSettings> {
     this.#settings ??= (async () => ({
       clientId: this.clientId,
       ssl: this.#kafka.ssl,
@@ -251,7 +251,7 @@ class KafkaConnection implements Connection {
       reauthenticationThresholdMs: this.#kafka.reauthenticationThreshold,
       requestTimeoutMs: this.#kafka.requestTimeout,
       log: this.#log,
-      saslLogger: createLogBridge(this.#log, () => this.#nodes.isClosed),
+      saslLogger: createLogBridge(this.#log, () => this.#brokers.isClosed),
       openSocket: this.#openSocket,
     }))()
     return this.#settings
@@ -263,7 +263,7 @@ class KafkaConnection implements Connection {
  *
  * @throws PoolError KCP_KAFKAJS_MISMATCH when another kafkajs is loaded than this package was written for
  */
-export const createConnection = (options: ConnectionOptions): Connection => {
+export const createClient = (options: ClientOptions): Client => {
   verifyKafkajs()
-  return new KafkaConnection(options)
+  return new KafkaClient(options)
 }

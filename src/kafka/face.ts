@@ -145,7 +145,7 @@ export interface GroupDescription {
 }
 
 /** One connection to a cluster under one client id. Every request rejects with a {@link KafkaError}. */
-export interface Connection {
+export interface Client {
   readonly clientId: string
   /**
    * Connects to any of the configured brokers, trying all of them again as often as `retry.retries` says; then rejects

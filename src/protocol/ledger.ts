@@ -292,12 +292,12 @@ export class Page {
   }
 
   /** The lowest offset that is not finished: what may be committed. */
-  toCommit(index: number): bigint {
+  finishedUpTo(index: number): bigint {
     return Atomics.load(this.#offsets, index * PAGE_OFFSETS + TO_COMMIT)
   }
 
   /**
-   * Leader epoch that belongs to {@link toCommit}; -1 when it is not known. It is written before the offset, so read it
+   * Leader epoch that belongs to {@link finishedUpTo}; -1 when it is not known. It is written before the offset, so read it
    * after the offset: the epoch of a later message does no harm, while an earlier one makes the offset look truncated.
    */
   epoch(index: number): number {

@@ -1,19 +1,16 @@
 import { onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
-import { createConnection } from '#src/kafka/create-client.js'
-import type { Connection } from '#src/kafka/face.js'
+import { createClient } from '#src/kafka/create-client.js'
+import type { Client } from '#src/kafka/face.js'
 import { kafkaConfig } from './slot-config.js'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A connection of the code under test, by itself; closed after the test. */
-export const rawConnection = async (
-  brokers: readonly string[],
-  more: Partial<KafkaConfig> = {},
-): Promise<Connection> => {
+export const rawConnection = async (brokers: readonly string[], more: Partial<KafkaConfig> = {}): Promise<Client> => {
   const kafka = kafkaConfig({ brokers, clientId: 'raw', ...more })
-  const connection = createConnection({ clientId: kafka.clientId, log: silent, kafka })
-  onTestFinished(() => connection.close())
-  await connection.connect()
-  return connection
+  const client = createClient({ clientId: kafka.clientId, log: silent, kafka })
+  onTestFinished(() => client.close())
+  await client.connect()
+  return client
 }

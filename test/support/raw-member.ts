@@ -14,11 +14,11 @@ export interface RawMember {
 
 /** For one group; closed after the test. */
 export const rawMember = async (groupId: string, topics: readonly string[]): Promise<RawMember> => {
-  const connection = await rawConnection(brokers())
-  const node = await connection.findCoordinator(groupId)
+  const client = await rawConnection(brokers())
+  const node = await client.findCoordinator(groupId)
   const metadata = encodeSubscription({ topics, userData: null, rackId: null })
   return {
-    remove: (memberId) => connection.leaveGroup(node, { groupId, memberId, instanceId: null }),
+    remove: (memberId) => client.leaveGroup(node, { groupId, memberId, instanceId: null }),
     join: async ({ memberId, instanceId }) => {
       const request = {
         groupId,
@@ -28,14 +28,14 @@ export const rawMember = async (groupId: string, topics: readonly string[]): Pro
         rebalanceTimeoutMs: 60_000,
         protocols: [{ name: 'roundrobin', metadata }],
       }
-      const joined = await connection.joinGroup(node, request).catch((error: KafkaError) => {
+      const joined = await client.joinGroup(node, request).catch((error: KafkaError) => {
         if (error.memberId === undefined) throw error
-        return connection.joinGroup(node, { ...request, memberId: error.memberId })
+        return client.joinGroup(node, { ...request, memberId: error.memberId })
       })
       const member = { groupId, generation: joined.generation, memberId: joined.memberId, instanceId }
-      await connection.syncGroup(node, member, [], 0)
+      await client.syncGroup(node, member, [], 0)
       return member
     },
-    heartbeat: (member) => connection.heartbeat(node, member),
+    heartbeat: (member) => client.heartbeat(node, member),
   }
 }

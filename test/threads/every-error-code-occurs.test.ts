@@ -4,14 +4,14 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { resolveConfig } from '#src/config/resolve.js'
 import { checkTopics } from '#src/control/membership/topic-check.js'
 import { Escalation } from '#src/control/supervision/escalation.js'
-import { graceMs, Liveness } from '#src/control/supervision/hung-handlers.js'
+import { graceMs, HungHandlers } from '#src/control/supervision/hung-handlers.js'
 import type { ThreadReport } from '#src/control/threads/incarnation.js'
 import type { Handler } from '#src/data/handler.js'
 import { loadHandler } from '#src/data/handling/handler-loader.js'
 import { Runtime } from '#src/data/runtime.js'
 import { ConsumerPool, ErrorCode, PoolError } from '#src/index.js'
 import { KafkaCode } from '#src/kafka/error-codes.js'
-import type { Connection } from '#src/kafka/face.js'
+import type { Client } from '#src/kafka/face.js'
 import { loadVerified } from '#src/kafka/kafkajs/verify-kafkajs.js'
 import { loadCodecs } from '#src/kafka/records/codecs.js'
 import { decodeRecordSet } from '#src/kafka/records/record-set.js'
@@ -142,7 +142,7 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
     const setup = () => Promise.reject(new Error('no database today'))
     const runtime = new Runtime(main.task, {
       loadHandler: async () => ({ handler: () => {}, setup }),
-      createConnection: () => new FakeCluster(1).connection(),
+      createClient: () => new FakeCluster(1).client(),
       effectiveConfig: () => ({}),
       giveWay: () => {},
     })
@@ -167,7 +167,7 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
     const bench = await running()
     const { maxProcessingMs } = bench.slot.config
     bench.threads.last.ledger.begin(0, 0, 0, 1, monotonicMs())
-    const liveness = new Liveness({ slots: [bench.slot], log })
+    const liveness = new HungHandlers({ slots: [bench.slot], log })
     liveness.look(monotonicMs() + maxProcessingMs + graceMs(maxProcessingMs) + 1)
     liveness.close()
     await vi.waitUntil(() => bench.heard('slot:crashed').length > 0)
@@ -207,11 +207,11 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
   },
   KCP_KAFKAJS_MISMATCH: async () => thrown((async () => loadVerified(() => ({ version: '2.2.3' })))()),
   KCP_INTERNAL: async () => {
-    const connection: Connection = { ...new FakeCluster(1).connection(), fetch: async () => [null as never] }
+    const client: Client = { ...new FakeCluster(1).client(), fetch: async () => [null as never] }
     const main = new MainSide(threadConfig())
     const runtime = new Runtime(main.task, {
       loadHandler: async () => ({ handler: () => {} }),
-      createConnection: () => connection,
+      createClient: () => client,
       effectiveConfig: () => ({}),
       giveWay: () => {},
     })

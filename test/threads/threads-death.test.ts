@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Thread, ThreadReport } from '#src/control/threads/incarnation.js'
+import type { Incarnation, ThreadReport } from '#src/control/threads/incarnation.js'
 import { PoolError } from '#src/errors.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { provoke, provokeBlocked, run, startThreads } from '../support/threads/start.js'
@@ -150,9 +150,9 @@ describe('a thread that is asked to stop', () => {
   })
 
   it.each([
-    ['handler', ({ ledger }: Thread) => ledger.begin(0, 0, 17, 1, 0)],
-    ['setup', ({ ledger }: Thread) => ledger.beginHook('setup', 0)],
-    ['teardown', ({ ledger }: Thread) => ledger.beginHook('teardown', 0)],
+    ['handler', ({ ledger }: Incarnation) => ledger.begin(0, 0, 17, 1, 0)],
+    ['setup', ({ ledger }: Incarnation) => ledger.beginHook('setup', 0)],
+    ['teardown', ({ ledger }: Incarnation) => ledger.beginHook('teardown', 0)],
   ])('does not give a thread back in which a %s was left behind', async (_, leaveBehind) => {
     const threads = startThreads({ spares: 0 })
     const first = run(threads)

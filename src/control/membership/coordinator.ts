@@ -1,5 +1,5 @@
 import { COORDINATOR_MOVED } from '../../kafka/error-codes.js'
-import { type Connection, KafkaError } from '../../kafka/face.js'
+import { type Client, KafkaError } from '../../kafka/face.js'
 
 /** True for the failures after which the coordinator must be looked up again. */
 const coordinatorMoved = (error: unknown): boolean =>
@@ -7,20 +7,20 @@ const coordinatorMoved = (error: unknown): boolean =>
 
 /** The coordinator of one group as one connection sees it: looked up when needed, forgotten when it moved. */
 export class Coordinator {
-  readonly #connection: Connection
+  readonly #client: Client
   readonly #groupId: string
   #node: number | null = null
 
-  constructor(connection: Connection, groupId: string) {
-    this.#connection = connection
+  constructor(client: Client, groupId: string) {
+    this.#client = client
     this.#groupId = groupId
   }
 
   /** Sends a request to the coordinator. A failure that means "not here" makes the next call look it up again. */
-  async ask<T>(request: (connection: Connection, node: number) => Promise<T>): Promise<T> {
+  async ask<T>(request: (client: Client, node: number) => Promise<T>): Promise<T> {
     try {
-      this.#node ??= await this.#connection.findCoordinator(this.#groupId)
-      return await request(this.#connection, this.#node)
+      this.#node ??= await this.#client.findCoordinator(this.#groupId)
+      return await request(this.#client, this.#node)
     } catch (error) {
       if (coordinatorMoved(error)) this.#node = null
       throw error
@@ -28,7 +28,7 @@ export class Coordinator {
   }
 
   /** The same, but asks once more when it turns out that the coordinator has moved. */
-  askPersistently<T>(request: (connection: Connection, node: number) => Promise<T>): Promise<T> {
+  askPersistently<T>(request: (client: Client, node: number) => Promise<T>): Promise<T> {
     return this.ask(request).catch((error: unknown) => {
       if (!coordinatorMoved(error)) throw error
       return this.ask(request)

@@ -73,7 +73,7 @@ export const lookAtKeptAssignment = async (
   const { groupId, groupInstanceId } = consumer
   if (groupInstanceId === null) return null
   try {
-    const group = await coordinator.ask((connection, node) => connection.describeGroup(node, groupId))
+    const group = await coordinator.ask((client, node) => client.describeGroup(node, groupId))
     if (!group.members.some(({ instanceId }) => instanceId === groupInstanceId)) return null
     return whyOutdated(group, groupInstanceId, await metadata(topics))
   } catch (error) {

@@ -9,7 +9,7 @@ const LIMITS = ['group.min.session.timeout.ms', 'group.max.session.timeout.ms'] 
 
 const sessionLimits = async (coordinator: Coordinator): Promise<string> => {
   try {
-    const config = await coordinator.ask((connection, node) => connection.brokerConfig(node, LIMITS))
+    const config = await coordinator.ask((client, node) => client.brokerConfig(node, LIMITS))
     return `between ${config[LIMITS[0]]} and ${config[LIMITS[1]]} ms (its ${LIMITS[0]} and ${LIMITS[1]})`
   } catch {
     return `between its ${LIMITS[0]} and ${LIMITS[1]}`

@@ -3,7 +3,7 @@ import type { SlotConfig } from '../../config/resolved.js'
 import { PoolError } from '../../errors.js'
 import { isRefusal } from '../../kafka/brokers/refusal-advice.js'
 import { KafkaCode } from '../../kafka/error-codes.js'
-import { type Connection, type JoinResult, KafkaError, type Membership, type TopicPartition } from '../../kafka/face.js'
+import { type Client, type JoinResult, KafkaError, type Membership, type TopicPartition } from '../../kafka/face.js'
 import { monotonicMs, wallAheadMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
@@ -61,9 +61,9 @@ export interface SeatOptions {
   readonly host: SeatHost
   readonly log: Logger
   /** The seat's own, under a fresh client id. */
-  readonly connection: Connection
+  readonly client: Client
   /** Coordinator over the connection that the pool shares (free while a JoinGroup waits on the seat's own). */
-  readonly shared: Coordinator
+  readonly coordinator: Coordinator
   readonly topics: AskTopics
 }
 
@@ -105,7 +105,7 @@ export class Seat {
 
   constructor(options: SeatOptions) {
     this.#options = options
-    this.#coordinator = new Coordinator(options.connection, this.groupId)
+    this.#coordinator = new Coordinator(options.client, this.groupId)
   }
 
   get groupId(): string {
@@ -122,7 +122,7 @@ export class Seat {
 
   /** `client.id` of the seat's connection. */
   get clientId(): string {
-    return this.#options.connection.clientId
+    return this.#options.client.clientId
   }
 
   get isLeader(): boolean {
@@ -165,7 +165,7 @@ export class Seat {
 
   /** Opens the connection. Rejects when no broker can be reached. Not needed, but whoever awaits it hears why. */
   connect(): Promise<void> {
-    return this.#options.connection.connect()
+    return this.#options.client.connect()
   }
 
   /** Begins to join, and goes on trying until it is told to leave. Everything else is told to the host. */
@@ -203,7 +203,7 @@ export class Seat {
   }
 
   async #leave(sendLeave: boolean): Promise<void> {
-    const { group, connection } = this.#options
+    const { group, client } = this.#options
     this.#ended = true
     this.#enter('leaving')
     group.remove(this)
@@ -212,7 +212,7 @@ export class Seat {
     // A static member can be removed by its instance id alone (KIP-345).
     const isThere = isKnown ? this.#memberId !== '' : this.instanceId !== null
     const left = sendLeave && isThere ? this.#sendLeave() : undefined
-    connection.close()
+    client.close()
     // The loop may be waiting for something that closing the connection does not end.
     await within(Promise.all([left, this.#loop]), LEAVE_TIMEOUT_MS)
     this.#forgetMembership()
@@ -220,9 +220,9 @@ export class Seat {
   }
 
   async #sendLeave(): Promise<void> {
-    const { shared, group, log } = this.#options
+    const { coordinator, group, log } = this.#options
     const member = this.membership
-    const left = shared.askPersistently((connection, node) => connection.leaveGroup(node, member))
+    const left = coordinator.askPersistently((client, node) => client.leaveGroup(node, member))
     group.pokeSiblings(this)
     await left.catch((error: unknown) => log.debug({ err: error, ...member }, 'could not leave the group'))
   }
@@ -268,7 +268,7 @@ export class Seat {
     const aheadMs = wallAheadMs()
     this.#nextBeatAtMs = sentAtMs + heartbeatInterval
     if (this.#generation < 0) return
-    await this.#coordinator.ask((connection, node) => connection.heartbeat(node, this.membership))
+    await this.#coordinator.ask((client, node) => client.heartbeat(node, this.membership))
     if (this.#ended) return
     this.#extendLease(sentAtMs + sessionTimeout, aheadMs)
   }
@@ -301,9 +301,7 @@ export class Seat {
     const aheadMs = wallAheadMs()
     const holdMs = syncHoldMs(config.consumer)
     const bytes = await this.#watched(
-      this.#coordinator.ask((connection, node) =>
-        connection.syncGroup(node, member, assigned?.assignments ?? [], holdMs),
-      ),
+      this.#coordinator.ask((client, node) => client.syncGroup(node, member, assigned?.assignments ?? [], holdMs)),
     )
     if (this.#ended) return
     const partitions = this.#subscribedOnly(decodeAssignment(bytes))
@@ -323,8 +321,8 @@ export class Seat {
 
   /** The answer may be long in coming: then it is said what the group waits for. */
   #watched<T>(request: Promise<T>): Promise<T> {
-    const { config, shared, group, log } = this.#options
-    const describe = () => shared.ask((connection, node) => connection.describeGroup(node, this.groupId))
+    const { config, coordinator, group, log } = this.#options
+    const describe = () => coordinator.ask((client, node) => client.describeGroup(node, this.groupId))
     return group.joinWatch.during(request, { consumer: config.consumer, describe, log })
   }
 
@@ -367,9 +365,7 @@ export class Seat {
     this.#options.group.pokeSiblings(this)
     const request = joinRequest(this.#options.config, this.#memberId, this.#subscriptionSerial)
     try {
-      const joined = await this.#watched(
-        this.#coordinator.ask((connection, node) => connection.joinGroup(node, request)),
-      )
+      const joined = await this.#watched(this.#coordinator.ask((client, node) => client.joinGroup(node, request)))
       this.#memberId = joined.memberId
       return joined
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
-import type { Connection, TopicPartition } from '../../kafka/face.js'
+import type { Client, TopicPartition } from '../../kafka/face.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
@@ -12,8 +12,8 @@ import { committedOffsets, startPositions } from './positions.js'
 export interface TakerOptions {
   readonly config: SlotConfig
   readonly holdings: Holdings
-  readonly sharedConnection: Connection
-  readonly shared: Coordinator
+  readonly poolClient: Client
+  readonly coordinator: Coordinator
   /** True for a partition that was not there when the pool started: none of its messages may be skipped. */
   readonly isNew: (partition: TopicPartition) => boolean
   readonly log: Logger
@@ -103,10 +103,10 @@ export class AssignmentTaker {
   }
 
   async #look(partitions: readonly TopicPartition[], isCurrent: () => boolean): Promise<Taken | null> {
-    const { config, holdings, sharedConnection, shared, isNew } = this.#options
+    const { config, holdings, poolClient, coordinator, isNew } = this.#options
     const wanted = partitions.filter((partition) => !holdings.has(partition))
-    const committed = await committedOffsets(shared, config.consumer.groupId, wanted)
-    const added = await startPositions(sharedConnection, wanted, committed, {
+    const committed = await committedOffsets(coordinator, config.consumer.groupId, wanted)
+    const added = await startPositions(poolClient, wanted, committed, {
       fromBeginning: config.fromBeginning,
       isNew,
       readUncommitted: config.consumer.readUncommitted,

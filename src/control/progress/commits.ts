@@ -23,7 +23,7 @@ const mayHelp = (error: unknown): boolean =>
 
 export interface CommitsOptions {
   readonly holdings: Holdings
-  readonly shared: Coordinator
+  readonly coordinator: Coordinator
   readonly membership: () => Membership
   /** The coordinator doubts the membership: ask it. */
   readonly onDoubt: () => void
@@ -83,14 +83,12 @@ export class Commits {
   }
 
   async #commit(): Promise<void> {
-    const { holdings, shared, membership, log, onCommitted } = this.#options
+    const { holdings, coordinator, membership, log, onCommitted } = this.#options
     const member = membership()
     const offsets = holdings.uncommitted()
     if (!this.#isDue) return
     try {
-      const refused = await shared.askPersistently((connection, node) =>
-        connection.commitOffsets(node, member, offsets),
-      )
+      const refused = await coordinator.askPersistently((client, node) => client.commitOffsets(node, member, offsets))
       const failed = new Set(refused.map(({ topic, partition }) => `${topic}:${partition}`))
       const stored = offsets.filter(({ topic, partition }) => !failed.has(`${topic}:${partition}`))
       for (const offset of stored) holdings.markCommitted(offset)

@@ -1,4 +1,4 @@
-import { type Connection, NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from '../../kafka/face.js'
+import { type Client, NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from '../../kafka/face.js'
 import { type NewHolding, partitionKey } from '../holdings.js'
 import type { Coordinator } from '../membership/coordinator.js'
 
@@ -11,12 +11,12 @@ export interface ResetPolicy {
 
 /** What the group has committed, by partition key; the offset is -1n where that is nothing. */
 export const committedOffsets = async (
-  shared: Coordinator,
+  coordinator: Coordinator,
   groupId: string,
   partitions: readonly TopicPartition[],
 ): Promise<Map<string, TopicPartitionOffset>> => {
   if (partitions.length === 0) return new Map()
-  const found = await shared.ask((connection, node) => connection.committedOffsets(node, groupId, partitions))
+  const found = await coordinator.ask((client, node) => client.committedOffsets(node, groupId, partitions))
   return new Map(found.map((entry) => [partitionKey(entry), entry]))
 }
 
@@ -27,7 +27,7 @@ export const committedOffsets = async (
  * @returns the partitions whose start is known; one that has no leader just now is left out
  */
 export const startPositions = async (
-  connection: Connection,
+  client: Client,
   partitions: readonly TopicPartition[],
   committed: ReadonlyMap<string, TopicPartitionOffset>,
   policy: ResetPolicy,
@@ -36,9 +36,9 @@ export const startPositions = async (
   const reset = partitions.filter((partition) => !isKnown(committed.get(partitionKey(partition))))
   const isFromBeginning = (partition: TopicPartition) => policy.fromBeginning || policy.isNew(partition)
   const listed = await Promise.all([
-    listWhatCanBe(connection, reset.filter(isFromBeginning), 'earliest', policy),
+    listWhatCanBe(client, reset.filter(isFromBeginning), 'earliest', policy),
     listWhatCanBe(
-      connection,
+      client,
       reset.filter((partition) => !isFromBeginning(partition)),
       'latest',
       policy,
@@ -56,13 +56,13 @@ export const startPositions = async (
 
 /** All at once, or else one by one, so that one that has no answer does not take the others' with it. */
 const listWhatCanBe = async (
-  connection: Connection,
+  client: Client,
   partitions: readonly TopicPartition[],
   at: 'earliest' | 'latest',
   policy: ResetPolicy,
 ): Promise<readonly TopicPartitionOffset[]> => {
   if (partitions.length === 0) return []
-  const list = (some: readonly TopicPartition[]) => connection.listOffsets(some, at, policy)
+  const list = (some: readonly TopicPartition[]) => client.listOffsets(some, at, policy)
   try {
     return await list(partitions)
   } catch {

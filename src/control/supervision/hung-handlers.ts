@@ -51,7 +51,7 @@ export interface LivenessOptions {
  * cannot be asked how it is, so this reads the ledgers, with one timer for the whole pool. Each flight and each thread
  * that a hook blocks is reported once.
  */
-export class Liveness {
+export class HungHandlers {
   readonly #options: LivenessOptions
   readonly #timer: NodeJS.Timeout
   readonly #reported = new WeakMap<object, Set<string>>()

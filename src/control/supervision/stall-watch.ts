@@ -1,6 +1,6 @@
 import type { Page } from '../../protocol/ledger.js'
 import type { Holding } from '../holdings.js'
-import { lagOf, reached } from '../holdings.js'
+import { finishedUpTo, lagOf } from '../holdings.js'
 import { isResting } from '../pauses.js'
 
 /** What one look adds at most: a main thread that was held up for long has not seen anything stand still meanwhile. */
@@ -48,7 +48,7 @@ export class StallWatch {
     this.#standings = new Map(
       waiting.map((holding) => {
         const { page } = holding
-        const at = reached(holding)
+        const at = finishedUpTo(holding)
         const before = this.#standings.get(holding)
         const stands = before !== undefined && before.at === at && before.page === page
         return [holding, { at, page, forMs: stands ? before.forMs + sinceLastMs : 0 }]

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
-import type { Connection, TopicPartition } from '../../kafka/face.js'
+import type { Client, TopicPartition } from '../../kafka/face.js'
 import { isLed, leadersOf } from '../../kafka/partition-leaders.js'
 import { type Holding, partitionKey } from '../holdings.js'
 
@@ -13,7 +13,7 @@ const isUnfetched = (holding: Holding, nowMs: number): boolean =>
 
 export interface UnfetchedEndsOptions {
   readonly config: SlotConfig
-  readonly connection: Pick<Connection, 'listOffsets' | 'topics'>
+  readonly client: Pick<Client, 'listOffsets' | 'topics'>
   readonly log: Logger
 }
 
@@ -39,7 +39,7 @@ export class UnfetchedEnds {
 
   /** Each apart: one that does not answer keeps nobody from hearing of the others' partitions. */
   async #askLeaders(unfetched: readonly Holding[]): Promise<void> {
-    const topics = await this.#options.connection.topics([...new Set(unfetched.map(({ topic }) => topic))])
+    const topics = await this.#options.client.topics([...new Set(unfetched.map(({ topic }) => topic))])
     // One that has no leader has no end either.
     const led = unfetched.filter((holding) => isLed(holding, topics))
     const byKey = new Map(led.map((holding) => [partitionKey(holding), holding]))
@@ -53,9 +53,9 @@ export class UnfetchedEnds {
   }
 
   async #ask(led: readonly TopicPartition[], byKey: ReadonlyMap<string, Holding>): Promise<void> {
-    const { config, connection } = this.#options
+    const { config, client } = this.#options
     const partitions = led.map(({ topic, partition }) => ({ topic, partition }))
-    for (const end of await connection.listOffsets(partitions, 'latest', config.consumer)) {
+    for (const end of await client.listOffsets(partitions, 'latest', config.consumer)) {
       const holding = byKey.get(partitionKey(end))
       holding?.page.sawEnd(holding.index, end.offset)
     }

@@ -8,9 +8,9 @@ import { within } from '../../util/within.js'
 import { type DeathSign, type ThreadIdentity, threadError } from './thread-error.js'
 
 /** How an incarnation ended. */
-export interface ThreadExit {
+export interface Exit {
   /**
-   * `stopped`: it was asked to and did; `crashed`: by itself; `ended`: by {@link Thread.end}; `lost`: crashed or ended,
+   * `stopped`: it was asked to and did; `crashed`: by itself; `ended`: by {@link Incarnation.end}; `lost`: crashed or ended,
    * but its operating system thread did not die within `terminateTimeoutMs` (a native call that cannot be interrupted).
    */
   readonly reason: 'stopped' | 'crashed' | 'ended' | 'lost'
@@ -28,7 +28,7 @@ type WithoutId<T> = T extends { readonly requestId: number } ? Omit<T, 'requestI
 /** A message that the thread answers with `done`. */
 export type ThreadRequest = WithoutId<ToThread>
 
-export interface ThreadOptions extends ThreadIdentity {
+export interface IncarnationOptions extends ThreadIdentity {
   readonly ledger: Ledger
   readonly port: MessagePort
   readonly terminateTimeoutMs: number
@@ -47,7 +47,7 @@ export interface ThreadOptions extends ThreadIdentity {
  *
  * `exited` resolves exactly once, after every message that the thread posted before its death was handled.
  */
-export class Thread {
+export class Incarnation {
   readonly slot: number
   readonly incarnation: number
   readonly clientId: string
@@ -57,24 +57,24 @@ export class Thread {
   /** Resolves when the handler is loaded and the connection stands; rejects when the thread exits before. */
   readonly ready: Promise<{ readonly threadId: number; readonly effective: EffectiveConfig }>
   /** Always resolves. */
-  readonly exited: Promise<ThreadExit>
+  readonly exited: Promise<Exit>
   /** Resolves when the incarnation holds no operating system thread any more: with `exited`, or later when it was lost. */
   readonly freed: Promise<void>
 
-  readonly #options: ThreadOptions
+  readonly #options: IncarnationOptions
   readonly #boarded = deferred<void>()
   readonly #ready = deferred<{ threadId: number; effective: EffectiveConfig }>()
-  readonly #exited = deferred<ThreadExit>()
+  readonly #exited = deferred<Exit>()
   readonly #freed = deferred<void>()
   readonly #requests = new Map<number, Deferred<void>>()
   #requestId = 0
   #worker: Worker | null = null
   #threadId: number | null = null
   /** Set at the first sign of the end; later signs tell nothing new. */
-  #exit: ThreadExit | null = null
+  #exit: Exit | null = null
   #isOver = false
 
-  constructor(options: ThreadOptions) {
+  constructor(options: IncarnationOptions) {
     this.#options = options
     this.slot = options.slot
     this.incarnation = options.incarnation
@@ -116,7 +116,7 @@ export class Thread {
   }
 
   /** Asks the thread to stop, and ends it when it has not within `timeoutMs`. Resolves with `exited`. */
-  async stop(timeoutMs: number): Promise<ThreadExit> {
+  async stop(timeoutMs: number): Promise<Exit> {
     if (this.#worker === null) this.#withdraw({ reason: 'stopped', error: null, atMs: monotonicMs() })
     this.ledger.raise(Control.stop | Control.giveUp)
     this.send({ type: 'stop' })
@@ -126,7 +126,7 @@ export class Thread {
   }
 
   /** Kills the thread. Resolves with `exited`. */
-  end(why: PoolError): Promise<ThreadExit> {
+  end(why: PoolError): Promise<Exit> {
     const exit = { reason: 'ended', error: why, atMs: monotonicMs() } as const
     if (this.#worker === null) this.#withdraw(exit)
     else if (this.#exit === null) {
@@ -195,14 +195,14 @@ export class Thread {
   }
 
   /** The end has begun; the worker's `exit` completes it, or else the terminate deadline does. */
-  #die(exit: ThreadExit): void {
+  #die(exit: Exit): void {
     this.#exit = exit
     void within(this.exited, this.#options.terminateTimeoutMs).then((inTime) => {
       if (!inTime) this.#lose(exit)
     })
   }
 
-  #lose({ error: cause, atMs }: ThreadExit): void {
+  #lose({ error: cause, atMs }: Exit): void {
     const { slot } = this
     const what = `the thread (incarnation ${this.incarnation}, client id ${this.clientId}) would not die within`
     const message = `slot ${slot}: ${what} ${this.#options.terminateTimeoutMs} ms: most likely it is in a native call. It is left behind; the process cannot exit by itself before it returns`
@@ -211,14 +211,14 @@ export class Thread {
   }
 
   /** Ends an incarnation that has no worker yet. */
-  #withdraw(exit: ThreadExit): void {
+  #withdraw(exit: Exit): void {
     if (this.#exit !== null) return
     this.#exit = exit
     this.#options.abort()
     this.#conclude(exit)
   }
 
-  #conclude(exit: ThreadExit, { workerIsGone } = { workerIsGone: exit.reason !== 'lost' }): void {
+  #conclude(exit: Exit, { workerIsGone } = { workerIsGone: exit.reason !== 'lost' }): void {
     if (this.#isOver) return
     this.#isOver = true
     const { port } = this.#options
@@ -257,7 +257,7 @@ export class Thread {
     }
   }
 
-  #gone({ error }: Pick<ThreadExit, 'error'>): PoolError {
+  #gone({ error }: Pick<Exit, 'error'>): PoolError {
     const message = `slot ${this.slot}: the thread (incarnation ${this.incarnation}) has stopped and answers no more`
     return error ?? new PoolError(ErrorCode.threadExited, message, { slot: this.slot })
   }

@@ -8,7 +8,7 @@ import { wallAheadMs } from '../../util/clock.js'
 import { after, every } from '../../util/timers.js'
 import { within } from '../../util/within.js'
 import type { Handout } from '../holdings.js'
-import type { Thread, ThreadExit, ThreadRequest } from './incarnation.js'
+import type { Exit, Incarnation, ThreadRequest } from './incarnation.js'
 import type { Threads } from './threads.js'
 
 /** How often it is told that a thread has its handler and no connection. */
@@ -39,9 +39,9 @@ export interface IncarnationsOptions {
   /** How long `teardown` of the handler's module may take. */
   readonly teardownTimeoutMs: number
   /** The thread has its handler and its connection, and has taken up what it was given at its start. */
-  readonly onReady: (thread: Thread) => void
+  readonly onReady: (thread: Incarnation) => void
   readonly onMessage: (message: FromThread) => void
-  readonly onExit: (thread: Thread, exit: ThreadExit) => void
+  readonly onExit: (thread: Incarnation, exit: Exit) => void
 }
 
 /**
@@ -51,7 +51,7 @@ export interface IncarnationsOptions {
 export class Incarnations {
   readonly #options: IncarnationsOptions
   #number = 0
-  #thread: Thread | null = null
+  #thread: Incarnation | null = null
   #loaded = false
   #ready = false
   #effective: EffectiveConfig | null = null
@@ -69,7 +69,7 @@ export class Incarnations {
     return this.#number
   }
 
-  get thread(): Thread | null {
+  get thread(): Incarnation | null {
     return this.#thread
   }
 
@@ -94,7 +94,7 @@ export class Incarnations {
   }
 
   /** Fills the slot with a new thread under a fresh client id, which takes these partitions up. */
-  start(handout: Handout): Thread {
+  start(handout: Handout): Incarnation {
     const { config, threads, nextClientId, view, logLevel, onReady, onMessage, onExit } = this.#options
     const { loadTimeoutMs, teardownTimeoutMs } = this.#options
     this.#number += 1
@@ -207,7 +207,7 @@ export class Incarnations {
   }
 
   /** It is not ended: the brokers may be away, which a replacement would not mend. */
-  #connectingHangs({ slot, incarnation, clientId }: Thread): void {
+  #connectingHangs({ slot, incarnation, clientId }: Incarnation): void {
     const { config, log } = this.#options
     log.warn(
       { slot, incarnation, clientId },
@@ -216,7 +216,7 @@ export class Incarnations {
   }
 
   /** The ledger tells a `setup` that hangs from an import that does. */
-  #loadingHangs({ ledger }: Thread): PoolError {
+  #loadingHangs({ ledger }: Incarnation): PoolError {
     const { config, loadTimeoutMs } = this.#options
     const { slot, handler } = config
     const isSetup = ledger.hook()?.name === 'setup'

@@ -9,7 +9,7 @@ import { Ledger } from '../../protocol/ledger.js'
 import type { SlotTask, ThreadData } from '../../protocol/messages.js'
 import { after, sleep } from '../../util/timers.js'
 import { within } from '../../util/within.js'
-import { Thread, type ThreadReport } from './incarnation.js'
+import { Incarnation, type ThreadReport } from './incarnation.js'
 import { SpareBackoff } from './spare-backoff.js'
 import { type DeathSign, spareError, threadError } from './thread-error.js'
 import { handOnOutput } from './thread-output.js'
@@ -31,7 +31,7 @@ export interface ThreadsOptions {
   /** How long a thread may take to die before it counts as lost. */
   readonly terminateTimeoutMs: number
   /** A thread would not die. `lost` counts it already. */
-  readonly onLost: (thread: Thread) => void
+  readonly onLost: (thread: Incarnation) => void
   readonly log: Logger
 }
 
@@ -51,7 +51,7 @@ const BOOT_END_MS = 5_000
 
 /** A task of {@link Threads} that waits for a thread, or runs. */
 interface Run {
-  readonly thread: Thread
+  readonly thread: Incarnation
   /** Gives the task to Piscina, for `worker` alone. */
   readonly begin: (worker: Worker) => void
 }
@@ -80,16 +80,16 @@ export class Threads {
   readonly #total: number
   readonly #loadTimeoutMs: number
   readonly #bootsAtOnce: number
-  readonly #live = new Set<Thread>()
+  readonly #live = new Set<Incarnation>()
   readonly #waiting: Run[] = []
   /** Workers whose exit is watched. */
   readonly #known = new WeakSet<Worker>()
   readonly #booted = new WeakSet<Worker>()
   /** Workers that have a task, or are being killed. */
   readonly #occupied = new Set<Worker>()
-  readonly #lost = new Set<Thread>()
+  readonly #lost = new Set<Incarnation>()
   /** Incarnations that are not ready yet: booting a spare now would take the cores from them. */
-  readonly #settling = new Set<Thread>()
+  readonly #settling = new Set<Incarnation>()
   readonly #backoff = new SpareBackoff(() => this.#fill())
   #lostTotal = 0
   #closing: Promise<void> | null = null
@@ -145,14 +145,14 @@ export class Threads {
    *
    * @throws {@link PoolError} `KCP_POOL_STOPPED` after `close`
    */
-  run({ onMessage, ...task }: RunOptions): Thread {
+  run({ onMessage, ...task }: RunOptions): Incarnation {
     if (this.#closing !== null) {
       throw new PoolError(ErrorCode.poolStopped, `slot ${task.slot}: the pool is closed`, { slot: task.slot })
     }
     const { port1, port2 } = new MessageChannel()
     const ledger = Ledger.create(task.config.concurrency)
     const running = new AbortController()
-    const thread = new Thread({
+    const thread = new Incarnation({
       ...task,
       ledger,
       port: port1,
@@ -209,7 +209,7 @@ export class Threads {
     await this.#piscina.destroy() // which waits without a bound for each thread to exit
   }
 
-  #follow(thread: Thread): void {
+  #follow(thread: Incarnation): void {
     this.#live.add(thread)
     this.#settling.add(thread)
     void within(thread.ready, SETTLE_MS)

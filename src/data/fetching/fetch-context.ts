@@ -1,13 +1,13 @@
 import type { Logger } from 'pino'
 import type { ConsumerConfig } from '../../config/resolved.js'
-import type { Connection, TopicMetadata } from '../../kafka/face.js'
+import type { Client, TopicMetadata } from '../../kafka/face.js'
 import type { FromThread } from '../../protocol/messages.js'
 import type { Partition } from '../partition.js'
 import type { Partitions } from '../partitions.js'
 
 /** What the parts of the fetcher share. */
 export interface FetchContext {
-  readonly connection: Connection
+  readonly client: Client
   /** The leaders, as main knew them when this incarnation began. */
   readonly knownTopics: readonly TopicMetadata[]
   readonly partitions: Partitions

@@ -50,7 +50,7 @@ export class Fetcher implements NodeLoopEvents {
 
   /** Main has heard where the leaders are. */
   told({ brokers, topics }: ClusterView): void {
-    this.#context.connection.learn({ brokers, topics })
+    this.#context.client.learn({ brokers, topics })
     this.#leaders.told(topics)
   }
 

@@ -155,7 +155,7 @@ export class LeaderFinder {
     const byTopic = groupBy(unknown, ({ topic }) => topic)
     let found: readonly TopicMetadata[]
     try {
-      found = await this.#context.connection.topics([...byTopic.keys()])
+      found = await this.#context.client.topics([...byTopic.keys()])
     } catch (error) {
       const still = unknown.filter(isUnknown)
       if (!this.#closed && still.length > 0) this.lost(still, noAnswer(`no metadata (${(error as Error).message})`))

@@ -169,7 +169,7 @@ export class NodeLoop {
     { maxBytes, bringBytes, roomBytes }: FetchPlan<Candidate>,
     maxWaitMs: number,
   ): Promise<void> {
-    const { connection, consumer, now } = this.#context
+    const { client, consumer, now } = this.#context
     const sentMs = now()
     // One rack id for all: a partition that shall not be sent to a follower keeps the others here meanwhile.
     const anyReplica = requested.every(({ partition }) => partition.fetching.replica.isWelcome(sentMs))
@@ -178,7 +178,7 @@ export class NodeLoop {
     }
     let answer: readonly FetchedPartition[]
     try {
-      answer = await connection.fetch(this.node, {
+      answer = await client.fetch(this.node, {
         maxWaitMs,
         minBytes: Math.min(consumer.minBytes, bringBytes),
         maxBytes,

@@ -45,9 +45,9 @@ export class OffsetReset {
   }
 
   async #chooseOffset({ topic, partition }: Partition): Promise<number> {
-    const { connection, consumer, fromBeginning } = this.#context
+    const { client, consumer, fromBeginning } = this.#context
     const at = fromBeginning ? 'earliest' : 'latest'
-    const [found] = await connection.listOffsets([{ topic, partition }], at, consumer)
+    const [found] = await client.listOffsets([{ topic, partition }], at, consumer)
     if (found === undefined || found.offset < 0n) throw new Error(`the broker named no ${at} offset`)
     return Number(found.offset)
   }

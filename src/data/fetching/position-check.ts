@@ -66,7 +66,7 @@ export class PositionCheck {
     }))
     let answer: readonly EpochEnd[] | null
     try {
-      answer = await this.#context.connection.endsOfEpochs(leader, questions)
+      answer = await this.#context.client.endsOfEpochs(leader, questions)
     } catch (error) {
       const current = asked.filter(isCurrent).map(({ partition }) => partition)
       if (current.length > 0) this.#events.failed(current, toErrorData(error).message)

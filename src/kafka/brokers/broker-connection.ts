@@ -11,7 +11,7 @@ import { checkedAnswer } from './checked-answer.js'
 import { SaslSession } from './sasl-session.js'
 import { type ExchangeOptions, Wire, type WireSettings } from './wire.js'
 
-export interface LinkSettings extends WireSettings {
+export interface BrokerConnectionSettings extends WireSettings {
   readonly sasl: SaslOptions | null
   readonly authenticationTimeoutMs: number
   readonly reauthenticationThresholdMs: number
@@ -36,8 +36,8 @@ const VERSIONS_OF_VERSIONS = [2, 1, 0]
 const LONGEST_QUIET_MS = 60_000
 
 /** A broker that is connected: speaks the protocol's versions, throttles itself, keeps its authentication alive. */
-export class Link {
-  readonly #settings: LinkSettings
+export class BrokerConnection {
+  readonly #settings: BrokerConnectionSettings
   readonly #stepMs: number
   readonly #wire: Wire
   readonly #session: SaslSession | null
@@ -54,7 +54,7 @@ export class Link {
    * @param stepMs how long connecting may take, the broker's first answer included
    * @param onDeath called once
    */
-  constructor(address: Address, settings: LinkSettings, stepMs: number, onDeath: () => void = () => {}) {
+  constructor(address: Address, settings: BrokerConnectionSettings, stepMs: number, onDeath: () => void = () => {}) {
     this.#settings = settings
     this.#stepMs = stepMs
     const { sasl, saslLogger, reauthenticationThresholdMs } = settings

@@ -2,24 +2,24 @@ import { closedError, connectionError } from '../errors.js'
 import { type BrokerAddress, KafkaError } from '../face.js'
 import { askMetadata } from '../requests/metadata-requests.js'
 import { type Address, formatAddress } from './address.js'
-import { Link, type LinkSettings } from './broker-connection.js'
+import { BrokerConnection, type BrokerConnectionSettings } from './broker-connection.js'
 import { firstReached } from './first-reached.js'
 
 /** Fetches wait at the broker, and a broker answers the requests of one connection in turn; so they have their own. */
 export type Lane = 'requests' | 'fetch'
 
 interface Opening {
-  readonly link: Link
+  readonly connection: BrokerConnection
   readonly lane: Lane
-  readonly opened: Promise<Link>
+  readonly opened: Promise<BrokerConnection>
 }
 
 const isSame = (one: Address, other: Address): boolean => formatAddress(one) === formatAddress(other)
 
 /** The brokers of one cluster: where each listens, and the links to them, opened when they are needed. */
-export class Nodes {
+export class Brokers {
   readonly #bootstrap: readonly Address[]
-  readonly #settings: () => Promise<LinkSettings>
+  readonly #settings: () => Promise<BrokerConnectionSettings>
   readonly #stepMs: number
   readonly #known = new Map<number, Address>()
   readonly #openings = new Map<string, Opening>()
@@ -30,7 +30,7 @@ export class Nodes {
   #closed = false
 
   /** @param stepMs connection timeout */
-  constructor(bootstrap: readonly Address[], settings: () => Promise<LinkSettings>, stepMs: number) {
+  constructor(bootstrap: readonly Address[], settings: () => Promise<BrokerConnectionSettings>, stepMs: number) {
     this.#bootstrap = bootstrap
     this.#settings = settings
     this.#stepMs = stepMs
@@ -43,7 +43,7 @@ export class Nodes {
   /** What has arrived of answers that are not complete. */
   get arrivingBytes(): number {
     let bytes = 0
-    for (const { link } of this.#openings.values()) bytes += link.arrivingBytes
+    for (const { connection } of this.#openings.values()) bytes += connection.arrivingBytes
     return bytes
   }
 
@@ -53,7 +53,7 @@ export class Nodes {
   }
 
   /** The link to a node; looks the node up again when it is not known, or not there any more. */
-  async to(node: number, lane: Lane = 'requests'): Promise<Link> {
+  async to(node: number, lane: Lane = 'requests'): Promise<BrokerConnection> {
     if (!this.#known.has(node)) await this.#refresh()
     const address = this.#known.get(node)
     if (address === undefined) {
@@ -74,11 +74,11 @@ export class Nodes {
   }
 
   /** A link to any broker, best one that is open and that no request holds up, least an address that has just failed. */
-  async any(): Promise<Link> {
-    const open = [...this.#openings.values()].filter(({ link, lane }) => lane === 'requests' && link.isOpen)
-    const idle = open.find(({ link }) => !link.isHeld)
-    if (idle !== undefined) return this.open(idle.link.address)
-    const tried = new Map<string, string>(open.map(({ link }) => [formatAddress(link.address), 'busy']))
+  async any(): Promise<BrokerConnection> {
+    const open = [...this.#openings.values()].filter(({ connection, lane }) => lane === 'requests' && connection.isOpen)
+    const idle = open.find(({ connection }) => !connection.isHeld)
+    if (idle !== undefined) return this.open(idle.connection.address)
+    const tried = new Map<string, string>(open.map(({ connection }) => [formatAddress(connection.address), 'busy']))
     const byName = new Map([...this.#known.values(), ...this.#bootstrap].map((each) => [formatAddress(each), each]))
     const names = [...byName.keys()].filter((name) => !tried.has(name))
     names.sort((a, b) => (this.#failed.get(a) ?? 0) - (this.#failed.get(b) ?? 0))
@@ -89,42 +89,42 @@ export class Nodes {
     const addresses = names.flatMap((name) => byName.get(name) ?? [])
     const reached = await firstReached(addresses, (address) => this.open(address), failed)
     if (reached !== undefined) return reached
-    if (open[0] !== undefined) return open[0].link
+    if (open[0] !== undefined) return open[0].connection
     throw connectionError(`no broker can be reached: ${[...tried.values()].join('; ')}`)
   }
 
   /** The link to an address, opened if need be. Callers at the same time share it. */
-  open(address: Address, lane: Lane = 'requests'): Promise<Link> {
+  open(address: Address, lane: Lane = 'requests'): Promise<BrokerConnection> {
     const key = `${formatAddress(address)} ${lane}`
     const there = this.#openings.get(key)
     if (there === undefined) return this.#settings().then((settings) => this.#start(key, address, lane, settings))
-    if (there.link.isDue) return this.#renew(there, () => this.open(address, lane))
+    if (there.connection.isDue) return this.#renew(there, () => this.open(address, lane))
     return there.opened
   }
 
-  #start(key: string, address: Address, lane: Lane, settings: LinkSettings): Promise<Link> {
+  #start(key: string, address: Address, lane: Lane, settings: BrokerConnectionSettings): Promise<BrokerConnection> {
     if (this.#closed) throw closedError()
     // Somebody else may have been faster while the settings were loading.
     const there = this.#openings.get(key)
     if (there !== undefined) return there.opened
     const name = formatAddress(address)
-    const link = new Link(address, settings, this.#stepMs, () => {
+    const connection = new BrokerConnection(address, settings, this.#stepMs, () => {
       this.#openings.delete(key)
       this.#failed.set(name, ++this.#failures)
     })
-    const opened = link.open().then(() => {
+    const opened = connection.open().then(() => {
       this.#failed.delete(name)
-      return link
+      return connection
     })
-    this.#openings.set(key, { link, lane, opened })
+    this.#openings.set(key, { connection, lane, opened })
     return opened
   }
 
   /** A broker may have dropped a link whose authentication ran out while it was idle: that is no failure of the next request. */
-  async #renew({ link }: Opening, reopen: () => Promise<Link>): Promise<Link> {
+  async #renew({ connection }: Opening, reopen: () => Promise<BrokerConnection>): Promise<BrokerConnection> {
     try {
-      await link.renew()
-      return link
+      await connection.renew()
+      return connection
     } catch (error) {
       if (this.#closed || !(error instanceof KafkaError) || !error.unanswered) throw error
       return reopen()
@@ -152,13 +152,14 @@ export class Nodes {
 
   close(): void {
     this.#closed = true
-    for (const { link } of [...this.#openings.values()]) link.destroy(closedError())
+    for (const { connection } of [...this.#openings.values()]) connection.destroy(closedError())
   }
 
   /** The configured addresses stay, which need not be those that the brokers name. */
   #retireGone(): void {
     const addresses = new Set([...this.#bootstrap, ...this.#known.values()].map(formatAddress))
-    for (const { link } of [...this.#openings.values()]) if (!addresses.has(formatAddress(link.address))) link.retire()
+    for (const { connection } of [...this.#openings.values()])
+      if (!addresses.has(formatAddress(connection.address))) connection.retire()
     for (const name of this.#failed.keys()) if (!addresses.has(name)) this.#failed.delete(name)
   }
 

@@ -1,5 +1,5 @@
 import { pickVersion } from '../brokers/api-versions.js'
-import type { Link } from '../brokers/broker-connection.js'
+import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { brokerError } from '../errors.js'
 import type { GroupDescription } from '../face.js'
 import type { Answer } from '../kafkajs/apis.js'
@@ -49,9 +49,9 @@ const describeGroupsV4 = (groupId: string): KafkajsProtocol<Answer<'DescribeGrou
 }
 
 /** @throws KafkaError UNSUPPORTED_VERSION before Kafka 2.4 */
-export const describeGroup = async (link: Link, groupId: string): Promise<GroupDescription> => {
-  pickVersion(link.ranges, 'DescribeGroups', [VERSION])
-  const { groups } = await link.send(describeGroupsV4(groupId))
+export const describeGroup = async (connection: BrokerConnection, groupId: string): Promise<GroupDescription> => {
+  pickVersion(connection.ranges, 'DescribeGroups', [VERSION])
+  const { groups } = await connection.send(describeGroupsV4(groupId))
   const { errorCode, state, members } = groups[0] ?? { errorCode: 0, state: 'Dead', members: [] }
   if (errorCode !== 0) throw brokerError(errorCode, `DescribeGroups of group "${groupId}"`)
   return {

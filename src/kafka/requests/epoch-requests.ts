@@ -1,4 +1,4 @@
-import type { Link } from '../brokers/broker-connection.js'
+import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { errorName } from '../errors.js'
 import type { EpochEnd, EpochQuestion } from '../face.js'
 import type { KafkajsProtocol } from '../kafkajs/internals.js'
@@ -45,8 +45,11 @@ const ask = (questions: readonly EpochQuestion[]): KafkajsProtocol<Awaited<Retur
 }
 
 /** Where leader epochs end in the log of partitions that this one broker leads; null when it is too old to say. */
-export const endsOfEpochs = async (link: Link, questions: readonly EpochQuestion[]): Promise<EpochEnd[] | null> => {
-  const { minVersion = 0, maxVersion = -1 } = link.ranges[API_KEY] ?? {}
+export const endsOfEpochs = async (
+  connection: BrokerConnection,
+  questions: readonly EpochQuestion[],
+): Promise<EpochEnd[] | null> => {
+  const { minVersion = 0, maxVersion = -1 } = connection.ranges[API_KEY] ?? {}
   if (VERSION < minVersion || VERSION > maxVersion) return null
-  return (await link.send(ask(questions))).ends
+  return (await connection.send(ask(questions))).ends
 }

@@ -1,5 +1,5 @@
 import { pickVersion } from '../brokers/api-versions.js'
-import type { Link } from '../brokers/broker-connection.js'
+import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { brokerError, errorName } from '../errors.js'
 import { type FetchedPartition, type FetchRequest, NO_EPOCH } from '../face.js'
 import type { Ask } from '../kafkajs/apis.js'
@@ -26,9 +26,9 @@ const inRuns = (partitions: readonly Wanted[]) => {
   return topics
 }
 
-const askFetch = (link: Link, request: FetchRequest): Promise<FetchAnswer> => {
+const askFetch = (connection: BrokerConnection, request: FetchRequest): Promise<FetchAnswer> => {
   const { maxWaitMs, minBytes, maxBytes, limitBytes = maxBytes, readUncommitted, rackId, partitions, late } = request
-  const version = pickVersion(link.ranges, 'Fetch')
+  const version = pickVersion(connection.ranges, 'Fetch')
   const protocol = kafkajs().requests.Fetch.protocol({ version })({
     isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
     maxWaitTime: maxWaitMs,
@@ -38,7 +38,7 @@ const askFetch = (link: Link, request: FetchRequest): Promise<FetchAnswer> => {
     topics: inRuns(partitions),
   })
   const decode = async (raw: Buffer) => decodeFetchResponse(raw, version)
-  return link.send(
+  return connection.send(
     { request: protocol.request, response: { decode, parse: async (answer) => answer } },
     { holdMs: maxWaitMs, answerBytes: limitBytes, ...(late && { late }) },
   )
@@ -105,8 +105,12 @@ const missing = ({ topic, partition }: Wanted): FetchedPartition => ({
  * decoded in that order until there is no room for more; but if anything can be read, something is. Partitions whose
  * records came and were not decoded are left out.
  */
-export const fetch = async (link: Link, request: FetchRequest, codecs: Codecs): Promise<FetchedPartition[]> => {
-  const { errorCode, partitions } = await askFetch(link, request)
+export const fetch = async (
+  connection: BrokerConnection,
+  request: FetchRequest,
+  codecs: Codecs,
+): Promise<FetchedPartition[]> => {
+  const { errorCode, partitions } = await askFetch(connection, request)
   if (errorCode !== 0) throw brokerError(errorCode, 'Fetch')
   const answers = new Map(partitions.map((answer) => [`${answer.topic}/${answer.partition}`, answer]))
   const answerBytes = partitions.reduce((sum, { records }) => sum + records.length, 0)

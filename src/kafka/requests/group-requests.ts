@@ -1,4 +1,4 @@
-import type { Link } from '../brokers/broker-connection.js'
+import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { KafkaCode } from '../error-codes.js'
 import { brokerError } from '../errors.js'
 import type { JoinRequest, JoinResult, Membership } from '../face.js'
@@ -13,9 +13,9 @@ const staticOnly = (instanceId: string | null, version: number) => (instanceId =
 const EMPTY = Buffer.alloc(0)
 
 /** JoinGroup; the broker holds it back until the rebalance is over. MEMBER_ID_REQUIRED (KIP-394) is for the caller. */
-export const joinGroup = async (link: Link, request: JoinRequest): Promise<JoinResult> => {
+export const joinGroup = async (connection: BrokerConnection, request: JoinRequest): Promise<JoinResult> => {
   const { groupId, memberId, instanceId, sessionTimeoutMs, rebalanceTimeoutMs, protocols } = request
-  const answer = await link.ask(
+  const answer = await connection.ask(
     'JoinGroup',
     {
       groupId,
@@ -47,13 +47,13 @@ export const joinGroup = async (link: Link, request: JoinRequest): Promise<JoinR
 
 /** SyncGroup, with the assignments of all members when the sender leads; the broker waits for those of the leader. */
 export const syncGroup = async (
-  link: Link,
+  connection: BrokerConnection,
   member: Membership,
   assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[],
   holdMs: number,
 ): Promise<Buffer> => {
   const { groupId, generation, memberId, instanceId } = member
-  const answer = await link.ask(
+  const answer = await connection.ask(
     'SyncGroup',
     {
       groupId,
@@ -68,9 +68,9 @@ export const syncGroup = async (
   return answer.memberAssignment ?? EMPTY
 }
 
-export const heartbeat = async (link: Link, member: Membership): Promise<void> => {
+export const heartbeat = async (connection: BrokerConnection, member: Membership): Promise<void> => {
   const { groupId, generation, memberId, instanceId } = member
-  const { errorCode } = await link.ask(
+  const { errorCode } = await connection.ask(
     'Heartbeat',
     { groupId, groupGenerationId: generation, memberId, groupInstanceId: instanceId },
     staticOnly(instanceId, 3),
@@ -78,9 +78,12 @@ export const heartbeat = async (link: Link, member: Membership): Promise<void> =
   if (errorCode !== 0) throw brokerError(errorCode, `Heartbeat of group "${groupId}"`)
 }
 
-export const leaveGroup = async (link: Link, member: Omit<Membership, 'generation'>): Promise<void> => {
+export const leaveGroup = async (
+  connection: BrokerConnection,
+  member: Omit<Membership, 'generation'>,
+): Promise<void> => {
   const { groupId, memberId, instanceId } = member
-  const { errorCode, members = [] } = await link.ask(
+  const { errorCode, members = [] } = await connection.ask(
     'LeaveGroup',
     { groupId, memberId, groupInstanceId: instanceId },
     staticOnly(instanceId, 3),

@@ -1,5 +1,5 @@
 import { pickVersion } from '../brokers/api-versions.js'
-import type { Link } from '../brokers/broker-connection.js'
+import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { brokerError, errorName } from '../errors.js'
 import { NO_EPOCH, NO_LEADER, type TopicMetadata } from '../face.js'
 import type { Answer } from '../kafkajs/apis.js'
@@ -49,18 +49,18 @@ const readPartition = (reader: AnswerReader) => {
  * all topics then.)
  */
 export const askMetadata = (
-  link: Link,
+  connection: BrokerConnection,
   topics: readonly string[],
   options: { timeoutMs?: number } = {},
 ): Promise<Answer<'Metadata'>> => {
   const { requests, apiKeys, Encoder } = kafkajs()
-  const tellsEpochs = (link.ranges[apiKeys.Metadata]?.maxVersion ?? 0) >= RELIABLE_EPOCHS
-  const version = pickVersion(link.ranges, 'Metadata', tellsEpochs ? undefined : WITHOUT_EPOCHS)
+  const tellsEpochs = (connection.ranges[apiKeys.Metadata]?.maxVersion ?? 0) >= RELIABLE_EPOCHS
+  const version = pickVersion(connection.ranges, 'Metadata', tellsEpochs ? undefined : WITHOUT_EPOCHS)
   const known = requests.Metadata.protocol({ version: Math.min(version, 6) })({ topics, allowAutoTopicCreation: false })
   const encode = async () => new Encoder().writeArray(topics).writeBoolean(false)
   const response =
     version === METADATA_V7 ? { decode: decodeV7, parse: async (answer: Answer<'Metadata'>) => answer } : known.response
-  return link.send({ request: { ...known.request, apiVersion: version, encode }, response }, options)
+  return connection.send({ request: { ...known.request, apiVersion: version, encode }, response }, options)
 }
 
 /** What an answer says about the topics that were asked for, in that order. */
@@ -85,22 +85,22 @@ export const describeTopics = (names: readonly string[], answer: Answer<'Metadat
 
 /** Looks the coordinator of a group up. */
 export const askCoordinator = async (
-  link: Link,
+  connection: BrokerConnection,
   groupId: string,
 ): Promise<{ readonly nodeId: number; readonly host: string; readonly port: number }> => {
-  const answer = await link.ask('GroupCoordinator', { groupId })
+  const answer = await connection.ask('GroupCoordinator', { groupId })
   if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `FindCoordinator for group "${groupId}"`)
   return answer.coordinator
 }
 
 /** The broker's own configuration values; those that it does not have or hides are left out. */
 export const askBrokerConfig = async (
-  link: Link,
+  connection: BrokerConnection,
   node: number,
   names: readonly string[],
 ): Promise<Record<string, string>> => {
   const resource = { type: BROKER_RESOURCE, name: String(node), configNames: names }
-  const { resources } = await link.ask('DescribeConfigs', { resources: [resource], includeSynonyms: false })
+  const { resources } = await connection.ask('DescribeConfigs', { resources: [resource], includeSynonyms: false })
   const config: Record<string, string> = Object.create(null)
   for (const { errorCode, errorMessage, configEntries } of resources) {
     if (errorCode !== 0) {

@@ -1,5 +1,5 @@
 import { pickVersion } from '../brokers/api-versions.js'
-import type { Link } from '../brokers/broker-connection.js'
+import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { COORDINATOR_MOVED } from '../error-codes.js'
 import { brokerError, connectionError } from '../errors.js'
 import { type KafkaError, type Membership, NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from '../face.js'
@@ -52,7 +52,7 @@ const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsProtocol<Answer<'OffsetCommi
  * @throws KafkaError when this node is not the group's coordinator
  */
 export const commitOffsets = async (
-  link: Link,
+  connection: BrokerConnection,
   member: Membership,
   offsets: readonly TopicPartitionOffset[],
 ): Promise<(TopicPartition & { readonly error: KafkaError })[]> => {
@@ -69,9 +69,9 @@ export const commitOffsets = async (
       leaderEpoch,
     })),
   }
-  const version = pickVersion(link.ranges, 'OffsetCommit', instanceId === null ? undefined : [COMMIT_V7])
+  const version = pickVersion(connection.ranges, 'OffsetCommit', instanceId === null ? undefined : [COMMIT_V7])
   const protocol = version === COMMIT_V7 ? commitV7(ask) : kafkajs().requests.OffsetCommit.protocol({ version })(ask)
-  const { responses } = await link.send(protocol, { atMostMs: COMMIT_ANSWER_MS })
+  const { responses } = await connection.send(protocol, { atMostMs: COMMIT_ANSWER_MS })
   const refused = flatten(responses)
     .filter(({ errorCode }) => errorCode !== 0)
     .map(({ topic, partition, errorCode }) => ({
@@ -139,17 +139,17 @@ const fetchV5 = (ask: Ask<'OffsetFetch'>): KafkajsProtocol<Answer<'OffsetFetch'>
 }
 
 export const committedOffsets = async (
-  link: Link,
+  connection: BrokerConnection,
   groupId: string,
   partitions: readonly TopicPartition[],
 ): Promise<TopicPartitionOffset[]> => {
   // Without partitions the request would mean: all that the group ever committed.
   if (partitions.length === 0) return []
   const topics = byTopic(partitions, ({ partition }) => ({ partition }))
-  const version = pickVersion(link.ranges, 'OffsetFetch')
+  const version = pickVersion(connection.ranges, 'OffsetFetch')
   const ask = { groupId, topics }
   const protocol = version === FETCH_V5 ? fetchV5(ask) : kafkajs().requests.OffsetFetch.protocol({ version })(ask)
-  const { errorCode = 0, responses } = await link.send(protocol)
+  const { errorCode = 0, responses } = await connection.send(protocol)
   const what = `OffsetFetch of group "${groupId}"`
   if (errorCode !== 0) throw brokerError(errorCode, what)
   const found = flatten(responses)
@@ -159,12 +159,12 @@ export const committedOffsets = async (
 
 /** Start or end offsets of partitions that this one broker leads. */
 export const listOffsets = async (
-  link: Link,
+  connection: BrokerConnection,
   partitions: readonly TopicPartition[],
   at: 'earliest' | 'latest',
   { readUncommitted }: { readonly readUncommitted: boolean },
 ): Promise<TopicPartitionOffset[]> => {
-  const { responses } = await link.ask('ListOffsets', {
+  const { responses } = await connection.ask('ListOffsets', {
     isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
     topics: byTopic(partitions, ({ partition }) => ({ partition, timestamp: TIMESTAMPS[at] })),
   })

@@ -1,6 +1,6 @@
 import { AssignerProtocol } from 'kafkajs'
 import { expect, it } from 'vitest'
-import { type Connection, type JoinRequest, KafkaError, type Membership } from '#src/kafka/face.js'
+import { type Client, type JoinRequest, KafkaError, type Membership } from '#src/kafka/face.js'
 import { brokers, createTopic, uniqueName } from '../../support/kafka.js'
 import { rawConnection } from '../../support/raw-connection.js'
 import { until } from '../../support/until.js'
@@ -10,13 +10,13 @@ const HOLD_MS = 10_000
 
 const metadata = AssignerProtocol.MemberMetadata.encode({ version: 0, topics: ['any'], userData: Buffer.alloc(0) })
 
-const connect = (clientId = 'kafka-group'): Promise<Connection> => rawConnection(brokers(), { clientId })
+const connect = (clientId = 'kafka-group'): Promise<Client> => rawConnection(brokers(), { clientId })
 
 /** The coordinator of a group once it answers for it: a new broker makes the offsets topic first, and loads it. */
-const coordinator = (connection: Connection, groupId: string): Promise<number> => {
+const coordinator = (client: Client, groupId: string): Promise<number> => {
   const look = async () => {
-    const node = await connection.findCoordinator(groupId)
-    await connection.committedOffsets(node, groupId, [{ topic: 'any', partition: 0 }])
+    const node = await client.findCoordinator(groupId)
+    await client.committedOffsets(node, groupId, [{ topic: 'any', partition: 0 }])
     return { node }
   }
   const ready = () =>
@@ -45,31 +45,31 @@ const errorOf = (promise: Promise<unknown>): Promise<KafkaError> =>
 
 /** Joins as the group's only member and takes the given assignment. */
 const joinAlone = async (
-  connection: Connection,
+  client: Client,
   node: number,
   groupId: string,
   { assignment = 'mine', ...more }: Partial<JoinRequest> & { assignment?: string } = {},
 ): Promise<{ member: Membership; taken: string }> => {
   const request = joinRequest(groupId, more)
-  const joined = await connection.joinGroup(node, request).catch((error: KafkaError) => {
+  const joined = await client.joinGroup(node, request).catch((error: KafkaError) => {
     if (error.memberId === undefined) throw error
-    return connection.joinGroup(node, { ...request, memberId: error.memberId })
+    return client.joinGroup(node, { ...request, memberId: error.memberId })
   })
   const { generation, memberId, leaderId } = joined
   const member = { groupId, generation, memberId, instanceId: request.instanceId }
   const assignments = memberId === leaderId ? [{ memberId, assignment: Buffer.from(assignment) }] : []
-  return { member, taken: String(await connection.syncGroup(node, member, assignments, HOLD_MS)) }
+  return { member, taken: String(await client.syncGroup(node, member, assignments, HOLD_MS)) }
 }
 
 it('a dynamic member is told its id, joins with it, syncs, beats and leaves', async () => {
-  const connection = await connect()
+  const client = await connect()
   const groupId = uniqueName('group')
-  const node = await coordinator(connection, groupId)
-  const required = await errorOf(connection.joinGroup(node, joinRequest(groupId)))
+  const node = await coordinator(client, groupId)
+  const required = await errorOf(client.joinGroup(node, joinRequest(groupId)))
   expect(required).toBeInstanceOf(KafkaError)
   expect(required).toMatchObject({ type: 'MEMBER_ID_REQUIRED', code: 79, retriable: false })
   expect(required.memberId).toMatch(/^kafka-group-/)
-  const joined = await connection.joinGroup(node, joinRequest(groupId, { memberId: required.memberId ?? '' }))
+  const joined = await client.joinGroup(node, joinRequest(groupId, { memberId: required.memberId ?? '' }))
   expect(joined).toMatchObject({
     generation: 1,
     protocol: 'range',
@@ -79,85 +79,81 @@ it('a dynamic member is told its id, joins with it, syncs, beats and leaves', as
   })
   const member = { groupId, generation: 1, memberId: joined.memberId, instanceId: null }
   const assignment = Buffer.from('everything')
-  expect(await connection.syncGroup(node, member, [{ memberId: joined.memberId, assignment }], HOLD_MS)).toEqual(
-    assignment,
-  )
-  await connection.heartbeat(node, member)
-  const old = await errorOf(connection.heartbeat(node, { ...member, generation: 0 }))
+  expect(await client.syncGroup(node, member, [{ memberId: joined.memberId, assignment }], HOLD_MS)).toEqual(assignment)
+  await client.heartbeat(node, member)
+  const old = await errorOf(client.heartbeat(node, { ...member, generation: 0 }))
   expect(old).toMatchObject({ type: 'ILLEGAL_GENERATION', code: 22, retriable: false })
-  await connection.leaveGroup(node, member)
-  expect(await errorOf(connection.heartbeat(node, member))).toMatchObject({ type: 'UNKNOWN_MEMBER_ID', code: 25 })
+  await client.leaveGroup(node, member)
+  expect(await errorOf(client.heartbeat(node, member))).toMatchObject({ type: 'UNKNOWN_MEMBER_ID', code: 25 })
 })
 
 it('a static member comes back under its instance id to the same generation, and the one before it is fenced', async () => {
-  const connection = await connect()
-  expect(connection.supportsStaticMembership).toBe(true)
+  const client = await connect()
+  expect(client.supportsStaticMembership).toBe(true)
   const groupId = uniqueName('group')
   const topic = await createTopic({ partitions: 1 })
-  const node = await coordinator(connection, groupId)
+  const node = await coordinator(client, groupId)
   const instanceId = 'instance-0'
-  const before = await joinAlone(connection, node, groupId, { instanceId, assignment: 'mine' })
+  const before = await joinAlone(client, node, groupId, { instanceId, assignment: 'mine' })
   expect(before.member.memberId).toMatch(/^instance-0-/)
   const offsets = (offset: bigint) => [{ topic, partition: 0, offset }]
-  expect(await connection.commitOffsets(node, before.member, offsets(5n))).toEqual([])
+  expect(await client.commitOffsets(node, before.member, offsets(5n))).toEqual([])
 
-  const after = await joinAlone(connection, node, groupId, { instanceId, assignment: 'not asked for' })
+  const after = await joinAlone(client, node, groupId, { instanceId, assignment: 'not asked for' })
   expect(after.taken).toBe('mine')
   expect(after.member.generation).toBe(before.member.generation)
   expect(after.member.memberId).not.toBe(before.member.memberId)
 
   const fenced = { type: 'FENCED_INSTANCE_ID', code: 82, retriable: false }
-  expect(await errorOf(connection.heartbeat(node, before.member))).toMatchObject(fenced)
-  expect(await errorOf(connection.syncGroup(node, before.member, [], HOLD_MS))).toMatchObject(fenced)
-  expect(await errorOf(connection.leaveGroup(node, before.member))).toMatchObject(fenced)
-  const [refused] = await connection.commitOffsets(node, before.member, offsets(7n))
+  expect(await errorOf(client.heartbeat(node, before.member))).toMatchObject(fenced)
+  expect(await errorOf(client.syncGroup(node, before.member, [], HOLD_MS))).toMatchObject(fenced)
+  expect(await errorOf(client.leaveGroup(node, before.member))).toMatchObject(fenced)
+  const [refused] = await client.commitOffsets(node, before.member, offsets(7n))
   expect(refused).toMatchObject({ topic, partition: 0, error: fenced })
-  const [unnamed] = await connection.commitOffsets(node, { ...before.member, instanceId: null }, offsets(7n))
+  const [unnamed] = await client.commitOffsets(node, { ...before.member, instanceId: null }, offsets(7n))
   expect(unnamed?.error).toMatchObject({ code: 25 })
 
-  expect(await connection.commitOffsets(node, after.member, offsets(8n))).toEqual([])
-  expect(await connection.committedOffsets(node, groupId, [{ topic, partition: 0 }])).toMatchObject(offsets(8n))
-  const [stale] = await connection.commitOffsets(node, { ...after.member, generation: 9 }, offsets(9n))
+  expect(await client.commitOffsets(node, after.member, offsets(8n))).toEqual([])
+  expect(await client.committedOffsets(node, groupId, [{ topic, partition: 0 }])).toMatchObject(offsets(8n))
+  const [stale] = await client.commitOffsets(node, { ...after.member, generation: 9 }, offsets(9n))
   expect(stale?.error).toMatchObject({ type: 'ILLEGAL_GENERATION', code: 22 })
-  await connection.leaveGroup(node, after.member)
+  await client.leaveGroup(node, after.member)
 })
 
 it('a group is described with what its members said and got, and one that is not there as dead', async () => {
-  const connection = await connect()
+  const client = await connect()
   const groupId = uniqueName('group')
-  const node = await coordinator(connection, groupId)
-  expect(await connection.describeGroup(node, groupId)).toEqual({ state: 'Dead', members: [] })
-  const { member } = await joinAlone(connection, node, groupId, { instanceId: 'instance-0', assignment: 'mine' })
+  const node = await coordinator(client, groupId)
+  expect(await client.describeGroup(node, groupId)).toEqual({ state: 'Dead', members: [] })
+  const { member } = await joinAlone(client, node, groupId, { instanceId: 'instance-0', assignment: 'mine' })
   const { memberId, instanceId } = member
   const assignment = Buffer.from('mine')
-  expect(await connection.describeGroup(node, groupId)).toEqual({
+  expect(await client.describeGroup(node, groupId)).toEqual({
     state: 'Stable',
     members: [{ memberId, instanceId, clientId: 'kafka-group', host: expect.any(String), metadata, assignment }],
   })
-  await connection.leaveGroup(node, member)
+  await client.leaveGroup(node, member)
 })
 
 it('offsets that were never committed are -1, and come in the order asked for', async () => {
-  const connection = await connect()
+  const client = await connect()
   const groupId = uniqueName('group')
   const topic = await createTopic({ partitions: 3 })
-  const node = await coordinator(connection, groupId)
-  const { member } = await joinAlone(connection, node, groupId)
-  await connection.commitOffsets(node, member, [
+  const node = await coordinator(client, groupId)
+  const { member } = await joinAlone(client, node, groupId)
+  await client.commitOffsets(node, member, [
     { topic, partition: 2, offset: 22n, leaderEpoch: -1 },
     { topic, partition: 0, offset: 2n ** 40n, leaderEpoch: -1 },
   ])
   const asked = [2, 1, 0].map((partition) => ({ topic, partition }))
-  expect(await connection.committedOffsets(node, groupId, asked)).toEqual([
+  expect(await client.committedOffsets(node, groupId, asked)).toEqual([
     { topic, partition: 2, offset: 22n, leaderEpoch: -1 },
     { topic, partition: 1, offset: -1n, leaderEpoch: -1 },
     { topic, partition: 0, offset: 2n ** 40n, leaderEpoch: -1 },
   ])
-  expect(await connection.committedOffsets(node, groupId, [])).toEqual([])
-  expect(await connection.commitOffsets(node, member, [])).toEqual([])
-  const [unknown] = await connection.commitOffsets(node, member, [
-    { topic: uniqueName('none'), partition: 0, offset: 1n },
-  ])
+  expect(await client.committedOffsets(node, groupId, [])).toEqual([])
+  expect(await client.commitOffsets(node, member, [])).toEqual([])
+  const [unknown] = await client.commitOffsets(node, member, [{ topic: uniqueName('none'), partition: 0, offset: 1n }])
   expect(unknown?.error).toMatchObject({ type: 'UNKNOWN_TOPIC_OR_PARTITION', code: 3 })
 })
 
@@ -189,34 +185,34 @@ it('a JoinGroup that the broker holds back longer than the request timeout is wa
 })
 
 it('a broker says which session timeouts it allows', async () => {
-  const connection = await connect()
-  const node = await coordinator(connection, 'any')
+  const client = await connect()
+  const node = await coordinator(client, 'any')
   const names = ['group.min.session.timeout.ms', 'group.max.session.timeout.ms']
-  const config = await connection.brokerConfig(node, names)
+  const config = await client.brokerConfig(node, names)
   expect(Object.keys(config).sort()).toEqual(names.toSorted())
   const tooLong = Number(config['group.max.session.timeout.ms']) + 1
   const request = joinRequest(uniqueName('group'), { sessionTimeoutMs: tooLong })
-  expect(await errorOf(connection.joinGroup(node, request))).toMatchObject({
+  expect(await errorOf(client.joinGroup(node, request))).toMatchObject({
     type: 'INVALID_SESSION_TIMEOUT',
     code: 26,
   })
 })
 
 it('topics are described as they are, in order, and never made by asking', async () => {
-  const connection = await connect()
+  const client = await connect()
   const [small, large, none] = [
     await createTopic({ partitions: 1 }),
     await createTopic({ partitions: 12 }),
     uniqueName('none'),
   ]
   for (let again = 0; again < 2; again++) {
-    const [first, second, third] = await connection.topics([large, none, small])
+    const [first, second, third] = await client.topics([large, none, small])
     expect(first).toMatchObject({ topic: large, error: null })
     expect(first?.partitions.map(({ partition }) => partition)).toEqual(Array.from({ length: 12 }, (_, index) => index))
     expect(first?.partitions.every(({ leader }) => leader >= 0)).toBe(true)
     expect(second).toEqual({ topic: none, error: 'UNKNOWN_TOPIC_OR_PARTITION', partitions: [] })
     expect(third?.partitions).toHaveLength(1)
   }
-  expect((await connection.topics(['no spaces allowed']))[0]?.error).toBe('INVALID_TOPIC_EXCEPTION')
-  expect(await connection.topics([])).toEqual([])
+  expect((await client.topics(['no spaces allowed']))[0]?.error).toBe('INVALID_TOPIC_EXCEPTION')
+  expect(await client.topics([])).toEqual([])
 })

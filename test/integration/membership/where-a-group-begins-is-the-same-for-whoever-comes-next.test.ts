@@ -13,10 +13,10 @@ const fill = (topic: string, count: number) =>
 
 /** What a group has committed before anybody is a member. */
 const commit = async (groupId: string, topic: string, offset: bigint): Promise<void> => {
-  const connection = await rawConnection(brokers())
+  const client = await rawConnection(brokers())
   const nobody = { groupId, generation: -1, memberId: '', instanceId: null }
-  const node = await connection.findCoordinator(groupId)
-  expect(await connection.commitOffsets(node, nobody, [{ topic, partition: 0, offset }])).toEqual([])
+  const node = await client.findCoordinator(groupId)
+  expect(await client.commitOffsets(node, nobody, [{ topic, partition: 0, offset }])).toEqual([])
 }
 
 const handled = (record: TestRecord): number[] => record.read().map(({ offset }) => offset)

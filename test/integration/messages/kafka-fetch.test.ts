@@ -1,7 +1,7 @@
 import { CompressionTypes } from 'kafkajs'
 import { expect, it, onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
-import type { Connection, FetchedPartition, FetchRequest, Message } from '#src/kafka/face.js'
+import type { Client, FetchedPartition, FetchRequest, Message } from '#src/kafka/face.js'
 import {
   adminClient,
   brokers,
@@ -15,17 +15,17 @@ import { rawConnection } from '../../support/raw-connection.js'
 import { SNAPPY_MODULE, writeSnappy } from '../../support/snappy.js'
 import { until } from '../../support/until.js'
 
-const connect = (more: Partial<KafkaConfig> = {}): Promise<Connection> => rawConnection(brokers(), more)
+const connect = (more: Partial<KafkaConfig> = {}): Promise<Client> => rawConnection(brokers(), more)
 
 type Wanted = FetchRequest['partitions'][number]
 
 /** Fetches once from the leader of the partitions, which one node must lead. */
 const fetchOnce = async (
-  connection: Connection,
+  client: Client,
   partitions: readonly Wanted[],
   more: Partial<FetchRequest> = {},
 ): Promise<readonly FetchedPartition[]> => {
-  const [metadata] = await connection.topics([partitions[0]?.topic ?? ''])
+  const [metadata] = await client.topics([partitions[0]?.topic ?? ''])
   const leader = metadata?.partitions.find(({ partition }) => partition === partitions[0]?.partition)?.leader ?? -1
   const request = {
     maxWaitMs: 500,
@@ -36,7 +36,7 @@ const fetchOnce = async (
     rackId: null,
     partitions,
   }
-  return connection.fetch(leader, { ...request, ...more })
+  return client.fetch(leader, { ...request, ...more })
 }
 
 const from = (topic: string, offset = 0, partition = 0, maxBytes = 1 << 20): Wanted => ({
@@ -47,12 +47,12 @@ const from = (topic: string, offset = 0, partition = 0, maxBytes = 1 << 20): Wan
 })
 
 /** Fetches one partition until the offset `end` is reached. */
-const fetchAll = async (connection: Connection, topic: string, end: number, more: Partial<FetchRequest> = {}) => {
+const fetchAll = async (client: Client, topic: string, end: number, more: Partial<FetchRequest> = {}) => {
   const messages: Message[] = []
   let offset = 0
   await until(
     async () => {
-      const [fetched] = await fetchOnce(connection, [from(topic, offset)], more)
+      const [fetched] = await fetchOnce(client, [from(topic, offset)], more)
       expect(fetched).toMatchObject({ error: null, undecodable: null })
       messages.push(...(fetched?.batch?.messages ?? []))
       offset = fetched?.batch?.nextOffset ?? offset
@@ -66,7 +66,7 @@ const fetchAll = async (connection: Connection, topic: string, end: number, more
 const text = (buffer: Buffer | null | undefined): string | undefined => buffer?.toString()
 
 it('messages come as they were produced, plain and gzipped', async () => {
-  const connection = await connect()
+  const client = await connect()
   const topic = await createTopic({ partitions: 1 })
   await produce(topic, [
     { key: 'k', value: 'v', headers: { once: '1', twice: ['2', '3'] }, timestamp: '1700000000123' },
@@ -76,7 +76,7 @@ it('messages come as they were produced, plain and gzipped', async () => {
   const producer = await producerClient()
   const many = Array.from({ length: 500 }, (_, index) => ({ value: `zip ${index}` }))
   await producer.send({ topic, compression: CompressionTypes.GZIP, messages: many })
-  const { messages } = await fetchAll(connection, topic, 503)
+  const { messages } = await fetchAll(client, topic, 503)
   expect(messages).toHaveLength(503)
   const [full, nulls, empties] = messages
   expect(full?.toJSON()).toEqual({
@@ -96,13 +96,13 @@ it('messages come as they were produced, plain and gzipped', async () => {
     Buffer.alloc(0),
   ])
   expect(messages.slice(3).map(({ value }) => text(value))).toEqual(many.map(({ value }) => value))
-  const [rest] = await fetchOnce(connection, [from(topic, 250)])
+  const [rest] = await fetchOnce(client, [from(topic, 250)])
   expect(rest).toMatchObject({ end: 503, logStartOffset: 0, preferredReadReplica: -1 })
   expect(rest?.batch?.offsets[0]).toBe(250)
 })
 
 it('an aborted transaction is hidden from committed reads only', async () => {
-  const connection = await connect()
+  const client = await connect()
   const topic = await createTopic({ partitions: 1 })
   const producer = kafkaClient().producer({
     transactionalId: uniqueName('tx'),
@@ -121,14 +121,14 @@ it('an aborted transaction is hidden from committed reads only', async () => {
   await send('c', 'commit')
   await produce(topic, [{ value: 'plain' }])
   // Each transaction is two messages and a marker.
-  const committed = await fetchAll(connection, topic, 10)
+  const committed = await fetchAll(client, topic, 10)
   expect(committed.messages.map(({ value }) => text(value))).toEqual(['a1', 'a2', 'c1', 'c2', 'plain'])
   expect(committed.messages.slice(0, 4).map(({ offset }) => offset)).toEqual(['0', '1', '6', '7'])
   expect(committed.offset).toBe(10)
-  const all = await fetchAll(connection, topic, 10, { readUncommitted: true })
+  const all = await fetchAll(client, topic, 10, { readUncommitted: true })
   expect(all.messages.map(({ value }) => text(value))).toEqual(['a1', 'a2', 'b1', 'b2', 'c1', 'c2', 'plain'])
   // Only the marker of the last transaction is left: nothing to show, but the position moves.
-  const [marker] = await fetchOnce(connection, [from(topic, 5)])
+  const [marker] = await fetchOnce(client, [from(topic, 5)])
   expect(marker?.batch?.offsets[0]).toBe(6)
 })
 
@@ -148,10 +148,10 @@ it('a batch in a codec that is not there stops its own partition only, and a cod
       { partition: 1, value: 'snappy 2' },
     ],
   })
-  const connection = await connect()
-  const [first] = await fetchOnce(connection, [from(topic, 0, 1)])
+  const client = await connect()
+  const [first] = await fetchOnce(client, [from(topic, 0, 1)])
   expect(first?.batch?.messages.map(({ value }) => text(value))).toEqual(['plain'])
-  const fetched = await fetchOnce(connection, [from(topic, 0, 0), from(topic, 1, 1)])
+  const fetched = await fetchOnce(client, [from(topic, 0, 0), from(topic, 1, 1)])
   const [good, bad] = [0, 1].map((partition) => fetched.find((item) => item.partition === partition))
   expect(good?.batch?.messages).toHaveLength(1)
   const missing = { code: 'KCP_CODEC_MISSING', topic, partition: 1, offset: '1' }
@@ -163,7 +163,7 @@ it('a batch in a codec that is not there stops its own partition only, and a cod
 })
 
 it('a batch larger than the limits is fetched all the same, if its partition stands first', async () => {
-  const connection = await connect()
+  const client = await connect()
   const topic = await createTopic({ partitions: 4 })
   const value = Buffer.alloc(50_000, 1)
   for (let round = 0; round < 3; round++) {
@@ -178,7 +178,7 @@ it('a batch larger than the limits is fetched all the same, if its partition sta
     async () => {
       const wanted = next.map((offset, partition) => from(topic, offset, partition, 1_000))
       wanted.push(...wanted.splice(0, turn++ % 4))
-      for (const { partition, batch, error } of await fetchOnce(connection, wanted, { maxBytes: 1_000 })) {
+      for (const { partition, batch, error } of await fetchOnce(client, wanted, { maxBytes: 1_000 })) {
         expect(error).toBeNull()
         if (batch !== null) next[partition] = batch.nextOffset
       }
@@ -191,7 +191,7 @@ it('a batch larger than the limits is fetched all the same, if its partition sta
 })
 
 it('start and end offsets are asked of the leaders', async () => {
-  const connection = await connect()
+  const client = await connect()
   const topic = await createTopic({ partitions: 3 })
   await produce(
     topic,
@@ -203,7 +203,7 @@ it('start and end offsets are asked of the leaders', async () => {
   await admin.deleteTopicRecords({ topic, partitions: [{ partition: 1, offset: '4' }] })
   const partitions = [2, 1, 0].map((partition) => ({ topic, partition }))
   const offsets = async (at: 'earliest' | 'latest') =>
-    (await connection.listOffsets(partitions, at, { readUncommitted: false })).map(({ partition, offset }) => [
+    (await client.listOffsets(partitions, at, { readUncommitted: false })).map(({ partition, offset }) => [
       partition,
       offset,
     ])
@@ -218,16 +218,16 @@ it('start and end offsets are asked of the leaders', async () => {
     [0, 0n],
   ])
   const none = { topic, partition: 99 }
-  await expect(connection.listOffsets([none], 'latest', { readUncommitted: false })).rejects.toMatchObject({ code: 3 })
-  const [below] = await fetchOnce(connection, [from(topic, 0, 1)])
+  await expect(client.listOffsets([none], 'latest', { readUncommitted: false })).rejects.toMatchObject({ code: 3 })
+  const [below] = await fetchOnce(client, [from(topic, 0, 1)])
   expect(below).toMatchObject({ error: 'OFFSET_OUT_OF_RANGE', batch: null })
 })
 
 it('a partition that is not led there, and one that does not exist, say so', async () => {
-  const connection = await connect()
+  const client = await connect()
   const topic = await createTopic({ partitions: 1 })
   const [unknown, known] = (
-    await fetchOnce(connection, [from(topic), from(uniqueName('none'))], { maxWaitMs: 10 })
+    await fetchOnce(client, [from(topic), from(uniqueName('none'))], { maxWaitMs: 10 })
   ).toSorted((a, b) => String(b.error).localeCompare(String(a.error)))
   expect(unknown?.error).toBe('UNKNOWN_TOPIC_OR_PARTITION')
   expect(known?.error).toBeNull()
@@ -237,12 +237,12 @@ it('nothing is left of a connection that was closed while it waited', async () =
   const topic = await createTopic({ partitions: 1 })
   const count = (kind: string) => process.getActiveResourcesInfo().filter((name) => name === kind).length
   const before = { sockets: count('TCPSocketWrap'), timers: count('Timeout') }
-  const connection = await connect()
-  const waiting = fetchOnce(connection, [from(topic)], { maxWaitMs: 20_000 })
-  const group = connection.findCoordinator(uniqueName('group')).catch(() => {})
+  const client = await connect()
+  const waiting = fetchOnce(client, [from(topic)], { maxWaitMs: 20_000 })
+  const group = client.findCoordinator(uniqueName('group')).catch(() => {})
   await until(() => count('TCPSocketWrap') >= before.sockets + 2, { what: 'both connections' })
   const started = performance.now()
-  connection.close()
+  client.close()
   await expect(waiting).rejects.toMatchObject({ type: 'CLOSED' })
   await group
   expect(performance.now() - started).toBeLessThan(100)

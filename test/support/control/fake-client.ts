@@ -1,4 +1,4 @@
-import { type Connection, type JoinRequest, type JoinResult, KafkaError, type Membership } from '#src/kafka/face.js'
+import { type Client, type JoinRequest, type JoinResult, KafkaError, type Membership } from '#src/kafka/face.js'
 
 export const kafkaError = (code: number, type = `CODE_${code}`, memberId?: string): KafkaError =>
   new KafkaError(type, code, false, `answered with ${type} (${code})`, memberId === undefined ? {} : { memberId })
@@ -11,7 +11,7 @@ const unexpected = (what: string) => (): Promise<never> => Promise.reject(new Er
  * A connection whose answers a test writes: one list of answers for each request. The last answer of a list is given
  * again and again. `asked` notes the requests in order.
  */
-export class FakeConnection implements Connection {
+export class FakeClient implements Client {
   readonly clientId: string
   readonly supportsStaticMembership = true
   readonly arrivingBytes = 0
@@ -25,16 +25,16 @@ export class FakeConnection implements Connection {
   onSync: (() => Promise<Buffer>)[] = []
   onHeartbeat: (() => Promise<void>)[] = [async () => {}]
   onFindCoordinator: (() => Promise<number>)[] = [async () => 1]
-  topics: Connection['topics'] = unexpected('topics')
-  commitOffsets: Connection['commitOffsets'] = unexpected('commitOffsets')
-  committedOffsets: Connection['committedOffsets'] = unexpected('committedOffsets')
-  listOffsets: Connection['listOffsets'] = unexpected('listOffsets')
-  endsOfEpochs: Connection['endsOfEpochs'] = unexpected('endsOfEpochs')
-  learn: Connection['learn'] = () => {}
-  brokerConfig: Connection['brokerConfig'] = unexpected('brokerConfig')
-  describeGroup: Connection['describeGroup'] = async () => ({ state: 'Empty', members: [] })
-  view: Connection['view'] = () => ({ brokers: [], topics: [] })
-  fetch: Connection['fetch'] = unexpected('fetch')
+  topics: Client['topics'] = unexpected('topics')
+  commitOffsets: Client['commitOffsets'] = unexpected('commitOffsets')
+  committedOffsets: Client['committedOffsets'] = unexpected('committedOffsets')
+  listOffsets: Client['listOffsets'] = unexpected('listOffsets')
+  endsOfEpochs: Client['endsOfEpochs'] = unexpected('endsOfEpochs')
+  learn: Client['learn'] = () => {}
+  brokerConfig: Client['brokerConfig'] = unexpected('brokerConfig')
+  describeGroup: Client['describeGroup'] = async () => ({ state: 'Empty', members: [] })
+  view: Client['view'] = () => ({ brokers: [], topics: [] })
+  fetch: Client['fetch'] = unexpected('fetch')
 
   constructor(clientId = 'fake') {
     this.clientId = clientId

@@ -1,4 +1,4 @@
-import type { Thread, ThreadExit, ThreadReport, ThreadRequest } from '#src/control/threads/incarnation.js'
+import type { Exit, Incarnation, ThreadReport, ThreadRequest } from '#src/control/threads/incarnation.js'
 import type { RunOptions, Threads } from '#src/control/threads/threads.js'
 import { ErrorCode, PoolError } from '#src/errors.js'
 import { Ledger } from '#src/protocol/ledger.js'
@@ -18,7 +18,7 @@ export class FakeThread {
   readonly sent: ToThread[] = []
   silent = false
   readonly #ready = deferred<{ threadId: number; effective: EffectiveConfig }>()
-  readonly #exited = deferred<ThreadExit>()
+  readonly #exited = deferred<Exit>()
   readonly #pending = new Set<Deferred<void>>()
   readonly #onMessage: (report: ThreadReport) => void
   readonly #boarded = deferred<void>()
@@ -78,13 +78,13 @@ export class FakeThread {
   /** How long it was given to stop. */
   patienceMs: number | undefined
 
-  async stop(patienceMs: number): Promise<ThreadExit> {
+  async stop(patienceMs: number): Promise<Exit> {
     this.patienceMs = patienceMs
     this.#exit({ reason: 'stopped', error: null, atMs: monotonicMs() })
     return this.exited
   }
 
-  end(error: PoolError): Promise<ThreadExit> {
+  end(error: PoolError): Promise<Exit> {
     this.#exit({ reason: 'ended', error, atMs: monotonicMs() })
     return this.exited
   }
@@ -96,7 +96,7 @@ export class FakeThread {
     )
   }
 
-  #exit(exit: ThreadExit): void {
+  #exit(exit: Exit): void {
     this.#ready.reject(new Error('gone'))
     for (const answer of this.#pending) answer.reject(new Error('gone'))
     this.#exited.resolve(exit)
@@ -109,10 +109,10 @@ export class FakeThreads {
   /** Whether threads are there at once for those who need them. */
   boards = true
 
-  run(options: RunOptions): Thread {
+  run(options: RunOptions): Incarnation {
     const thread = new FakeThread(options, this.boards)
     this.all.push(thread)
-    return thread as unknown as Thread
+    return thread as unknown as Incarnation
   }
 
   /** The incarnation that was begun last. */

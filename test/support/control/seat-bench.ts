@@ -6,7 +6,7 @@ import { Seat, type SeatHost } from '#src/control/membership/seat.js'
 import type { AskTopics } from '#src/control/membership/steady-topics.js'
 import type { TopicMetadata, TopicPartition } from '#src/kafka/face.js'
 import { slotConfig } from '../slot-config.js'
-import { FakeConnection } from './fake-client.js'
+import { FakeClient } from './fake-client.js'
 import { assignment, joinedAs } from './slot-bench.js'
 
 /** A host that writes down what it is told. */
@@ -40,8 +40,8 @@ const metadata = async (names: readonly string[]): Promise<TopicMetadata[]> =>
 
 /** A seat on a scripted coordinator: it is let in as `member` in generation 1 with partitions 0 and 1. */
 export const seatBench = (more: { config?: SlotConfig; group?: Group; topics?: AskTopics } = {}) => {
-  const own = new FakeConnection()
-  const shared = new FakeConnection('shared')
+  const own = new FakeClient()
+  const poolClient = new FakeClient('shared')
   const host = new Notes()
   const group = more.group ?? new Group('group', 1)
   const seat = new Seat({
@@ -49,20 +49,20 @@ export const seatBench = (more: { config?: SlotConfig; group?: Group; topics?: A
     group,
     host,
     log: pino({ level: 'silent' }),
-    connection: own,
-    shared: new Coordinator(shared, 'group'),
+    client: own,
+    coordinator: new Coordinator(poolClient, 'group'),
     topics: more.topics ?? metadata,
   })
   own.onJoin = [joinedAs('member', 1)]
   own.onSync = [assignment(0, 1)]
-  return { seat, own, shared, host, group }
+  return { seat, own, poolClient, host, group }
 }
 
 /** A promise that the connection's `close` rejects, as it does with everything pending. */
-export const untilClosed = <T>(connection: FakeConnection): Promise<T> =>
+export const untilClosed = <T>(client: FakeClient): Promise<T> =>
   new Promise((_, reject) => {
-    const close = connection.close.bind(connection)
-    connection.close = () => {
+    const close = client.close.bind(client)
+    client.close = () => {
       close()
       reject(new Error('the connection was closed'))
     }

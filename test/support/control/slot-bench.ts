@@ -7,7 +7,7 @@ import { Slot } from '#src/control/slot.js'
 import { RestartLimiter } from '#src/control/supervision/restart-limiter.js'
 import type { JoinResult, TopicMetadata, TopicPartitionOffset } from '#src/kafka/face.js'
 import { slotConfig } from '../slot-config.js'
-import { FakeConnection } from './fake-client.js'
+import { FakeClient } from './fake-client.js'
 import { FakeThreads } from './fake-threads.js'
 
 export const joinedAs =
@@ -60,25 +60,25 @@ export const slotBench = (
 ) => {
   const config = overrides.config ?? slotConfig()
   const threads = new FakeThreads()
-  const shared = new FakeConnection('shared')
-  const seats: FakeConnection[] = []
+  const poolClient = new FakeClient('shared')
+  const seats: FakeClient[] = []
   /** Connections that the seat will open, first to last; then ready-made ones. */
-  const upcoming: FakeConnection[] = []
+  const upcoming: FakeClient[] = []
   const events: { name: string; payload: unknown }[] = []
   const listeners = new Map<string, (payload: unknown) => void>()
   const committed = new Map<number, bigint>()
   const commits: (readonly TopicPartitionOffset[])[] = []
-  shared.committedOffsets = async (_node, _group, partitions) =>
+  poolClient.committedOffsets = async (_node, _group, partitions) =>
     partitions.map(({ topic, partition }) => ({ topic, partition, offset: committed.get(partition) ?? 0n }))
-  shared.commitOffsets = async (_node, _member, offsets) => {
+  poolClient.commitOffsets = async (_node, _member, offsets) => {
     commits.push(offsets)
     return []
   }
   const member = () => {
-    const connection = new FakeConnection(`seat-${seats.length}`)
-    connection.onJoin = [joinedAs(`member-${seats.length}`, 1)]
-    connection.onSync = [assignment(0, 1)]
-    return connection
+    const client = new FakeClient(`seat-${seats.length}`)
+    client.onJoin = [joinedAs(`member-${seats.length}`, 1)]
+    client.onSync = [assignment(0, 1)]
+    return client
   }
   const slot = new Slot({
     config,
@@ -86,12 +86,12 @@ export const slotBench = (
     threads: threads.asThreads,
     limiter: overrides.limiter ?? new RestartLimiter(),
     group: new Group('group', 1),
-    sharedConnection: shared,
-    shared: new Coordinator(shared, 'group'),
-    connect: () => {
-      const connection = upcoming.shift() ?? member()
-      seats.push(connection)
-      return connection
+    poolClient,
+    coordinator: new Coordinator(poolClient, 'group'),
+    createSeatClient: () => {
+      const client = upcoming.shift() ?? member()
+      seats.push(client)
+      return client
     },
     nextClientId: () => `thread-${threads.all.length}`,
     topics: overrides.topics ?? (async () => []),
@@ -108,7 +108,7 @@ export const slotBench = (
   return {
     slot,
     threads,
-    shared,
+    poolClient,
     seats,
     upcoming,
     member,

@@ -93,7 +93,7 @@ export class DispatcherBench {
 
   toCommit(partition: Partition): number {
     const place = this.#place(partition)
-    return Number(place.page.toCommit(place.index))
+    return Number(place.page.finishedUpTo(place.index))
   }
 
   position(partition: Partition): number {

@@ -1,5 +1,5 @@
 import {
-  type Connection,
+  type Client,
   type EpochEnd,
   type EpochQuestion,
   type FetchedPartition,
@@ -37,7 +37,7 @@ export interface SentFetch {
   readonly request: FetchRequest
 }
 
-/** Brokers in memory, for what a fetcher asks of a {@link Connection}. Topic `t` only. */
+/** Brokers in memory, for what a fetcher asks of a {@link Client}. Topic `t` only. */
 export class FakeCluster {
   readonly partitions: FakePartition[]
   readonly fetches: SentFetch[] = []
@@ -105,7 +105,7 @@ export class FakeCluster {
     return this.fetches.filter(({ request }) => request.partitions.some(({ partition }) => partition === index))
   }
 
-  connection(): Connection {
+  client(): Client {
     const unused = () => Promise.reject(new Error('not for a thread'))
     return {
       clientId: 'fake',

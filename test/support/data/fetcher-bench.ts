@@ -20,7 +20,7 @@ export class FetcherBench {
   readonly page: Page
 
   constructor(
-    cluster: Pick<FakeCluster, 'connection'> & { readonly partitions: readonly unknown[] },
+    cluster: Pick<FakeCluster, 'client'> & { readonly partitions: readonly unknown[] },
     more: {
       consumer?: Partial<ConsumerConfig>
       fromBeginning?: boolean
@@ -47,7 +47,7 @@ export class FetcherBench {
       this.page,
     )
     this.fetcher = new Fetcher({
-      connection: cluster.connection(),
+      client: cluster.client(),
       knownTopics: known,
       partitions: this.partitions,
       consumer: consumerConfig({ maxWaitTimeInMs: 1_000, ...consumer }),

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
-import { createConnection } from '#src/kafka/create-client.js'
+import { createClient } from '#src/kafka/create-client.js'
 import type { ClusterView } from '#src/kafka/face.js'
 import { kafkaConfig } from '../slot-config.js'
 import { kafkajsFile } from './record-encoder.js'
@@ -161,7 +161,7 @@ export const connectionTo = (brokers: readonly string[], more: Partial<KafkaConf
     retry: { retries: 5, initialRetryTime: 20, maxRetryTime: 50 },
     ...more,
   })
-  const connection = createConnection({ clientId: 'test-00', kafka, log: silent, ...(view && { view }) })
-  onTestFinished(() => connection.close())
-  return connection
+  const client = createClient({ clientId: 'test-00', kafka, log: silent, ...(view && { view }) })
+  onTestFinished(() => client.close())
+  return client
 }

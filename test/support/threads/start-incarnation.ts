@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import type { KafkaConfig } from '#src/config/resolved.js'
 import { Holdings } from '#src/control/holdings.js'
-import type { ThreadExit } from '#src/control/threads/incarnation.js'
+import type { Exit } from '#src/control/threads/incarnation.js'
 import { Incarnations } from '#src/control/threads/incarnations.js'
 import { deferred } from '#src/util/deferred.js'
 import { kafkaConfig, slotConfig } from '../slot-config.js'
@@ -17,8 +17,8 @@ const ENTRY = new URL('../../../dist/workers/entry.cjs', import.meta.url)
 export const startIncarnation = (
   handler: string,
   kafka: Partial<KafkaConfig> = {},
-): { readonly incarnations: Incarnations; readonly exited: Promise<ThreadExit> } => {
-  const exited = deferred<ThreadExit>()
+): { readonly incarnations: Incarnations; readonly exited: Promise<Exit> } => {
+  const exited = deferred<Exit>()
   const incarnations = new Incarnations({
     config: slotConfig({ handler, kafka: kafkaConfig(kafka) }),
     threads: startThreads({ entry: ENTRY, handlers: [handler], loadTimeoutMs: 1_000 }),

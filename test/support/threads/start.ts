@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { expect, onTestFinished } from 'vitest'
 import type { SlotConfig } from '#src/config/resolved.js'
-import type { Thread, ThreadReport } from '#src/control/threads/incarnation.js'
+import type { Incarnation, ThreadReport } from '#src/control/threads/incarnation.js'
 import { Threads, type ThreadsOptions } from '#src/control/threads/threads.js'
 
 /** A module that a thread loads, or a script. See `workers/entry.cts` for why threads get theirs by way of CommonJS. */
@@ -36,7 +36,7 @@ export const run = (
   threads: Threads,
   how = 'nothing',
   onMessage: (report: ThreadReport) => void = () => {},
-): Thread => {
+): Incarnation => {
   incarnation += 1
   const config = { handler: how, concurrency: 1 } as SlotConfig
   const view = { brokers: [], topics: [] }
@@ -50,7 +50,7 @@ export const provoke = async (
   threads: Threads,
   how: string,
   onMessage?: (report: ThreadReport) => void,
-): Promise<Thread> => {
+): Promise<Incarnation> => {
   const thread = run(threads, how, onMessage)
   await thread.ready
   thread.send({ type: 'resume' })
@@ -65,7 +65,7 @@ export const markerFile = (): string => {
 }
 
 /** An incarnation whose thread is in a native call of 2 s that cannot be interrupted. */
-export const provokeBlocked = async (threads: Threads): Promise<Thread> => {
+export const provokeBlocked = async (threads: Threads): Promise<Incarnation> => {
   const marker = markerFile()
   const thread = await provoke(threads, `blocks:${marker}`)
   await expect.poll(() => existsSync(marker)).toBe(true)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Holding, Holdings, lagOf, reached } from '#src/control/holdings.js'
+import { finishedUpTo, type Holding, Holdings, lagOf } from '#src/control/holdings.js'
 import { isResting } from '#src/control/pauses.js'
 import { Page } from '#src/protocol/ledger.js'
 import { pauseAt } from '../../support/control/pause.js'
@@ -54,9 +54,9 @@ describe('the books of a slot', () => {
     const { added, page } = holdings.rehouse()
     expect(added.map(({ offset }) => offset)).toEqual(['10', '25'])
     old.finish(0, 99)
-    expect(holdings.all().map(reached)).toEqual([10n, 25n])
+    expect(holdings.all().map(finishedUpTo)).toEqual([10n, 25n])
     Page.from(page).finish(0, 11)
-    expect(holdings.all().map(reached)).toEqual([11n, 25n])
+    expect(holdings.all().map(finishedUpTo)).toEqual([11n, 25n])
   })
 
   test('do not hand out a partition that stands still', () => {
@@ -110,7 +110,7 @@ describe('the books of a slot', () => {
     ])
     expect([exhausted.paused?.retryAtMs, lagOf(exhausted)]).toEqual([null, 23n])
     old.finish(1, 99) // its thread is late
-    expect(reached(exhausted)).toBe(7n)
+    expect(finishedUpTo(exhausted)).toBe(7n)
     expect(holdings.retry(5_000)).toBeNull()
   })
 
@@ -170,7 +170,7 @@ describe('the books of a slot', () => {
         const model = new Map<number, bigint>()
         let nowMs = 0
         const rests = (holding: Holding) =>
-          isResting(holding.paused) && reached(holding) >= BigInt(holding.paused?.offset ?? 0)
+          isResting(holding.paused) && finishedUpTo(holding) >= BigInt(holding.paused?.offset ?? 0)
         for (const next of sequence) {
           const holding =
             'partition' in next ? holdings.all().find(({ partition: number }) => number === next.partition) : undefined
@@ -194,11 +194,11 @@ describe('the books of a slot', () => {
             for (const { id } of holdings.rehouse().added) known.add(id)
           } else if (holding !== undefined && !rests(holding)) {
             if (next.type === 'pause') {
-              holding.paused = pauseAt(Number(reached(holding)) + next.ahead, { retryAtMs: nowMs + next.forMs })
+              holding.paused = pauseAt(Number(finishedUpTo(holding)) + next.ahead, { retryAtMs: nowMs + next.forMs })
               continue
             }
             const limit = isResting(holding.paused) ? BigInt(holding.paused?.offset ?? 0) : 1_000_000n
-            const offset = reached(holding) + BigInt(next.by)
+            const offset = finishedUpTo(holding) + BigInt(next.by)
             const finished = offset < limit ? offset : limit
             holding.page.finish(holding.index, Number(finished))
             model.set(holding.partition, finished)
@@ -207,7 +207,7 @@ describe('the books of a slot', () => {
             expect(holdings.byId(each.id)).toBe(each)
             if (!rests(each)) expect(known.has(each.id)).toBe(true)
           }
-          expect(new Map(holdings.all().map((each) => [each.partition, reached(each)]))).toEqual(model)
+          expect(new Map(holdings.all().map((each) => [each.partition, finishedUpTo(each)]))).toEqual(model)
         }
         holdings.retry(Number.MAX_SAFE_INTEGER)
         expect(holdings.all().filter(rests)).toEqual([])
@@ -244,12 +244,12 @@ describe('the books of a slot', () => {
           } else if (step.type === 'finish') {
             const holding = holdings.all().find(({ partition: number }) => number === step.partition)
             if (holding === undefined) continue
-            const offset = reached(holding) + BigInt(step.by)
+            const offset = finishedUpTo(holding) + BigInt(step.by)
             holding.page.finish(holding.index, Number(offset))
             model.set(step.partition, offset)
           } else holdings.rehouse()
         }
-        expect(new Map(holdings.all().map((holding) => [holding.partition, reached(holding)]))).toEqual(model)
+        expect(new Map(holdings.all().map((holding) => [holding.partition, finishedUpTo(holding)]))).toEqual(model)
       }),
     )
   })

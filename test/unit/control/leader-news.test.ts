@@ -3,13 +3,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LeaderNews } from '#src/control/leader-news.js'
 import type { ClusterView } from '#src/kafka/face.js'
 import { isLaterLeader } from '#src/kafka/partition-leaders.js'
-import { FakeConnection, unanswered } from '../../support/control/fake-client.js'
+import { FakeClient, unanswered } from '../../support/control/fake-client.js'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
 afterEach(() => void vi.useRealTimers())
 
 const world = () => {
-  const connection = new FakeConnection()
+  const client = new FakeClient()
   const told: ClusterView[] = []
   const asked: string[][] = []
   const state = { leader: 1, leaderEpoch: 5, down: false, frozen: false }
@@ -18,14 +18,14 @@ const world = () => {
       const { leader, leaderEpoch } = state
       return { topic, error: null, partitions: [0, 1].map((partition) => ({ partition, leader, leaderEpoch })) }
     })
-  connection.topics = async (names) => {
+  client.topics = async (names) => {
     asked.push([...names])
     if (state.down) throw unanswered()
     if (state.frozen) await new Promise(() => {})
     return topics(names)
   }
-  connection.view = (names) => ({ brokers: [], topics: topics(names) })
-  const news = new LeaderNews({ connection, tell: (view) => void told.push(view), log: pino({ level: 'silent' }) })
+  client.view = (names) => ({ brokers: [], topics: topics(names) })
+  const news = new LeaderNews({ client, tell: (view) => void told.push(view), log: pino({ level: 'silent' }) })
   const lost = (partition = 0, leaderEpoch = 5) => news.lost([{ topic: 't', partition, leader: 1, leaderEpoch }])
   return { news, told, asked, state, lost }
 }

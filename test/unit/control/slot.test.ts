@@ -81,7 +81,7 @@ describe('a slot', () => {
   test('tells a replacement at its birth what it holds, what the cluster looks like, and later what has changed', async () => {
     const bench = await running()
     const view = { brokers: [{ nodeId: 1, host: 'kafka', port: 9092 }], topics: [] }
-    bench.shared.view = () => view
+    bench.poolClient.view = () => view
     bench.threads.last.crash()
     await settle()
     expect(bench.threads.last.view).toEqual(view)
@@ -281,9 +281,9 @@ describe('a parked slot', () => {
     const park = recovery === 'handover' ? restart : { ...restart, maxRestarts: 5 }
     const bench = await running({ settings: { restart: park, recovery } })
     await bench.slot.commit()
-    const { commitOffsets } = bench.shared
+    const { commitOffsets } = bench.poolClient
     let asked = 0
-    bench.shared.commitOffsets = async (...request) => {
+    bench.poolClient.commitOffsets = async (...request) => {
       await new Promise((resolve) => setTimeout(resolve, 500))
       asked += 1
       if (asked > 3) return commitOffsets(...request)
@@ -426,8 +426,8 @@ describe('a slot that missed generations', () => {
         return joinedAs('member-0', 3)()
       },
     ]
-    const answer = bench.shared.committedOffsets
-    bench.shared.committedOffsets = async (...request) => {
+    const answer = bench.poolClient.committedOffsets
+    bench.poolClient.committedOffsets = async (...request) => {
       await look()
       return answer(...request)
     }
@@ -617,20 +617,20 @@ describe('a slot that stops with a handler in flight, in a rebalance', () => {
   test('takes up nothing, and commits what was in flight on a partition that it has kept', async () => {
     const { bench, thread, page, isOver } = await busy(0, 2)
     await vi.advanceTimersByTimeAsync(10_000)
-    expect(bench.shared.leaves).toEqual([])
+    expect(bench.poolClient.leaves).toEqual([])
     page.finish(0, 1)
     thread.ledger.end(0)
     thread.answer()
     await vi.advanceTimersByTimeAsync(1_000)
     expect(bench.commits).toMatchObject([[{ partition: 0, offset: 1n }]])
     expect(thread.handed).toEqual([0, 1])
-    expect(bench.shared.leaves).toHaveLength(1)
+    expect(bench.poolClient.leaves).toHaveLength(1)
     expect(isOver()).toBe(true)
   })
 
   test('leaves at once when its partition has moved away, and lets the handler come back', async () => {
     const { bench, thread, isOver } = await busy(1)
-    expect(bench.shared.leaves).toHaveLength(1)
+    expect(bench.poolClient.leaves).toHaveLength(1)
     expect(bench.slot.state).toBe('stopping')
     thread.answer()
     await vi.advanceTimersByTimeAsync(1_000)
@@ -645,11 +645,11 @@ describe('a slot that drains', () => {
     const handed = bench.threads.last.requests.at(-1)
     if (handed?.type !== 'assign') throw new Error('nothing was handed')
     Page.from(handed.page).finish(0, 7)
-    const store = bench.shared.commitOffsets
-    bench.shared.commitOffsets = () => Promise.reject(unanswered())
+    const store = bench.poolClient.commitOffsets
+    bench.poolClient.commitOffsets = () => Promise.reject(unanswered())
     const drained = bench.slot.stop(monotonicMs() + 10_000, true)
     await vi.advanceTimersByTimeAsync(5_000)
-    bench.shared.commitOffsets = store
+    bench.poolClient.commitOffsets = store
     await vi.advanceTimersByTimeAsync(1_500)
     expect(bench.commits).toMatchObject([[{ partition: 0, offset: 7n }]])
     expect(await drained).toBe(true)

@@ -3,7 +3,7 @@ import type { SlotConfig } from '#src/config/resolved.js'
 import type { Handler, HandlerModule } from '#src/data/handler.js'
 import { Runtime, type RuntimePorts } from '#src/data/runtime.js'
 import { PoolError } from '#src/errors.js'
-import type { Connection } from '#src/kafka/face.js'
+import type { Client } from '#src/kafka/face.js'
 import { Control } from '#src/protocol/ledger.js'
 import { FakeCluster } from '../../support/data/fake-cluster.js'
 import { MainSide } from '../../support/data/main-side.js'
@@ -31,7 +31,7 @@ const start = (
   const main = new MainSide(slotConfig(more.config))
   const runtime = new Runtime(main.task, {
     loadHandler: async () => ({ handler, ...more.hooks }),
-    createConnection: () => cluster.connection(),
+    createClient: () => cluster.client(),
     effectiveConfig: (config, clientId) => ({ ...config, clientId }),
     giveWay: () => {},
     ...more.ports,
@@ -50,7 +50,7 @@ describe('a thread that fills a slot', () => {
     const page = await main.assign([0, 1])
     cluster.produce(0, 2)
     cluster.produce(1, 1)
-    await until('all are finished', () => page.toCommit(0) === 2n && page.toCommit(1) === 1n)
+    await until('all are finished', () => page.finishedUpTo(0) === 2n && page.finishedUpTo(1) === 1n)
     expect(handled.toSorted()).toEqual(['0@0', '0@1', '1@0'])
     main.say({ type: 'stop' })
     expect(await running).toBe('stopped')
@@ -82,10 +82,10 @@ describe('a thread that fills a slot', () => {
     expect(main.of('done').length).toBe(1)
     release()
     await quiet
-    expect([page.toCommit(0), begun.length]).toEqual([1n, 1])
+    expect([page.finishedUpTo(0), begun.length]).toEqual([1n, 1])
     main.ledger.clear(Control.pause)
     main.say({ type: 'resume' })
-    await until('the others are finished', () => page.toCommit(0) === 3n)
+    await until('the others are finished', () => page.finishedUpTo(0) === 3n)
     expect(begun).toEqual(['0', '1', '2'])
   })
 
@@ -96,18 +96,18 @@ describe('a thread that fills a slot', () => {
     let connect = () => {}
     const connected = new Promise<void>((resolve) => (connect = resolve))
     const connection = {
-      ...cluster.connection(),
+      ...cluster.client(),
       connect: () => connected,
       learn: (view: unknown) => learned.push(view),
     }
-    const { main } = start(() => {}, { cluster, ports: { createConnection: () => connection } })
+    const { main } = start(() => {}, { cluster, ports: { createClient: () => connection } })
     await until('it is connecting', () => main.of('loaded').length === 1)
     const brokers = [{ nodeId: 2, host: 'there', port: 9092 }]
     const topics = [{ topic: 't', error: null, partitions: [{ partition: 0, leader: 2 }] }]
     main.say({ type: 'leaders', view: { brokers, topics } })
     const page = await main.assign([0])
     connect()
-    await until('all are finished', () => page.toCommit(0) === 3n)
+    await until('all are finished', () => page.finishedUpTo(0) === 3n)
     expect(learned).toEqual([{ brokers, topics }])
     expect([cluster.lookUps, cluster.fetches[0]?.node]).toEqual([0, 2])
   })
@@ -117,13 +117,13 @@ describe('a thread that fills a slot', () => {
     await main.ready()
     const page = await main.assign([0, 1])
     cluster.produce(0, 1)
-    await until('it is handled', () => page.toCommit(0) === 1n)
+    await until('it is handled', () => page.finishedUpTo(0) === 1n)
     await main.assign([], [0])
     cluster.produce(0, 1)
     cluster.produce(1, 1)
-    await until('the other one is handled', () => page.toCommit(1) === 1n)
+    await until('the other one is handled', () => page.finishedUpTo(1) === 1n)
     await turns(20)
-    expect(page.toCommit(0)).toBe(1n)
+    expect(page.finishedUpTo(0)).toBe(1n)
   })
 
   test('waits for the handler in flight before it returns', async () => {
@@ -150,33 +150,33 @@ describe('before it is ready, a thread', () => {
   test('keeps trying to connect while no broker is there, and says so once, and once when one is there', async () => {
     let failures = 3
     const cluster = new FakeCluster(1)
-    const connection: Connection = {
-      ...cluster.connection(),
+    const client: Client = {
+      ...cluster.client(),
       connect: async () => {
         if (failures-- > 0) throw new PoolError('KCP_BROKER_UNREACHABLE', 'nobody at 127.0.0.1:1')
       },
     }
-    const { main } = start(() => {}, { ports: { createConnection: () => connection } })
+    const { main } = start(() => {}, { ports: { createClient: () => client } })
     await main.ready()
     expect(main.of('log').filter(({ line }) => line.includes('nobody at 127.0.0.1:1')).length).toBe(1)
     expect(main.of('log').filter(({ line }) => line.includes('Connected to Kafka at last')).length).toBe(1)
   })
 
   test.each(['KCP_MODULE_NOT_USABLE', 'KCP_KAFKAJS_MISMATCH'] as const)('gives up at once after %s', async (code) => {
-    const connection: Connection = {
-      ...new FakeCluster(1).connection(),
+    const client: Client = {
+      ...new FakeCluster(1).client(),
       connect: () => Promise.reject(new PoolError(code, 'no')),
     }
-    const { running } = start(() => {}, { ports: { createConnection: () => connection } })
+    const { running } = start(() => {}, { ports: { createClient: () => client } })
     await expect(running).rejects.toMatchObject({ code })
   })
 
   test('stops although no broker is there', async () => {
-    const connection: Connection = {
-      ...new FakeCluster(1).connection(),
+    const client: Client = {
+      ...new FakeCluster(1).client(),
       connect: () => new Promise(() => {}),
     }
-    const { main, running } = start(() => {}, { ports: { createConnection: () => connection } })
+    const { main, running } = start(() => {}, { ports: { createClient: () => client } })
     await turns()
     main.say({ type: 'stop' })
     expect(await running).toBe('stopped')
@@ -191,7 +191,7 @@ describe('before it is ready, a thread', () => {
     await main.quiesce()
     cluster.produce(0, 1)
     load({ handler: () => {} })
-    await until('it is handled', () => page.toCommit(0) === 1n)
+    await until('it is handled', () => page.finishedUpTo(0) === 1n)
   })
 
   test('rejects when its handler cannot be loaded', async () => {
@@ -210,18 +210,18 @@ test('a batch that could not be read is read when its partition is assigned anew
   await main.ready()
   const page = await main.assign([0])
   await until('it stands still', () => main.of('partition-paused').length === 1)
-  await until('what is before it is finished', () => page.toCommit(0) === 2n)
+  await until('what is before it is finished', () => page.finishedUpTo(0) === 2n)
   cluster.partition(0).undecodable = null
   cluster.produce(0, 1)
   const anew = await main.assign([0], [0], 2)
-  await until('it is read', () => anew.toCommit(0) === 3n)
+  await until('it is read', () => anew.finishedUpTo(0) === 3n)
   expect(handled).toEqual(['0', '1', '2'])
 })
 
 test('a fault of our own is reported loudly and ends the task, not the thread', async () => {
   const cluster = new FakeCluster(1)
-  const connection: Connection = { ...cluster.connection(), fetch: async () => [null as never] }
-  const { main, running } = start(() => {}, { cluster, ports: { createConnection: () => connection } })
+  const client: Client = { ...cluster.client(), fetch: async () => [null as never] }
+  const { main, running } = start(() => {}, { cluster, ports: { createClient: () => client } })
   await main.ready()
   await main.assign([0])
   await expect(running).rejects.toMatchObject({ code: 'KCP_INTERNAL' })
@@ -351,7 +351,7 @@ describe('a thread whose handler module has setup and teardown', () => {
     await until('the thread has looked', () => main.ledger.control === 0 && page.isRevoked(0))
     await main.assign([], [0])
     await until('it is torn down', () => did.includes('torn down'))
-    expect(page.toCommit(0)).toBe(0n)
+    expect(page.finishedUpTo(0)).toBe(0n)
   })
 
   test('begins no message beside a teardown that is still to come, however fast partitions come and go', async () => {

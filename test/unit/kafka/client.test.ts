@@ -208,11 +208,11 @@ describe('connect', () => {
 
   it('ends at once when the connection is closed', async () => {
     const { address } = await serve((socket) => void socket.resume())
-    const connection = connectionTo([address], { connectionTimeout: 10_000 })
-    const connecting = connection.connect()
-    setImmediate(() => connection.close())
+    const client = connectionTo([address], { connectionTimeout: 10_000 })
+    const connecting = client.connect()
+    setImmediate(() => client.close())
     await expect(connecting).rejects.toMatchObject({ type: 'CLOSED' })
-    await expect(connection.connect()).rejects.toMatchObject({ type: 'CLOSED' })
+    await expect(client.connect()).rejects.toMatchObject({ type: 'CLOSED' })
   })
 })
 
@@ -231,10 +231,10 @@ describe('connect with a view of the cluster', () => {
       ...view,
       topics: view.topics.map((topic) => ({ ...topic, partitions: [{ partition: 0, leader: 0 }] })),
     }
-    const connection = connectionTo([bystander.address], {}, onlyFirst)
-    await connection.connect()
+    const client = connectionTo([bystander.address], {}, onlyFirst)
+    await client.connect()
     expect(stub.requests.map(({ apiKey }) => apiKey)).toEqual([Api.apiVersions])
-    void connection.fetch(0, fetchOne).catch(() => {})
+    void client.fetch(0, fetchOne).catch(() => {})
     await expect.poll(() => stub.requests.map(({ apiKey }) => apiKey)).toEqual([Api.apiVersions, Api.fetch])
     expect(stub.sockets.size).toBe(1)
     expect(bystander.requests).toEqual([])
@@ -244,8 +244,8 @@ describe('connect with a view of the cluster', () => {
     const gone = await startStub()
     await gone.stop()
     const stub = await startStub()
-    const connection = connectionTo([gone.address], {}, viewOf(gone.port, stub.port))
-    await connection.connect()
+    const client = connectionTo([gone.address], {}, viewOf(gone.port, stub.port))
+    await client.connect()
     expect(stub.requests.map(({ apiKey }) => apiKey)).toEqual([Api.apiVersions])
   })
 
@@ -253,18 +253,18 @@ describe('connect with a view of the cluster', () => {
     const gone = await startStub()
     await gone.stop()
     const stub = await startStub()
-    const connection = connectionTo([stub.address], {}, viewOf(gone.port))
-    await connection.connect()
-    expect(connection.view([]).brokers).toEqual([{ nodeId: 1, host: '127.0.0.1', port: stub.port }])
+    const client = connectionTo([stub.address], {}, viewOf(gone.port))
+    await client.connect()
+    expect(client.view([]).brokers).toEqual([{ nodeId: 1, host: '127.0.0.1', port: stub.port }])
   })
 
   it('gives a view that another connection can begin with', async () => {
     const stub = await startStub()
-    const connection = connectionTo([stub.address])
-    expect(connection.view(['t'])).toEqual({ brokers: [], topics: [] })
-    await connection.connect()
-    const [topic] = await connection.topics(['t'])
-    expect(connection.view(['t', 'u'])).toEqual({
+    const client = connectionTo([stub.address])
+    expect(client.view(['t'])).toEqual({ brokers: [], topics: [] })
+    await client.connect()
+    const [topic] = await client.topics(['t'])
+    expect(client.view(['t', 'u'])).toEqual({
       brokers: [{ nodeId: 1, host: '127.0.0.1', port: stub.port }],
       topics: [topic],
     })
@@ -277,9 +277,9 @@ describe('a request', () => {
     more = {},
   ) => {
     const stub = await startStub(answer)
-    const connection = connectionTo([stub.address], more)
-    await connection.connect()
-    return { stub, connection }
+    const client = connectionTo([stub.address], more)
+    await client.connect()
+    return { stub, client }
   }
 
   const commitAnswer = (...errorCodes: number[]) => {
@@ -293,19 +293,17 @@ describe('a request', () => {
   it.each([
     15, 16,
   ])('to commit rejects when the node is no coordinator (%i), which every partition says', async (code) => {
-    const { connection } = await connected(({ apiKey }) =>
+    const { client } = await connected(({ apiKey }) =>
       apiKey === Api.offsetCommit ? commitAnswer(code, code) : undefined,
     )
-    const refused = await connection.commitOffsets(1, member, offsets).catch((error: unknown) => error)
+    const refused = await client.commitOffsets(1, member, offsets).catch((error: unknown) => error)
     expect(refused).toBeInstanceOf(KafkaError)
     expect(refused).toMatchObject({ code })
   })
 
   it('to commit resolves with the partitions that were refused', async () => {
-    const { connection } = await connected(({ apiKey }) =>
-      apiKey === Api.offsetCommit ? commitAnswer(0, 29) : undefined,
-    )
-    expect(await connection.commitOffsets(1, member, offsets)).toMatchObject([{ partition: 1, error: { code: 29 } }])
+    const { client } = await connected(({ apiKey }) => (apiKey === Api.offsetCommit ? commitAnswer(0, 29) : undefined))
+    expect(await client.commitOffsets(1, member, offsets)).toMatchObject([{ partition: 1, error: { code: 29 } }])
   })
 
   it('carries the client id', async () => {
@@ -315,35 +313,33 @@ describe('a request', () => {
 
   it('rejects with the broker’s code, also one that kafkajs does not know', async () => {
     let code = 27
-    const { connection } = await connected(({ apiKey }) =>
-      apiKey === Api.heartbeat ? heartbeatAnswer(code) : undefined,
-    )
-    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({ type: 'REBALANCE_IN_PROGRESS', code: 27 })
+    const { client } = await connected(({ apiKey }) => (apiKey === Api.heartbeat ? heartbeatAnswer(code) : undefined))
+    await expect(client.heartbeat(1, member)).rejects.toMatchObject({ type: 'REBALANCE_IN_PROGRESS', code: 27 })
     code = 110
-    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({
+    await expect(client.heartbeat(1, member)).rejects.toMatchObject({
       type: 'ERROR_CODE_110',
       code: 110,
       retriable: false,
     })
-    await expect(connection.heartbeat(1, member)).rejects.toBeInstanceOf(KafkaError)
+    await expect(client.heartbeat(1, member)).rejects.toBeInstanceOf(KafkaError)
   })
 
   it('times out when no answer comes, and the next one goes over a new connection', async () => {
     let mute = true
-    const { stub, connection } = await connected(
+    const { stub, client } = await connected(
       ({ apiKey }) => (apiKey !== Api.heartbeat ? undefined : mute ? null : heartbeatAnswer(0)),
       { requestTimeout: 50 },
     )
-    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT', retriable: true })
+    await expect(client.heartbeat(1, member)).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT', retriable: true })
     mute = false
-    await connection.heartbeat(1, member)
+    await client.heartbeat(1, member)
     const [first, second] = stub.requests.filter(({ apiKey }) => apiKey === Api.heartbeat)
     expect(first?.socket).not.toBe(second?.socket)
     await expect.poll(() => first?.socket.destroyed).toBe(true)
   })
 
   it('does not time out when the answer arrived while the thread was blocked', async () => {
-    const { connection } = await connected(
+    const { client } = await connected(
       ({ apiKey, socket }) => {
         if (apiKey !== Api.heartbeat) return undefined
         // The answer is in the client's socket before the thread, which both share, is blocked beyond the timeout.
@@ -353,37 +349,37 @@ describe('a request', () => {
       },
       { requestTimeout: 50 },
     )
-    await connection.heartbeat(1, member)
+    await client.heartbeat(1, member)
   })
 
   it('is not confused by half an answer of the connection before', async () => {
     let broken = false
-    const { connection } = await connected(({ apiKey, socket }) => {
+    const { client } = await connected(({ apiKey, socket }) => {
       if (apiKey !== Api.heartbeat) return undefined
       if (broken) return heartbeatAnswer(0)
       broken = true
       socket.end(framed(2, heartbeatAnswer(0).buffer).subarray(0, 9))
       return null
     })
-    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({ type: 'CONNECTION', unanswered: true })
-    await connection.heartbeat(1, member)
+    await expect(client.heartbeat(1, member)).rejects.toMatchObject({ type: 'CONNECTION', unanswered: true })
+    await client.heartbeat(1, member)
   })
 
   it('finds a node that was not known before', async () => {
     const other = await startStub(({ apiKey }) => (apiKey === Api.heartbeat ? heartbeatAnswer(0) : undefined))
     let grown = false
-    const { stub, connection } = await connected(({ apiKey }) => {
+    const { stub, client } = await connected(({ apiKey }) => {
       if (apiKey !== Api.metadata || !grown) return undefined
       return metadata([
         { nodeId: 1, port: stub.port },
         { nodeId: 2, port: other.port },
       ])
     })
-    await expect(connection.heartbeat(2, member)).rejects.toThrow(
+    await expect(client.heartbeat(2, member)).rejects.toThrow(
       'broker 2 is not in the metadata of the cluster, which has 1',
     )
     grown = true
-    await connection.heartbeat(2, member)
+    await client.heartbeat(2, member)
     expect(other.requests.some(({ apiKey }) => apiKey === Api.heartbeat)).toBe(true)
   })
 
@@ -391,29 +387,29 @@ describe('a request', () => {
     const heartbeats = ({ apiKey }: StubRequest) => (apiKey === Api.heartbeat ? heartbeatAnswer(0) : undefined)
     const [before, after] = await Promise.all([startStub(heartbeats), startStub(heartbeats)])
     let port = before.port
-    const { connection } = await connected(({ apiKey }) =>
+    const { client } = await connected(({ apiKey }) =>
       apiKey === Api.metadata ? metadata([{ nodeId: 7, port }]) : undefined,
     )
     port = after.port
     await before.stop()
-    await connection.heartbeat(7, member)
+    await client.heartbeat(7, member)
     expect(after.requests.some(({ apiKey }) => apiKey === Api.heartbeat)).toBe(true)
   })
 
   it('does not wait behind a fetch that the broker holds', async () => {
-    const { connection } = await connected(({ apiKey }) => (apiKey === Api.heartbeat ? heartbeatAnswer(0) : undefined))
-    const fetching = connection.fetch(1, fetchOne)
-    await connection.heartbeat(1, member)
-    connection.close()
+    const { client } = await connected(({ apiKey }) => (apiKey === Api.heartbeat ? heartbeatAnswer(0) : undefined))
+    const fetching = client.fetch(1, fetchOne)
+    await client.heartbeat(1, member)
+    client.close()
     await expect(fetching).rejects.toMatchObject({ type: 'CLOSED' })
   })
 
   it('of a static member is not sent to a broker that would ignore the instance id', async () => {
-    const { stub, connection } = await connected(({ apiKey }) =>
+    const { stub, client } = await connected(({ apiKey }) =>
       apiKey === Api.apiVersions ? apiVersions({ ...MODERN, 11: 4, 12: 2 }) : undefined,
     )
-    expect(connection.supportsStaticMembership).toBe(false)
-    await expect(connection.heartbeat(1, { ...member, instanceId: 'i' })).rejects.toMatchObject({
+    expect(client.supportsStaticMembership).toBe(false)
+    await expect(client.heartbeat(1, { ...member, instanceId: 'i' })).rejects.toMatchObject({
       type: 'UNSUPPORTED_VERSION',
       code: 35,
     })
@@ -421,7 +417,7 @@ describe('a request', () => {
   })
 
   it('at the same time as others opens one connection, not several', async () => {
-    const { stub, connection } = await connected(({ apiKey }) =>
+    const { stub, client } = await connected(({ apiKey }) =>
       apiKey === Api.heartbeat ? heartbeatAnswer(0) : undefined,
     )
     for (const socket of stub.sockets) socket.destroy()
@@ -429,7 +425,7 @@ describe('a request', () => {
     const types = () =>
       Promise.all(
         [1, 2, 3].map(() =>
-          connection.heartbeat(1, member).then(
+          client.heartbeat(1, member).then(
             () => 'ok',
             (e) => e.type,
           ),
@@ -445,9 +441,9 @@ describe('an idle connection', () => {
     const stub = await startStub(({ apiKey }) => (apiKey === Api.heartbeat ? heartbeatAnswer(0) : undefined))
     const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
     const before = timers()
-    const connection = connectionTo([stub.address])
-    await connection.connect()
-    await connection.heartbeat(1, member)
+    const client = connectionTo([stub.address])
+    await client.connect()
+    await client.heartbeat(1, member)
     expect(timers()).toBeLessThanOrEqual(before)
   })
 })
@@ -456,17 +452,17 @@ describe('close', () => {
   it('rejects what is pending, ends every socket and leaves no timer', async () => {
     const stub = await startStub(({ apiKey }) => (apiKey === Api.heartbeat || apiKey === Api.fetch ? null : undefined))
     const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
-    const connection = connectionTo([stub.address])
-    await connection.connect()
-    const pending = [connection.heartbeat(1, member), connection.fetch(1, fetchOne)]
+    const client = connectionTo([stub.address])
+    await client.connect()
+    const pending = [client.heartbeat(1, member), client.fetch(1, fetchOne)]
     await expect
       .poll(() => stub.requests.filter(({ apiKey }) => apiKey === Api.heartbeat || apiKey === Api.fetch).length)
       .toBe(2)
     const closed = [...stub.sockets].map((socket) => once(socket, 'close'))
-    connection.close()
-    connection.close()
+    client.close()
+    client.close()
     for (const request of pending) await expect(request).rejects.toMatchObject({ type: 'CLOSED', retriable: false })
-    await expect(connection.topics(['t'])).rejects.toMatchObject({ type: 'CLOSED' })
+    await expect(client.topics(['t'])).rejects.toMatchObject({ type: 'CLOSED' })
     await Promise.all(closed)
     expect(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length).toBeLessThanOrEqual(before)
   })

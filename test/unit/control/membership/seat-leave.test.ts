@@ -92,7 +92,7 @@ test('a seat tells the new coordinator that it leaves when the old one has moved
   bench.seat.start()
   await settle()
   const asked: string[] = []
-  bench.shared.leaveGroup = async (_node, { memberId }) => {
+  bench.poolClient.leaveGroup = async (_node, { memberId }) => {
     asked.push(memberId)
     if (asked.length === 1) throw kafkaError(NOT_COORDINATOR)
   }
@@ -110,7 +110,7 @@ describe('a seat that leaves when it has just asked to join', () => {
     const left = leavesWithin(bench, 1_000)
     given.reject(kafkaError(MEMBER_ID_REQUIRED, 'MEMBER_ID_REQUIRED', 'given'))
     expect(await left).toBe(true)
-    expect(bench.shared.leaves.map(({ memberId }) => memberId)).toEqual(['given'])
+    expect(bench.poolClient.leaves.map(({ memberId }) => memberId)).toEqual(['given'])
   })
 
   test('as a static member is removed by its instance id when it hears no answer', async () => {
@@ -120,6 +120,6 @@ describe('a seat that leaves when it has just asked to join', () => {
     bench.seat.start()
     await settle()
     expect(await leavesWithin(bench, 1_000)).toBe(true)
-    expect(bench.shared.leaves).toMatchObject([{ memberId: '', instanceId: 'me' }])
+    expect(bench.poolClient.leaves).toMatchObject([{ memberId: '', instanceId: 'me' }])
   })
 })

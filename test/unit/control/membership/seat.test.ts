@@ -7,7 +7,7 @@ import { Seat, type SeatHost } from '#src/control/membership/seat.js'
 import type { PoolError } from '#src/errors.js'
 import type { JoinResult, TopicPartition } from '#src/kafka/face.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { FakeConnection, kafkaError, unanswered } from '../../../support/control/fake-client.js'
+import { FakeClient, kafkaError, unanswered } from '../../../support/control/fake-client.js'
 import { collectLines } from '../../../support/log-lines.js'
 import { slotConfig } from '../../../support/slot-config.js'
 
@@ -63,8 +63,8 @@ const assignment =
     encodeAssignment(partitions.map((partition) => ({ topic: 'orders', partition })))
 
 const world = (config: SlotConfig = slotConfig()) => {
-  const own = new FakeConnection()
-  const shared = new FakeConnection('shared')
+  const own = new FakeClient()
+  const poolClient = new FakeClient('shared')
   const host = new Notes()
   const { logger, lines } = collectLines()
   const seat = new Seat({
@@ -72,8 +72,8 @@ const world = (config: SlotConfig = slotConfig()) => {
     group: new Group('group', 1),
     host,
     log: logger,
-    connection: own,
-    shared: new Coordinator(shared, 'group'),
+    client: own,
+    coordinator: new Coordinator(poolClient, 'group'),
     topics: async (names) =>
       names.map((topic) => ({
         topic,
@@ -83,7 +83,7 @@ const world = (config: SlotConfig = slotConfig()) => {
   })
   own.onJoin = [joinedAs('member', 1)]
   own.onSync = [assignment(0, 1)]
-  return { seat, own, shared, host, lines }
+  return { seat, own, poolClient, host, lines }
 }
 
 beforeEach(() => {
@@ -347,9 +347,9 @@ describe('a seat that is a member', () => {
     true,
     false,
   ])('leaves the group, over the shared connection, only when told to (%s)', async (sendLeave) => {
-    const { own, shared, seat } = await member()
+    const { own, poolClient, seat } = await member()
     await seat.leave(sendLeave)
-    expect(shared.leaves.map(({ memberId }) => memberId)).toEqual(sendLeave ? ['member'] : [])
+    expect(poolClient.leaves.map(({ memberId }) => memberId)).toEqual(sendLeave ? ['member'] : [])
     expect(own.closed).toBe(true)
     expect(seat.state).toBe('left')
   })

@@ -3,27 +3,27 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { AssignmentTaker } from '#src/control/progress/assignment-taker.js'
-import { FakeConnection, kafkaError } from '../../../support/control/fake-client.js'
+import { FakeClient, kafkaError } from '../../../support/control/fake-client.js'
 import { collectLines } from '../../../support/log-lines.js'
 import { slotConfig } from '../../../support/slot-config.js'
 
 const orders = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'orders', partition }))
 
 const world = (log = pino({ level: 'silent' })) => {
-  const connection = new FakeConnection()
-  connection.committedOffsets = async (_node, _group, partitions) =>
+  const client = new FakeClient()
+  client.committedOffsets = async (_node, _group, partitions) =>
     partitions.map(({ topic, partition }) => ({ topic, partition, offset: partition === 0 ? 40n : -1n }))
-  connection.listOffsets = () => Promise.reject(kafkaError(5, 'LEADER_NOT_AVAILABLE'))
+  client.listOffsets = () => Promise.reject(kafkaError(5, 'LEADER_NOT_AVAILABLE'))
   const holdings = new Holdings()
   const taker = new AssignmentTaker({
     config: slotConfig(),
     holdings,
-    sharedConnection: connection,
-    shared: new Coordinator(connection, 'group'),
+    poolClient: client,
+    coordinator: new Coordinator(client, 'group'),
     isNew: () => false,
     log,
   })
-  return { connection, holdings, taker }
+  return { client, holdings, taker }
 }
 
 beforeEach(() => {
@@ -46,11 +46,11 @@ describe('a partition that has no leader and no committed offset', () => {
 
   test('is named in the log when the slot begins to wait for it, once a minute while it waits, and when it is found', async () => {
     const { logger, lines } = collectLines()
-    const { connection, taker } = world(logger)
+    const { client, taker } = world(logger)
     const taking = taker.take(orders(1), () => {})
     await vi.advanceTimersByTimeAsync(150_000)
     expect(lines.map(({ level, waitsFor }) => [level, waitsFor])).toEqual(Array(3).fill([40, ['orders:1']]))
-    connection.listOffsets = async (partitions) => partitions.map((partition) => ({ ...partition, offset: 0n }))
+    client.listOffsets = async (partitions) => partitions.map((partition) => ({ ...partition, offset: 0n }))
     await vi.advanceTimersByTimeAsync(1_000)
     await taking
     expect(lines.map(({ level }) => level)).toEqual([40, 40, 40, 30])

@@ -1,20 +1,20 @@
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
-import { Holdings, reached } from '#src/control/holdings.js'
+import { finishedUpTo, Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { AssignmentTaker, type Taken } from '#src/control/progress/assignment-taker.js'
-import { FakeConnection, kafkaError } from '../../../support/control/fake-client.js'
+import { FakeClient, kafkaError } from '../../../support/control/fake-client.js'
 import { slotConfig } from '../../../support/slot-config.js'
 
 const orders = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'orders', partition }))
 
 /** @param before partitions that the topic had when the pool started */
 const world = (committed: Readonly<Record<number, bigint>>, fromBeginning = true, before = 10) => {
-  const connection = new FakeConnection()
+  const client = new FakeClient()
   const resets: string[] = []
-  connection.committedOffsets = async (_node, _group, partitions) =>
+  client.committedOffsets = async (_node, _group, partitions) =>
     partitions.map(({ topic, partition }) => ({ topic, partition, offset: committed[partition] ?? -1n }))
-  connection.listOffsets = async (partitions, at) => {
+  client.listOffsets = async (partitions, at) => {
     resets.push(at)
     return partitions.map(({ topic, partition }) => ({ topic, partition, offset: at === 'earliest' ? 3n : 500n }))
   }
@@ -22,15 +22,15 @@ const world = (committed: Readonly<Record<number, bigint>>, fromBeginning = true
   const taker = new AssignmentTaker({
     config: slotConfig({ fromBeginning }),
     holdings,
-    sharedConnection: connection,
-    shared: new Coordinator(connection, 'group'),
+    poolClient: client,
+    coordinator: new Coordinator(client, 'group'),
     isNew: ({ partition }) => partition >= before,
     log: pino({ level: 'silent' }),
   })
-  return { connection, holdings, taker, resets }
+  return { client, holdings, taker, resets }
 }
 
-const offsets = (holdings: Holdings) => holdings.all().map((holding) => [holding.partition, reached(holding)])
+const offsets = (holdings: Holdings) => holdings.all().map((holding) => [holding.partition, finishedUpTo(holding)])
 
 describe('taking an assignment', () => {
   test.each([
@@ -58,28 +58,28 @@ describe('taking an assignment', () => {
   })
 
   test('takes the leader epoch of a committed offset along; an offset that was reset has none', async () => {
-    const { holdings, taker, connection } = world({ 0: 40n })
-    const committed = connection.committedOffsets
-    connection.committedOffsets = async (...request) =>
+    const { holdings, taker, client } = world({ 0: 40n })
+    const committed = client.committedOffsets
+    client.committedOffsets = async (...request) =>
       (await committed(...request)).map((entry) => ({ ...entry, leaderEpoch: entry.offset < 0n ? -1 : 0 }))
     await taker.take(orders(0, 1), () => {})
     expect(holdings.all().map(({ page, index }) => page.epoch(index))).toEqual([0, -1])
   })
 
   test('looks nothing up for what is held already', async () => {
-    const { holdings, taker, connection } = world({})
+    const { holdings, taker, client } = world({})
     holdings.add([{ topic: 'orders', partition: 0, offset: 7n, committed: 7n }])
-    connection.asked.length = 0
+    client.asked.length = 0
     await taker.take(orders(0), () => {})
-    expect(connection.asked).toEqual([])
+    expect(client.asked).toEqual([])
     expect(offsets(holdings)).toEqual([[0, 7n]])
   })
 
   test('tries again until the coordinator answers', async () => {
-    const { holdings, taker, connection } = world({ 0: 1n })
-    const answer = connection.committedOffsets
+    const { holdings, taker, client } = world({ 0: 1n })
+    const answer = client.committedOffsets
     let failures = 2
-    connection.committedOffsets = (...request) => (failures-- > 0 ? Promise.reject(kafkaError(14)) : answer(...request))
+    client.committedOffsets = (...request) => (failures-- > 0 ? Promise.reject(kafkaError(14)) : answer(...request))
     await taker.take(orders(0), () => {})
     expect(offsets(holdings)).toEqual([[0, 1n]])
   })

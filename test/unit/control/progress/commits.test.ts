@@ -4,7 +4,7 @@ import { Coordinator } from '#src/control/membership/coordinator.js'
 import { Commits } from '#src/control/progress/commits.js'
 import { KafkaError, type Membership, type TopicPartition, type TopicPartitionOffset } from '#src/kafka/face.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { FakeConnection, kafkaError } from '../../../support/control/fake-client.js'
+import { FakeClient, kafkaError } from '../../../support/control/fake-client.js'
 import { collectLines } from '../../../support/log-lines.js'
 
 const SASL_AUTHENTICATION_FAILED = 58
@@ -13,10 +13,10 @@ type Refused = TopicPartition & { readonly error: KafkaError }
 
 const world = (generation = 3) => {
   const { logger, lines } = collectLines()
-  const connection = new FakeConnection()
+  const client = new FakeClient()
   const sent: (readonly TopicPartitionOffset[])[] = []
   const answers: (() => Promise<readonly Refused[]>)[] = []
-  connection.commitOffsets = async (_node, _member, offsets) => {
+  client.commitOffsets = async (_node, _member, offsets) => {
     sent.push(offsets)
     return (await answers.shift()?.()) ?? []
   }
@@ -25,7 +25,7 @@ const world = (generation = 3) => {
   const told = { doubts: 0, committed: [] as bigint[] }
   const commits = new Commits({
     holdings,
-    shared: new Coordinator(connection, 'group'),
+    coordinator: new Coordinator(client, 'group'),
     membership: (): Membership => ({ groupId: 'group', generation, memberId: 'member', instanceId: null }),
     onDoubt: () => {
       told.doubts += 1
@@ -33,7 +33,7 @@ const world = (generation = 3) => {
     onCommitted: (offsets) => told.committed.push(...offsets.map(({ offset }) => offset)),
     log: logger,
   })
-  return { connection, holdings, page, commits, sent, answers, told, lines }
+  return { client, holdings, page, commits, sent, answers, told, lines }
 }
 
 describe('commits', () => {
@@ -87,10 +87,10 @@ describe('commits', () => {
   })
 
   test('go to the new coordinator when it has moved', async () => {
-    const { commits, answers, connection, told } = world()
+    const { commits, answers, client, told } = world()
     answers.push(() => Promise.reject(kafkaError(16)))
     await commits.now()
-    expect(connection.asked).toEqual(['FindCoordinator', 'FindCoordinator'])
+    expect(client.asked).toEqual(['FindCoordinator', 'FindCoordinator'])
     expect(told.committed).toEqual([1n])
   })
 

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import {
   findHung,
   graceMs,
-  Liveness,
+  HungHandlers,
   pollIntervalMs,
   type WatchedSlot,
 } from '#src/control/supervision/hung-handlers.js'
@@ -22,8 +22,8 @@ const slotWith = (maxProcessingMs: number, lanes = 2) => {
   return { config, hookLimitsMs, thread: { ledger, incarnation: 1 }, endThread } satisfies WatchedSlot
 }
 
-const watching = (slots: readonly WatchedSlot[], use: (liveness: Liveness) => void): void => {
-  const liveness = new Liveness({ slots, log })
+const watching = (slots: readonly WatchedSlot[], use: (liveness: HungHandlers) => void): void => {
+  const liveness = new HungHandlers({ slots, log })
   try {
     use(liveness)
   } finally {
@@ -149,7 +149,7 @@ describe('Liveness', () => {
   it('looks by itself', async () => {
     const slot = slotWith(20)
     slot.thread.ledger.begin(0, 0, 7, 1, monotonicMs())
-    const liveness = new Liveness({ slots: [slot], log })
+    const liveness = new HungHandlers({ slots: [slot], log })
     await expect.poll(() => slot.endThread.mock.calls.length).toBe(1)
     liveness.close()
   })

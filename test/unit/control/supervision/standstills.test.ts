@@ -167,8 +167,8 @@ test('lag goes on being asked for while a partition stands still or waits for a 
   const asked: number[][] = []
   let end = 100n
   const partitions = [0, 1].map((partition) => ({ partition, leader: 1 }))
-  bench.shared.topics = async () => [{ topic: 'orders', error: null, partitions }]
-  bench.shared.listOffsets = async (partitions, at, { readUncommitted }) => {
+  bench.poolClient.topics = async () => [{ topic: 'orders', error: null, partitions }]
+  bench.poolClient.listOffsets = async (partitions, at, { readUncommitted }) => {
     expect([at, readUncommitted]).toEqual(['latest', false])
     asked.push(partitions.map(({ partition }) => partition))
     return partitions.map((each) => ({ ...each, offset: end }))
@@ -183,7 +183,7 @@ test('lag goes on being asked for while a partition stands still or waits for a 
   other.page.retryAt(other.index, monotonicMs() + 15_000)
   await vi.advanceTimersByTimeAsync(10_000)
   expect([asked.at(-1), bench.status().lag, bench.status(1).lag]).toEqual([[0, 1], '113', '120'])
-  bench.shared.listOffsets = () => Promise.reject(new Error('the brokers are away'))
+  bench.poolClient.listOffsets = () => Promise.reject(new Error('the brokers are away'))
   await vi.advanceTimersByTimeAsync(10_000)
   expect(bench.status().lag).toBe('113')
   await bench.stop()
@@ -204,8 +204,8 @@ test('a partition that stands still and has no leader keeps nobody from hearing 
       partitions: [0, 1].map((partition) => ({ partition, leader: partition ? leader : 1 })),
     },
   ]
-  bench.shared.topics = topics
-  bench.shared.listOffsets = async (partitions) => {
+  bench.poolClient.topics = topics
+  bench.poolClient.listOffsets = async (partitions) => {
     leadersOf(partitions, await topics())
     asked.push(partitions.map(({ partition }) => partition))
     return partitions.map((each) => ({ ...each, offset: 100n }))
@@ -225,10 +225,10 @@ test('a broker that does not answer keeps nobody from hearing of the lag of what
   const other = handed(thread, 1)
   other.page.retryAt(other.index, monotonicMs() + 60_000)
   const partitions = [0, 1].map((partition) => ({ partition, leader: 1 + partition }))
-  bench.shared.topics = async () => [{ topic: 'orders', error: null, partitions }]
+  bench.poolClient.topics = async () => [{ topic: 'orders', error: null, partitions }]
   let end = 100n
   let unanswered = 0
-  bench.shared.listOffsets = async (wanted) => {
+  bench.poolClient.listOffsets = async (wanted) => {
     if (wanted.some(({ partition }) => partition === 1)) {
       unanswered++
       return new Promise(() => {})
@@ -274,12 +274,12 @@ test('an offset reset ends the pause: what the partition stood at is gone', asyn
 test('a partition whose start cannot be looked up keeps no other one from being tried again', async () => {
   const config = slotConfig({ retry: { ...slotConfig().retry, initialPauseMs: 30_000 } })
   const bench = slotBench({ config })
-  const listOffsets = bench.shared.listOffsets
+  const listOffsets = bench.poolClient.listOffsets
   bench.committed.set(0, 7n)
   bench.committed.set(1, -1n)
-  bench.shared.listOffsets = async (partitions, ...rest) => {
+  bench.poolClient.listOffsets = async (partitions, ...rest) => {
     if (partitions.some(({ partition }) => partition === 1)) throw new Error('no leader')
-    return listOffsets.call(bench.shared, partitions, ...rest)
+    return listOffsets.call(bench.poolClient, partitions, ...rest)
   }
   void bench.slot.boot().then(() => bench.slot.join())
   await settle()

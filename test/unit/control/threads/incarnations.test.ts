@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
-import type { ThreadExit } from '#src/control/threads/incarnation.js'
+import type { Exit } from '#src/control/threads/incarnation.js'
 import { Incarnations } from '#src/control/threads/incarnations.js'
 import { FakeThreads } from '../../../support/control/fake-threads.js'
 import { collectLines } from '../../../support/log-lines.js'
@@ -17,7 +17,7 @@ afterEach(() => {
 const bench = (loadTimeoutMs = 60_000) => {
   const { logger, lines } = collectLines()
   const threads = new FakeThreads()
-  const exits: ThreadExit[] = []
+  const exits: Exit[] = []
   const incarnations = new Incarnations({
     config: slotConfig({}),
     threads: threads.asThreads,

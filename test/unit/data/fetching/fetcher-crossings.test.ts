@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Connection, TopicMetadata } from '#src/kafka/face.js'
+import type { Client, TopicMetadata } from '#src/kafka/face.js'
 import { batch, range } from '../../../support/data/batches.js'
 import { FakeCluster } from '../../../support/data/fake-cluster.js'
 import { FetcherBench } from '../../../support/data/fetcher-bench.js'
@@ -11,11 +11,11 @@ const running: { bench: FetcherBench; cluster: FakeCluster }[] = []
 const start = (
   cluster: FakeCluster,
   options: ConstructorParameters<typeof FetcherBench>[1] = {},
-  overrides: (connection: Connection) => Partial<Connection> = () => ({}),
+  overrides: (client: Client) => Partial<Client> = () => ({}),
 ) => {
-  const plain = cluster.connection()
+  const plain = cluster.client()
   const connection = { ...plain, ...overrides(plain) }
-  const bench = new FetcherBench({ partitions: cluster.partitions, connection: () => connection }, options)
+  const bench = new FetcherBench({ partitions: cluster.partitions, client: () => connection }, options)
   running.push({ bench, cluster })
   bench.fetcher.start()
   return bench
@@ -24,7 +24,7 @@ const start = (
 afterEach(() => {
   for (const { bench, cluster } of running.splice(0)) {
     bench.fetcher.close()
-    cluster.connection().close()
+    cluster.client().close()
     expect(bench.faults).toEqual([])
   }
 })
@@ -61,11 +61,11 @@ describe('while a position is compared with the log of a leader', () => {
     Object.assign(cluster.partition(0), { leader: 2, leaderEpoch, end: 150, epochStarts: new Map([[5, 0]]) })
     const held = gate()
     // The look-up of a topic that was made anew, or a broker of another version: an epoch that has to be compared.
-    const bench = start(cluster, { offset: 100, epoch: 5 }, (connection) => ({
+    const bench = start(cluster, { offset: 100, epoch: 5 }, (client) => ({
       topics: async () => view(1, leaderEpoch === 5 ? 3 : 7).topics,
       endsOfEpochs: async (...question) => {
         await held.opened
-        return connection.endsOfEpochs(...question)
+        return client.endsOfEpochs(...question)
       },
     }))
     bench.get(0).fetching.failures = 20
@@ -80,12 +80,12 @@ describe('while a position is compared with the log of a leader', () => {
   test('an answer of the leader before does not count, not even when the comparison is over first', async () => {
     const cluster = withEpochs(100)
     const held = gate()
-    const bench = start(cluster, {}, (connection) => ({
+    const bench = start(cluster, {}, (client) => ({
       fetch: async (node, request) => {
-        if (node !== 1 || request.partitions[0]?.offset !== 100) return connection.fetch(node, request)
+        if (node !== 1 || request.partitions[0]?.offset !== 100) return client.fetch(node, request)
         // Its last answer: it did not know yet that another one leads.
         const old = withEpochs(110)
-          .connection()
+          .client()
           .fetch(1, { ...request, partitions: request.partitions })
         await held.opened
         return old
@@ -112,10 +112,10 @@ describe('a log that has nothing of what was read', () => {
     const cluster = new FakeCluster(1)
     Object.assign(cluster.partition(0), { leaderEpoch: 3, epochStarts: new Map([[3, 40]]), start: 40, end: 200 })
     let failures = 2
-    const bench = start(cluster, { offset: 100, epoch: 0 }, (connection) => ({
+    const bench = start(cluster, { offset: 100, epoch: 0 }, (client) => ({
       listOffsets: async (...question) => {
         if (failures-- > 0) throw new Error('no leader just now')
-        return connection.listOffsets(...question)
+        return client.listOffsets(...question)
       },
     }))
     await until('it was reset', () => bench.posted.some(({ type }) => type === 'offset-reset'))
@@ -128,9 +128,9 @@ describe('a log that has nothing of what was read', () => {
     const cluster = new FakeCluster(1)
     Object.assign(cluster.partition(0), { start: 40, end: 200 })
     let nonsense = true
-    const bench = start(cluster, {}, (connection) => ({
+    const bench = start(cluster, {}, (client) => ({
       listOffsets: async (partitions, ...question) => {
-        const found = await connection.listOffsets(partitions, ...question)
+        const found = await client.listOffsets(partitions, ...question)
         const offsets = nonsense ? found.map((each) => ({ ...each, offset: -1n })) : found
         nonsense = false
         return offsets
@@ -202,7 +202,7 @@ describe('a message before which others are gone from the log', () => {
   test('and that is exhausted is committed with its own epoch, not with that of the one before', async () => {
     const { bench, partition } = await compacted()
     partition.pauseAt(80)
-    expect(bench.page.toCommit(0)).toBe(80n)
+    expect(bench.page.finishedUpTo(0)).toBe(80n)
     expect(bench.page.epoch(0)).toBe(2)
   })
 })
@@ -212,9 +212,9 @@ describe('a look-up that fails', () => {
     const cluster = withEpochs(100, 2)
     const held = gate()
     let lookUps = 0
-    const bench = start(cluster, {}, (connection) => ({
+    const bench = start(cluster, {}, (client) => ({
       topics: async (names) => {
-        if (++lookUps > 1) return connection.topics(names)
+        if (++lookUps > 1) return client.topics(names)
         await held.opened
         throw new Error('no answer')
       },

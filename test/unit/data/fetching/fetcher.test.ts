@@ -16,7 +16,7 @@ const start = (cluster: FakeCluster, options?: ConstructorParameters<typeof Fetc
 afterEach(() => {
   for (const { bench, cluster } of running.splice(0)) {
     bench.fetcher.close()
-    cluster.connection().close()
+    cluster.client().close()
     expect(bench.faults).toEqual([])
   }
 })
@@ -299,8 +299,8 @@ describe('the fetcher', () => {
   test('asks a broker less and less that says there is more, and sends nothing of it', async () => {
     const cluster = new FakeCluster(1)
     const asked: number[] = []
-    const connection = cluster.connection()
-    connection.fetch = async (_, { partitions }) => {
+    const client = cluster.client()
+    client.fetch = async (_, { partitions }) => {
       asked.push(performance.now())
       const empty = {
         error: null,
@@ -313,7 +313,7 @@ describe('the fetcher', () => {
       }
       return partitions.map(({ topic, partition }) => ({ topic, partition, ...empty }))
     }
-    cluster.connection = () => connection
+    cluster.client = () => client
     start(cluster)
     await until('it has asked eight times', () => asked.length >= 8)
     expect((asked[7] ?? 0) - (asked[0] ?? 0)).toBeGreaterThan(100) // pauses of 2, 4, … 64, 100 ms

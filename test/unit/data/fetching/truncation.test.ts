@@ -18,7 +18,7 @@ const start = (cluster: FakeCluster, options?: ConstructorParameters<typeof Fetc
 afterEach(() => {
   for (const { bench, cluster } of running.splice(0)) {
     bench.fetcher.close()
-    cluster.connection().close()
+    cluster.client().close()
     expect(bench.faults).toEqual([])
   }
 })

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
 import { socketFactory } from '#src/kafka/brokers/open-socket.js'
 import { PatientLookup } from '#src/kafka/brokers/patient-lookup.js'
-import { createConnection } from '#src/kafka/create-client.js'
+import { createClient } from '#src/kafka/create-client.js'
 import type { Membership } from '#src/kafka/face.js'
 import { Authority } from '../../../support/authority.js'
 import { connectionTo } from '../../../support/kafka/stub-broker.js'
@@ -43,10 +43,10 @@ describe('a thread that handlers block', () => {
   const comesThrough = async (sliceMs: number, timeoutMs: number, more: Partial<KafkaConfig>, tls?: object) => {
     const address = await farBroker({ delayMs: 2, ...(tls && { tls }) })
     const times = { connectionTimeout: timeoutMs, requestTimeout: timeoutMs, authenticationTimeout: timeoutMs }
-    const connection = connectionTo([address], { ...times, retry: ONCE, ...more })
+    const client = connectionTo([address], { ...times, retry: ONCE, ...more })
     const work = async () => {
-      await connection.connect()
-      for (let beat = 0; beat < 2; beat++) await connection.heartbeat(1, member)
+      await client.connect()
+      for (let beat = 0; beat < 2; beat++) await client.heartbeat(1, member)
     }
     await whileBlocked(sliceMs, work())
   }
@@ -79,7 +79,7 @@ describe('a thread that handlers block', () => {
       lookup(host, { ...options, all: true }, (error, found) =>
         callback(error, [...(found ?? []), { address: '127.0.0.2', family: 4 }]),
       )
-    const connection = createConnection({
+    const client = createClient({
       clientId: 'test-00',
       kafka: kafkaConfig({
         brokers: [address],
@@ -90,16 +90,16 @@ describe('a thread that handlers block', () => {
       log: { debug() {}, info() {}, warn() {}, error() {} },
       openSocket: socketFactory(new PatientLookup(twoAddresses)),
     })
-    onTestFinished(() => connection.close())
+    onTestFinished(() => client.close())
     // Longer than Node gives an address.
-    await whileBlocked(300, connection.connect())
+    await whileBlocked(300, client.connect())
   }, 60_000)
 
   it('is not kept for ever by a broker that says nothing', async () => {
     const address = await farBroker({ delayMs: 0, silent: true })
-    const connection = connectionTo([address], { connectionTimeout: 20, retry: ONCE })
+    const client = connectionTo([address], { connectionTimeout: 20, retry: ONCE })
     const started = performance.now()
-    const failed = whileBlocked(50, connection.connect())
+    const failed = whileBlocked(50, client.connect())
     await expect(failed).rejects.toMatchObject({ code: 'KCP_BROKER_UNREACHABLE' })
     expect(performance.now() - started).toBeLessThan(5_000)
   })

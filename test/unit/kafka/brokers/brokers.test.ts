@@ -28,12 +28,12 @@ describe('a broker that has gone silent', () => {
     const silent = await startStub((request) => (isSilent ? null : answer(request)))
     const other = await startStub(answer)
     brokers.push({ nodeId: 1, port: silent.port }, { nodeId: 2, port: other.port })
-    const connection = connectionTo([silent.address, other.address], { connectionTimeout: 20_000, requestTimeout: 50 })
-    await connection.connect()
+    const client = connectionTo([silent.address, other.address], { connectionTimeout: 20_000, requestTimeout: 50 })
+    await client.connect()
     isSilent = true
-    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
+    await expect(client.heartbeat(1, member)).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
     const asked = silent.requests.length
-    await expect(connection.findCoordinator('g')).resolves.toBe(2)
+    await expect(client.findCoordinator('g')).resolves.toBe(2)
     expect(silent.requests.length).toBe(asked)
   })
 
@@ -44,31 +44,31 @@ describe('a broker that has gone silent', () => {
     const silent = await startStub((request) => (isSilent ? null : answer(request)))
     const other = await startStub(answer)
     brokers.push({ nodeId: 1, port: silent.port }, { nodeId: 2, port: other.port })
-    const connection = connectionTo([silent.address, other.address], { requestTimeout: 60_000 })
-    await connection.connect()
+    const client = connectionTo([silent.address, other.address], { requestTimeout: 60_000 })
+    await client.connect()
     isSilent = true
-    const owed = connection.topics(['t']).catch(() => 'never')
+    const owed = client.topics(['t']).catch(() => 'never')
     const asked = () => other.requests.filter(({ apiKey }) => apiKey === Api.metadata).length
     await vi.waitFor(
       () => {
-        void connection.topics(['t']).catch(() => {})
+        void client.topics(['t']).catch(() => {})
         expect(asked()).toBeGreaterThan(0)
       },
       { timeout: 10_000, interval: 200 },
     )
-    connection.close()
+    client.close()
     await expect(owed).resolves.toBe('never')
   })
 
   it('is not asked for its own address when there is nobody else to ask', async () => {
     let isSilent = false
     const stub = await startStub(() => (isSilent ? null : undefined))
-    const connection = connectionTo([stub.address], { connectionTimeout: 50, requestTimeout: 50 })
-    await connection.connect()
+    const client = connectionTo([stub.address], { connectionTimeout: 50, requestTimeout: 50 })
+    await client.connect()
     isSilent = true
-    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({ unanswered: true })
+    await expect(client.heartbeat(1, member)).rejects.toMatchObject({ unanswered: true })
     const asked = stub.requests.length
-    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({ unanswered: true })
+    await expect(client.heartbeat(1, member)).rejects.toMatchObject({ unanswered: true })
     expect(stub.requests.length).toBe(asked + 1)
   })
 })

@@ -51,11 +51,11 @@ const secured = async (
     if (request.apiKey === Api.saslAuthenticate) return authenticated(lifetimeMs)
     return request.apiKey === Api.heartbeat ? heartbeatAnswer() : undefined
   })
-  const connection = connectionTo([stub.address], { sasl: PLAIN, ...more })
-  await connection.connect()
+  const client = connectionTo([stub.address], { sasl: PLAIN, ...more })
+  await client.connect()
   const before = stub.requests.length
   const asked = () => stub.requests.slice(before).map(({ apiKey }) => NAMES[apiKey] ?? `api ${apiKey}`)
-  return { stub, connection, asked }
+  return { stub, client, asked }
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -76,29 +76,29 @@ describe('a session', () => {
   })
 
   it('that is shorter than the wished time before its end is not renewed for every request', async () => {
-    const { connection, asked } = await secured(5_000)
-    await connection.heartbeat(1, member)
-    await connection.heartbeat(1, member)
+    const { client, asked } = await secured(5_000)
+    await client.heartbeat(1, member)
+    await client.heartbeat(1, member)
     expect(asked()).toEqual(['heartbeat', 'heartbeat'])
   })
 
   it('is renewed once before the next request, which waits with all that come meanwhile', async () => {
-    const { connection, asked } = await secured(SHORT_MS)
+    const { client, asked } = await secured(SHORT_MS)
     await untilDue()
-    await Promise.all([1, 2, 3].map(() => connection.heartbeat(1, member)))
+    await Promise.all([1, 2, 3].map(() => client.heartbeat(1, member)))
     expect(asked()).toEqual(['handshake', 'authenticate', 'heartbeat', 'heartbeat', 'heartbeat'])
   })
 
   it('is renewed only when nothing is awaited on the connection', async () => {
     const held: { answer?: () => void } = {}
-    const { connection, asked } = await secured(SHORT_MS, ({ apiKey, index, socket }) => {
+    const { client, asked } = await secured(SHORT_MS, ({ apiKey, index, socket }) => {
       if (apiKey !== Api.heartbeat || held.answer !== undefined) return undefined
       held.answer = () => socket.write(framed(index, heartbeatAnswer().buffer))
       return null
     })
-    const first = connection.heartbeat(1, member)
+    const first = client.heartbeat(1, member)
     await untilDue()
-    const second = connection.heartbeat(1, member)
+    const second = client.heartbeat(1, member)
     await sleep(50)
     expect(asked()).toEqual(['heartbeat'])
     held.answer?.()
@@ -108,32 +108,32 @@ describe('a session', () => {
 
   it('that a broker dropped while it was idle is no failure of the next request', async () => {
     let authentications = 0
-    const { connection, stub } = await secured(SHORT_MS, ({ apiKey, socket }) => {
+    const { client, stub } = await secured(SHORT_MS, ({ apiKey, socket }) => {
       if (apiKey !== Api.saslHandshake || ++authentications !== 2) return undefined
       socket.destroy()
       return null
     })
     await untilDue()
-    await connection.heartbeat(1, member)
+    await client.heartbeat(1, member)
     expect(new Set(stub.requests.map(({ socket }) => socket)).size).toBe(2)
   })
 
   it('that may not be renewed fails the request as a refusal, without telling the password', async () => {
     let refuse = false
-    const { connection } = await secured(SHORT_MS, ({ apiKey }) =>
+    const { client } = await secured(SHORT_MS, ({ apiKey }) =>
       refuse && apiKey === Api.saslAuthenticate ? authenticated(0, 58) : undefined,
     )
     refuse = true
     await untilDue()
-    const error = await connection.heartbeat(1, member).catch((reason: Error) => reason)
+    const error = await client.heartbeat(1, member).catch((reason: Error) => reason)
     expect(error).toMatchObject({ type: 'SASL_AUTHENTICATION_FAILED', code: 58, retriable: false })
     expect(`${(error as Error).message} ${(error as Error).stack}`).not.toContain('hunter2')
   })
 
   it('without an end is never renewed', async () => {
-    const { connection, asked } = await secured(0)
+    const { client, asked } = await secured(0)
     await untilDue()
-    await connection.heartbeat(1, member)
+    await client.heartbeat(1, member)
     expect(asked()).toEqual(['heartbeat'])
   })
 })
@@ -149,13 +149,13 @@ describe('authentication', () => {
 
   it('is no refusal when the connection broke in the middle of it', async () => {
     let broken = false
-    const { connection } = await secured(0, ({ apiKey, socket }) => {
+    const { client } = await secured(0, ({ apiKey, socket }) => {
       if (apiKey !== Api.saslAuthenticate || broken) return undefined
       broken = true
       socket.destroy()
       return null
     })
-    await connection.heartbeat(1, member)
+    await client.heartbeat(1, member)
   })
 
   it('is refused by its name where the broker has no request for it', async () => {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createConnection } from '#src/kafka/create-client.js'
+import { createClient } from '#src/kafka/create-client.js'
 import type { FetchRequest, Membership } from '#src/kafka/face.js'
 import {
   type Answering,
@@ -57,14 +57,14 @@ describe('a server that sends', () => {
       socket.write(bytes)
       return null
     })
-    const connection = connectionTo([address])
-    await connection.connect()
-    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({
+    const client = connectionTo([address])
+    await client.connect()
+    await expect(client.heartbeat(1, member)).rejects.toMatchObject({
       type: 'CONNECTION',
       retriable: true,
       message: expect.stringMatching(/an answer to Heartbeat of -?\d+ bytes, where 4 to \d+ may be/),
     })
-    await connection.heartbeat(1, member)
+    await client.heartbeat(1, member)
   })
 
   /** What a heartbeat is answered with, on the connection that asked. */
@@ -74,23 +74,23 @@ describe('a server that sends', () => {
       say(socket)
       return null
     })
-    const connection = connectionTo([address])
-    await connection.connect()
-    return connection
+    const client = connectionTo([address])
+    await client.connect()
+    return client
   }
 
   it('an answer to another request than the next one ends the connection', async () => {
-    const connection = await answering((socket) => socket.write(framed(77, heartbeatAnswer().buffer)))
-    await expect(connection.heartbeat(1, member)).rejects.toThrow(/answered request 77, but the next one is 2/)
+    const client = await answering((socket) => socket.write(framed(77, heartbeatAnswer().buffer)))
+    await expect(client.heartbeat(1, member)).rejects.toThrow(/answered request 77, but the next one is 2/)
   })
 
   it('what nobody asked for ends the connection', async () => {
-    const connection = await answering((socket) => {
+    const client = await answering((socket) => {
       const answer = framed(2, heartbeatAnswer().buffer)
       socket.write(Buffer.concat([answer, answer]))
     })
-    await connection.heartbeat(1, member)
-    await expect(connection.heartbeat(1, member)).rejects.toMatchObject({ type: 'CONNECTION' })
+    await client.heartbeat(1, member)
+    await expect(client.heartbeat(1, member)).rejects.toMatchObject({ type: 'CONNECTION' })
   })
 
   it('a batch beyond what may be asked for is awaited as far as a broker may send one, and no further', async () => {
@@ -110,11 +110,11 @@ describe('a server that sends', () => {
       socket.write(length(announced))
       return null
     })
-    const connection = connectionTo([address], { requestTimeout: 100 })
-    await connection.connect()
-    await expect(connection.fetch(1, request)).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
+    const client = connectionTo([address], { requestTimeout: 100 })
+    await client.connect()
+    await expect(client.fetch(1, request)).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
     announced++
-    await expect(connection.fetch(1, request)).rejects.toThrow(`an answer to Fetch of ${announced} bytes`)
+    await expect(client.fetch(1, request)).rejects.toThrow(`an answer to Fetch of ${announced} bytes`)
   })
 })
 
@@ -133,11 +133,11 @@ describe('an answer whose lengths are nonsense', () => {
         return encoder().writeInt32(0).writeInt16(0).writeString(null).writeInt32(1).writeInt16(99)
       return undefined
     })
-    const connection = connectionTo([address])
-    await connection.connect()
+    const client = connectionTo([address])
+    await client.connect()
     const broken = { type: 'CONNECTION', message: expect.stringContaining('has a field from byte') }
-    await expect(connection.describeGroup(1, 'g')).rejects.toMatchObject(broken)
-    await expect(connection.findCoordinator('g')).rejects.toMatchObject(broken)
+    await expect(client.describeGroup(1, 'g')).rejects.toMatchObject(broken)
+    await expect(client.findCoordinator('g')).rejects.toMatchObject(broken)
   })
 
   it('is one while a client authenticates, too', async () => {
@@ -145,8 +145,8 @@ describe('an answer whose lengths are nonsense', () => {
       apiKey === Api.saslHandshake ? encoder().writeInt16(0).writeInt32(MANY).writeEncoder(back(2)) : undefined,
     )
     const sasl = { mechanism: 'plain', username: 'u', password: 'p' }
-    const connection = connectionTo([address], { sasl, retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
-    await expect(connection.connect()).rejects.toMatchObject({
+    const client = connectionTo([address], { sasl, retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
+    await expect(client.connect()).rejects.toMatchObject({
       code: 'KCP_BROKER_UNREACHABLE',
       message: expect.stringContaining('SaslHandshake'),
     })
@@ -157,8 +157,8 @@ describe('an answer to a Fetch', () => {
   const LATE_MS = 600
   const fetching = async (answer: (request: StubRequest) => ReturnType<Answering>, times = 1) => {
     const { address } = await startStub((request) => (request.apiKey === Api.fetch ? answer(request) : undefined))
-    const connection = connectionTo([address])
-    await connection.connect()
+    const client = connectionTo([address])
+    await client.connect()
     const tell = vi.fn()
     const request: FetchRequest = {
       maxWaitMs: 0,
@@ -171,7 +171,7 @@ describe('an answer to a Fetch', () => {
       partitions: [],
     }
     const all = (async () => {
-      for (let time = 0; time < times; time++) await connection.fetch(1, request)
+      for (let time = 0; time < times; time++) await client.fetch(1, request)
     })()
     return { tell, all }
   }
@@ -214,10 +214,10 @@ describe('a broker that wants quiet', () => {
       asked.push(performance.now())
       return heartbeatAnswer(throttles[asked.length - 1])
     })
-    const connection = connectionTo([address], { requestTimeout: 100 })
-    await connection.connect()
-    await Promise.all([connection.heartbeat(1, member), connection.heartbeat(1, member)])
-    await connection.heartbeat(1, member)
+    const client = connectionTo([address], { requestTimeout: 100 })
+    await client.connect()
+    await Promise.all([client.heartbeat(1, member), client.heartbeat(1, member)])
+    await client.heartbeat(1, member)
     expect((asked[2] ?? 0) - (asked[1] ?? 0)).toBeGreaterThan(350)
   })
 
@@ -227,14 +227,14 @@ describe('a broker that wants quiet', () => {
     const { address } = await startStub(({ apiKey }) =>
       apiKey === Api.heartbeat ? heartbeatAnswer(2 ** 31 - 1) : undefined,
     )
-    const connection = createConnection({ clientId: 'test-00', kafka: kafkaConfig({ brokers: [address] }), log })
-    onTestFinished(() => connection.close())
+    const client = createClient({ clientId: 'test-00', kafka: kafkaConfig({ brokers: [address] }), log })
+    onTestFinished(() => client.close())
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
-    await connection.connect()
-    await connection.heartbeat(1, member)
+    await client.connect()
+    await client.heartbeat(1, member)
     for (let beat = 0; beat < 2; beat++) {
-      const beating = connection.heartbeat(1, member)
+      const beating = client.heartbeat(1, member)
       await expect.poll(() => vi.getTimerCount()).toBe(1)
       vi.advanceTimersByTime(60_000)
       await beating
@@ -246,11 +246,11 @@ describe('a broker that wants quiet', () => {
     const { address } = await startStub(({ apiKey }) =>
       apiKey === Api.heartbeat ? heartbeatAnswer(60_000) : undefined,
     )
-    const connection = connectionTo([address])
-    await connection.connect()
-    await connection.heartbeat(1, member)
-    const waiting = connection.heartbeat(1, member)
-    connection.close()
+    const client = connectionTo([address])
+    await client.connect()
+    await client.heartbeat(1, member)
+    const waiting = client.heartbeat(1, member)
+    client.close()
     await expect(waiting).rejects.toMatchObject({ type: 'CLOSED' })
   })
 })
@@ -275,18 +275,18 @@ describe('a broker that is gone from the metadata', () => {
       ]
       return metadata(both.slice(0, state.there ? 2 : 1))
     })
-    const connection = connectionTo([stub.address])
-    await connection.connect()
-    return { connection, stub, other, state, held }
+    const client = connectionTo([stub.address])
+    await client.connect()
+    return { client, stub, other, state, held }
   }
 
   it('loses its idle connection, and the others keep theirs', async () => {
-    const { connection, stub, other, state } = await pair()
-    await connection.heartbeat(2, member)
-    await connection.topics(['t'])
+    const { client, stub, other, state } = await pair()
+    await client.heartbeat(2, member)
+    await client.topics(['t'])
     expect(other.sockets.size).toBe(1)
     state.there = false
-    await connection.topics(['t'])
+    await client.topics(['t'])
     await expect.poll(() => other.sockets.size).toBe(0)
     expect(stub.sockets.size).toBe(1)
   })
@@ -302,23 +302,23 @@ describe('a broker that is gone from the metadata', () => {
       const named = brokers % 2 === 0 ? [] : [nowhere]
       return encoder().writeInt32(0).writeArray(named).writeString('cluster').writeInt32(1).writeArray([])
     })
-    const connection = connectionTo([stub.address])
-    await connection.connect()
+    const client = connectionTo([stub.address])
+    await client.connect()
     for (let times = 0; times < 2; times++) {
-      await connection.topics(['t'])
-      await connection.heartbeat(1, member)
+      await client.topics(['t'])
+      await client.heartbeat(1, member)
     }
-    const coordinator = await connection.findCoordinator('g')
-    await expect(connection.heartbeat(coordinator, member)).rejects.toMatchObject({ type: 'CONNECTION' })
+    const coordinator = await client.findCoordinator('g')
+    await expect(client.heartbeat(coordinator, member)).rejects.toMatchObject({ type: 'CONNECTION' })
   })
 
   it('is still heard when it has something to answer', async () => {
-    const { connection, other, state, held } = await pair()
+    const { client, other, state, held } = await pair()
     state.hold = true
-    const beating = connection.heartbeat(2, member)
+    const beating = client.heartbeat(2, member)
     await expect.poll(() => held.answer).toBeDefined()
     state.there = false
-    await connection.topics(['t'])
+    await client.topics(['t'])
     held.answer?.()
     await beating
     await expect.poll(() => other.sockets.size).toBe(0)

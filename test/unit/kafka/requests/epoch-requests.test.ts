@@ -35,22 +35,22 @@ const connected = async (
   const stub = await startStub((request) =>
     request.apiKey === Api.apiVersions ? apiVersions(offered) : answer(request),
   )
-  const connection = connectionTo([stub.address])
-  await connection.connect()
+  const client = connectionTo([stub.address])
+  await client.connect()
   const last = (apiKey: number) => stub.requests.findLast((request) => request.apiKey === apiKey)
-  return { stub, connection, last }
+  return { stub, client, last }
 }
 
 describe('leader epochs', () => {
   it('come with the metadata of brokers that tell them reliably', async () => {
-    const { connection, last, stub } = await connected(({ apiKey, body, socket }) =>
+    const { client, last, stub } = await connected(({ apiKey, body, socket }) =>
       apiKey === Api.metadata && body.readInt32BE(0) > 0 ? metadataV7(socket.localPort ?? 0) : undefined,
     )
-    expect(await connection.topics(['t'])).toEqual([
+    expect(await client.topics(['t'])).toEqual([
       { topic: 't', error: null, partitions: [{ partition: 0, leader: 1, leaderEpoch: 5 }] },
     ])
     expect(last(Api.metadata)?.version).toBe(7)
-    expect(connection.view([]).brokers).toEqual([{ nodeId: 1, host: '127.0.0.1', port: stub.port }])
+    expect(client.view([]).brokers).toEqual([{ nodeId: 1, host: '127.0.0.1', port: stub.port }])
   })
 
   it('are not asked for where they are not reliable (before Metadata version 9, KAFKA-9212)', async () => {
@@ -61,12 +61,12 @@ describe('leader epochs', () => {
   it('are compared by the leader', async () => {
     const end = encoder().writeInt16(0).writeInt32(0).writeInt32(4).writeInt64(60)
     const refused = encoder().writeInt16(74).writeInt32(1).writeInt32(-1).writeInt64(-1)
-    const { connection, last } = await connected(({ apiKey }) =>
+    const { client, last } = await connected(({ apiKey }) =>
       apiKey === EPOCH_ENDS ? encoder().writeInt32(0).writeArray(topicOf(end, refused)) : undefined,
     )
     const question = { topic: 't', currentLeaderEpoch: 5, leaderEpoch: 4 }
     expect(
-      await connection.endsOfEpochs(1, [
+      await client.endsOfEpochs(1, [
         { ...question, partition: 0 },
         { ...question, partition: 1 },
       ]),
@@ -84,15 +84,15 @@ describe('leader epochs', () => {
   })
 
   it.each([{}, { [EPOCH_ENDS]: 2 }])('are not compared by a broker that offers %j', async (offered) => {
-    const { connection, last } = await connected(() => undefined, { ...MODERN, ...offered })
-    expect(await connection.endsOfEpochs(1, [])).toBeNull()
+    const { client, last } = await connected(() => undefined, { ...MODERN, ...offered })
+    expect(await client.endsOfEpochs(1, [])).toBeNull()
     expect(last(EPOCH_ENDS)).toBeUndefined()
   })
 
   it('are committed beside the offsets, and come back with them', async () => {
     const stored = encoder().writeInt32(0).writeInt64(50).writeInt32(4).writeString('').writeInt16(0)
     const nothing = encoder().writeInt32(1).writeInt64(-1).writeInt32(-1).writeString(null).writeInt16(0)
-    const { connection, last } = await connected(({ apiKey }) => {
+    const { client, last } = await connected(({ apiKey }) => {
       if (apiKey === Api.offsetCommit) {
         return encoder()
           .writeInt32(0)
@@ -101,13 +101,13 @@ describe('leader epochs', () => {
       if (apiKey !== OFFSET_FETCH) return undefined
       return encoder().writeInt32(0).writeArray(topicOf(stored, nothing)).writeInt16(0)
     })
-    await connection.commitOffsets(1, member, [{ topic: 't', partition: 0, offset: 50n, leaderEpoch: 4 }])
+    await client.commitOffsets(1, member, [{ topic: 't', partition: 0, offset: 50n, leaderEpoch: 4 }])
     const written = encoder().writeInt32(0).writeInt64(50).writeInt32(4).writeString('')
     const body = encoder().writeString('g').writeInt32(3).writeString('m').writeString(null)
     expect(last(Api.offsetCommit)?.body).toEqual(body.writeArray(topicOf(written)).buffer)
 
     const partitions = [0, 1].map((partition) => ({ topic: 't', partition }))
-    expect(await connection.committedOffsets(1, 'g', partitions)).toEqual([
+    expect(await client.committedOffsets(1, 'g', partitions)).toEqual([
       { topic: 't', partition: 0, offset: 50n, leaderEpoch: 4 },
       { topic: 't', partition: 1, offset: -1n, leaderEpoch: -1 },
     ])
@@ -115,7 +115,7 @@ describe('leader epochs', () => {
   })
 
   it('stand in the Fetch', async () => {
-    const { connection, last } = await connected(() => undefined)
+    const { client, last } = await connected(() => undefined)
     const wanted = { topic: 't', partition: 0, offset: 9, maxBytes: 1_000, currentLeaderEpoch: 5 }
     const request = {
       maxWaitMs: 1,
@@ -125,7 +125,7 @@ describe('leader epochs', () => {
       rackId: null,
       maxDecompressedBytes: 1_000,
     }
-    void connection.fetch(1, { ...request, partitions: [wanted] }).catch(() => {})
+    void client.fetch(1, { ...request, partitions: [wanted] }).catch(() => {})
     await expect.poll(() => last(Api.fetch)).toBeDefined()
     const partition = encoder().writeInt32(0).writeInt32(5).writeInt64(9)
     expect(last(Api.fetch)?.body.includes(partition.buffer)).toBe(true)
@@ -136,10 +136,10 @@ describe('an answer that says nothing of a partition', () => {
   const partition = { topic: 't', partition: 0 }
 
   it('is no answer that nothing is committed', async () => {
-    const { connection } = await connected(({ apiKey }) =>
+    const { client } = await connected(({ apiKey }) =>
       apiKey === OFFSET_FETCH ? encoder().writeInt32(0).writeArray([]).writeInt16(0) : undefined,
     )
-    await expect(connection.committedOffsets(1, 'g', [partition])).rejects.toMatchObject({
+    await expect(client.committedOffsets(1, 'g', [partition])).rejects.toMatchObject({
       type: 'CONNECTION',
       message: 'OffsetFetch of group "g": the answer says nothing of t[0]',
     })
@@ -153,11 +153,11 @@ describe('an answer that says nothing of a partition', () => {
       'ListOffsets: the latest offset of t[0] is -1',
     ],
   ])('is no offset to begin at when it %s', async (_, topics, message) => {
-    const { connection } = await connected(({ apiKey, body, socket }) => {
+    const { client } = await connected(({ apiKey, body, socket }) => {
       if (apiKey === Api.metadata && body.readInt32BE(0) > 0) return metadataV7(socket.localPort ?? 0)
       return apiKey === LIST_OFFSETS ? encoder().writeInt32(0).writeArray(topics()) : undefined
     })
-    await expect(connection.listOffsets([partition], 'latest', { readUncommitted: false })).rejects.toMatchObject({
+    await expect(client.listOffsets([partition], 'latest', { readUncommitted: false })).rejects.toMatchObject({
       type: 'CONNECTION',
       message,
     })

@@ -90,10 +90,10 @@ const start = async (broker: { port: number }, partitions: number) => {
   const leaders = range(0, partitions).map((partition) => ({ partition, leader: 1 }))
   const known = [{ topic: 't', error: null, partitions: leaders }]
   const view = { brokers: [{ nodeId: 1, host: '127.0.0.1', port: broker.port }], topics: known }
-  const connection = connectionTo([`127.0.0.1:${broker.port}`], {}, view)
-  await connection.connect()
+  const client = connectionTo([`127.0.0.1:${broker.port}`], {}, view)
+  await client.connect()
   const bench = new FetcherBench(
-    { connection: () => connection, partitions: leaders },
+    { client: () => client, partitions: leaders },
     { known, consumer: { maxBytesPerPartition: 64 * 1024 } },
   )
   bench.fetcher.start()

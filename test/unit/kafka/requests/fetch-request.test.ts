@@ -26,9 +26,9 @@ const fetchOf = async (records: readonly Buffer[], more: Partial<FetchRequest>) 
     .writeInt32(0)
     .writeArray([encoder().writeString('t').writeArray(partitions)])
   const { address } = await startStub(({ apiKey }) => (apiKey === Api.fetch ? answer : undefined))
-  const connection = connectionTo([address])
-  await connection.connect()
-  return connection.fetch(1, {
+  const client = connectionTo([address])
+  await client.connect()
+  return client.fetch(1, {
     maxWaitMs: 0,
     minBytes: 1,
     maxBytes: 1_000_000,

@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Group } from '#src/control/membership/group.js'
 import { JoinBarrier } from '#src/control/membership/join-barrier.js'
-import type { Seat } from '#src/control/membership/seat.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -10,23 +8,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const fakeSeat = () => {
-  const seat = { poke: vi.fn() }
-  return { seat: seat as unknown as Seat, poke: seat.poke }
-}
-
 describe('seats of one group', () => {
-  test('poke their siblings, not themselves', async () => {
-    const group = new Group('group', 2)
-    const [a, b] = [fakeSeat(), fakeSeat()]
-    group.add(a.seat)
-    group.add(b.seat)
-    group.pokeSiblings(a.seat)
-    await vi.advanceTimersByTimeAsync(50)
-    expect(a.poke).not.toHaveBeenCalled()
-    expect(b.poke).toHaveBeenCalled()
-  })
-
   test('wait at the barrier until all have come', async () => {
     const barrier = new JoinBarrier(2)
     let passed = 0

@@ -56,6 +56,8 @@ export const slotBench = (
     settings?: Partial<PoolSettings>
     topics?: (names: readonly string[]) => Promise<readonly TopicMetadata[]>
     limiter?: RestartLimiter
+    /** Writes the answers of each client that a seat gets. */
+    answers?: (client: FakeClient) => FakeClient
   } = {},
 ) => {
   const config = overrides.config ?? slotConfig()
@@ -78,7 +80,7 @@ export const slotBench = (
     const client = new FakeClient(`seat-${seats.length}`)
     client.onJoin = [joinedAs(`member-${seats.length}`, 1)]
     client.onSync = [assignment(0, 1)]
-    return client
+    return overrides.answers?.(client) ?? client
   }
   const slot = new Slot({
     config,

@@ -1,0 +1,193 @@
+import { Control, Page } from '#src/protocol/ledger.js'
+import type { AssignedPartition } from '#src/protocol/messages.js'
+import { monotonicMs } from '#src/util/clock.js'
+import type { Diary } from './diary.js'
+import type { Dice } from './dice.js'
+import type { FakeThread, FakeThreads } from './fake-threads.js'
+import type { SimulatedGroup } from './simulated-group.js'
+
+/** A partition that a thread has taken up. */
+interface Part {
+  readonly id: number
+  readonly partition: number
+  readonly page: Page
+  readonly index: number
+  offset: bigint
+  /** It has said that it stands still. */
+  halted: boolean
+}
+
+const isLive = ({ page, index }: Part): boolean => !page.isRevoked(index)
+
+/** What one thread does: takes up what it is handed, and handles message after message while it may. */
+class SimulatedThread {
+  readonly #thread: FakeThread
+  readonly #options: SimulatedThreadsOptions
+  readonly #parts = new Map<number, Part>()
+  #seen = 0
+  #flight: { readonly part: Part; readonly untilMs: number } | null = null
+  #isReady = false
+  isGone = false
+
+  constructor(thread: FakeThread, options: SimulatedThreadsOptions) {
+    this.#thread = thread
+    this.#options = options
+    void thread.exited.then(() => {
+      this.isGone = true
+    })
+  }
+
+  get partitions(): readonly number[] {
+    return [...this.#parts.values()].map(({ partition }) => partition).sort()
+  }
+
+  /** A little later. */
+  step(): void {
+    if (this.isGone || !this.#gets() || !this.#answers()) return
+    this.#listen()
+    const { ledger } = this.#thread
+    const nowMs = monotonicMs()
+    if (this.#flight !== null) {
+      if (nowMs >= this.#flight.untilMs) this.#land(this.#flight.part)
+      return
+    }
+    const mayBegin = (ledger.control & (Control.pause | Control.stop)) === 0 && ledger.leaseLeftMs(nowMs) > 0
+    if (mayBegin) this.#work()
+  }
+
+  #gets(): boolean {
+    const { group, dice, diary } = this.#options
+    if (this.#isReady) return true
+    if (!group.calm && dice.chance(0.7)) return false
+    if (!group.calm && this.#thread.incarnation > 1 && dice.chance(0.15)) {
+      diary.event('the thread dies while it loads')
+      this.#thread.crash()
+      return false
+    }
+    this.#isReady = true
+    this.#thread.boot()
+    return true
+  }
+
+  #answers(): boolean {
+    const { group, dice } = this.#options
+    if (!this.#thread.silent) return true
+    if (!group.calm && dice.chance(0.8)) return false
+    this.#thread.ledger.endHook()
+    this.#thread.answer()
+    return true
+  }
+
+  #listen(): void {
+    const { requests, ledger } = this.#thread
+    for (; this.#seen < requests.length; this.#seen++) {
+      const request = requests[this.#seen]
+      if (request?.type !== 'assign') continue
+      for (const id of request.removed) this.#parts.delete(id)
+      for (const added of request.added) this.#takeUp(added, Page.from(request.page))
+    }
+    if ((ledger.control & Control.revoked) !== 0) ledger.clear(Control.revoked)
+    for (const part of this.#parts.values()) if (!isLive(part)) this.#parts.delete(part.id)
+  }
+
+  #takeUp({ id, partition, index, offset: from }: AssignedPartition, page: Page): void {
+    const { group, diary } = this.#options
+    const offset = BigInt(from)
+    const done = group.doneOf(partition)
+    if (offset > done)
+      diary.fault(`partition ${partition} begins at ${offset}, handled up to ${done}: some are skipped`)
+    const others = [...this.#parts.values()].filter((part) => part.partition === partition)
+    if (others.some(isLive)) diary.fault(`two live copies of partition ${partition} in a thread`)
+    this.#parts.set(id, { id, partition, page, index, offset, halted: false })
+  }
+
+  #work(): void {
+    const { group, dice, diary, poisoned } = this.#options
+    for (const part of this.#parts.values()) {
+      if (part.halted || (!group.calm && dice.chance(0.5))) continue
+      const { partition, page, index, offset } = part
+      if (group.calm && group.isStable && !group.assigned.includes(partition))
+        diary.fault(`partition ${partition} is handled, and is not assigned`)
+      page.fetched(index, Number(offset), Number(offset) + 3)
+      const key = `${partition}@${offset}`
+      if (!group.calm && dice.chance(0.02)) poisoned.add(key)
+      if (!group.calm && poisoned.has(key)) {
+        if (dice.chance(0.3)) poisoned.delete(key)
+        this.#halt(part)
+      } else if (dice.chance(0.05)) {
+        this.#begin(part)
+        return
+      } else this.#finish(part)
+    }
+  }
+
+  #halt(part: Part): void {
+    part.halted = true
+    const where = { partitionId: part.id, offset: String(part.offset), error: { name: 'Error', message: 'bad' } }
+    if (this.#options.dice.chance(0.5)) this.#thread.say({ type: 'partition-paused', ...where })
+    else this.#thread.say({ type: 'failed', ...where, attempt: 1, retryInMs: null, outcome: 'paused' })
+  }
+
+  #begin(part: Part): void {
+    const { group, dice } = this.#options
+    const ms = dice.below(!group.calm && dice.chance(0.1) ? 40_000 : 2_000)
+    this.#thread.ledger.begin(0, part.id, Number(part.offset), 1, monotonicMs())
+    this.#flight = { part, untilMs: monotonicMs() + ms }
+  }
+
+  #land(part: Part): void {
+    if (this.#parts.get(part.id) === part) this.#finish(part)
+    this.#thread.ledger.end(0)
+    this.#flight = null
+  }
+
+  #finish(part: Part): void {
+    part.offset += 1n
+    part.page.finish(part.index, Number(part.offset))
+    this.#thread.ledger.countFinished()
+    this.#options.group.handled(part.partition, part.offset)
+  }
+}
+
+interface SimulatedThreadsOptions {
+  readonly group: SimulatedGroup
+  readonly dice: Dice
+  readonly diary: Diary
+  /** Messages that stop their partition. */
+  readonly poisoned: Set<string>
+}
+
+/** Brings a slot's fake threads to life. They sometimes die while they load, fall silent, or take long over a message. */
+export class SimulatedThreads {
+  readonly #threads: FakeThreads
+  readonly #options: SimulatedThreadsOptions
+  readonly #known = new Map<FakeThread, SimulatedThread>()
+
+  constructor(threads: FakeThreads, options: Omit<SimulatedThreadsOptions, 'poisoned'>) {
+    this.#threads = threads
+    this.#options = { ...options, poisoned: new Set() }
+  }
+
+  /** A little later. */
+  step(): void {
+    this.#last?.step()
+  }
+
+  /** The thread that lives now, for the player to do harm to. */
+  get living(): FakeThread | null {
+    return this.#last === undefined || this.#last.isGone ? null : this.#threads.last
+  }
+
+  /** What it has taken up. */
+  get partitions(): readonly number[] {
+    return this.#last?.partitions ?? []
+  }
+
+  get #last(): SimulatedThread | undefined {
+    const thread = this.#threads.all.at(-1)
+    if (thread === undefined) return undefined
+    const simulated = this.#known.get(thread) ?? new SimulatedThread(thread, this.#options)
+    this.#known.set(thread, simulated)
+    return simulated
+  }
+}

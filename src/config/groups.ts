@@ -1,5 +1,6 @@
 import { duplicates, instanceIdFault, instanceIdFor } from '../identity.js'
 import { groupBy } from '../util/group-by.js'
+import { consumerGroups } from './consumer-groups.js'
 import type { Issues } from './issues.js'
 import type { Layer } from './layers/layer.js'
 import type { SlotConfig } from './resolved.js'
@@ -15,14 +16,6 @@ const INSTANCE_ID = 'consumer.groupInstanceId'
 const from = ({ layer, config }: LayeredSlot, leaf: string): string =>
   layer.get(leaf)?.from ?? `subscriptions[${config.subscription}]`
 
-const groupsOf = (slots: readonly LayeredSlot[]): LayeredSlot[][] => [
-  ...groupBy(slots, ({ config }) => config.consumer.groupId).values(),
-]
-
-/** Slots of one group name may still be strangers, on two clusters. One broker in common makes them acquaintances. */
-const sameCluster = (a: SlotConfig, b: SlotConfig): boolean =>
-  a.kafka.brokers.some((broker) => b.kafka.brokers.includes(broker))
-
 /** An id that was given for this very slot is taken as it is; one that was given for many gets the slot's number. */
 const finalInstanceId = (slot: LayeredSlot, number: number, slotsInGroup: number): string | null => {
   const id = slot.config.consumer.groupInstanceId
@@ -30,14 +23,15 @@ const finalInstanceId = (slot: LayeredSlot, number: number, slotsInGroup: number
   return instanceIdFor(id, number, slot.layer.get(INSTANCE_ID)?.rank === 'slot' ? 1 : slotsInGroup)
 }
 
-const numbered = (group: readonly LayeredSlot[]): SlotConfig[] =>
-  group.map((slot, number) => {
-    const groupInstanceId = finalInstanceId(slot, number, group.length)
-    return { ...slot.config, consumer: { ...slot.config.consumer, groupInstanceId } }
+/** @param namesakes all slots of one group name: that two clusters are strangers is only a guess, and ids must last */
+const numbered = (namesakes: readonly LayeredSlot[]): LayeredSlot[] =>
+  namesakes.map((slot, number) => {
+    const groupInstanceId = finalInstanceId(slot, number, namesakes.length)
+    return { ...slot, config: { ...slot.config, consumer: { ...slot.config.consumer, groupInstanceId } } }
   })
 
-const checkInstanceIds = (group: readonly LayeredSlot[], configs: readonly SlotConfig[], issues: Issues): void => {
-  const ids = configs.map((config) => config.consumer.groupInstanceId)
+const checkInstanceIds = (group: readonly LayeredSlot[], issues: Issues): void => {
+  const ids = group.map(({ config }) => config.consumer.groupInstanceId)
   const reported = new Set<string>()
   group.forEach((slot, index) => {
     const id = ids[index] ?? null
@@ -54,7 +48,7 @@ const checkInstanceIds = (group: readonly LayeredSlot[], configs: readonly SlotC
   })
   for (const { id, at } of duplicates(ids)) {
     const [first, second] = at.flatMap((index) => group[index] ?? [])
-    if (first === undefined || second === undefined || !sameCluster(first.config, second.config)) continue
+    if (first === undefined || second === undefined) continue
     issues.add(
       from(second, INSTANCE_ID),
       `gives slot ${second.config.slot} the group.instance.id "${id}", which slot ${first.config.slot} of group "${first.config.consumer.groupId}" has already (${from(first, INSTANCE_ID)}). They would fence each other: give each its own`,
@@ -69,7 +63,7 @@ const checkTopics = (group: readonly LayeredSlot[], issues: Issues): void => {
     for (const topic of topics) {
       const first = firstOf.get(topic)
       if (first === undefined) firstOf.set(topic, slot)
-      else if (first.config.subscription !== subscription && sameCluster(first.config, slot.config)) {
+      else if (first.config.subscription !== subscription) {
         issues.add(
           `subscriptions[${subscription}].topics`,
           `"${topic}" is in subscriptions[${first.config.subscription}] of the same group "${consumer.groupId}" already, so each message would go to only one of the two handlers. Remove it, or give this subscription a groupId of its own`,
@@ -101,16 +95,16 @@ const checkAssignors = (group: readonly LayeredSlot[], issues: Issues): void => 
  * their order.
  */
 export const resolveGroups = (slots: readonly LayeredSlot[], issues: Issues): SlotConfig[] => {
-  const resolved: SlotConfig[] = []
-  for (const group of groupsOf(slots)) {
-    const configs = numbered(group)
-    if (!issues.isFaulty(INSTANCE_ID)) checkInstanceIds(group, configs, issues)
+  const namesakes = groupBy(slots, ({ config }) => config.consumer.groupId)
+  const resolved = [...namesakes.values()].flatMap(numbered)
+  const hasInstanceIds = !issues.isFaulty(INSTANCE_ID)
+  for (const group of consumerGroups(resolved, ({ config }) => config)) {
+    if (hasInstanceIds) checkInstanceIds(group, issues)
     // With the group's name missing or faulty, strangers would be compared.
     if (!issues.isFaulty('consumer.groupId') && group[0]?.config.consumer.groupId !== '') {
       checkTopics(group, issues)
       checkAssignors(group, issues)
     }
-    for (const config of configs) resolved[config.slot] = config
   }
-  return resolved
+  return resolved.map(({ config }) => config).sort((a, b) => a.slot - b.slot)
 }

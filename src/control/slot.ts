@@ -29,6 +29,7 @@ import type { RestartLimiter } from './supervision/restart-limiter.js'
 import type { Crash } from './supervision/restarts.js'
 import { StallWatch } from './supervision/stall-watch.js'
 import { Standstills } from './supervision/standstills.js'
+import type { Suspects } from './supervision/suspects.js'
 import type { Exit, Incarnation } from './threads/incarnation.js'
 import { Incarnations } from './threads/incarnations.js'
 import type { Threads } from './threads/threads.js'
@@ -58,6 +59,8 @@ export interface SlotOptions {
   readonly threads: Threads
   readonly limiter: RestartLimiter
   readonly group: Group
+  /** Those of the slot's group. */
+  readonly suspects: Suspects
   /** The connection that the whole pool shares, and the group's coordinator over it. */
   readonly poolClient: Client
   readonly coordinator: Coordinator
@@ -113,13 +116,13 @@ export class Slot implements SeatHost {
   constructor(options: SlotOptions) {
     this.#options = options
     this.config = options.config
-    const { config, coordinator, poolClient, group, threads, nextClientId, emit } = options
+    const { config, coordinator, poolClient, threads, nextClientId, emit } = options
     const log = options.log.child({ slot: config.slot })
     const holdings = this.#holdings
     this.#log = log
     this.#stall = new StallWatch(2 * config.consumer.sessionTimeout)
     this.#seat = this.#newSeat()
-    this.#crashes = new CrashBook(options.settings.restart, group.suspects)
+    this.#crashes = new CrashBook(options.settings.restart, options.suspects)
     this.#incarnations = new Incarnations({
       config,
       threads,

@@ -1,8 +1,9 @@
 import type { ErrorData } from '../protocol/error-data.js'
 import type { EffectiveConfig } from '../protocol/messages.js'
 import type { SeatState } from './membership/seat-states.js'
+import type { PoolStep } from './pool-states.js'
 
-export type PoolState = 'created' | 'starting' | 'running' | 'degraded' | 'escalated' | 'stopping' | 'stopped'
+export type PoolState = PoolStep | 'degraded' | 'escalated'
 
 export type SlotState = 'starting' | 'running' | 'restarting' | 'parked' | 'stopping' | 'stopped'
 

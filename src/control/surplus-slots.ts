@@ -1,3 +1,4 @@
+import { consumerGroups } from '../config/consumer-groups.js'
 import type { AssignorName, SlotConfig } from '../config/resolved.js'
 import type { TopicMetadata } from '../kafka/face.js'
 import { groupBy } from '../util/group-by.js'
@@ -50,8 +51,7 @@ const sentence = (
  */
 export const surplusWarning = (slots: readonly SlotConfig[], found: readonly TopicMetadata[]): string | null => {
   const counts = new Map(found.map(({ topic, partitions }) => [topic, partitions.length]))
-  const groups = groupBy(slots, ({ kafka, consumer }) => JSON.stringify([kafka.brokers, consumer.groupId]))
-  const lines = [...groups.values()].flatMap((group) => {
+  const lines = consumerGroups(slots, (slot) => slot).flatMap((group) => {
     const idle = idleOf(group, counts)
     return [...groupBy(group, ({ subscription }) => subscription).values()].flatMap((own) => {
       const surplus = own.filter((slot) => idle.has(slot)).length

@@ -39,6 +39,7 @@ const RULES: readonly Rule[] = [
   ...rooms('src/control', 'progress', 'threads', 'supervision'),
   apart('src/control/membership', 'src/control/threads'),
   apart('src/control/membership', 'src/control/progress'),
+  apart('src/control/membership', 'src/control/supervision'),
   apart('src/data/fetching', 'src/data/handling'),
   apart('src/data/handling', 'src/data/fetching'),
   apart('src/kafka/records', 'src/kafka/brokers'),

@@ -1,5 +1,4 @@
 import { after } from '../../util/timers.js'
-import { Suspects } from '../supervision/suspects.js'
 import { Departure } from './departure.js'
 import { JoinBarrier } from './join-barrier.js'
 import { JoinWatch } from './join-watch.js'
@@ -16,7 +15,6 @@ export class Group {
   readonly joinWatch = new JoinWatch((memberId) =>
     this.seats.some(({ membership }) => membership.memberId === memberId),
   )
-  readonly suspects = new Suspects()
   readonly #seats = new Set<Seat>()
   readonly #pokes = new Set<NodeJS.Timeout>()
   #generation = -1

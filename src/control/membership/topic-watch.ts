@@ -13,7 +13,7 @@ const SOON_MS = 1_000
 
 export interface TopicWatchOptions {
   /** The pool's groups on this cluster, with the topics that its seats subscribe to. */
-  readonly groups: () => readonly { readonly group: Group; readonly topics: ReadonlySet<string> }[]
+  readonly groups: readonly { readonly group: Group; readonly topics: ReadonlySet<string> }[]
   readonly metadata: AskTopics
   readonly intervalMs: number
   readonly heartbeatMs: number
@@ -39,11 +39,11 @@ export class TopicWatch {
 
   constructor(options: TopicWatchOptions) {
     this.#options = options
-    this.#lookAfter(options.intervalMs)
   }
 
-  /** What is there when the pool starts. */
+  /** What is there when the pool starts. From now on it is looked at again and again. */
   begin(found: readonly TopicMetadata[]): void {
+    this.#lookAfter(this.#options.intervalMs)
     this.known.begin(found)
     for (const { topic, partitions } of found) this.#counts.set(topic, partitions.length)
   }
@@ -67,8 +67,7 @@ export class TopicWatch {
   }
 
   async #look(): Promise<void> {
-    const { metadata, intervalMs, log } = this.#options
-    const groups = this.#options.groups()
+    const { groups, metadata, intervalMs, log } = this.#options
     const assigned = groups.flatMap(({ group }) => [...(leaderOf(group)?.assignedFrom?.keys() ?? [])])
     const names = [...new Set([...groups.flatMap(({ topics }) => [...topics]), ...assigned])]
     let isWell = false

@@ -5,6 +5,7 @@ import { Coordinator } from '#src/control/membership/coordinator.js'
 import { Group } from '#src/control/membership/group.js'
 import { Slot } from '#src/control/slot.js'
 import { RestartLimiter } from '#src/control/supervision/restart-limiter.js'
+import { Suspects } from '#src/control/supervision/suspects.js'
 import type { JoinResult, TopicMetadata, TopicPartitionOffset } from '#src/kafka/face.js'
 import { slotConfig } from '../slot-config.js'
 import { FakeClient } from './fake-client.js'
@@ -88,6 +89,7 @@ export const slotBench = (
     threads: threads.asThreads,
     limiter: overrides.limiter ?? new RestartLimiter(),
     group: new Group('group', 1),
+    suspects: new Suspects(),
     poolClient,
     coordinator: new Coordinator(poolClient, 'group'),
     createSeatClient: () => {

@@ -35,7 +35,7 @@ const world = (...topics: readonly TopicMetadata[]) => {
   say(...topics)
   const group = new Group('group', 1)
   const watch = new TopicWatch({
-    groups: () => [{ group, topics: new Set(['orders']) }],
+    groups: [{ group, topics: new Set(['orders']) }],
     metadata: async (names) => names.map((name) => cluster.get(name) ?? failing(name, 'UNKNOWN_TOPIC_OR_PARTITION')),
     intervalMs: INTERVAL_MS,
     heartbeatMs: 500,

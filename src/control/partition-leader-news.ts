@@ -7,7 +7,7 @@ import { after } from '../util/timers.js'
 import { within } from '../util/within.js'
 import { partitionKey } from './holdings.js'
 
-export interface LeaderNewsOptions {
+export interface PartitionLeaderNewsOptions {
   /** The one that the pool shares; new incarnations begin with what it has heard. */
   readonly client: Client
   /** Passes it on to the threads that may hold partitions of these topics. */
@@ -27,8 +27,8 @@ const PATIENCE_MS = 30_000
  * to go on, when it might need many of its rare turns to open a connection, ask, and wait for a leader to be elected; and
  * whoever replaces a thread begins with the leaders of now. (The leader epoch tells which news is later, as in KIP-951.)
  */
-export class LeaderNews {
-  readonly #options: LeaderNewsOptions
+export class PartitionLeaderNews {
+  readonly #options: PartitionLeaderNewsOptions
   readonly #lost = new Map<string, LostLeader & { readonly sinceMs: number }>()
   #timer: NodeJS.Timeout | undefined
   #looking = false
@@ -36,7 +36,7 @@ export class LeaderNews {
   #pauseMs = FIRST_PAUSE_MS
   #closed = false
 
-  constructor(options: LeaderNewsOptions) {
+  constructor(options: PartitionLeaderNewsOptions) {
     this.#options = options
   }
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { LeaderNews } from '#src/control/leader-news.js'
+import { PartitionLeaderNews } from '#src/control/partition-leader-news.js'
 import type { ClusterView } from '#src/kafka/face.js'
 import { isLaterLeader } from '#src/kafka/partition-leaders.js'
 import { FakeClient, unanswered } from '../../support/control/fake-client.js'
@@ -25,7 +25,7 @@ const world = () => {
     return topics(names)
   }
   client.view = (names) => ({ brokers: [], topics: topics(names) })
-  const news = new LeaderNews({ client, tell: (view) => void told.push(view), log: pino({ level: 'silent' }) })
+  const news = new PartitionLeaderNews({ client, tell: (view) => void told.push(view), log: pino({ level: 'silent' }) })
   const lost = (partition = 0, leaderEpoch = 5) => news.lost([{ topic: 't', partition, leader: 1, leaderEpoch }])
   return { news, told, asked, state, lost }
 }

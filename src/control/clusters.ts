@@ -1,0 +1,77 @@
+import type { Logger } from 'pino'
+import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
+import { ErrorCode, PoolError } from '../errors.js'
+import type { Client } from '../kafka/face.js'
+import { Cluster } from './cluster.js'
+import type { Groups } from './groups.js'
+import { checkTopics } from './membership/topic-check.js'
+import { surplusWarning } from './surplus-slots.js'
+
+/** Two ways to reach the same cluster are two connections: one may be let in where the other is not. */
+const wayTo = (kafka: KafkaConfig): string => JSON.stringify(kafka)
+
+export interface ClustersOptions {
+  readonly slots: readonly SlotConfig[]
+  readonly groups: Groups
+  /** The client of all slots that reach a cluster in the same way. */
+  readonly createClient: (kafka: KafkaConfig) => Client
+  readonly log: Logger
+}
+
+/** The clusters that a pool reaches: one for each way to reach one. */
+export class Clusters {
+  readonly #options: ClustersOptions
+  readonly #found = new Map<string, Cluster>()
+
+  constructor(options: ClustersOptions) {
+    this.#options = options
+  }
+
+  of({ kafka }: Pick<SlotConfig, 'kafka'>): Cluster {
+    const way = wayTo(kafka)
+    const known = this.#found.get(way)
+    if (known !== undefined) return known
+    const { slots, groups, createClient, log } = this.#options
+    const own = slots.filter((slot) => wayTo(slot.kafka) === way)
+    const cluster = new Cluster({ slots: own, groups, client: createClient(kafka), log })
+    this.#found.set(way, cluster)
+    return cluster
+  }
+
+  /** Rejects when one of them cannot be reached. */
+  async connect(): Promise<void> {
+    await Promise.all(this.#options.slots.map((slot) => this.of(slot).client.connect()))
+  }
+
+  /**
+   * What must be so before anything joins: static membership is understood, the topics are there.
+   *
+   * @throws {@link PoolError} that says what is not so
+   */
+  async check(): Promise<void> {
+    const { slots, log } = this.#options
+    for (const config of slots) this.#refuseOldBroker(config)
+    const found = await checkTopics(slots, (kafka, names) => this.of({ kafka }).topicsAtStart(names))
+    const surplus = surplusWarning(slots, found)
+    if (surplus !== null) log.warn(surplus)
+  }
+
+  /** Makes no group rebalance any more. */
+  stopWatching(): void {
+    for (const cluster of this.#found.values()) cluster.stopWatching()
+  }
+
+  close(): void {
+    for (const cluster of this.#found.values()) cluster.close()
+  }
+
+  #refuseOldBroker(config: SlotConfig): void {
+    const { groupId, groupInstanceId } = config.consumer
+    if (groupInstanceId === null || this.of(config).client.supportsStaticMembership) return
+    throw new PoolError(
+      ErrorCode.brokerTooOld,
+      `group.instance.id "${groupInstanceId}" is set, but the broker is too old for static membership. Use Kafka 2.3 or newer, or remove group.instance.id`,
+      { slot: config.slot, groupId },
+    )
+  }
+}

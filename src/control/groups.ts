@@ -1,0 +1,45 @@
+import { consumerGroups } from '../config/consumer-groups.js'
+import type { SlotConfig } from '../config/resolved.js'
+import { Group } from './membership/group.js'
+import { Suspects } from './supervision/suspects.js'
+
+/** What the slots of one pool that are in one consumer group have in common. */
+export interface GroupParts {
+  readonly group: Group
+  readonly suspects: Suspects
+}
+
+/** The consumer groups that a pool is in. */
+export class Groups {
+  readonly #partsOf = new Map<SlotConfig, GroupParts>()
+  readonly #groups: readonly Group[]
+
+  constructor(slots: readonly SlotConfig[]) {
+    this.#groups = consumerGroups(slots, (slot) => slot).map((members) => {
+      const group = new Group(members[0]?.consumer.groupId ?? '', members.length)
+      const parts = { group, suspects: new Suspects() }
+      for (const slot of members) this.#partsOf.set(slot, parts)
+      return group
+    })
+  }
+
+  /** Generations of all groups that were formed while the pool was a member. */
+  get generations(): number {
+    return this.#groups.reduce((sum, { generations }) => sum + generations, 0)
+  }
+
+  of(slot: SlotConfig): GroupParts {
+    const parts = this.#partsOf.get(slot)
+    if (parts === undefined) throw new TypeError(`slot ${slot.slot} is not of this pool`)
+    return parts
+  }
+
+  /** Lets go who waits for seats that may never come. */
+  openBarriers(): void {
+    for (const { barrier } of this.#groups) barrier.open()
+  }
+
+  close(): void {
+    for (const group of this.#groups) group.close()
+  }
+}

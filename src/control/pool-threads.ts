@@ -1,0 +1,35 @@
+import type { Logger } from 'pino'
+import type { ResolvedConfig } from '../config/resolved.js'
+import { heapFlags, heapFlagsWarning } from '../config/rules/heap-flags.js'
+import { nativeThreadsHint } from '../config/rules/native-threads.js'
+import { Threads } from './threads/threads.js'
+
+const THREAD_ENTRY = new URL('../../workers/entry.cjs', import.meta.url)
+
+/** Booted threads that wait for a slot to need them: the more slots, the sooner two need one at the same time. */
+const sparesFor = (slots: number): number => 1 + Math.floor(slots / 4)
+
+/** Says what the process was started with that threads do not go well with. */
+const adviseOn = ({ slots }: ResolvedConfig, log: Logger): void => {
+  const flags = heapFlags(process.execArgv, process.env.NODE_OPTIONS)
+  if (flags.length > 0) log.warn(heapFlagsWarning(flags))
+  const hint = nativeThreadsHint(slots, process.env.UV_THREADPOOL_SIZE)
+  if (hint !== null) log.info(hint)
+}
+
+/** The threads for the slots of a pool, and their spares. */
+export const threadsFor = (config: ResolvedConfig, onLost: () => void, log: Logger): Threads => {
+  const { slots, pool: settings } = config
+  adviseOn(config, log)
+  return new Threads({
+    size: slots.length,
+    spares: sparesFor(slots.length),
+    resourceLimits: settings.resourceLimits,
+    handlers: [...new Set(slots.map(({ handler }) => handler))],
+    entry: THREAD_ENTRY,
+    loadTimeoutMs: settings.loadTimeoutMs,
+    terminateTimeoutMs: settings.terminateTimeoutMs,
+    onLost,
+    log,
+  })
+}

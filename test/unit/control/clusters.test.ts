@@ -1,0 +1,79 @@
+import { pino } from 'pino'
+import { expect, onTestFinished, test } from 'vitest'
+import type { SlotConfig } from '#src/config/resolved.js'
+import { Clusters } from '#src/control/clusters.js'
+import { Groups } from '#src/control/groups.js'
+import type { ClusterView } from '#src/kafka/face.js'
+import { FakeClient } from '../../support/control/fake-client.js'
+import { kafkaConfig, slotConfig } from '../../support/slot-config.js'
+
+const world = (...slots: SlotConfig[]) => {
+  const clients: FakeClient[] = []
+  const groups = new Groups(slots)
+  const clusters = new Clusters({
+    slots,
+    groups,
+    createClient: () => {
+      const client = new FakeClient()
+      client.topics = async (names) =>
+        names.map((topic) => ({ topic, error: null, partitions: [{ partition: 0, leader: 1 }] }))
+      clients.push(client)
+      return client
+    },
+    log: pino({ level: 'silent' }),
+  })
+  onTestFinished(() => clusters.close())
+  return { clients, groups, clusters }
+}
+
+const hurried = kafkaConfig({ requestTimeout: 5_000 })
+
+test('slots that reach a cluster in the same way share a client; another way has its own, in the same group', async () => {
+  const slots = [slotConfig(), slotConfig({ slot: 1 }), slotConfig({ slot: 2, kafka: hurried })] as const
+  const { clients, clusters, groups } = world(...slots)
+  await clusters.connect()
+  expect(clients).toHaveLength(2)
+  expect(slots.map((slot) => clusters.of(slot).client)).toEqual([clients[0], clients[0], clients[1]])
+  expect(new Set(slots.map((slot) => groups.of(slot).group)).size).toBe(1)
+})
+
+test('a message that kills is suspect to all slots of its group, and to no other group', () => {
+  const slots = [
+    slotConfig(),
+    slotConfig({ slot: 1 }),
+    slotConfig({ slot: 2, consumer: { groupId: 'other' } }),
+  ] as const
+  const { groups } = world(...slots)
+  const message = [{ topic: 'orders', partition: 0, offset: '7' }]
+  groups.of(slots[0]).suspects.accuse(message)
+  expect(slots.map((slot) => groups.of(slot).suspects.has(message))).toEqual([true, true, false])
+})
+
+test('a static member is not let join by way of a broker that would not understand it', async () => {
+  const config = slotConfig({ consumer: { groupInstanceId: 'me' } })
+  const { clusters } = world(config)
+  Object.assign(clusters.of(config).client, { supportsStaticMembership: false })
+  await expect(clusters.check()).rejects.toMatchObject({ code: 'KCP_BROKER_TOO_OLD', slot: 0 })
+})
+
+test('a partition is new when it was not there at the check before the start', async () => {
+  const config = slotConfig()
+  const { clusters } = world(config)
+  await clusters.check()
+  expect([0, 1].map((partition) => clusters.of(config).isNew({ topic: 'orders', partition }))).toEqual([false, true])
+})
+
+test('slots hear of new leaders in the cluster that they reach in their way', async () => {
+  const slots = [slotConfig(), slotConfig({ slot: 1, kafka: hurried })] as const
+  const { clients, clusters } = world(...slots)
+  const heard: (readonly [number, ClusterView])[] = []
+  for (const slot of slots) clusters.of(slot).onLeaders((view) => heard.push([slot.slot, view]))
+  for (const client of clients) {
+    client.view = () => ({
+      brokers: [],
+      topics: [{ topic: 'orders', error: null, partitions: [{ partition: 0, leader: 2, leaderEpoch: 2 }] }],
+    })
+  }
+  clusters.of(slots[1]).leadersLost([{ topic: 'orders', partition: 0, leader: 1, leaderEpoch: 1 }])
+  await expect.poll(() => heard.map(([slot]) => slot)).toEqual([1])
+})

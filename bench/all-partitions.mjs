@@ -5,15 +5,16 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readRecord } from '#scripts/support/recorder.js'
+import { uniqueName } from '#scripts/support/topics.js'
 import { ConsumerPool } from '#src/index.js'
 import { iterationsPerMs } from './support/burn.mjs'
 import { allHealed, crashInTurn, watchCrashes } from './support/crash-series.mjs'
 import { median, printTable, printTarget } from './support/figures.mjs'
-import { filledTopic, uniqueName, withKafka } from './support/kafka.mjs'
+import { filledTopic, withKafka } from './support/kafka.mjs'
 import { Orders } from './support/orders.mjs'
 import { printMachine, programOptions } from './support/program.mjs'
 import { giveToThreads } from './support/thread-data.mjs'
-import { judge } from './support/verdict.mjs'
 
 const options = programOptions({
   crashes: 16,
@@ -65,7 +66,7 @@ await withKafka(async (cluster) => {
     await crashInTurn(pool, orders, { crashes, count, slots, gapMs: gap, kinds: ['throwOutside', 'exit'] })
     await allHealed(crashes, count)
     await pool.stop()
-    const { record } = judge(recordDir, messages)
+    const record = readRecord(recordDir)
     const times = crashes.map((crash) => handledAgain(record, { ...crash, held: held[crash.slot] }))
     const first = times.map((each) => Math.min(...each))
     const all = times.map((each) => Math.max(...each))

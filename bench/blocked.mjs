@@ -5,12 +5,15 @@
  * The block waits; with `--block burn` it keeps a core busy as well, and then the others lose what the scheduler takes
  * from them: on few cores that is visible, with and without Kafka.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { uniqueName } from '#scripts/support/topics.js'
+import { until } from '#scripts/support/until.js'
 import { ConsumerPool } from '#src/index.js'
 import { iterationsPerMs } from './support/burn.mjs'
 import { printTable, printTarget } from './support/figures.mjs'
-import { generationsInBrokerLog } from './support/group-log.mjs'
-import { filledTopic, uniqueName, withKafka } from './support/kafka.mjs'
-import { printMachine, programOptions, sleep, until } from './support/program.mjs'
+import { lastGeneration } from './support/group-log.mjs'
+import { filledTopic, withKafka } from './support/kafka.mjs'
+import { printMachine, programOptions } from './support/program.mjs'
 import { giveToThreads } from './support/thread-data.mjs'
 
 const WORK_MS = 1
@@ -53,13 +56,13 @@ await withKafka(async (cluster) => {
     const rateBefore = await othersRate(pool, before * 1_000)
     Atomics.store(words, 0, seconds)
     const isBlocked = () => Atomics.load(words, 0) === 0
-    await until('the block to begin', isBlocked, { withinMs: 5_000 })
+    await until(isBlocked, { what: 'the block to begin', deadlineMs: 5_000 })
     const { finished } = pool.status().slots[0]
     const rateMeanwhile = await othersRate(pool, (seconds - 1) * 1_000)
     const stillBlocked = pool.status().slots[0].finished === finished
-    await until('the block to end', () => pool.status().slots[0].finished > finished + 1, { withinMs: 10_000 })
+    await until(() => pool.status().slots[0].finished > finished + 1, { what: 'the block to end', deadlineMs: 10_000 })
     const { totals } = pool.status()
-    const inBrokerLog = await generationsInBrokerLog(cluster, groupId)
+    const inBrokerLog = await lastGeneration(cluster, groupId)
 
     const others = `${slots - 1} other slots`
     printTable([
@@ -69,10 +72,10 @@ await withKafka(async (cluster) => {
     ])
     console.log()
     const ratio = rateMeanwhile / rateBefore
-    const log = `${generation} at the start, ${inBrokerLog.at(-1)} in the broker's log at the end`
+    const log = `${generation} at the start, ${inBrokerLog.generation} in the broker's log at the end`
     printTarget('slot 0 was blocked all the time', stillBlocked, stillBlocked ? 'yes' : 'no', 'yes')
     printTarget('rebalances', totals.rebalances === 0, totals.rebalances, '0')
-    printTarget('generation', inBrokerLog.at(-1) === generation, log, 'the same')
+    printTarget('generation', inBrokerLog.generation === generation, log, 'the same')
     printTarget('threads replaced', totals.restarts === 0, totals.restarts, '0')
     printTarget('others', ratio >= UNDISTURBED, `${(ratio * 100).toFixed(1)} %`, `≥ ${UNDISTURBED * 100} %`)
   } finally {

@@ -5,14 +5,16 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { uniqueName } from '#scripts/support/topics.js'
+import { until } from '#scripts/support/until.js'
 import { ConsumerPool } from '#src/index.js'
 import { iterationsPerMs } from './support/burn.mjs'
 import { allHealed, crashInTurn, watchCrashes } from './support/crash-series.mjs'
 import { median, percentile, printTable, printTarget } from './support/figures.mjs'
-import { generationsInBrokerLog } from './support/group-log.mjs'
-import { filledTopic, uniqueName, withKafka } from './support/kafka.mjs'
+import { lastGeneration } from './support/group-log.mjs'
+import { filledTopic, withKafka } from './support/kafka.mjs'
 import { Orders } from './support/orders.mjs'
-import { printMachine, programOptions, until } from './support/program.mjs'
+import { printMachine, programOptions } from './support/program.mjs'
 import { giveToThreads } from './support/thread-data.mjs'
 import { judge } from './support/verdict.mjs'
 
@@ -54,17 +56,12 @@ const measure = async (cluster, topic, members, iterations) => {
     await crashInTurn(pool, orders, { crashes, count, slots, gapMs: gap })
     await allHealed(crashes, count)
     orders.hurry()
-    await until(
-      'the rest of the topic',
-      () => pool.status().totals.lag === '0' && pool.status().totals.inFlight === 0,
-      {
-        withinMs: 120_000,
-      },
-    )
+    const isDone = () => pool.status().totals.lag === '0' && pool.status().totals.inFlight === 0
+    await until(isDone, { what: 'the rest of the topic', deadlineMs: 120_000 })
     const { rebalances } = pool.status().totals
-    const inBrokerLog = await generationsInBrokerLog(cluster, groupId)
+    const inBrokerLog = await lastGeneration(cluster, groupId)
     await pool.stop()
-    const { record, ...verdict } = judge(recordDir, messages)
+    const { record, ...verdict } = await judge(cluster, topic, recordDir)
     const againMs = crashes.map((crash) => firstHandledAfter(record, crash) - crash.noticedAtMs)
     return { members, crashes, rebalances, generation, inBrokerLog, ...verdict, againMs }
   } finally {
@@ -115,9 +112,9 @@ await withKafka(async (cluster) => {
   for (const { members, crashes, rebalances, lost, repeated, againMs, generation, inBrokerLog } of results) {
     const inFlight = crashes.reduce((sum, crash) => sum + crash.inFlight.length, 0)
     const [middle, worst] = [median(againMs), Math.max(...againMs)].map((ms) => `${ms.toFixed(0)} ms`)
-    const log = `${generation} at the start, ${inBrokerLog.at(-1)} in the broker's log at the end`
+    const log = `${generation} at the start, ${inBrokerLog.generation} in the broker's log at the end`
     printTarget(`${members}: rebalances`, rebalances === 0, rebalances, '0')
-    printTarget(`${members}: generation`, inBrokerLog.at(-1) === generation, log, 'the same')
+    printTarget(`${members}: generation`, inBrokerLog.generation === generation, log, 'the same')
     printTarget(`${members}: lost`, lost === 0, lost, '0')
     printTarget(`${members}: repeated`, repeated <= inFlight, repeated, `≤ ${inFlight} in flight`)
     printTarget(`${members}: handling again, median`, median(againMs) <= MEDIAN_MS, middle, `≤ ${MEDIAN_MS} ms`)

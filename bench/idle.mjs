@@ -3,8 +3,9 @@
  * process (all threads) over 30 s, after 5 s in which it may settle. Both with their own defaults.
  */
 import { median, printTable, printTarget } from './support/figures.mjs'
-import { filledTopic, PARTITIONS, withKafka } from './support/kafka.mjs'
+import { filledTopic, withKafka } from './support/kafka.mjs'
 import { measureInProcess, printMachine, programOptions } from './support/program.mjs'
+import { PARTITIONS } from './support/rival.mjs'
 
 const CONTENDERS = ['kafkajs', 'pool']
 const { rounds, seconds, settle } = programOptions({ rounds: 3, seconds: 30, settle: 5 })

@@ -5,17 +5,19 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { machineMs } from '#scripts/support/recorder.js'
+import { uniqueName } from '#scripts/support/topics.js'
+import { until } from '#scripts/support/until.js'
 import { iterationsPerMs } from './support/burn.mjs'
 import { printTable, printTarget } from './support/figures.mjs'
-import { assignmentInBroker, generationsInBrokerLog } from './support/group-log.mjs'
-import { filledTopic, uniqueName, withKafka } from './support/kafka.mjs'
+import { lastGeneration } from './support/group-log.mjs'
+import { filledTopic, withKafka } from './support/kafka.mjs'
 import { Member } from './support/member.mjs'
-import { printMachine, programOptions, sleep, until } from './support/program.mjs'
+import { printMachine, programOptions } from './support/program.mjs'
 import { judge } from './support/verdict.mjs'
 
 const { messages, work, session, workers } = programOptions({ messages: 30_000, work: 1, session: 20_000, workers: 2 })
-
-const nowMs = () => Number(process.hrtime.bigint()) / 1e6
 
 /**
  * One scenario: starts processes, lets `disturb` do what it does while they work, waits until the topic is done.
@@ -32,21 +34,17 @@ const run = async (cluster, topic, iterations, { name, processes, members, distu
   try {
     running = await Promise.all(Array.from({ length: processes }, (_, n) => start(n)))
     await sleep(3_000)
-    const broker = async () => ({
-      generation: (await generationsInBrokerLog(cluster, groupId)).at(-1),
-      assignment: (await assignmentInBroker(cluster, groupId)).join('; '),
-    })
-    const before = await broker()
+    const before = await lastGeneration(cluster, groupId)
     const marks = await disturb(running, start)
-    const after = await broker()
+    const after = await lastGeneration(cluster, groupId)
     const isDone = async () => {
       const all = await Promise.all(running.map((member) => member.status()))
       return all.every(({ lag, inFlight }) => lag === 0 && inFlight === 0)
     }
-    await until('the rest of the topic', isDone, { withinMs: 180_000, everyMs: 200 })
+    await until(isDone, { what: 'the rest of the topic', deadlineMs: 180_000, everyMs: 200 })
     await Promise.all(running.map((member) => member.stop()))
     running = []
-    const { record, ...verdict } = judge(recordDir, messages)
+    const { record, ...verdict } = await judge(cluster, topic, recordDir)
     const handledWhile = record.some(({ startMs }) => startMs > (marks.endedAtMs ?? 0))
     if (!handledWhile) throw new Error(`${name}: the topic was done before it was over; use more with --messages`)
     const again = record.find(({ startMs, pid }) => marks.pid === pid && startMs > marks.atMs)
@@ -58,20 +56,20 @@ const run = async (cluster, topic, iterations, { name, processes, members, distu
 }
 
 const killAndStart = async (running, start) => {
-  const atMs = nowMs()
+  const atMs = machineMs()
   await running[0].kill()
   running[0] = await start(0)
-  return { atMs, endedAtMs: nowMs(), pid: running[0].pid, downMs: nowMs() - atMs }
+  return { atMs, endedAtMs: machineMs(), pid: running[0].pid, downMs: machineMs() - atMs }
 }
 
 const rollOver = async (running, start) => {
-  const atMs = nowMs()
+  const atMs = machineMs()
   for (const n of running.keys()) {
     await running[n].stop()
     running[n] = await start(n)
     await sleep(500)
   }
-  return { atMs, endedAtMs: nowMs(), pid: running[0].pid, downMs: null }
+  return { atMs, endedAtMs: machineMs(), pid: running[0].pid, downMs: null }
 }
 
 const SCENARIOS = [

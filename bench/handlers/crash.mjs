@@ -1,5 +1,5 @@
 import process from 'node:process'
-import { openRecorder } from '../../test/support/recorder.mjs'
+import { openRecorder } from '#scripts/support/recorder.js'
 import { burn } from '../support/burn.mjs'
 import { CrashKind, Orders } from '../support/orders.mjs'
 import { givenByMain } from '../support/thread-data.mjs'

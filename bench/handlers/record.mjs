@@ -1,4 +1,4 @@
-import { openRecorder } from '../../test/support/recorder.mjs'
+import { openRecorder } from '#scripts/support/recorder.js'
 import { burn } from '../support/burn.mjs'
 import { givenByMain } from '../support/thread-data.mjs'
 

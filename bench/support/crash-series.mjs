@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { machineMs } from '#scripts/support/recorder.js'
+import { until } from '#scripts/support/until.js'
 import { CRASH_KINDS } from './orders.mjs'
-import { sleep, until } from './program.mjs'
-
-const nowMs = () => Number(process.hrtime.bigint()) / 1e6
 
 /**
  * Collects the crashes and recoveries of a pool.
@@ -12,18 +12,18 @@ const nowMs = () => Number(process.hrtime.bigint()) / 1e6
 export const watchCrashes = (pool) => {
   const crashes = []
   pool.on('slot:crashed', ({ slot, error, inFlight }) => {
-    crashes.push({ slot, code: error.code, inFlight, noticedAtMs: nowMs(), recoveredAfterMs: null })
+    crashes.push({ slot, code: error.code, inFlight, noticedAtMs: machineMs(), recoveredAfterMs: null })
   })
   pool.on('slot:recovered', ({ slot, afterMs }) => {
     const crash = crashes.findLast((candidate) => candidate.slot === slot)
     if (crash === undefined) return
     crash.recoveredAfterMs = afterMs
-    crash.noticedAtMs = nowMs() - afterMs // the event of the crash comes when the thread has died altogether
+    crash.noticedAtMs = machineMs() - afterMs // the event of the crash comes when the thread has died altogether
   })
   return crashes
 }
 
-const WAIT = { withinMs: 60_000, everyMs: 5 }
+const EVERY_MS = 5
 
 /** Whether the slot has finished the messages that were in flight when its thread died. */
 const isPast = (victims, assignment) =>
@@ -53,11 +53,11 @@ export const crashInTurn = async (pool, orders, series) => {
       }
       return name === 'running' && current === incarnation && isPast(victims, assignment)
     }
-    await until(`slot ${slot} to run as incarnation ${incarnation}`, isBack, WAIT)
+    await until(isBack, { what: `slot ${slot} to run as incarnation ${incarnation}`, everyMs: EVERY_MS })
     // Its death has to bear fruit, or the restart policy would rightly make it wait: a message was finished, and the one
     // that is in flight has killed no thread before.
     const { finished } = state(slot)
-    await until(`slot ${slot} to finish a message`, () => state(slot).finished > finished, WAIT)
+    await until(() => state(slot).finished > finished, { what: `slot ${slot} to finish a message`, everyMs: EVERY_MS })
     orders.crash(slot, kinds[Math.floor(n / slots) % kinds.length])
     await sleep(gapMs)
   }
@@ -65,8 +65,6 @@ export const crashInTurn = async (pool, orders, series) => {
 
 /** Until every crash is noticed and healed. */
 export const allHealed = (crashes, count) =>
-  until(
-    `${count} crashes to be healed`,
-    () => crashes.length === count && crashes.every(({ recoveredAfterMs }) => recoveredAfterMs !== null),
-    { withinMs: 60_000 },
-  )
+  until(() => crashes.length === count && crashes.every(({ recoveredAfterMs }) => recoveredAfterMs !== null), {
+    what: `${count} crashes to be healed`,
+  })

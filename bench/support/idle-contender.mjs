@@ -1,8 +1,10 @@
 /* One contender of idle.mjs, in a process of its own: sends what it used of CPU and memory while nothing came. */
 import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { uniqueName } from '#scripts/support/topics.js'
 import { ConsumerPool } from '#src/index.js'
-import { kafkaJs, uniqueName } from './kafka.mjs'
-import { processTask, sleep } from './program.mjs'
+import { processTask } from './program.mjs'
+import { rivalClient } from './rival.mjs'
 
 const { contender, members, brokers, topic, settleMs, measureMs } = processTask()
 
@@ -11,7 +13,7 @@ const contenders = {
     const groupId = uniqueName('bench-idle-kafkajs')
     return Promise.all(
       Array.from({ length: members }, async () => {
-        const consumer = kafkaJs({ brokers }).consumer({ groupId })
+        const consumer = rivalClient(brokers).consumer({ groupId })
         const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve))
         await consumer.connect()
         await consumer.subscribe({ topics: [topic] })

@@ -1,8 +1,6 @@
-import kafkajs from 'kafkajs'
-
-const { Kafka, logLevel } = kafkajs
-
-export const PARTITIONS = 8
+import { kafkaClient, withAdmin } from '#scripts/support/kafka-client.js'
+import { makeTopic, rangesOf } from '#scripts/support/topics.js'
+import { PARTITIONS } from './rival.mjs'
 
 /**
  * Runs `use` against the brokers of `KAFKA_BROKERS`, or against one that is started for it and stopped afterwards.
@@ -19,26 +17,6 @@ export const withKafka = async (use) => {
   }
 }
 
-/** KafkaJS itself, for the rivals and the housekeeping. */
-export const kafkaJs = ({ brokers }, clientId = 'bench') => new Kafka({ clientId, brokers, logLevel: logLevel.NOTHING })
-
-/** Runs `use` with a connected admin client. */
-export const withAdmin = async (cluster, use) => {
-  const admin = kafkaJs(cluster).admin()
-  await admin.connect()
-  try {
-    return await use(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
-
-export const uniqueName = (name) => `${name}-${Date.now().toString(36)}-${process.pid}`
-
-/** How many messages each partition holds, by partition. */
-const sizes = async (admin, topic) =>
-  (await admin.fetchTopicOffsets(topic)).map(({ high, low }) => Number(high) - Number(low))
-
 const BATCH = 5_000
 
 /**
@@ -47,17 +25,17 @@ const BATCH = 5_000
  *
  * @returns its name
  */
-export const filledTopic = (cluster, { messages, bytes = 200, partitions = PARTITIONS, name }) =>
-  withAdmin(cluster, async (admin) => {
+export const filledTopic = ({ brokers }, { messages, bytes = 200, partitions = PARTITIONS, name }) =>
+  withAdmin({ clientId: 'bench', brokers }, async (admin) => {
     const topic = name ?? `bench-${messages}x${bytes}-p${partitions}`
     if ((await admin.listTopics()).includes(topic)) {
-      const held = await sizes(admin, topic)
-      if (held.reduce((sum, size) => sum + size, 0) === messages) return topic
+      const held = await rangesOf(admin, topic)
+      if (held.reduce((sum, { from, to }) => sum + to - from, 0) === messages) return topic
       await admin.deleteTopics({ topics: [topic] })
       await new Promise((resolve) => setTimeout(resolve, 1_000))
     }
-    await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true })
-    const producer = kafkaJs(cluster).producer()
+    await makeTopic(admin, topic, { partitions })
+    const producer = kafkaClient({ clientId: 'bench', brokers }).producer()
     await producer.connect()
     const value = Buffer.alloc(bytes, 'x')
     for (let sent = 0; sent < messages; sent += BATCH) {

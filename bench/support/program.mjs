@@ -57,16 +57,3 @@ export const measureInProcess = (url, task, { execArgv = [], withinMs = 120_000 
 
 /** In such a process: its task. */
 export const processTask = () => JSON.parse(process.argv.at(-1))
-
-/** Resolves when `test` returns something that is not false, null or undefined; gives up after `withinMs`. */
-export const until = async (what, test, { withinMs, everyMs = 20 }) => {
-  const deadline = performance.now() + withinMs
-  for (;;) {
-    const result = await test()
-    if (result !== false && result !== null && result !== undefined) return result
-    if (performance.now() > deadline) throw new Error(`waited ${withinMs / 1000} s for ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, everyMs))
-  }
-}
-
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

@@ -4,11 +4,12 @@
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { uniqueName } from '#scripts/support/topics.js'
 import { ConsumerPool } from '#src/index.js'
 import { allHealed, crashInTurn, watchCrashes } from './crash-series.mjs'
-import { uniqueName } from './kafka.mjs'
 import { Orders } from './orders.mjs'
-import { processTask, sleep } from './program.mjs'
+import { processTask } from './program.mjs'
 import { giveToThreads } from './thread-data.mjs'
 
 const { brokers, topic, slots, count, warmUp, gapMs, iterations, recordDir } = processTask()

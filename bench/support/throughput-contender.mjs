@@ -1,9 +1,10 @@
 /* One contender of empty-handler.mjs, in a process of its own: sends its rate, memory and CPU time to the parent. */
 import process from 'node:process'
+import { uniqueName } from '#scripts/support/topics.js'
 import { ConsumerPool } from '#src/index.js'
-import { kafkaJs, PARTITIONS, uniqueName } from './kafka.mjs'
 import { Meter } from './meter.mjs'
 import { processTask } from './program.mjs'
+import { PARTITIONS, rivalClient } from './rival.mjs'
 import { giveToThreads } from './thread-data.mjs'
 
 const { contender, handler, brokers, topic, target } = processTask()
@@ -15,7 +16,7 @@ const contenders = {
   /** As fast as KafkaJS's documentation makes it: all partitions at once, offsets committed by itself. */
   kafkajs: async () => {
     const { default: handle } = await import(handlerUrl)
-    const consumer = kafkaJs({ brokers }).consumer({ groupId: uniqueName('bench-kafkajs') })
+    const consumer = rivalClient(brokers).consumer({ groupId: uniqueName('bench-kafkajs') })
     await consumer.connect()
     await consumer.subscribe({ topics: [topic], fromBeginning: true })
     await consumer.run({

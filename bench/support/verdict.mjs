@@ -1,26 +1,20 @@
-import { readRecord } from '../../test/support/recorder.mjs'
+import { checkHistory } from '#scripts/support/checker.js'
+import { withAdmin } from '#scripts/support/kafka-client.js'
+import { readRecord } from '#scripts/support/recorder.js'
+import { rangesOf } from '#scripts/support/topics.js'
 
-const key = ({ partition, offset }) => `${partition}/${offset}`
+/** How many handlings there were beside the first of each message. */
+const more = (findings) => findings.reduce((sum, { handlings }) => sum + handlings.length - 1, 0)
 
 /**
- * Compares what the handlers recorded with what the topic held.
+ * Compares what the handlers recorded with what the topic holds.
  *
  * @returns lost: never handled to the end; repeated: begun more than once (so also a message that was in flight at a
  *   crash and rightly came again); finishedTwice: handled to the end more than once
  */
-export const judge = (dir, messages) => {
+export const judge = async ({ brokers }, topic, dir) => {
+  const produced = await withAdmin({ clientId: 'bench', brokers }, (admin) => rangesOf(admin, topic))
   const record = readRecord(dir)
-  const begun = new Set()
-  const finished = new Set()
-  let repeated = 0
-  let finishedTwice = 0
-  for (const handling of record) {
-    const message = key(handling)
-    if (begun.has(message)) repeated += 1
-    begun.add(message)
-    if (handling.outcome !== 'finished') continue
-    if (finished.has(message)) finishedTwice += 1
-    finished.add(message)
-  }
-  return { record, lost: messages - finished.size, repeated, finishedTwice }
+  const { lost, repeated, startedTwice } = checkHistory({ produced, record })
+  return { record, lost: lost.length, repeated: more(startedTwice), finishedTwice: more(repeated) }
 }

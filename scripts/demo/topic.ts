@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type Admin, Partitioners, type Producer } from 'kafkajs'
-import { kafkaClient } from '../kafka/client.js'
+import { kafkaClient } from '../support/kafka-client.js'
 import type { PlannedMessage } from './plan.js'
 
 /** Bytes of documents in one request: below what a broker takes even if all go to one partition. */

@@ -1,27 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Admin } from 'kafkajs'
+import { withAdmin } from '../support/kafka-client.js'
 import { BrokerError } from './broker-error.js'
-import { kafkaClient } from './client.js'
 import type { Cluster } from './cluster.js'
 
 const POLL_MS = 100
 const LAST_LINES = 20
 
-const withAdmin = async <T>(address: string, retries: number, ask: (admin: Admin) => Promise<T>): Promise<T> => {
-  const retry = { retries, initialRetryTime: POLL_MS, maxRetryTime: 500 }
-  const admin = kafkaClient({ clientId: 'broker-ready', brokers: [address], retry }).admin()
-  try {
-    await admin.connect()
-    return await ask(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
+const clientOf = (address: string, retries: number) => ({
+  clientId: 'broker-ready',
+  brokers: [address],
+  retry: { retries, initialRetryTime: POLL_MS, maxRetryTime: 500 },
+})
 
 /** Ids of the nodes that this one knows to be in service; none when it does not answer. */
 const nodesKnownTo = async (address: string): Promise<number[]> => {
   try {
-    const { brokers } = await withAdmin(address, 0, (admin) => admin.describeCluster())
+    const { brokers } = await withAdmin(clientOf(address, 0), (admin) => admin.describeCluster())
     return brokers.map(({ nodeId }) => nodeId)
   } catch {
     return []
@@ -58,5 +52,5 @@ export const untilServing = async (cluster: Cluster, nodes: readonly number[], t
 
 /** Has the brokers make their topic of group offsets now, so that nobody's first JoinGroup waits for it. */
 export const untilGroupsWork = async (cluster: Cluster): Promise<void> => {
-  await withAdmin(cluster.brokers[0] ?? '', 60, (admin) => admin.describeGroups(['broker-ready']))
+  await withAdmin(clientOf(cluster.brokers[0] ?? '', 60), (admin) => admin.describeGroups(['broker-ready']))
 }

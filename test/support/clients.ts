@@ -1,5 +1,6 @@
-import { type Admin, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+import { type Admin, type Kafka, Partitioners, type Producer } from 'kafkajs'
 import { afterAll, inject } from 'vitest'
+import { kafkaClient as clientOf } from '#scripts/support/kafka-client.js'
 
 /*
  * One admin client and one producer for all tests of a file, made when first asked for. They are closed after the last
@@ -25,12 +26,7 @@ export const brokers = (): string[] => inject('brokers')
 
 /** A KafkaJS client of the shared broker that logs nothing. */
 export const kafkaClient = (clientId = 'test'): Kafka =>
-  new Kafka({
-    clientId,
-    brokers: brokers(),
-    logLevel: logLevel.NOTHING,
-    retry: { retries: 10, initialRetryTime: 50, maxRetryTime: 1000 },
-  })
+  clientOf({ clientId, brokers: brokers(), retry: { retries: 10, initialRetryTime: 50, maxRetryTime: 1000 } })
 
 /** The file's admin client, connected. Do not disconnect it. */
 export const adminClient = (): Promise<Admin> => {

@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import { until } from './until.js'
+import { until } from '#scripts/support/until.js'
 
 /** The compiled command, for Node. */
 export const BIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))

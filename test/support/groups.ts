@@ -1,7 +1,22 @@
 import { inject } from 'vitest'
 import { runTool } from '#scripts/broker.js'
-import { adminClient } from './clients.js'
-import { decodeAssignment, groupHistory } from './group-log.js'
+import { decodeAssignment, GroupLog, type LoggedGeneration } from '#scripts/support/group-log.js'
+import { adminClient, brokers, closeAfterFile } from './clients.js'
+
+let log: GroupLog | undefined
+
+/** Every generation that the coordinator has recorded for a group, oldest first. */
+export const groupHistory = (groupId: string): Promise<LoggedGeneration[]> => {
+  if (log === undefined) {
+    const opened = new GroupLog(brokers())
+    log = opened
+    closeAfterFile(async () => {
+      log = undefined
+      await opened.close()
+    })
+  }
+  return log.history(groupId)
+}
 
 export interface DescribedMember {
   readonly memberId: string

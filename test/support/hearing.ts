@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
-import { uniqueName } from './topics.js'
-import { until } from './until.js'
+import { uniqueName } from '#scripts/support/topics.js'
+import { until } from '#scripts/support/until.js'
 
 /** What the handlers of one test say to the test itself. */
 export interface Hearing<T> {

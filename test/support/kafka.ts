@@ -1,12 +1,14 @@
 /** Everything that an integration test says to the broker beside the code under test. */
+export type { LoggedGeneration, LoggedMember } from '#scripts/support/group-log.js'
+export { makeTopic, uniqueName } from '#scripts/support/topics.js'
 export { adminClient, brokers, kafkaClient, producerClient } from './clients.js'
-export { groupHistory, type LoggedGeneration, type LoggedMember } from './group-log.js'
 export {
   committed,
   type DescribedGroup,
   type DescribedMember,
   describeGroup,
   describeGroupWithTool,
+  groupHistory,
   type ToolMember,
 } from './groups.js'
-export { createTopic, makeTopic, produce, type TopicOptions, uniqueName } from './topics.js'
+export { createTopic, produce, type TopicOptions } from './topics.js'

@@ -2,9 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { uniqueName } from '#scripts/support/topics.js'
 import type { ConsumerPoolOptions, PoolStatus } from '#src/index.js'
 import { testOptions } from './pool.js'
-import { uniqueName } from './topics.js'
 
 /** A pool in a process of its own. */
 export interface PoolProcess {

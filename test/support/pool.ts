@@ -1,11 +1,11 @@
 import { expect, onTestFinished } from 'vitest'
+import type { RecordedCrash } from '#scripts/support/checker.js'
+import { machineMs } from '#scripts/support/recorder.js'
+import { uniqueName } from '#scripts/support/topics.js'
+import { until } from '#scripts/support/until.js'
 import { ConsumerPool, type ConsumerPoolOptions, type PoolEvents, type PoolStatus } from '#src/index.js'
-import type { RecordedCrash } from './checker.js'
 import { brokers } from './clients.js'
 import { type DescribedGroup, describeGroup } from './groups.js'
-import { machineMs } from './record.js'
-import { uniqueName } from './topics.js'
-import { until } from './until.js'
 
 type EventName = keyof PoolEvents
 

@@ -1,8 +1,9 @@
-import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { Partitioners } from 'kafkajs'
 import { onTestFinished } from 'vitest'
 import { type Broker, type BrokerOptions, startBroker } from '#scripts/broker.js'
+import { kafkaClient } from '#scripts/support/kafka-client.js'
+import { makeTopic, uniqueName } from '#scripts/support/topics.js'
 import { closeAfterFile } from './clients.js'
-import { makeTopic, uniqueName } from './topics.js'
 import type { TestClients } from './traffic.js'
 
 /** A broker that one test has for itself, to kill, freeze or set up otherwise. */
@@ -18,10 +19,9 @@ const NEVER = 1_000_000
 const open = async (options: BrokerOptions, atEnd: (close: () => Promise<unknown>) => void): Promise<PrivateBroker> => {
   const broker = await startBroker(options)
   atEnd(() => broker.stop())
-  const kafka = new Kafka({
+  const kafka = kafkaClient({
     clientId: 'test',
     brokers: broker.brokers,
-    logLevel: logLevel.NOTHING,
     requestTimeout: 5_000,
     retry: { retries: NEVER, initialRetryTime: 50, maxRetryTime: 500 },
   })

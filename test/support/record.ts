@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
-import { checkHistory, type Range, type RecordedCrash, type Verdict } from './checker.js'
-import { type Handling, readRecord } from './recorder.mjs'
-import { until } from './until.js'
+import { checkHistory, type RecordedCrash, type Verdict } from '#scripts/support/checker.js'
+import { type Handling, readRecord } from '#scripts/support/recorder.js'
+import type { Range } from '#scripts/support/topics.js'
+import { until } from '#scripts/support/until.js'
 
 /** What the handlers of one test did, over all of its pools and processes. */
 export interface TestRecord {
@@ -20,9 +21,6 @@ export interface TestRecord {
     more?: { readonly crashes?: readonly RecordedCrash[]; readonly deadlineMs?: number },
   ): Promise<Verdict>
 }
-
-/** Milliseconds of the clock that the record uses, which all processes of the machine share. */
-export const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6
 
 /** A fresh record, removed after the test. */
 export const newRecord = (): TestRecord => {

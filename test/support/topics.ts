@@ -1,13 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import { type Admin, KafkaJSProtocolError, type Message, type RecordMetadata } from 'kafkajs'
+import type { Message, RecordMetadata } from 'kafkajs'
 import { inject } from 'vitest'
+import { makeTopic, uniqueName } from '#scripts/support/topics.js'
 import { adminClient, closeAfterFile, producerClient } from './clients.js'
-import { until } from './until.js'
 
 const MESSAGES_PER_REQUEST = 1000
-
-/** A name that no other test uses: for topics and groups. */
-export const uniqueName = (base: string): string => `${base}-${randomBytes(5).toString('hex')}`
 
 export interface TopicOptions {
   readonly partitions: number
@@ -15,27 +11,6 @@ export interface TopicOptions {
   readonly name?: string
   /** Topic configuration such as `retention.ms`. */
   readonly config?: Readonly<Record<string, string>>
-}
-
-/** Makes a topic of exactly this name; resolves when each partition has a leader. */
-export const makeTopic = async (admin: Admin, topic: string, options: Omit<TopicOptions, 'name'>): Promise<void> => {
-  const configEntries = Object.entries(options.config ?? {}).map(([name, value]) => ({ name, value }))
-  // KafkaJS's own `waitForLeaders` fails when the node that it asks has not heard of the topic yet.
-  await admin.createTopics({
-    topics: [{ topic, numPartitions: options.partitions, configEntries }],
-    waitForLeaders: false,
-  })
-  const hasLeaders = async (): Promise<boolean> => {
-    try {
-      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
-      const partitions = topics[0]?.partitions ?? []
-      return partitions.length === options.partitions && partitions.every(({ leader }) => leader >= 0)
-    } catch (error) {
-      if (error instanceof KafkaJSProtocolError && /UNKNOWN_TOPIC|LEADER_NOT_AVAILABLE/.test(error.type)) return false
-      throw error
-    }
-  }
-  await until(hasLeaders, { what: `a leader for each partition of ${topic}` })
 }
 
 /** Makes a topic with a leader for every partition and resolves with its name. */

@@ -1,8 +1,7 @@
-import type { Admin, KafkaJSProtocolError, Producer } from 'kafkajs'
+import type { Admin, Producer } from 'kafkajs'
 import { onTestFinished } from 'vitest'
-import type { Range } from './checker.js'
+import { type Range, rangesOf } from '#scripts/support/topics.js'
 import { adminClient, producerClient } from './clients.js'
-import { until } from './until.js'
 
 /** The clients that talk to a cluster beside the code under test. */
 export interface TestClients {
@@ -15,18 +14,10 @@ const sharedClients = async (): Promise<TestClients> => ({
   producer: await producerClient(),
 })
 
-const ifRetriable = (error: KafkaJSProtocolError): null => {
-  if (error.retriable) return null
-  throw error
-}
-
 /** What the broker says is in the topic now. */
 export const producedIn = async (topic: string, clients?: TestClients): Promise<Range[]> => {
   const { admin } = clients ?? (await sharedClients())
-  // A partition may be between two leaders when a node has just come back.
-  const ask = () => admin.fetchTopicOffsets(topic).catch(ifRetriable)
-  const partitions = await until(ask, { what: `the offsets of ${topic}`, everyMs: 200 })
-  return partitions.map(({ partition, low, high }) => ({ topic, partition, from: Number(low), to: Number(high) }))
+  return rangesOf(admin, topic)
 }
 
 export interface TrafficOptions {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ResourceLimits, Worker } from 'node:worker_threads'
 import { expect, onTestFinished, test } from 'vitest'
-import { readRecord } from '../support/recorder.mjs'
+import { readRecord } from '#scripts/support/recorder.js'
 
 const HANDLER = new URL('../support/handlers/record.mjs', import.meta.url)
 

@@ -1,9 +1,10 @@
 import { expect, inject, it } from 'vitest'
+import { machineMs } from '#scripts/support/recorder.js'
+import { until } from '#scripts/support/until.js'
 import { startPool } from '../../support/pool.js'
 import { startPrivateBroker } from '../../support/private-broker.js'
-import { machineMs, newRecord } from '../../support/record.js'
+import { newRecord } from '../../support/record.js'
 import { producedIn } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 4
 const MESSAGES = 240

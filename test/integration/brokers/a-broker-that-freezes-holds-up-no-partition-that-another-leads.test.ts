@@ -1,10 +1,10 @@
 import { expect, inject, it } from 'vitest'
+import { uniqueName } from '#scripts/support/topics.js'
+import { until } from '#scripts/support/until.js'
 import { startPool } from '../../support/pool.js'
 import { startPrivateBroker } from '../../support/private-broker.js'
 import { rawConnection } from '../../support/raw-connection.js'
 import { newRecord } from '../../support/record.js'
-import { uniqueName } from '../../support/topics.js'
-import { until } from '../../support/until.js'
 
 const NODES = [1, 2, 3]
 const REQUEST_TIMEOUT_MS = 120_000

@@ -1,11 +1,12 @@
 import { expect, inject, it } from 'vitest'
 import { freePorts } from '#scripts/kafka/ports.js'
+import { machineMs } from '#scripts/support/recorder.js'
+import { until } from '#scripts/support/until.js'
 import { startPool, type TestPool } from '../../support/pool.js'
 import { startPrivateBroker } from '../../support/private-broker.js'
 import { rawConnection } from '../../support/raw-connection.js'
-import { machineMs, newRecord } from '../../support/record.js'
+import { newRecord } from '../../support/record.js'
 import { startSwallowingProxy } from '../../support/swallowing-proxy.js'
-import { until } from '../../support/until.js'
 
 const SESSION_MS = 12_000
 

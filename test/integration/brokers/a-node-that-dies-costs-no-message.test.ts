@@ -1,10 +1,10 @@
 import { expect, inject, it } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { startPool } from '../../support/pool.js'
 import { startPrivateBroker } from '../../support/private-broker.js'
 import { rawConnection } from '../../support/raw-connection.js'
 import { newRecord } from '../../support/record.js'
 import { startTraffic } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 6
 const WORKERS = 2

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, inject, it } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import type { ConsumerPoolOptions } from '#src/index.js'
 import { collectLines } from '../../support/log-lines.js'
 import { startPool } from '../../support/pool.js'
@@ -10,7 +11,6 @@ import {
   TOKEN_PROVIDER,
 } from '../../support/secured-broker.js'
 import { startTraffic } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 2
 const BLOCK_MS = SHORT_SESSION_MS + 1_500

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, inject, it } from 'vitest'
+import { uniqueName } from '#scripts/support/topics.js'
 import type { ConsumerPoolOptions } from '#src/index.js'
 import { BIN, Command } from '../../support/command.js'
 import { collectLines } from '../../support/log-lines.js'
 import { startPool } from '../../support/pool.js'
 import { newRecord } from '../../support/record.js'
 import { type SecuredBroker, startSecuredBroker, TOKEN_PROVIDER } from '../../support/secured-broker.js'
-import { uniqueName } from '../../support/topics.js'
 import { producedIn } from '../../support/traffic.js'
 
 type KafkaOptions = NonNullable<ConsumerPoolOptions['kafka']>

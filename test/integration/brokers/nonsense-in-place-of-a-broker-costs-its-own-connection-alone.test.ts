@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { expect, inject, it, onTestFinished } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { startPool } from '../../support/pool.js'
 import { startPrivateBroker } from '../../support/private-broker.js'
 import { newRecord } from '../../support/record.js'
 import { startTraffic } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 6
 const WORKERS = 2

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { expect, onTestFinished, test } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { createTopic, produce } from '../../support/kafka.js'
 import { startPool } from '../../support/pool.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 8
 const EACH = 5

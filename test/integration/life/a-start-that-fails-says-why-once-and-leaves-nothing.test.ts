@@ -5,12 +5,12 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { ConsumerPool, type ConsumerPoolOptions } from '#src/index.js'
 import { committed, createTopic, describeGroup, produce } from '../../support/kafka.js'
 import { failOnLeaks } from '../../support/leaks.js'
 import { createPool, startPool, testOptions, untilStable } from '../../support/pool.js'
 import { newRecord } from '../../support/record.js'
-import { until } from '../../support/until.js'
 
 let topic = ''
 

@@ -1,4 +1,5 @@
 import { beforeAll, expect, inject, test } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { ConsumerPool } from '#src/index.js'
 import { committed, createTopic, describeGroup, produce } from '../../support/kafka.js'
 import { failOnLeaks } from '../../support/leaks.js'
@@ -6,7 +7,6 @@ import { createPool, startPool, testOptions } from '../../support/pool.js'
 import { startPrivateBroker } from '../../support/private-broker.js'
 import { newRecord, type TestRecord } from '../../support/record.js'
 import { producedIn } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const held: ConsumerPool[] = []
 

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { committed, createTopic, describeGroup, produce } from '../../support/kafka.js'
 import { expectBrokerAgrees, startPool, untilStable } from '../../support/pool.js'
 import { rawMember } from '../../support/raw-member.js'
 import { newRecord } from '../../support/record.js'
 import { producedIn } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 it('what a handler finishes while its seat waits for the end of a rebalance is committed at once', async () => {
   const topic = await createTopic({ partitions: 2 })

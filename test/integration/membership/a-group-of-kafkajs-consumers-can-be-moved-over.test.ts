@@ -1,11 +1,11 @@
 import { type Consumer, PartitionAssigners } from 'kafkajs'
 import { expect, it, onTestFinished } from 'vitest'
+import { openRecorder } from '#scripts/support/recorder.js'
+import { until } from '#scripts/support/until.js'
 import { createTopic, kafkaClient, uniqueName } from '../../support/kafka.js'
 import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool.js'
 import { newRecord } from '../../support/record.js'
-import { openRecorder } from '../../support/recorder.mjs'
 import { startTraffic } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 6
 const KAFKAJS_SLOT = 100

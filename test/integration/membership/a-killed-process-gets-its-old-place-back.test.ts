@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { createTopic } from '../../support/kafka.js'
 import { untilStable } from '../../support/pool.js'
 import { startPoolProcess } from '../../support/pool-process.js'
 import { newRecord } from '../../support/record.js'
 import { startTraffic } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 6
 

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { expect, inject, it, onTestFinished } from 'vitest'
 import { toolArguments } from '#scripts/kafka/java.js'
+import { until } from '#scripts/support/until.js'
 import { brokers, createTopic, groupHistory, uniqueName } from '../../support/kafka.js'
 import { partitionNames, partitionsIn, startPool, type TestPool, untilStable } from '../../support/pool.js'
 import { newRecord } from '../../support/record.js'
 import { producedIn, startTraffic } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 6
 const tools = inject('kafkaTools')

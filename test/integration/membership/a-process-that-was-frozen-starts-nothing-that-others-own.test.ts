@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest'
+import type { Handling } from '#scripts/support/recorder.js'
+import { machineMs } from '#scripts/support/recorder.js'
+import { until } from '#scripts/support/until.js'
 import { createTopic, describeGroup, produce } from '../../support/kafka.js'
 import { startPool, untilStable } from '../../support/pool.js'
 import { startPoolProcess } from '../../support/pool-process.js'
-import { machineMs, newRecord } from '../../support/record.js'
-import type { Handling } from '../../support/recorder.mjs'
+import { newRecord } from '../../support/record.js'
 import { startTraffic } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 4
 const VALUE = 'block:100'

@@ -1,10 +1,10 @@
 import { beforeAll, expect, it } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { adminClient, createTopic, describeGroup, produce, producerClient, uniqueName } from '../../support/kafka.js'
 import { watchLeaks } from '../../support/leaks.js'
 import { createPool, startPool } from '../../support/pool.js'
 import { newRecord } from '../../support/record.js'
 import { producedIn } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 // They stay connected, and are no leak.
 beforeAll(() => Promise.all([adminClient(), producerClient(), describeGroup(uniqueName('group'))]))

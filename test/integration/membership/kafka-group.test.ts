@@ -1,9 +1,9 @@
 import { AssignerProtocol } from 'kafkajs'
 import { expect, it } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { type Client, type JoinRequest, KafkaError, type Membership } from '#src/kafka/face.js'
 import { brokers, createTopic, uniqueName } from '../../support/kafka.js'
 import { rawConnection } from '../../support/raw-connection.js'
-import { until } from '../../support/until.js'
 
 // A broker reads it (to know who consumes a topic) and never answers a JoinGroup in which it cannot.
 const HOLD_MS = 10_000

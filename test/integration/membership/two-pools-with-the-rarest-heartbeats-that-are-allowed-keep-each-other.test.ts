@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { resolveConfig } from '#src/config/resolve.js'
 import { createTopic } from '../../support/kafka.js'
 import { expectBrokerAgrees, startPool, testOptions, untilStable } from '../../support/pool.js'
 import { newRecord } from '../../support/record.js'
 import { startTraffic } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 4
 const HEARTBEAT_MS = 2_000

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { adminClient, brokers, committed, createTopic, produce, uniqueName } from '../../support/kafka.js'
 import { startPool } from '../../support/pool.js'
 import { rawConnection } from '../../support/raw-connection.js'
 import { newRecord, type TestRecord } from '../../support/record.js'
-import { until } from '../../support/until.js'
 
 const fill = (topic: string, count: number) =>
   produce(

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
+import type { Handling } from '#scripts/support/recorder.js'
+import { until } from '#scripts/support/until.js'
 import { committed, createTopic, produce } from '../../support/kafka.js'
 import { startPool } from '../../support/pool.js'
 import { newRecord } from '../../support/record.js'
-import type { Handling } from '../../support/recorder.mjs'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 6
 const ROUNDS = 25

@@ -1,5 +1,6 @@
 import { CompressionTypes } from 'kafkajs'
 import { expect, it, onTestFinished } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import type { KafkaConfig } from '#src/config/resolved.js'
 import type { Client, FetchedPartition, FetchRequest, Message } from '#src/kafka/face.js'
 import {
@@ -13,7 +14,6 @@ import {
 } from '../../support/kafka.js'
 import { rawConnection } from '../../support/raw-connection.js'
 import { SNAPPY_MODULE, writeSnappy } from '../../support/snappy.js'
-import { until } from '../../support/until.js'
 
 const connect = (more: Partial<KafkaConfig> = {}): Promise<Client> => rawConnection(brokers(), more)
 

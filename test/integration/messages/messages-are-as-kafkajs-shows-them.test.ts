@@ -1,9 +1,9 @@
 import { CompressionTypes, type KafkaMessage } from 'kafkajs'
 import { expect, onTestFinished, test } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { listen } from '../../support/hearing.js'
 import { createTopic, kafkaClient, produce, producerClient, uniqueName } from '../../support/kafka.js'
 import { startPool } from '../../support/pool.js'
-import { until } from '../../support/until.js'
 
 type Hex = string | null
 

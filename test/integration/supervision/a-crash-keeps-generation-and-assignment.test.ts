@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { createTopic, describeGroup, describeGroupWithTool, groupHistory, produce } from '../../support/kafka.js'
 import {
   expectBrokerAgrees,
@@ -10,7 +11,6 @@ import {
 } from '../../support/pool.js'
 import { newRecord } from '../../support/record.js'
 import { startTraffic } from '../../support/traffic.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 6
 

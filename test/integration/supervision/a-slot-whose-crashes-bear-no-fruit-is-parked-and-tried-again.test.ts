@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { createTopic, describeGroup, produce } from '../../support/kafka.js'
 import { startPool, untilStable } from '../../support/pool.js'
 import { newRecord } from '../../support/record.js'
-import { until } from '../../support/until.js'
 
 const RESTART = { delayMs: 50, maxDelayMs: 2_000, maxRestarts: 4, probeMs: 1_000 }
 

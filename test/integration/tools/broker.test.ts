@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { Kafka, logLevel } from 'kafkajs'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { BrokerError, startBroker } from '#scripts/broker.js'
+import { until } from '#scripts/support/until.js'
 import { makeTopic } from '../../support/kafka.js'
-import { until } from '../../support/until.js'
 
 const command = fileURLToPath(import.meta.resolve('#scripts/broker.js'))
 

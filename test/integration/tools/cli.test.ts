@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { BIN, Command } from '../../support/command.js'
 import { brokers, committed, createTopic, describeGroup, produce, uniqueName } from '../../support/kafka.js'
-import { until } from '../../support/until.js'
 
 const PARTITIONS = 4
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { adminClient, brokers } from '../../support/kafka.js'
-import { until } from '../../support/until.js'
 
 const DEMO = fileURLToPath(new URL('../../../dist/scripts/demo.js', import.meta.url))
 

@@ -1,4 +1,5 @@
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import {
   committed,
   createTopic,
@@ -9,7 +10,6 @@ import {
   produce,
   uniqueName,
 } from '../../support/kafka.js'
-import { until } from '../../support/until.js'
 
 const join = async (groupId: string, topic: string, clientId: string) => {
   const consumer = kafkaClient(clientId).consumer({ groupId, sessionTimeout: 6000, maxWaitTimeInMs: 100 })

@@ -1,8 +1,8 @@
 // The handler of tests: records every call, and does what the message says.
 // Load it as record.mjs?dir=<folder of the record>.
 import process from 'node:process'
+import { openRecorder } from '#scripts/support/recorder.js'
 import { NonRetriableError } from '#src/errors.js'
-import { openRecorder } from '../recorder.mjs'
 
 const dir = new URL(import.meta.url).searchParams.get('dir')
 if (dir === null) throw new Error('Name the folder of the record: record.mjs?dir=/some/folder')

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { Keeper } from '#scripts/kafka/keeper.js'
-import { until } from '../../support/until.js'
+import { until } from '#scripts/support/until.js'
 
 const FOR_EVER = ['-e', 'setInterval(() => {}, 1000)']
 const keeperModule = fileURLToPath(import.meta.resolve('#scripts/kafka/keeper.js'))

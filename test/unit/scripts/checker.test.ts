@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkHistory, type Range } from '../../support/checker.js'
-import type { Handling } from '../../support/recorder.mjs'
+import { checkHistory } from '#scripts/support/checker.js'
+import type { Handling } from '#scripts/support/recorder.js'
+import type { Range } from '#scripts/support/topics.js'
 
 const produced: readonly Range[] = [{ topic: 't', partition: 0, from: 0, to: 5 }]
 

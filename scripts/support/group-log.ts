@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import { AssignerProtocol } from 'kafkajs'
-import { brokers, closeAfterFile } from './clients.js'
 
 /*
  * What the group coordinator itself has written down. Kafka's describe requests do not tell a classic group's
@@ -147,33 +146,6 @@ interface Tail {
   readonly records: GroupRecord[]
 }
 
-let cluster: Promise<InternalCluster> | undefined
-const tails = new Map<number, Tail>()
-
-const connected = (): Promise<InternalCluster> => {
-  cluster ??= (async () => {
-    const made = new Cluster({
-      brokers: () => brokers(),
-      clientId: 'test-group-log',
-      logger: createLogger({ level: LEVELS.NOTHING, logCreator: () => () => undefined }),
-      socketFactory: socketFactory(),
-      connectionTimeout: 5000,
-      metadataMaxAge: 1000,
-      allowAutoTopicCreation: false,
-      retry: { retries: 10, initialRetryTime: 50, maxRetryTime: 1000 },
-    })
-    closeAfterFile(async () => {
-      cluster = undefined
-      tails.clear()
-      await made.disconnect()
-    })
-    await made.connect()
-    await made.addTargetTopic(TOPIC)
-    return made
-  })()
-  return cluster
-}
-
 const readOn = async (tail: Tail, from: InternalBroker, partition: number): Promise<void> => {
   for (;;) {
     const { responses } = await from.fetch({
@@ -197,18 +169,50 @@ const readOn = async (tail: Tail, from: InternalBroker, partition: number): Prom
   }
 }
 
-/**
- * Every generation that the coordinator has recorded for a group, oldest first. A static member that came back within
- * its session repeats the generation with its new member id; a group that everybody left has one without members.
- */
-export const groupHistory = async (groupId: string): Promise<LoggedGeneration[]> => {
-  const client = await connected()
-  const metadata = client.findTopicPartitionMetadata(TOPIC)
-  const partition = partitionOf(groupId, metadata.length)
-  const leader = metadata.find(({ partitionId }) => partitionId === partition)?.leader
-  if (leader === undefined) return []
-  const tail = tails.get(partition) ?? { nextOffset: 0n, records: [] }
-  tails.set(partition, tail)
-  await readOn(tail, await client.findBroker({ nodeId: String(leader) }), partition)
-  return tail.records.filter((record) => record.groupId === groupId).map(decodeGeneration)
+const connect = async (brokers: readonly string[]): Promise<InternalCluster> => {
+  const cluster = new Cluster({
+    brokers: () => brokers,
+    clientId: 'group-log',
+    logger: createLogger({ level: LEVELS.NOTHING, logCreator: () => () => undefined }),
+    socketFactory: socketFactory(),
+    connectionTimeout: 5000,
+    metadataMaxAge: 1000,
+    allowAutoTopicCreation: false,
+    retry: { retries: 10, initialRetryTime: 50, maxRetryTime: 1000 },
+  })
+  await cluster.connect()
+  await cluster.addTargetTopic(TOPIC)
+  return cluster
+}
+
+/** Reads the coordinators' log, each time from where it was left. */
+export class GroupLog {
+  readonly #brokers: readonly string[]
+  readonly #tails = new Map<number, Tail>()
+  #cluster: Promise<InternalCluster> | undefined
+
+  constructor(brokers: readonly string[]) {
+    this.#brokers = brokers
+  }
+
+  /**
+   * Every generation that the coordinator has recorded for a group, oldest first. A static member that came back within
+   * its session repeats the generation with its new member id; a group that everybody left has one without members.
+   */
+  async history(groupId: string): Promise<LoggedGeneration[]> {
+    this.#cluster ??= connect(this.#brokers)
+    const cluster = await this.#cluster
+    const metadata = cluster.findTopicPartitionMetadata(TOPIC)
+    const partition = partitionOf(groupId, metadata.length)
+    const leader = metadata.find(({ partitionId }) => partitionId === partition)?.leader
+    if (leader === undefined) return []
+    const tail = this.#tails.get(partition) ?? { nextOffset: 0n, records: [] }
+    this.#tails.set(partition, tail)
+    await readOn(tail, await cluster.findBroker({ nodeId: String(leader) }), partition)
+    return tail.records.filter((record) => record.groupId === groupId).map(decodeGeneration)
+  }
+
+  async close(): Promise<void> {
+    await (await this.#cluster)?.disconnect()
+  }
 }

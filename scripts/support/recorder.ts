@@ -1,4 +1,3 @@
-// Plain JavaScript, so that worker threads load it without compiling; the types are in recorder.d.mts.
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,12 +14,55 @@ import { threadId } from 'node:worker_threads'
  *
  * The clock is the machine's monotonic one, which all processes share.
  */
-const nowMs = () => Number(process.hrtime.bigint()) / 1e6
+/** Milliseconds of that clock. */
+export const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6
 
-export const openRecorder = (dir) => {
-  let file
+/** One call of a handler with one message. */
+export interface Handling {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly pid: number
+  readonly threadId: number
+  readonly slot: number
+  readonly incarnation: number
+  /** 1 for the first try. */
+  readonly attempt: number
+  /** Milliseconds of the machine's monotonic clock, the same in all threads and processes. */
+  readonly startMs: number
+  /** Null when the thread died before the handler came back. */
+  readonly endMs: number | null
+  /** `failed`: the handler threw or rejected. */
+  readonly outcome: 'finished' | 'failed' | null
+}
+
+interface RecordedMessage {
+  readonly topic: string
+  readonly partition: number
+  /** KafkaJS's string, or a number. */
+  readonly offset: string | number
+}
+
+interface RecordedCall {
+  readonly slot: number
+  readonly incarnation: number
+  readonly attempt: number
+}
+
+export interface Recorder {
+  /** Notes that a handling begins. @returns its number, for `end` or `fail` */
+  start(message: RecordedMessage, call: RecordedCall): number
+  end(id: number): void
+  fail(id: number): void
+  /** True the first time that it is asked for this name and message, by any thread or process; false ever after. */
+  once(name: string, message: RecordedMessage): boolean
+}
+
+/** @param dir folder of the record, made when it is not there; for all threads and processes of one test */
+export const openRecorder = (dir: string): Recorder => {
+  let file: number | undefined
   let lastId = 0
-  const write = (line) => {
+  const write = (line: string): void => {
     // Not opened earlier: a spare thread that never handles anything leaves no file.
     if (file === undefined) {
       mkdirSync(dir, { recursive: true })
@@ -31,14 +73,14 @@ export const openRecorder = (dir) => {
   return {
     start({ topic, partition, offset }, { slot, incarnation, attempt }) {
       lastId += 1
-      write(`S ${lastId} ${nowMs()} ${topic} ${partition} ${offset} ${slot} ${incarnation} ${attempt}`)
+      write(`S ${lastId} ${machineMs()} ${topic} ${partition} ${offset} ${slot} ${incarnation} ${attempt}`)
       return lastId
     },
     end(id) {
-      write(`E ${id} ${nowMs()}`)
+      write(`E ${id} ${machineMs()}`)
     },
     fail(id) {
-      write(`F ${id} ${nowMs()}`)
+      write(`F ${id} ${machineMs()}`)
     },
     once(name, { topic, partition, offset }) {
       mkdirSync(dir, { recursive: true })
@@ -46,27 +88,28 @@ export const openRecorder = (dir) => {
         writeFileSync(join(dir, `${name}-once.${topic}-${partition}-${offset}`), '', { flag: 'wx' })
         return true
       } catch (error) {
-        if (error.code === 'EEXIST') return false
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
         throw error
       }
     },
   }
 }
 
-export const readRecord = (dir) => {
+/** Everything recorded so far, by start. The threads may be writing meanwhile. A folder that is not there is empty. */
+export const readRecord = (dir: string): Handling[] => {
   const files = existsSync(dir) ? readdirSync(dir).filter((name) => name.endsWith('.record')) : []
   return files.flatMap((name) => readFile(join(dir, name), name)).sort((a, b) => a.startMs - b.startMs)
 }
 
-const readFile = (path, name) => {
-  const [pid, thread] = name.split('-').map(Number)
-  const handlings = new Map()
+const readFile = (path: string, name: string): Handling[] => {
+  const [pid = 0, thread = 0] = name.split('-').map(Number)
+  const handlings = new Map<string, Handling>()
   // What stands after the last newline is a line that is being written, or that a killed process wrote in part.
   for (const line of readFileSync(path, 'utf8').split('\n').slice(0, -1)) {
-    const [kind, id, ms, topic, ...numbers] = line.split(' ')
+    const [kind, id = '', ms, topic = '', ...numbers] = line.split(' ')
     const atMs = Number(ms)
     if (kind === 'S') {
-      const [partition, offset, slot, incarnation, attempt] = numbers.map(Number)
+      const [partition = 0, offset = 0, slot = 0, incarnation = 0, attempt = 0] = numbers.map(Number)
       const where = { topic, partition, offset, pid, threadId: thread, slot, incarnation, attempt }
       handlings.set(id, { ...where, startMs: atMs, endMs: null, outcome: null })
     } else {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import { type Admin, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
 
 interface RequestQueue {
   readonly pending: readonly unknown[]
@@ -16,5 +16,16 @@ queue.scheduleCheckPendingRequests = function (this: RequestQueue): void {
   if (this.pending.length > 0) scheduleCheckPendingRequests.call(this)
 }
 
-/** A KafkaJS client that logs nothing, for the scripts' own errands. */
+/** A KafkaJS client that logs nothing, for everything that is said to a broker beside the pool. */
 export const kafkaClient = (config: KafkaConfig): Kafka => new Kafka({ logLevel: logLevel.NOTHING, ...config })
+
+/** Resolves with what an admin client is told that is connected for this one errand. */
+export const withAdmin = async <T>(config: KafkaConfig, ask: (admin: Admin) => Promise<T>): Promise<T> => {
+  const admin = kafkaClient(config).admin()
+  try {
+    await admin.connect()
+    return await ask(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}

@@ -1,19 +1,11 @@
-import type { Handling } from './recorder.mjs'
+import type { Handling } from './recorder.js'
+import type { Range } from './topics.js'
 
 /*
- * Judges what the handlers of a test did. A message is a topic, a partition and an offset. An owner is one incarnation
+ * Judges what handlers did, by what they recorded. A message is a topic, a partition and an offset. An owner is one incarnation
  * of one slot of one pool; pools are told apart by their processes and threads. A handling that never came back (its
  * thread died, or it still runs) lasts until the last thing that its owner recorded, so what it is blamed for did happen.
  */
-
-export interface Range {
-  readonly topic: string
-  readonly partition: number
-  /** First offset. */
-  readonly from: number
-  /** The offset after the last one. */
-  readonly to: number
-}
 
 export interface MessageId {
   readonly topic: string

@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto'
+import type { Admin, KafkaJSProtocolError } from 'kafkajs'
+import { until } from './until.js'
+
+/** Offsets of one partition. */
+export interface Range {
+  readonly topic: string
+  readonly partition: number
+  /** First offset. */
+  readonly from: number
+  /** The offset after the last one. */
+  readonly to: number
+}
+
+/** A name that nobody else uses: for topics and groups. */
+export const uniqueName = (base: string): string => `${base}-${randomBytes(5).toString('hex')}`
+
+/** Makes a topic of exactly this name; resolves when each partition has a leader. */
+export const makeTopic = async (
+  admin: Admin,
+  topic: string,
+  { partitions, config = {} }: { readonly partitions: number; readonly config?: Readonly<Record<string, string>> },
+): Promise<void> => {
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+  // KafkaJS's own `waitForLeaders` fails when the node that it asks has not heard of the topic yet.
+  await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: false })
+  const hasLeaders = async (): Promise<boolean> => {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      const made = topics[0]?.partitions ?? []
+      return made.length === partitions && made.every(({ leader }) => leader >= 0)
+    } catch (error) {
+      const { type = '' } = error as Partial<KafkaJSProtocolError>
+      if (/UNKNOWN_TOPIC|LEADER_NOT_AVAILABLE/.test(type)) return false
+      throw error
+    }
+  }
+  await until(hasLeaders, { what: `a leader for each partition of ${topic}` })
+}
+
+const ifRetriable = (error: KafkaJSProtocolError): null => {
+  if (error.retriable) return null
+  throw error
+}
+
+/** What the broker says is in the topic now. */
+export const rangesOf = async (admin: Admin, topic: string): Promise<Range[]> => {
+  // A partition may be between two leaders when a node has just come back.
+  const ask = () => admin.fetchTopicOffsets(topic).catch(ifRetriable)
+  const partitions = await until(ask, { what: `the offsets of ${topic}`, everyMs: 200 })
+  return partitions.map(({ partition, low, high }) => ({ topic, partition, from: Number(low), to: Number(high) }))
+}

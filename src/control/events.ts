@@ -161,7 +161,7 @@ export interface PoolEvents {
   'slot:crashed': [SlotCrashed]
   /** The replacement of a crashed thread has taken up its positions. */
   'slot:recovered': [SlotRecovered]
-  /** Messages wait and nothing has moved for two session timeouts. Nothing is done about it: somebody should look. */
+  /** Messages wait and nothing has moved for two session timeouts, or for five minutes if that is less. */
   'slot:stalled': [SlotStalled]
   /** A slot gave its partitions up because it cannot be kept running; the event says why and until when. */
   'slot:parked': [SlotParked]

@@ -27,7 +27,7 @@ import type { SlotState, SlotStatus } from './status.js'
 import { CrashBook } from './supervision/crash-book.js'
 import type { RestartLimiter } from './supervision/restart-limiter.js'
 import type { Crash } from './supervision/restarts.js'
-import { StallWatch } from './supervision/stall-watch.js'
+import { StallWatch, stallLimitMs } from './supervision/stall-watch.js'
 import { Standstills } from './supervision/standstills.js'
 import type { Suspects } from './supervision/suspects.js'
 import type { Exit, Incarnation } from './threads/incarnation.js'
@@ -120,7 +120,7 @@ export class Slot implements SeatHost {
     const log = options.log.child({ slot: config.slot })
     const holdings = this.#holdings
     this.#log = log
-    this.#stall = new StallWatch(2 * config.consumer.sessionTimeout)
+    this.#stall = new StallWatch(stallLimitMs(config.consumer))
     this.#seat = this.#newSeat()
     this.#crashes = new CrashBook(options.settings.restart, options.suspects)
     this.#incarnations = new Incarnations({

@@ -69,7 +69,7 @@ export interface SlotStatus {
   readonly restarts: number
   /** The last reason for which the thread was replaced or the slot parked, or null. */
   readonly lastError: { readonly code: string; readonly message: string } | null
-  /** True when messages wait in a partition and nothing has moved there for two session timeouts. */
+  /** True when messages wait in a partition and nothing has moved there for two session timeouts, or five minutes. */
   readonly stalled: boolean
   /** For what a rebalance of its group waits, in words, once that has taken five seconds; null otherwise. */
   readonly waitingFor: string | null

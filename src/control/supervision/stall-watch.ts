@@ -1,3 +1,4 @@
+import type { ConsumerConfig } from '../../config/resolved.js'
 import type { Page } from '../../protocol/ledger.js'
 import type { Holding } from '../holdings.js'
 import { finishedUpTo, lagOf } from '../holdings.js'
@@ -5,6 +6,13 @@ import { isResting } from '../pauses.js'
 
 /** What one look adds at most: a main thread that was held up for long has not seen anything stand still meanwhile. */
 const LONGEST_LOOK_MS = 2_000
+
+/** However long the session may be. */
+const LONGEST_LIMIT_MS = 300_000
+
+/** For how long a partition may stand still. */
+export const stallLimitMs = ({ sessionTimeout }: Pick<ConsumerConfig, 'sessionTimeout'>): number =>
+  Math.min(2 * sessionTimeout, LONGEST_LIMIT_MS)
 
 /** Messages wait in a partition that is free to move, or nobody knows because it was never fetched. */
 const waits = (holding: Holding, nowMs: number): boolean =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
-import { StallWatch } from '#src/control/supervision/stall-watch.js'
+import { StallWatch, stallLimitMs } from '#src/control/supervision/stall-watch.js'
 import { pauseAt } from '../../../support/control/pause.js'
 
 const LIMIT_MS = 60_000
@@ -106,4 +106,12 @@ describe('no stall is', () => {
     const bench = watching()
     expect(bench.look(10, { eachMs: 300_000 })).toEqual([])
   })
+})
+
+test.each([
+  [6_000, 12_000],
+  [45_000, 90_000],
+  [1_800_000, 300_000],
+])('with sessions of %i ms a partition may stand still for %i ms', (sessionTimeout, limitMs) => {
+  expect(stallLimitMs({ sessionTimeout })).toBe(limitMs)
 })

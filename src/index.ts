@@ -49,4 +49,4 @@ export {
   PoolError,
 } from './errors.js'
 export type { Message, PlainMessage } from './kafka/face.js'
-export type { ResetReason } from './protocol/messages.js'
+export type { ResetReason } from './protocol/reports.js'

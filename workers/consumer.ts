@@ -26,12 +26,12 @@ const early = <T>(load: () => Promise<T>): Promise<T> => {
   return loading
 }
 
-const { handlers = [], importWaitMs = 0 } = (workerData ?? {}) as Partial<ThreadData>
+const { handlers = [], importWaitMs = 0, rehearsal: config } = (workerData ?? {}) as Partial<ThreadData>
 
 const kafka = early(() => import('../src/kafka/create-client.js'))
 const rehearsal = early(() => import('../src/data/rehearsal.js'))
 const calledUp = new AbortController()
-void early(async () => (await rehearsal).rehearse(calledUp.signal))
+if (config !== undefined) void early(async () => (await rehearsal).rehearse(config, calledUp.signal))
 
 // A CommonJS handler `require`s this package, which Node cannot while an `import()` of the same modules is under way
 // (Node 20: "Cannot read properties of undefined (reading 'getStatus')"). So ours are all there before; with several

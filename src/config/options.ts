@@ -1,5 +1,5 @@
 import type { Logger, LoggerOptions } from 'pino'
-import type { AssignorName } from './resolved.js'
+import type { AssignorName } from './assignor-names.js'
 import type { ConsumerOptions, KafkaOptions } from './schema/kafka-options.js'
 
 /** What happens to a message whose handler fails. */

@@ -1,94 +1,57 @@
+import type { z } from 'zod'
+import type { consumerFields } from './schema/consumer-fields.js'
+import type { kafkaFields } from './schema/kafka-fields.js'
+import type { poolFields } from './schema/pool-fields.js'
+import type { processingFields } from './schema/processing-fields.js'
+
 /*
  * What the merge of all layers yields: complete, checked, frozen, plain data that can be cloned to a thread.
- * Times are milliseconds, sizes bytes.
+ * Times are milliseconds, sizes bytes. An option is as the schema has it, unless the merge makes more of it.
  */
-export interface KafkaConfig {
+
+type Frozen<T> = T extends object ? { readonly [Name in keyof T]: Frozen<T[Name]> } : T
+
+/** The options of a section, and in place of some what the merge makes of them. */
+type Resolved<Fields extends z.ZodType, Made = unknown> = Frozen<Omit<z.output<Fields>, keyof Made>> & Made
+
+type MadeOfKafka = {
   readonly brokers: readonly string[]
-  /** Base of every client id. */
-  readonly clientId: string
   readonly ssl: boolean | Readonly<Record<string, unknown>> | null
   readonly sasl: Readonly<Record<string, unknown>> | null
-  readonly connectionTimeout: number
-  readonly authenticationTimeout: number
-  readonly reauthenticationThreshold: number
-  readonly requestTimeout: number
-  readonly retry: { readonly retries: number; readonly initialRetryTime: number; readonly maxRetryTime: number }
   /** Codec name (`snappy`, `lz4`, `zstd`) to the module (file URL or package name) that exports it. */
   readonly codecs: Readonly<Record<string, string>>
 }
 
-export interface ConsumerConfig {
+export interface KafkaConfig extends Resolved<typeof kafkaFields, MadeOfKafka> {}
+
+type MadeOfConsumer = {
   readonly groupId: string
   /** Final `group.instance.id` of this slot, or null for a dynamic member. */
   readonly groupInstanceId: string | null
-  readonly sessionTimeout: number
-  readonly heartbeatInterval: number
-  readonly rebalanceTimeout: number
-  readonly maxBytes: number
-  readonly maxBytesPerPartition: number
-  readonly maxDecompressedBytes: number
-  readonly minBytes: number
-  readonly maxWaitTimeInMs: number
-  readonly metadataMaxAge: number
-  readonly readUncommitted: boolean
   readonly rackId: string | null
 }
 
-export type AssignorName = 'range' | 'roundrobin' | 'RoundRobinAssigner'
-
-export interface RetryConfig {
-  /** How often a message is tried in all. */
-  readonly attempts: number
-  readonly initialDelayMs: number
-  readonly maxDelayMs: number
-  /** For how long a partition stands still at first before it is tried again, and at most. */
-  readonly initialPauseMs: number
-  readonly maxPauseMs: number
-}
+export interface ConsumerConfig extends Resolved<typeof consumerFields, MadeOfConsumer> {}
 
 /** Everything one slot needs to know; `slot` counts through the whole pool. */
-export interface SlotConfig {
+export interface SlotConfig extends Resolved<typeof processingFields> {
   readonly slot: number
   /** Index in `subscriptions`. */
   readonly subscription: number
   readonly topics: readonly string[]
   /** Module of the handler, as a URL. */
   readonly handler: string
-  readonly fromBeginning: boolean
-  readonly assignors: readonly AssignorName[]
-  readonly concurrency: number
-  readonly retry: RetryConfig
-  readonly onExhausted: 'pause' | 'skip'
-  readonly maxProcessingMs: number
   readonly kafka: KafkaConfig
   readonly consumer: ConsumerConfig
 }
 
-export interface RestartConfig {
-  readonly delayMs: number
-  readonly maxDelayMs: number
-  readonly healthyAfterMs: number
-  readonly maxRestarts: number
-  readonly maxPoolRestarts: number
-  readonly windowMs: number
-  readonly probeMs: number
-}
+export type RetryConfig = SlotConfig['retry']
 
-export interface PoolSettings {
-  readonly commitIntervalMs: number
-  readonly drainTimeoutMs: number
-  readonly loadTimeoutMs: number
-  readonly terminateTimeoutMs: number
-  readonly recovery: 'handover' | 'rejoin'
-  readonly leaveOnStop: 'dynamic' | 'always' | 'never'
-  readonly restart: RestartConfig
-  readonly resourceLimits: {
-    readonly maxOldGenerationSizeMb?: number
-    readonly maxYoungGenerationSizeMb?: number
-    readonly codeRangeSizeMb?: number
-    readonly stackSizeMb?: number
-  }
-}
+type RestartFields = (typeof poolFields)['shape']['restart']
+
+export interface RestartConfig extends Resolved<RestartFields, { readonly maxPoolRestarts: number }> {}
+
+export interface PoolSettings extends Resolved<typeof poolFields, { readonly restart: RestartConfig }> {}
 
 export interface ResolvedConfig {
   readonly pool: PoolSettings

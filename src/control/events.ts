@@ -1,6 +1,6 @@
 import type { PoolError } from '../errors.js'
 import type { ErrorData } from '../protocol/error-data.js'
-import type { ResetReason } from '../protocol/messages.js'
+import type { FailureOutcome, ResetReason } from '../protocol/reports.js'
 
 /** Who an event is about: enough to find the connection, the member and the thread on either side. */
 export interface SlotIdentity {
@@ -111,7 +111,7 @@ export interface OffsetsCommitted {
 export interface MessageFailed extends SlotIdentity, EventMessage {
   readonly error: ErrorData
   /** What happens to the message now. */
-  readonly outcome: 'retry' | 'paused' | 'skipped'
+  readonly outcome: FailureOutcome
   readonly retryInMs: number | null
 }
 

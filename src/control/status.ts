@@ -1,5 +1,5 @@
 import type { ErrorData } from '../protocol/error-data.js'
-import type { EffectiveConfig } from '../protocol/messages.js'
+import type { EffectiveConfig } from '../protocol/reports.js'
 import type { SeatState } from './membership/seat-states.js'
 import type { PoolStep } from './pool-states.js'
 

@@ -2,6 +2,7 @@ import type { SlotConfig } from '../config/resolved.js'
 import type { ClusterView, TopicPartition } from '../kafka/face.js'
 import type { KnownLeader } from '../kafka/partition-leaders.js'
 import type { ErrorData } from './error-data.js'
+import type { EffectiveConfig, FailureOutcome, ResetReason } from './reports.js'
 
 /*
  * What the main thread and a worker thread say to each other, over one MessagePort per incarnation (so a message of an
@@ -15,6 +16,8 @@ export interface ThreadData {
   readonly handlers: readonly string[]
   /** How long the boot waits for them. */
   readonly importWaitMs: number
+  /** What it rehearses with, while no slot asks; it rehearses nothing without. */
+  readonly rehearsal?: SlotConfig | undefined
 }
 
 /**
@@ -67,8 +70,6 @@ export interface AssignedPartition {
  * - `out-of-range`: the offset is not on the broker, and the reset policy chose another
  * - `truncated`: the leader's log has other messages from `to` on than those that were read (an unclean election)
  */
-export type ResetReason = 'out-of-range' | 'truncated'
-
 /** A leader that a partition was fetched from last. */
 export type LostLeader = TopicPartition & KnownLeader
 
@@ -90,9 +91,6 @@ export type ToThread =
   /** Close the connection and return. */
   | { readonly type: 'stop' }
 
-/** Effective configuration as the thread runs with it; secrets are replaced by `[hidden]`. */
-export type EffectiveConfig = Readonly<Record<string, unknown>>
-
 export type FromThread =
   /** The handler is loaded and set up; connecting may still take as long as the brokers are away. */
   | { readonly type: 'loaded' }
@@ -108,8 +106,7 @@ export type FromThread =
       readonly attempt: number
       readonly error: ErrorData
       readonly retryInMs: number | null
-      /** What became of an exhausted message. */
-      readonly outcome: 'retry' | 'paused' | 'skipped'
+      readonly outcome: FailureOutcome
     }
   /** The partition stands still: its next batch cannot be read. Main assigns it anew when that is to be tried again. */
   | {

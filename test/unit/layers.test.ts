@@ -84,13 +84,15 @@ const broken = (file: string, text: string): string[] =>
       .map((why) => `${found.file} imports ${found.target}: ${why}`),
   )
 
-/** The compiled file and all of ours that loading it loads, at once or later. */
+/** The compiled file and all that loading it loads, at once or later: files of ours, and packages. */
 const loadedBy = (entry: string, seen = new Set<string>()): ReadonlySet<string> => {
   if (seen.has(entry)) return seen
   seen.add(entry)
-  for (const { target } of importsOf(entry, readFileSync(join(root, entry), 'utf8'))) {
-    if (within(target, 'dist')) loadedBy(target, seen)
-  }
+  if (!within(entry, 'dist')) return seen
+  // What declarations import is declared beside what it names.
+  const fileOf = (target: string) =>
+    entry.endsWith('.d.ts') && within(target, 'dist') ? target.replace(/\.js$/, '.d.ts') : target
+  for (const { target } of importsOf(entry, readFileSync(join(root, entry), 'utf8'))) loadedBy(fileOf(target), seen)
   return seen
 }
 
@@ -136,6 +138,11 @@ test('what a handler imports of the package is two files, which each thread has 
   expect([...handlers].sort()).toEqual(['dist/src/data/handler.js', 'dist/src/errors.js', 'dist/src/handler.js'])
   const thread = loadedBy('dist/workers/consumer.js')
   expect([...handlers].filter((file) => !thread.has(file))).toEqual([])
+})
+
+test('the types of the package need no schema', () => {
+  const packages = [...loadedBy('dist/src/index.d.ts')].filter((file) => !/^(?:dist|node:)/.test(file))
+  expect(packages).toEqual(['pino'])
 })
 
 test('the main entry has all that the entry for handlers has, and the same classes', async () => {

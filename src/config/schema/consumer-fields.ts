@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { bytes, type FieldsOf, field, flag, milliseconds } from './fields.js'
-import type { ConsumerOptions } from './kafka-options.js'
+import { bytes, field, flag, milliseconds } from './fields.js'
 
 /** The member of the group and its fetches. */
 export const consumerFields = z.strictObject({
@@ -56,4 +55,4 @@ export const consumerFields = z.strictObject({
     'Rack of this client: fetches from a replica in the same rack if the broker names one (KIP-392). `""` means none.',
     'none',
   ),
-} satisfies FieldsOf<ConsumerOptions>)
+})

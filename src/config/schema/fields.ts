@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { KafkaProperties } from '../names/kafka-properties.js'
 
 /** What every field of the schema says of itself, beside its type and default. */
 export interface FieldNote {
@@ -10,12 +9,6 @@ export interface FieldNote {
   /** How the default is described where it is not a constant. */
   readonly computedDefault?: string
 }
-
-/** A field for each name that a user may write (Kafka's dotted names stand for others), and for no more. */
-export type FieldsOf<Options, More extends string = never> = Record<
-  Exclude<keyof Options, keyof KafkaProperties> | More,
-  z.ZodType
->
 
 /** Largest number that fits Kafka's wire format and Node's timers. */
 const INT32_MAX = 2 ** 31 - 1

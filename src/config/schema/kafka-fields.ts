@@ -1,8 +1,7 @@
 import { types } from 'node:util'
 import { z } from 'zod'
 import { clientIdBaseFault } from '../../identity.js'
-import { count, type FieldsOf, field, milliseconds, text } from './fields.js'
-import type { CodecOptions, KafkaOptions, KafkaRetryOptions, SaslOptions, SslOptions } from './kafka-options.js'
+import { count, field, milliseconds, text } from './fields.js'
 
 const isAddress = (address: string): boolean => {
   const port = /^[^\s:/@,]+:(\d{1,5})$/.exec(address)?.[1]
@@ -68,7 +67,7 @@ export const sslFields = z.strictObject({
   sigalgs: text('Signature algorithms, separated by colons.'),
   ecdhCurve: text('Curves for the key agreement, separated by colons.'),
   crl: material('CRL', 'readFileSync()', 'Certificate revocation lists.'),
-} satisfies FieldsOf<SslOptions, 'enabled'>)
+})
 
 /** Authentication, with KafkaJS's names. */
 export const saslFields = z.strictObject({
@@ -91,7 +90,7 @@ export const saslFields = z.strictObject({
   authenticationProvider: module(
     'For any mechanism: exports a function like the `authenticationProvider` of KafkaJS, which authenticates in its place.',
   ),
-} satisfies FieldsOf<SaslOptions, 'enabled'>)
+})
 
 /** The connection to the cluster. */
 export const kafkaFields = z.strictObject({
@@ -141,10 +140,10 @@ export const kafkaFields = z.strictObject({
       'How long to wait before all addresses are tried a second time; doubles each time.',
     ),
     maxRetryTime: milliseconds(30_000, 'Longest wait before they are tried again.'),
-  } satisfies FieldsOf<KafkaRetryOptions>),
+  }),
   codecs: z.strictObject({
     snappy: module('Decompresses snappy, for instance `kafkajs-snappy`.'),
     lz4: module('Decompresses LZ4, for instance `kafkajs-lz4`.'),
     zstd: module('Decompresses Zstandard, for instance `@kafkajs/zstd`.'),
-  } satisfies FieldsOf<CodecOptions>),
-} satisfies FieldsOf<KafkaOptions>)
+  }),
+})

@@ -1,8 +1,8 @@
 import type { Count, Flag, KafkaProperties, List, Text } from '../names/kafka-properties.js'
 
 /*
- * What a user may write in `kafka` and `consumer`. The schema checks it; it fails to compile when the names here and
- * there differ, and a test compares the defaults.
+ * What a user may write in `kafka` and `consumer`, with its meaning for editors. The schema is what counts: a test does not
+ * compile when names or types here and there differ, and compares the defaults.
  */
 
 type Pem = string | Uint8Array | readonly (string | Uint8Array)[] | undefined

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import type { PoolOptions, ResourceLimitOptions, RestartOptions } from '../options.js'
-import { choice, count, type FieldsOf, field, milliseconds } from './fields.js'
+import { choice, count, field, milliseconds } from './fields.js'
 
 /** Options of the pool as a whole. */
 export const poolFields = z.strictObject({
@@ -54,7 +53,7 @@ export const poolFields = z.strictObject({
       'After how long a parked slot is tried again; doubles each time that fails, up to ten minutes.',
       { min: 1_000 },
     ),
-  } satisfies FieldsOf<RestartOptions>),
+  }),
   resourceLimits: z.strictObject({
     maxOldGenerationSizeMb: field(
       z.number().min(16).max(1_048_576).optional(),
@@ -80,5 +79,5 @@ export const poolFields = z.strictObject({
       'Stack of each thread in MB. With less than half of one Node itself cannot start a thread, which ends the process.',
       "Node's",
     ),
-  } satisfies FieldsOf<ResourceLimitOptions>),
-} satisfies FieldsOf<PoolOptions>)
+  }),
+})

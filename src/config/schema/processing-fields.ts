@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { ProcessingOptions, RetryOptions } from '../options.js'
+import { assignorNames } from '../assignor-names.js'
 import { A_DAY_MS } from '../rules/own-times.js'
-import { choice, count, type FieldsOf, field, flag, milliseconds } from './fields.js'
+import { choice, count, field, flag, milliseconds } from './fields.js'
 
 /** Options of the processing. They may differ by subscription and slot. */
 export const processingFields = z.strictObject({
@@ -15,11 +15,11 @@ export const processingFields = z.strictObject({
   ),
   assignors: field(
     z
-      .array(z.enum(['range', 'roundrobin', 'RoundRobinAssigner']))
+      .array(z.enum(assignorNames))
       .min(1)
       .refine((names) => new Set(names).size === names.length)
       .default(['roundrobin']),
-    'a list of "range", "roundrobin", "RoundRobinAssigner", each at most once',
+    `a list of ${assignorNames.map((name) => `"${name}"`).join(', ')}, each at most once`,
     "How the group shares its partitions, in order of preference. `range` and `roundrobin` are Java's; `RoundRobinAssigner` is KafkaJS's.",
   ),
   concurrency: count(
@@ -52,9 +52,9 @@ export const processingFields = z.strictObject({
       'Longest pause of a partition that stands still: seldom enough to disturb nobody, often enough that it goes on within ten minutes of the repair. A day at most.',
       { min: 1_000, max: A_DAY_MS },
     ),
-  } satisfies FieldsOf<RetryOptions>),
+  }),
   onExhausted: choice(
     ['pause', 'skip'],
     'What happens to a message whose attempts all failed: its partition stands still, visible in the status, and is tried again after `retry.initialPauseMs` (`pause`), or it is logged and passed over (`skip`). When every partition of the pool stands still and trying again was of no use, the pool gives up (`pool:escalated`).',
   ),
-} satisfies FieldsOf<ProcessingOptions>)
+})

@@ -10,6 +10,7 @@ import type { SlotTask, ThreadData } from '../../protocol/messages.js'
 import { after, sleep } from '../../util/timers.js'
 import { within } from '../../util/within.js'
 import { Incarnation, type ThreadReport } from './incarnation.js'
+import { rehearsalConfig } from './rehearsal-config.js'
 import { SpareBackoff } from './spare-backoff.js'
 import { type DeathSign, spareError, threadError } from './thread-error.js'
 import { handOnOutput } from './thread-output.js'
@@ -104,6 +105,7 @@ export class Threads {
       workerData: {
         handlers: options.handlers,
         importWaitMs: Math.min(IMPORT_WAIT_MS, this.#loadTimeoutMs / 2),
+        rehearsal: rehearsalConfig(),
       } satisfies ThreadData,
       resourceLimits: { ...options.resourceLimits },
       minThreads: 0,

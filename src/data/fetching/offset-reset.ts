@@ -1,6 +1,6 @@
 import { NO_EPOCH } from '../../kafka/face.js'
 import { toErrorData } from '../../protocol/error-data.js'
-import type { ResetReason } from '../../protocol/messages.js'
+import type { ResetReason } from '../../protocol/reports.js'
 import type { Partition } from '../partition.js'
 import type { FetchContext } from './fetch-context.js'
 

@@ -1,15 +1,15 @@
-import type { RetryConfig } from '../../config/resolved.js'
+import type { SlotConfig } from '../../config/resolved.js'
 import { NonRetriableError } from '../../errors.js'
+import type { FailureOutcome } from '../../protocol/reports.js'
 import { backoffMs } from '../../util/backoff.js'
 
 /** What becomes of a message whose attempt failed. */
 export type FailureVerdict =
   | { readonly outcome: 'retry'; readonly delayMs: number }
-  | { readonly outcome: 'paused' | 'skipped' }
+  | { readonly outcome: Exclude<FailureOutcome, 'retry'> }
 
-export interface FailurePolicy {
-  readonly retry: Pick<RetryConfig, 'attempts' | 'initialDelayMs' | 'maxDelayMs'>
-  readonly onExhausted: 'pause' | 'skip'
+export interface FailurePolicy extends Pick<SlotConfig, 'onExhausted'> {
+  readonly retry: Pick<SlotConfig['retry'], 'attempts' | 'initialDelayMs' | 'maxDelayMs'>
 }
 
 /** By name too: the handler may have the class from another copy of this package. */

@@ -2,7 +2,8 @@ import type { Exit, Incarnation, ThreadReport, ThreadRequest } from '#src/contro
 import type { RunOptions, Threads } from '#src/control/threads/threads.js'
 import { ErrorCode, PoolError } from '#src/errors.js'
 import { Ledger } from '#src/protocol/ledger.js'
-import type { EffectiveConfig, ToThread } from '#src/protocol/messages.js'
+import type { ToThread } from '#src/protocol/messages.js'
+import type { EffectiveConfig } from '#src/protocol/reports.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { type Deferred, deferred } from '#src/util/deferred.js'
 

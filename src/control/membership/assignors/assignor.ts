@@ -1,4 +1,4 @@
-import type { AssignorName } from '../../../config/resolved.js'
+import type { AssignorName } from '../../../config/assignor-names.js'
 import type { TopicPartition } from '../../../kafka/face.js'
 
 /** A member of the group as its leader sees it. */

@@ -1,4 +1,4 @@
-import type { AssignorName } from '../../../config/resolved.js'
+import type { AssignorName } from '../../../config/assignor-names.js'
 import type { Assignor } from './assignor.js'
 import { kafkajsRoundRobin } from './kafkajs-round-robin.js'
 import { range } from './range.js'

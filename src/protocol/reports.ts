@@ -1,0 +1,16 @@
+/*
+ * What a thread reports and users see as it is. Apart from the messages, because these need the configuration, and with
+ * it the schema: whoever compiles against this package shall not have to load that.
+ */
+
+/** What becomes of a message whose attempt failed: tried again, its partition stands still, or passed over. */
+export type FailureOutcome = 'retry' | 'paused' | 'skipped'
+
+/**
+ * - `out-of-range`: the offset is not on the broker, and the reset policy chose another
+ * - `truncated`: the leader's log has other messages from `to` on than those that were read (an unclean election)
+ */
+export type ResetReason = 'out-of-range' | 'truncated'
+
+/** Effective configuration as the thread runs with it; secrets are replaced by `[hidden]`. */
+export type EffectiveConfig = Readonly<Record<string, unknown>>

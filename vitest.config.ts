@@ -24,8 +24,8 @@ export default defineConfig({
           ...common,
           ...turn(3),
           name: 'integration',
-          include: ['test/integration/**/*.test.ts', 'test/faults/**/*.test.ts'],
-          globalSetup: ['test/support/global-setup.ts'],
+          include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/support/cluster/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // A real broker beside noisy neighbours: a second look, which the report shows ("retry x1").

@@ -9,8 +9,8 @@ import { PoolError } from '#src/errors.js'
 import { fromErrorData, toErrorData } from '#src/protocol/error-data.js'
 import type { ThreadData } from '#src/protocol/messages.js'
 import { MainSide } from '../support/data/main-side.js'
-import { slotConfig } from '../support/data/slot-config.js'
-import { until } from '../support/data/until.js'
+import { soon } from '../support/data/soon.js'
+import { threadConfig } from '../support/data/thread-config.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'kcp-threads-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -51,7 +51,7 @@ describe('a thread whose handler', () => {
   ])('%s survives, and its task rejects with an error that main recognises', async (_, handler, code) => {
     const piscina = threadWith([handler, good])
     const [threadId] = piscina.threads.map((thread) => thread.threadId)
-    const error = await rejection(run(piscina, new MainSide(slotConfig({ handler }))))
+    const error = await rejection(run(piscina, new MainSide(threadConfig({ handler }))))
     expect(error).toBeInstanceOf(PoolError)
     expect(error).toMatchObject({ code })
     expect(piscina.threads.map((thread) => thread.threadId)).toEqual([threadId])
@@ -59,20 +59,20 @@ describe('a thread whose handler', () => {
 
   test('throws on import gives its own stack to main', async () => {
     const handler = moduleWith('stack.mjs', `throw new TypeError('no database')`)
-    const error = await rejection(run(threadWith([handler]), new MainSide(slotConfig({ handler }))))
+    const error = await rejection(run(threadWith([handler]), new MainSide(threadConfig({ handler }))))
     expect(error.cause).toMatchObject({ message: 'no database', stack: expect.stringContaining('stack.mjs:1') })
   })
 
   test('could not be loaded fills the next slot, with another handler', async () => {
     const bad = moduleWith('bad.mjs', `throw new Error('bad')`)
     const piscina = threadWith([bad])
-    await rejection(run(piscina, new MainSide(slotConfig({ handler: bad }))))
-    const main = new MainSide(slotConfig({ handler: good }))
+    await rejection(run(piscina, new MainSide(threadConfig({ handler: bad }))))
+    const main = new MainSide(threadConfig({ handler: good }))
     const running = run(piscina, main)
-    await until('it tries to connect', () => main.of('log').some(({ line }) => line.includes('127.0.0.1:1')), 20_000)
+    await soon('it tries to connect', () => main.of('log').some(({ line }) => line.includes('127.0.0.1:1')), 20_000)
     main.say({ type: 'stop' })
     expect(await running).toBe('stopped')
-    await until('the port is closed', () => main.closed)
+    await soon('the port is closed', () => main.closed)
   })
 })
 
@@ -82,7 +82,7 @@ test('a spare has loaded its handlers before any slot asks', async () => {
     moduleWith('warm.mjs', `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(file)}, 'yes')`),
   ])
   const { existsSync } = await import('node:fs')
-  await until('the module has run', () => existsSync(file), 20_000)
+  await soon('the module has run', () => existsSync(file), 20_000)
 })
 
 test('the entry refuses the main thread', async () => {

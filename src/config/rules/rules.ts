@@ -5,7 +5,7 @@ import { A_DAY_MS, RELEASE_MS } from './own-times.js'
 import { pausesBeforeParkingMs } from './restart-limits.js'
 
 /*
- * What options demand of each other. `test/support/limits-model.ts` holds what they are for against the code that acts on
+ * What options demand of each other. `test/support/config/limits-model.ts` holds what they are for against the code that acts on
  * them; docs/configuration.md lists them.
  */
 

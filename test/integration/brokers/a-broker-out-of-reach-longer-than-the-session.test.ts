@@ -1,10 +1,10 @@
 import { expect, inject, it } from 'vitest'
 import { machineMs } from '#scripts/support/recorder.js'
 import { until } from '#scripts/support/until.js'
-import { startPool } from '../../support/pool.js'
-import { startPrivateBroker } from '../../support/private-broker.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+import { startPrivateBroker } from '../../support/cluster/private-broker.js'
+import { producedIn } from '../../support/cluster/traffic.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 4
 const MESSAGES = 240

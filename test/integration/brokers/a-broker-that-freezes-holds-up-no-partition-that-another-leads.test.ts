@@ -1,10 +1,10 @@
 import { expect, inject, it } from 'vitest'
 import { uniqueName } from '#scripts/support/topics.js'
 import { until } from '#scripts/support/until.js'
-import { startPool } from '../../support/pool.js'
-import { startPrivateBroker } from '../../support/private-broker.js'
-import { rawConnection } from '../../support/raw-connection.js'
-import { newRecord } from '../../support/record.js'
+import { startPrivateBroker } from '../../support/cluster/private-broker.js'
+import { rawClient } from '../../support/cluster/raw-client.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const NODES = [1, 2, 3]
 const REQUEST_TIMEOUT_MS = 120_000
@@ -19,7 +19,7 @@ it.skipIf(inject('externalBroker'))(
     const broker = await startPrivateBroker({ nodes: 3 })
     const { admin, producer } = broker.clients
     const groupId = uniqueName('group')
-    const coordinator = await (await rawConnection(broker.brokers)).findCoordinator(groupId)
+    const coordinator = await (await rawClient(broker.brokers)).findCoordinator(groupId)
     const [frozen = 0, heir = 0] = NODES.filter((node) => node !== coordinator)
     const topic = uniqueName('topic')
     const replicas = [frozen, heir, coordinator]

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import type { ConsumerPoolOptions } from '#src/index.js'
+import { type SecuredBroker, startSecuredBroker } from '../../support/cluster/secured-broker.js'
 import { collectLines } from '../../support/log-lines.js'
-import { createPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { type SecuredBroker, startSecuredBroker } from '../../support/secured-broker.js'
+import { createPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 type KafkaOptions = NonNullable<ConsumerPoolOptions['kafka']>
 

@@ -2,11 +2,11 @@ import { expect, inject, it } from 'vitest'
 import { freePorts } from '#scripts/kafka/ports.js'
 import { machineMs } from '#scripts/support/recorder.js'
 import { until } from '#scripts/support/until.js'
-import { startPool, type TestPool } from '../../support/pool.js'
-import { startPrivateBroker } from '../../support/private-broker.js'
-import { rawConnection } from '../../support/raw-connection.js'
-import { newRecord } from '../../support/record.js'
-import { startSwallowingProxy } from '../../support/swallowing-proxy.js'
+import { startPrivateBroker } from '../../support/cluster/private-broker.js'
+import { rawClient } from '../../support/cluster/raw-client.js'
+import { startSwallowingProxy } from '../../support/cluster/swallowing-proxy.js'
+import { startPool, type TestPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const SESSION_MS = 12_000
 
@@ -60,7 +60,7 @@ it.skipIf(inject('externalBroker'))(
       kafka: { brokers: broker.brokers },
       consumer: { sessionTimeout: SESSION_MS },
     })
-    const node = await (await rawConnection(broker.brokers)).findCoordinator(pool.groupId)
+    const node = await (await rawClient(broker.brokers)).findCoordinator(pool.groupId)
     await expectUnnoticed(pool, () => broker.pause(node))
     await broker.resume(node)
   },
@@ -89,7 +89,7 @@ it.skipIf(inject('externalBroker'))(
     await until(() => status().totals.finished === 2, { what: 'the messages to be handled' })
     expect(proxy.swallow()).toBeGreaterThan(2)
     await pool.stop()
-    const fresh = await rawConnection([`127.0.0.1:${proxy.port}`])
+    const fresh = await rawClient([`127.0.0.1:${proxy.port}`])
     const node = await fresh.findCoordinator(groupId)
     expect(await fresh.committedOffsets(node, groupId, [{ topic, partition: 0 }])).toMatchObject([{ offset: 2n }])
     expect((await fresh.describeGroup(node, groupId)).members).toEqual([])

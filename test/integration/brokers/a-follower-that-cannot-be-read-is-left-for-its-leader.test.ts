@@ -1,10 +1,10 @@
 import { expect, inject, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
+import { startPrivateBroker } from '../../support/cluster/private-broker.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
 import { collectLines } from '../../support/log-lines.js'
-import { startPool } from '../../support/pool.js'
-import { startPrivateBroker } from '../../support/private-broker.js'
-import { newRecord } from '../../support/record.js'
-import { startTraffic } from '../../support/traffic.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 it.skipIf(inject('externalBroker'))(
   'the follower in the own rack is killed: the pool goes on with the leader, says so once, and comes back to it',

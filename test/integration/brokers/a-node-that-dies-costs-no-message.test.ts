@@ -1,10 +1,10 @@
 import { expect, inject, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { startPool } from '../../support/pool.js'
-import { startPrivateBroker } from '../../support/private-broker.js'
-import { rawConnection } from '../../support/raw-connection.js'
-import { newRecord } from '../../support/record.js'
-import { startTraffic } from '../../support/traffic.js'
+import { startPrivateBroker } from '../../support/cluster/private-broker.js'
+import { rawClient } from '../../support/cluster/raw-client.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 const WORKERS = 2
@@ -60,7 +60,7 @@ it.skipIf(inject('externalBroker'))(
     }
     await untilAllMove()
 
-    const node = await (await rawConnection(broker.brokers)).findCoordinator(pool.groupId)
+    const node = await (await rawClient(broker.brokers)).findCoordinator(pool.groupId)
     const [metadata] = (await clients.admin.fetchTopicMetadata({ topics: [topic] })).topics
     const led = metadata?.partitions.filter(({ leader }) => leader === node) ?? []
     expect(led.length).toBeGreaterThan(0)

@@ -1,16 +1,16 @@
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
 import type { ConsumerPoolOptions } from '#src/index.js'
-import { collectLines } from '../../support/log-lines.js'
-import { startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
 import {
   type SecuredBroker,
   SHORT_SESSION_MS,
   startSecuredBroker,
   TOKEN_PROVIDER,
-} from '../../support/secured-broker.js'
-import { startTraffic } from '../../support/traffic.js'
+} from '../../support/cluster/secured-broker.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
+import { collectLines } from '../../support/log-lines.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 2
 const BLOCK_MS = SHORT_SESSION_MS + 1_500

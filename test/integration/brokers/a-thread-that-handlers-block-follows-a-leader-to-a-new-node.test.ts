@@ -1,9 +1,9 @@
 import { expect, inject, it } from 'vitest'
 import { uniqueName } from '#scripts/support/topics.js'
 import { until } from '#scripts/support/until.js'
-import { startPool } from '../../support/pool.js'
-import { startPrivateBroker } from '../../support/private-broker.js'
-import { newRecord } from '../../support/record.js'
+import { startPrivateBroker } from '../../support/cluster/private-broker.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const BUSY = [1, 2, 3, 4, 5]
 const EACH = 20

@@ -1,9 +1,9 @@
 import { expect, inject, it } from 'vitest'
 import { uniqueName } from '#scripts/support/topics.js'
 import { until } from '#scripts/support/until.js'
-import { startPool } from '../../support/pool.js'
-import { startPrivateBroker } from '../../support/private-broker.js'
-import { newRecord, type TestRecord } from '../../support/record.js'
+import { startPrivateBroker } from '../../support/cluster/private-broker.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord, type TestRecord } from '../../support/pool/record.js'
 
 /** The leader of the topic and its only follower; the third node keeps the quorum and the group's offsets. */
 const LEADER = 1

@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { uniqueName } from '#scripts/support/topics.js'
 import type { ConsumerPoolOptions } from '#src/index.js'
-import { BIN, Command } from '../../support/command.js'
+import { type SecuredBroker, startSecuredBroker, TOKEN_PROVIDER } from '../../support/cluster/secured-broker.js'
+import { producedIn } from '../../support/cluster/traffic.js'
 import { collectLines } from '../../support/log-lines.js'
-import { startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { type SecuredBroker, startSecuredBroker, TOKEN_PROVIDER } from '../../support/secured-broker.js'
-import { producedIn } from '../../support/traffic.js'
+import { BIN, Command } from '../../support/pool/command.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 type KafkaOptions = NonNullable<ConsumerPoolOptions['kafka']>
 

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { expect, inject, it, onTestFinished } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { startPool } from '../../support/pool.js'
-import { startPrivateBroker } from '../../support/private-broker.js'
-import { newRecord } from '../../support/record.js'
-import { startTraffic } from '../../support/traffic.js'
+import { startPrivateBroker } from '../../support/cluster/private-broker.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 const WORKERS = 2

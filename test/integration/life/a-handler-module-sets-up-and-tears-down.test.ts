@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, describeGroup, produce } from '../../support/kafka.js'
+import { createTopic, describeGroup, produce } from '../../support/cluster/index.js'
 import { collectLines } from '../../support/log-lines.js'
-import { createPool, startPool } from '../../support/pool.js'
+import { createPool, startPool } from '../../support/pool/pool.js'
 
 /** What the handler writes down: in which thread, and what. */
 const journal = (more = '') => {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { createTopic } from '../../support/kafka.js'
+import { createTopic } from '../../support/cluster/index.js'
 import { collectLines } from '../../support/log-lines.js'
-import { startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 test('a pool with more workers than its topic has partitions runs, and says so once', async () => {
   const topic = await createTopic({ partitions: 2 })

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import ts from 'typescript'
 import { expect, onTestFinished, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, produce } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
+import { createTopic, produce } from '../../support/cluster/index.js'
+import { startPool } from '../../support/pool/pool.js'
 
 const PARTITIONS = 8
 const EACH = 5

@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
 import { ConsumerPool, type ConsumerPoolOptions } from '#src/index.js'
-import { committed, createTopic, describeGroup, produce } from '../../support/kafka.js'
+import { committed, createTopic, describeGroup, produce } from '../../support/cluster/index.js'
 import { failOnLeaks } from '../../support/leaks.js'
-import { createPool, startPool, testOptions, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { createPool, startPool, testOptions, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 let topic = ''
 

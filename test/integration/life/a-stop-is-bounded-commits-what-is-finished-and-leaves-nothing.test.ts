@@ -1,12 +1,12 @@
 import { beforeAll, expect, inject, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
 import { ConsumerPool } from '#src/index.js'
-import { committed, createTopic, describeGroup, produce } from '../../support/kafka.js'
+import { committed, createTopic, describeGroup, produce } from '../../support/cluster/index.js'
+import { startPrivateBroker } from '../../support/cluster/private-broker.js'
+import { producedIn } from '../../support/cluster/traffic.js'
 import { failOnLeaks } from '../../support/leaks.js'
-import { createPool, startPool, testOptions } from '../../support/pool.js'
-import { startPrivateBroker } from '../../support/private-broker.js'
-import { newRecord, type TestRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+import { createPool, startPool, testOptions } from '../../support/pool/pool.js'
+import { newRecord, type TestRecord } from '../../support/pool/record.js'
 
 const held: ConsumerPool[] = []
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { committed, createTopic, describeGroup, produce, uniqueName } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { committed, createTopic, describeGroup, produce, uniqueName } from '../../support/cluster/index.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const fill = (topic: string, values: readonly string[]) =>
   produce(

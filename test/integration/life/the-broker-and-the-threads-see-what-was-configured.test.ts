@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { createTopic, describeGroupWithTool, type ToolMember } from '../../support/kafka.js'
-import { assignmentsOf, startPool, type TestPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { createTopic, describeGroupWithTool, type ToolMember } from '../../support/cluster/index.js'
+import { assignmentsOf, startPool, type TestPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const CLIENT_ID = /^(?<base>.+)-(?<slot>\d\d)-(?<time>\d+\.\d{6})-(?<random>[0-9a-f]{11})$/
 

@@ -1,8 +1,8 @@
 import { type LoggerOptions, pino } from 'pino'
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, produce } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
+import { createTopic, produce } from '../../support/cluster/index.js'
+import { startPool } from '../../support/pool/pool.js'
 
 const handler = new URL('../../support/handlers/log.mjs', import.meta.url)
 

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, groupHistory, produce } from '../../support/kafka.js'
-import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+import { createTopic, groupHistory, produce } from '../../support/cluster/index.js'
+import { producedIn } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 /** Well over the time that a seat waits for its thread: a third of the session. */

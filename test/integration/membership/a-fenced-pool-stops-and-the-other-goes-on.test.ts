@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, describeGroup } from '../../support/kafka.js'
-import { expectBrokerAgrees, startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { startTraffic } from '../../support/traffic.js'
+import { createTopic, describeGroup } from '../../support/cluster/index.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 4
 /** The fenced one stays away for 10 s; judged is what it does in less. */

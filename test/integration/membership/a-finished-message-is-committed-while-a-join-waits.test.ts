@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { committed, createTopic, describeGroup, produce } from '../../support/kafka.js'
-import { expectBrokerAgrees, startPool, untilStable } from '../../support/pool.js'
-import { rawMember } from '../../support/raw-member.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+import { committed, createTopic, describeGroup, produce } from '../../support/cluster/index.js'
+import { rawMember } from '../../support/cluster/raw-member.js'
+import { producedIn } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, startPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 it('what a handler finishes while its seat waits for the end of a rebalance is committed at once', async () => {
   const topic = await createTopic({ partitions: 2 })

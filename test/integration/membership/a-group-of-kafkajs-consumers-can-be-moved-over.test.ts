@@ -2,10 +2,10 @@ import { type Consumer, PartitionAssigners } from 'kafkajs'
 import { expect, it, onTestFinished } from 'vitest'
 import { openRecorder } from '#scripts/support/recorder.js'
 import { until } from '#scripts/support/until.js'
-import { createTopic, kafkaClient, uniqueName } from '../../support/kafka.js'
-import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { startTraffic } from '../../support/traffic.js'
+import { createTopic, kafkaClient, uniqueName } from '../../support/cluster/index.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 const KAFKAJS_SLOT = 100

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic } from '../../support/kafka.js'
-import { untilStable } from '../../support/pool.js'
-import { startPoolProcess } from '../../support/pool-process.js'
-import { newRecord } from '../../support/record.js'
-import { startTraffic } from '../../support/traffic.js'
+import { createTopic } from '../../support/cluster/index.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
+import { untilStable } from '../../support/pool/pool.js'
+import { startPoolProcess } from '../../support/pool/pool-process.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, describeGroup } from '../../support/kafka.js'
-import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool.js'
-import { rawMember } from '../../support/raw-member.js'
-import { newRecord } from '../../support/record.js'
-import { startTraffic } from '../../support/traffic.js'
+import { createTopic, describeGroup } from '../../support/cluster/index.js'
+import { rawMember } from '../../support/cluster/raw-member.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 

@@ -1,8 +1,8 @@
 import { PartitionAssigners } from 'kafkajs'
 import { expect, it, onTestFinished } from 'vitest'
-import { createTopic, describeGroup, kafkaClient, uniqueName } from '../../support/kafka.js'
-import { createPool, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { createTopic, describeGroup, kafkaClient, uniqueName } from '../../support/cluster/index.js'
+import { createPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 it.each([
   ['below', { sessionTimeout: 999, heartbeatInterval: 100 }],

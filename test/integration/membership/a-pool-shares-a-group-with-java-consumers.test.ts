@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline'
 import { expect, inject, it, onTestFinished } from 'vitest'
 import { toolArguments } from '#scripts/kafka/java.js'
 import { until } from '#scripts/support/until.js'
-import { brokers, createTopic, groupHistory, uniqueName } from '../../support/kafka.js'
-import { partitionNames, partitionsIn, startPool, type TestPool, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn, startTraffic } from '../../support/traffic.js'
+import { brokers, createTopic, groupHistory, uniqueName } from '../../support/cluster/index.js'
+import { producedIn, startTraffic } from '../../support/cluster/traffic.js'
+import { partitionNames, partitionsIn, startPool, type TestPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 const tools = inject('kafkaTools')

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, describeGroup } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
-import { rawMember } from '../../support/raw-member.js'
-import { newRecord } from '../../support/record.js'
+import { createTopic, describeGroup } from '../../support/cluster/index.js'
+import { rawMember } from '../../support/cluster/raw-member.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 it('a pool whose group.instance.id is taken again and again tries three times, 10 s apart, and is parked for good', async () => {
   const topic = await createTopic({ partitions: 2 })

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { committed, createTopic, produce } from '../../support/kafka.js'
-import { startPool, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+import { committed, createTopic, produce } from '../../support/cluster/index.js'
+import { producedIn } from '../../support/cluster/traffic.js'
+import { startPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 4
 const BUSY_MS = 20_000

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, describeGroup, produce } from '../../support/kafka.js'
-import { expectBrokerAgrees, startPool } from '../../support/pool.js'
-import { rawMember } from '../../support/raw-member.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+import { createTopic, describeGroup, produce } from '../../support/cluster/index.js'
+import { rawMember } from '../../support/cluster/raw-member.js'
+import { producedIn } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 3
 /** So long that it is the refused commit which makes the seat ask. */

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic } from '../../support/kafka.js'
+import { createTopic } from '../../support/cluster/index.js'
 import { collectLines } from '../../support/log-lines.js'
-import { createPool } from '../../support/pool.js'
-import { startPoolProcess } from '../../support/pool-process.js'
-import { newRecord } from '../../support/record.js'
+import { createPool } from '../../support/pool/pool.js'
+import { startPoolProcess } from '../../support/pool/pool-process.js'
+import { newRecord } from '../../support/pool/record.js'
 
 test('a start that waits for members of a process that was killed says for whom and how long at most', async () => {
   const topic = await createTopic({ partitions: 2 })

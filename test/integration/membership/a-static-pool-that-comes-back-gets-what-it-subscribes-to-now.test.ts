@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { adminClient, createTopic, produce } from '../../support/kafka.js'
+import { adminClient, createTopic, produce } from '../../support/cluster/index.js'
+import { producedIn } from '../../support/cluster/traffic.js'
 import {
   expectBrokerAgrees,
   partitionNames,
@@ -8,9 +9,8 @@ import {
   startPool,
   type TestPool,
   untilStable,
-} from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+} from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const consumer = { groupInstanceId: 'static', sessionTimeout: 60_000 }
 

@@ -1,10 +1,17 @@
 import { beforeAll, expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { adminClient, createTopic, describeGroup, produce, producerClient, uniqueName } from '../../support/kafka.js'
+import {
+  adminClient,
+  createTopic,
+  describeGroup,
+  produce,
+  producerClient,
+  uniqueName,
+} from '../../support/cluster/index.js'
+import { producedIn } from '../../support/cluster/traffic.js'
 import { watchLeaks } from '../../support/leaks.js'
-import { createPool, startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+import { createPool, startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 // They stay connected, and are no leak.
 beforeAll(() => Promise.all([adminClient(), producerClient(), describeGroup(uniqueName('group'))]))

@@ -2,15 +2,15 @@ import { AssignerProtocol } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
 import { type Client, type JoinRequest, KafkaError, type Membership } from '#src/kafka/face.js'
-import { brokers, createTopic, uniqueName } from '../../support/kafka.js'
-import { rawConnection } from '../../support/raw-connection.js'
+import { brokers, createTopic, uniqueName } from '../../support/cluster/index.js'
+import { rawClient } from '../../support/cluster/raw-client.js'
 
 // A broker reads it (to know who consumes a topic) and never answers a JoinGroup in which it cannot.
 const HOLD_MS = 10_000
 
 const metadata = AssignerProtocol.MemberMetadata.encode({ version: 0, topics: ['any'], userData: Buffer.alloc(0) })
 
-const connect = (clientId = 'kafka-group'): Promise<Client> => rawConnection(brokers(), { clientId })
+const connect = (clientId = 'kafka-group'): Promise<Client> => rawClient(brokers(), { clientId })
 
 /** The coordinator of a group once it answers for it: a new broker makes the offsets topic first, and loads it. */
 const coordinator = (client: Client, groupId: string): Promise<number> => {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { createTopic, describeGroup } from '../../support/kafka.js'
-import { expectBrokerAgrees, partitionNames, partitionsIn, startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn, startTraffic } from '../../support/traffic.js'
+import { createTopic, describeGroup } from '../../support/cluster/index.js'
+import { producedIn, startTraffic } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, partitionNames, partitionsIn, startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 it.each([
   'roundrobin',

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { adminClient, createTopic, produce } from '../../support/kafka.js'
-import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+import { adminClient, createTopic, produce } from '../../support/cluster/index.js'
+import { producedIn } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const BEFORE = 2
 const AFTER = 5

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
-import { createTopic } from '../../support/kafka.js'
-import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { startTraffic } from '../../support/traffic.js'
+import { createTopic } from '../../support/cluster/index.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, partitionNames, partitionsIn, startPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 8
 

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, describeGroup, produce } from '../../support/kafka.js'
-import { expectBrokerAgrees, startPool, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+import { createTopic, describeGroup, produce } from '../../support/cluster/index.js'
+import { producedIn } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, startPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 /** Far longer than the deadline of the test. */
 const consumer = { heartbeatInterval: 600_000, sessionTimeout: 1_800_000, rebalanceTimeout: 700_000 }

@@ -1,7 +1,7 @@
 import { expect, inject, it } from 'vitest'
-import { startPool } from '../../support/pool.js'
-import { startPrivateBroker } from '../../support/private-broker.js'
-import { newRecord } from '../../support/record.js'
+import { startPrivateBroker } from '../../support/cluster/private-broker.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 8
 const WORKERS = 4

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
 import { resolveConfig } from '#src/config/resolve.js'
-import { createTopic } from '../../support/kafka.js'
-import { expectBrokerAgrees, startPool, testOptions, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { startTraffic } from '../../support/traffic.js'
+import { createTopic } from '../../support/cluster/index.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
+import { expectBrokerAgrees, startPool, testOptions, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 4
 const HEARTBEAT_MS = 2_000

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { adminClient, createTopic, makeTopic, produce } from '../../support/kafka.js'
-import { startPool, type TestPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { producedIn } from '../../support/traffic.js'
+import { adminClient, createTopic, makeTopic, produce } from '../../support/cluster/index.js'
+import { producedIn } from '../../support/cluster/traffic.js'
+import { startPool, type TestPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const fill = (topic: string, ...partitions: number[]) =>
   produce(

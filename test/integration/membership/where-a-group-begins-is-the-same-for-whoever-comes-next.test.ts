@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { adminClient, brokers, committed, createTopic, produce, uniqueName } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
-import { rawConnection } from '../../support/raw-connection.js'
-import { newRecord, type TestRecord } from '../../support/record.js'
+import { adminClient, brokers, committed, createTopic, produce, uniqueName } from '../../support/cluster/index.js'
+import { rawClient } from '../../support/cluster/raw-client.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord, type TestRecord } from '../../support/pool/record.js'
 
 const fill = (topic: string, count: number) =>
   produce(
@@ -13,7 +13,7 @@ const fill = (topic: string, count: number) =>
 
 /** What a group has committed before anybody is a member. */
 const commit = async (groupId: string, topic: string, offset: bigint): Promise<void> => {
-  const client = await rawConnection(brokers())
+  const client = await rawClient(brokers())
   const nobody = { groupId, generation: -1, memberId: '', instanceId: null }
   const node = await client.findCoordinator(groupId)
   expect(await client.commitOffsets(node, nobody, [{ topic, partition: 0, offset }])).toEqual([])

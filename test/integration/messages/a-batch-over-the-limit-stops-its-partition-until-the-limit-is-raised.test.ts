@@ -1,9 +1,9 @@
 import { CompressionTypes } from 'kafkajs'
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { committed, createTopic, produce, producerClient } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { committed, createTopic, produce, producerClient } from '../../support/cluster/index.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 test('a batch that decompresses to more than maxDecompressedBytes stops its partition, and raising that option heals it', async () => {
   const topic = await createTopic({ partitions: 1 })

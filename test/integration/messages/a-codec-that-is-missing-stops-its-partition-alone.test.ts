@@ -1,10 +1,10 @@
 import { CompressionTypes } from 'kafkajs'
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { committed, createTopic, produce, producerClient } from '../../support/kafka.js'
-import { createPool, startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { SNAPPY_MODULE, writeSnappy } from '../../support/snappy.js'
+import { committed, createTopic, produce, producerClient } from '../../support/cluster/index.js'
+import { SNAPPY_MODULE, writeSnappy } from '../../support/cluster/snappy.js'
+import { createPool, startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const toBoth = (value: string) => [0, 1].map((partition) => ({ partition, value }))
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { committed, createTopic, produce } from '../../support/kafka.js'
+import { committed, createTopic, produce } from '../../support/cluster/index.js'
 import { collectLines } from '../../support/log-lines.js'
-import { startPool, type TestPool } from '../../support/pool.js'
-import { newRecord, type TestRecord } from '../../support/record.js'
+import { startPool, type TestPool } from '../../support/pool/pool.js'
+import { newRecord, type TestRecord } from '../../support/pool/record.js'
 
 const RETRY = { attempts: 3, initialDelayMs: 100, maxDelayMs: 400 }
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, produce } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { createTopic, produce } from '../../support/cluster/index.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const WAIT_MS = 20_000
 const CONSUMER = { minBytes: 100_000, maxWaitTimeInMs: WAIT_MS, sessionTimeout: 30_000 }

@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { committed, createTopic, kafkaClient, produce, uniqueName } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { committed, createTopic, kafkaClient, produce, uniqueName } from '../../support/cluster/index.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 /** Offsets 0-1 and 6-7 are of transactions that were committed, 3-4 and 9-10 of aborted ones; 2, 5, 8, 11 are markers. */
 const COMMITTED = [0, 1, 6, 7]

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import type { Handling } from '#scripts/support/recorder.js'
 import { until } from '#scripts/support/until.js'
-import { committed, createTopic, produce } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { committed, createTopic, produce } from '../../support/cluster/index.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 const ROUNDS = 25

@@ -11,11 +11,11 @@ import {
   produce,
   producerClient,
   uniqueName,
-} from '../../support/kafka.js'
-import { rawConnection } from '../../support/raw-connection.js'
-import { SNAPPY_MODULE, writeSnappy } from '../../support/snappy.js'
+} from '../../support/cluster/index.js'
+import { rawClient } from '../../support/cluster/raw-client.js'
+import { SNAPPY_MODULE, writeSnappy } from '../../support/cluster/snappy.js'
 
-const connect = (more: Partial<KafkaConfig> = {}): Promise<Client> => rawConnection(brokers(), more)
+const connect = (more: Partial<KafkaConfig> = {}): Promise<Client> => rawClient(brokers(), more)
 
 type Wanted = FetchRequest['partitions'][number]
 

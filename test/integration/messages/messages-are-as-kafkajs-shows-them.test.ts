@@ -1,9 +1,9 @@
 import { CompressionTypes, type KafkaMessage } from 'kafkajs'
 import { expect, onTestFinished, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { listen } from '../../support/hearing.js'
-import { createTopic, kafkaClient, produce, producerClient, uniqueName } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
+import { createTopic, kafkaClient, produce, producerClient, uniqueName } from '../../support/cluster/index.js'
+import { listen } from '../../support/pool/hearing.js'
+import { startPool } from '../../support/pool/pool.js'
 
 type Hex = string | null
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { type Hearing, listen } from '../../support/hearing.js'
-import { committed, createTopic, produce } from '../../support/kafka.js'
+import { committed, createTopic, produce } from '../../support/cluster/index.js'
 import { collectLines } from '../../support/log-lines.js'
-import { startPool } from '../../support/pool.js'
+import { type Hearing, listen } from '../../support/pool/hearing.js'
+import { startPool } from '../../support/pool/pool.js'
 
 interface Said {
   readonly did: 'facts' | 'begin' | 'aborted' | 'cancelled' | 'plain'

@@ -1,6 +1,13 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, describeGroup, describeGroupWithTool, groupHistory, produce } from '../../support/kafka.js'
+import {
+  createTopic,
+  describeGroup,
+  describeGroupWithTool,
+  groupHistory,
+  produce,
+} from '../../support/cluster/index.js'
+import { startTraffic } from '../../support/cluster/traffic.js'
 import {
   expectBrokerAgrees,
   partitionNames,
@@ -8,9 +15,8 @@ import {
   startPool,
   type TestPool,
   untilStable,
-} from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
-import { startTraffic } from '../../support/traffic.js'
+} from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, describeGroup, produce } from '../../support/kafka.js'
-import { startPool, untilStable } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { createTopic, describeGroup, produce } from '../../support/cluster/index.js'
+import { startPool, untilStable } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 const RESTART = { delayMs: 50, maxDelayMs: 2_000, maxRestarts: 4, probeMs: 1_000 }
 

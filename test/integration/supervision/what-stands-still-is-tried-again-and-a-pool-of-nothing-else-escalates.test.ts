@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { committed, createTopic, produce } from '../../support/kafka.js'
-import { startPool } from '../../support/pool.js'
-import { newRecord } from '../../support/record.js'
+import { committed, createTopic, produce } from '../../support/cluster/index.js'
+import { startPool } from '../../support/pool/pool.js'
+import { newRecord } from '../../support/pool/record.js'
 
 /** Exhausted after two attempts, tried again after 1 s, 2 s, 4 s. */
 const RETRY = { attempts: 2, initialDelayMs: 10, maxDelayMs: 10, initialPauseMs: 1_000, maxPauseMs: 4_000 }

@@ -7,7 +7,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { BrokerError, startBroker } from '#scripts/broker.js'
 import { until } from '#scripts/support/until.js'
-import { makeTopic } from '../../support/kafka.js'
+import { makeTopic } from '../../support/cluster/index.js'
 
 const command = fileURLToPath(import.meta.resolve('#scripts/broker.js'))
 

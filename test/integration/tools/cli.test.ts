@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { BIN, Command } from '../../support/command.js'
-import { brokers, committed, createTopic, describeGroup, produce, uniqueName } from '../../support/kafka.js'
+import { brokers, committed, createTopic, describeGroup, produce, uniqueName } from '../../support/cluster/index.js'
+import { BIN, Command } from '../../support/pool/command.js'
 
 const PARTITIONS = 4
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { adminClient, brokers } from '../../support/kafka.js'
+import { adminClient, brokers } from '../../support/cluster/index.js'
 
 const DEMO = fileURLToPath(new URL('../../../dist/scripts/demo.js', import.meta.url))
 

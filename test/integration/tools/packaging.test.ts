@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Command } from '../../support/command.js'
-import { brokers, committed, createTopic, produce, uniqueName } from '../../support/kafka.js'
+import { brokers, committed, createTopic, produce, uniqueName } from '../../support/cluster/index.js'
+import { Command } from '../../support/pool/command.js'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const execute = promisify(execFile)

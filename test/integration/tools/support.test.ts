@@ -9,7 +9,7 @@ import {
   kafkaClient,
   produce,
   uniqueName,
-} from '../../support/kafka.js'
+} from '../../support/cluster/index.js'
 
 const join = async (groupId: string, topic: string, clientId: string) => {
   const consumer = kafkaClient(clientId).consumer({ groupId, sessionTimeout: 6000, maxWaitTimeInMs: 100 })

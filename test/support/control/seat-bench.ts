@@ -5,7 +5,7 @@ import { Group } from '#src/control/membership/group.js'
 import { Seat, type SeatHost } from '#src/control/membership/seat.js'
 import type { AskTopics } from '#src/control/membership/steady-topics.js'
 import type { TopicMetadata, TopicPartition } from '#src/kafka/face.js'
-import { slotConfig } from '../slot-config.js'
+import { slotConfig } from '../config/slot-config.js'
 import { FakeClient } from './fake-client.js'
 import { assignment, joinedAs } from './slot-bench.js'
 

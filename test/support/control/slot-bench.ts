@@ -7,7 +7,7 @@ import { Slot } from '#src/control/slot.js'
 import { RestartLimiter } from '#src/control/supervision/restart-limiter.js'
 import { Suspects } from '#src/control/supervision/suspects.js'
 import type { JoinResult, TopicMetadata, TopicPartitionOffset } from '#src/kafka/face.js'
-import { slotConfig } from '../slot-config.js'
+import { slotConfig } from '../config/slot-config.js'
 import { FakeClient } from './fake-client.js'
 import { FakeThreads } from './fake-threads.js'
 

@@ -7,7 +7,7 @@ import type { TopicMetadata } from '#src/kafka/face.js'
 import { Page } from '#src/protocol/ledger.js'
 import type { FromThread } from '#src/protocol/messages.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { consumerConfig } from '../slot-config.js'
+import { consumerConfig } from '../config/slot-config.js'
 import type { FakeCluster } from './fake-cluster.js'
 
 /** A fetcher in front of a fake cluster: the test plays the dispatcher. */

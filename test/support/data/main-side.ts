@@ -3,7 +3,7 @@ import type { SlotConfig } from '#src/config/resolved.js'
 import { Ledger, Page } from '#src/protocol/ledger.js'
 import type { FromThread, SlotTask, ToThread } from '#src/protocol/messages.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { until } from './until.js'
+import { soon } from './soon.js'
 
 /** The main thread's end of one incarnation: the task, and what was heard on the port. */
 export class MainSide {
@@ -58,7 +58,7 @@ export class MainSide {
 
   async request(message: Extract<ToThread, { requestId: number }>): Promise<void> {
     this.say(message)
-    await until(`request ${message.type} is done`, () =>
+    await soon(`request ${message.type} is done`, () =>
       this.heard.some((heard) => heard.type === 'done' && heard.requestId === message.requestId),
     )
   }
@@ -72,7 +72,7 @@ export class MainSide {
   }
 
   async ready(): Promise<Extract<FromThread, { type: 'ready' }>> {
-    await until('the thread is ready', () => this.of('ready').length === 1)
+    await soon('the thread is ready', () => this.of('ready').length === 1)
     const [ready] = this.of('ready')
     if (ready === undefined) throw new Error('unreachable')
     return ready

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
 import { createClient } from '#src/kafka/create-client.js'
 import type { ClusterView } from '#src/kafka/face.js'
-import { kafkaConfig } from '../slot-config.js'
+import { kafkaConfig } from '../config/slot-config.js'
 import { kafkajsFile } from './record-encoder.js'
 
 /* A broker that says what a test wants it to say. */

@@ -4,7 +4,7 @@ import { Holdings } from '#src/control/holdings.js'
 import type { Exit } from '#src/control/threads/incarnation.js'
 import { Incarnations } from '#src/control/threads/incarnations.js'
 import { deferred } from '#src/util/deferred.js'
-import { kafkaConfig, slotConfig } from '../slot-config.js'
+import { kafkaConfig, slotConfig } from '../config/slot-config.js'
 import { startThreads } from './start.js'
 
 const ENTRY = new URL('../../../dist/workers/entry.cjs', import.meta.url)

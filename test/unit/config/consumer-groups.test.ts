@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { consumerGroups } from '#src/config/consumer-groups.js'
-import { kafkaConfig, slotConfig } from '../../support/slot-config.js'
+import { kafkaConfig, slotConfig } from '../../support/config/slot-config.js'
 
 const slot = (number: number, brokers: string[], groupId = 'group') =>
   slotConfig({ slot: number, kafka: kafkaConfig({ brokers }), consumer: { groupId } })

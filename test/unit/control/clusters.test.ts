@@ -4,8 +4,8 @@ import type { SlotConfig } from '#src/config/resolved.js'
 import { Clusters } from '#src/control/clusters.js'
 import { Groups } from '#src/control/groups.js'
 import type { ClusterView } from '#src/kafka/face.js'
+import { kafkaConfig, slotConfig } from '../../support/config/slot-config.js'
 import { FakeClient } from '../../support/control/fake-client.js'
-import { kafkaConfig, slotConfig } from '../../support/slot-config.js'
 
 const world = (...slots: SlotConfig[]) => {
   const clients: FakeClient[] = []

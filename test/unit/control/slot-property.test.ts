@@ -3,12 +3,12 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { HungHandlers } from '#src/control/supervision/hung-handlers.js'
 import { ErrorCode, PoolError } from '#src/errors.js'
 import { monotonicMs } from '#src/util/clock.js'
+import { slotConfig } from '../../support/config/slot-config.js'
 import { Diary } from '../../support/control/diary.js'
 import { Dice } from '../../support/control/dice.js'
 import { SimulatedGroup } from '../../support/control/simulated-group.js'
 import { SimulatedThreads } from '../../support/control/simulated-threads.js'
 import { slotBench } from '../../support/control/slot-bench.js'
-import { slotConfig } from '../../support/slot-config.js'
 
 /*
  * A player throws everything at one slot that can happen to it, at random. SLOT_SEEDS says how many lives are played,

@@ -6,10 +6,10 @@ import type { JoinResult, TopicMetadata } from '#src/kafka/face.js'
 import { Control, Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { deferred } from '#src/util/deferred.js'
+import { slotConfig } from '../../support/config/slot-config.js'
 import { kafkaError, unanswered } from '../../support/control/fake-client.js'
 import { untilClosed } from '../../support/control/seat-bench.js'
 import { assignment, joinedAs, slotBench } from '../../support/control/slot-bench.js'
-import { slotConfig } from '../../support/slot-config.js'
 
 const settle = () => vi.advanceTimersByTimeAsync(0)
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { SlotConfig } from '#src/config/resolved.js'
 import { surplusWarning } from '#src/control/surplus-slots.js'
-import { consumerConfig, slotConfig } from '../../support/slot-config.js'
+import { consumerConfig, slotConfig } from '../../support/config/slot-config.js'
 
 const topic = (name: string, count: number) => ({
   topic: name,

@@ -7,8 +7,8 @@ import type { Client } from '#src/kafka/face.js'
 import { Control } from '#src/protocol/ledger.js'
 import { FakeCluster } from '../../support/data/fake-cluster.js'
 import { MainSide } from '../../support/data/main-side.js'
-import { slotConfig } from '../../support/data/slot-config.js'
-import { turns, until } from '../../support/data/until.js'
+import { soon, turns } from '../../support/data/soon.js'
+import { threadConfig } from '../../support/data/thread-config.js'
 
 const open: { main: MainSide; running: Promise<unknown> }[] = []
 afterEach(async () => {
@@ -28,7 +28,7 @@ const start = (
   } = {},
 ) => {
   const cluster = more.cluster ?? new FakeCluster(2)
-  const main = new MainSide(slotConfig(more.config))
+  const main = new MainSide(threadConfig(more.config))
   const runtime = new Runtime(main.task, {
     loadHandler: async () => ({ handler, ...more.hooks }),
     createClient: () => cluster.client(),
@@ -50,12 +50,12 @@ describe('a thread that fills a slot', () => {
     const page = await main.assign([0, 1])
     cluster.produce(0, 2)
     cluster.produce(1, 1)
-    await until('all are finished', () => page.finishedUpTo(0) === 2n && page.finishedUpTo(1) === 1n)
+    await soon('all are finished', () => page.finishedUpTo(0) === 2n && page.finishedUpTo(1) === 1n)
     expect(handled.toSorted()).toEqual(['0@0', '0@1', '1@0'])
     main.say({ type: 'stop' })
     expect(await running).toBe('stopped')
     expect(cluster.closed).toBe(true)
-    await until('the port is closed', () => main.closed)
+    await soon('the port is closed', () => main.closed)
   })
 
   test('stops when main closes the port', async () => {
@@ -75,7 +75,7 @@ describe('a thread that fills a slot', () => {
     await main.ready()
     const page = await main.assign([0])
     cluster.produce(0, 3)
-    await until('the first has begun', () => begun.length === 1)
+    await soon('the first has begun', () => begun.length === 1)
     main.ledger.raise(Control.pause)
     const quiet = main.quiesce()
     await turns(20)
@@ -85,7 +85,7 @@ describe('a thread that fills a slot', () => {
     expect([page.finishedUpTo(0), begun.length]).toEqual([1n, 1])
     main.ledger.clear(Control.pause)
     main.say({ type: 'resume' })
-    await until('the others are finished', () => page.finishedUpTo(0) === 3n)
+    await soon('the others are finished', () => page.finishedUpTo(0) === 3n)
     expect(begun).toEqual(['0', '1', '2'])
   })
 
@@ -101,13 +101,13 @@ describe('a thread that fills a slot', () => {
       learn: (view: unknown) => learned.push(view),
     }
     const { main } = start(() => {}, { cluster, ports: { createClient: () => connection } })
-    await until('it is connecting', () => main.of('loaded').length === 1)
+    await soon('it is connecting', () => main.of('loaded').length === 1)
     const brokers = [{ nodeId: 2, host: 'there', port: 9092 }]
     const topics = [{ topic: 't', error: null, partitions: [{ partition: 0, leader: 2 }] }]
     main.say({ type: 'leaders', view: { brokers, topics } })
     const page = await main.assign([0])
     connect()
-    await until('all are finished', () => page.finishedUpTo(0) === 3n)
+    await soon('all are finished', () => page.finishedUpTo(0) === 3n)
     expect(learned).toEqual([{ brokers, topics }])
     expect([cluster.lookUps, cluster.fetches[0]?.node]).toEqual([0, 2])
   })
@@ -117,11 +117,11 @@ describe('a thread that fills a slot', () => {
     await main.ready()
     const page = await main.assign([0, 1])
     cluster.produce(0, 1)
-    await until('it is handled', () => page.finishedUpTo(0) === 1n)
+    await soon('it is handled', () => page.finishedUpTo(0) === 1n)
     await main.assign([], [0])
     cluster.produce(0, 1)
     cluster.produce(1, 1)
-    await until('the other one is handled', () => page.finishedUpTo(1) === 1n)
+    await soon('the other one is handled', () => page.finishedUpTo(1) === 1n)
     await turns(20)
     expect(page.finishedUpTo(0)).toBe(1n)
   })
@@ -132,7 +132,7 @@ describe('a thread that fills a slot', () => {
     await main.ready()
     await main.assign([0])
     cluster.produce(0, 2)
-    await until('it has begun', () => main.ledger.flights().length === 1)
+    await soon('it has begun', () => main.ledger.flights().length === 1)
     let returned = false
     void running.then(() => {
       returned = true
@@ -191,14 +191,14 @@ describe('before it is ready, a thread', () => {
     await main.quiesce()
     cluster.produce(0, 1)
     load({ handler: () => {} })
-    await until('it is handled', () => page.finishedUpTo(0) === 1n)
+    await soon('it is handled', () => page.finishedUpTo(0) === 1n)
   })
 
   test('rejects when its handler cannot be loaded', async () => {
     const error = new PoolError('KCP_HANDLER_NOT_FOUND', 'no such file')
     const { running, main } = start(() => {}, { ports: { loadHandler: () => Promise.reject(error) } })
     await expect(running).rejects.toBe(error)
-    await until('the port is closed', () => main.closed)
+    await soon('the port is closed', () => main.closed)
   })
 })
 
@@ -209,12 +209,12 @@ test('a batch that could not be read is read when its partition is assigned anew
   cluster.produce(0, 2)
   await main.ready()
   const page = await main.assign([0])
-  await until('it stands still', () => main.of('partition-paused').length === 1)
-  await until('what is before it is finished', () => page.finishedUpTo(0) === 2n)
+  await soon('it stands still', () => main.of('partition-paused').length === 1)
+  await soon('what is before it is finished', () => page.finishedUpTo(0) === 2n)
   cluster.partition(0).undecodable = null
   cluster.produce(0, 1)
   const anew = await main.assign([0], [0], 2)
-  await until('it is read', () => anew.finishedUpTo(0) === 3n)
+  await soon('it is read', () => anew.finishedUpTo(0) === 3n)
   expect(handled).toEqual(['0', '1', '2'])
 })
 
@@ -259,7 +259,7 @@ describe('a thread whose handler module has setup and teardown', () => {
     cluster.produce(0, 1)
     await main.ready()
     expect(did.slice(0, 2)).toEqual(SET_UP)
-    await until('it is in flight', () => main.ledger.flights().length === 1)
+    await soon('it is in flight', () => main.ledger.flights().length === 1)
     main.ledger.raise(Control.stop)
     main.say({ type: 'stop' })
     await turns(20)
@@ -290,7 +290,7 @@ describe('a thread whose handler module has setup and teardown', () => {
       await new Promise<void>((resolve) => (release = resolve))
     }
     const { main, running } = start(() => {}, { hooks: { ...hooks, setup } })
-    await until('setup has begun', () => did.length === 1)
+    await soon('setup has begun', () => did.length === 1)
     main.say({ type: 'stop' })
     await turns(20)
     expect(did).toEqual(['setup begins'])
@@ -310,10 +310,10 @@ describe('a thread whose handler module has setup and teardown', () => {
     await turns(20)
     expect(did).toEqual(SET_UP)
     await main.assign([], [1])
-    await until('it is torn down', () => did.includes('torn down'))
+    await soon('it is torn down', () => did.includes('torn down'))
     cluster.produce(2, 1)
     await main.assign([2])
-    await until('it is handled', () => did.includes('handled 2'))
+    await soon('it is handled', () => did.includes('handled 2'))
     expect(did).toEqual([...SET_UP, 'torn down', ...SET_UP, 'handled 2'])
   })
 
@@ -328,11 +328,11 @@ describe('a thread whose handler module has setup and teardown', () => {
     await main.ready()
     await main.assign([0])
     cluster.produce(0, 1)
-    await until('it is in flight', () => main.ledger.flights().length === 1)
+    await soon('it is in flight', () => main.ledger.flights().length === 1)
     await main.assign([], [0])
     cluster.produce(1, 1)
     await main.assign([1])
-    await until('the other one is handled', () => did.includes('handled 1'))
+    await soon('the other one is handled', () => did.includes('handled 1'))
     release()
     await turns(20)
     expect(did).toEqual([...SET_UP, 'handled 1'])
@@ -348,9 +348,9 @@ describe('a thread whose handler module has setup and teardown', () => {
     await main.ready()
     const page = await main.assign([0])
     cluster.produce(0, 1)
-    await until('the thread has looked', () => main.ledger.control === 0 && page.isRevoked(0))
+    await soon('the thread has looked', () => main.ledger.control === 0 && page.isRevoked(0))
     await main.assign([], [0])
-    await until('it is torn down', () => did.includes('torn down'))
+    await soon('it is torn down', () => did.includes('torn down'))
     expect(page.finishedUpTo(0)).toBe(0n)
   })
 
@@ -363,7 +363,7 @@ describe('a thread whose handler module has setup and teardown', () => {
       did.push(`${what} ends`)
     }
     const finish = async (what: string) => {
-      await until(`${what} has begun`, () => comeBack.length === 1 && did.at(-1) === `${what} begins`)
+      await soon(`${what} has begun`, () => comeBack.length === 1 && did.at(-1) === `${what} begins`)
       comeBack.shift()?.()
       await turns(50)
     }
@@ -378,14 +378,12 @@ describe('a thread whose handler module has setup and teardown', () => {
     await main.assign([1])
     await main.assign([], [1])
     await main.assign([2])
-    await until('a message waits', () =>
-      cluster.fetchesOf(2).some(({ request }) => request.partitions[0]?.offset === 1),
-    )
+    await soon('a message waits', () => cluster.fetchesOf(2).some(({ request }) => request.partitions[0]?.offset === 1))
     for (const what of ['teardown', 'setup', 'teardown', 'setup']) {
       expect(did).not.toContain('handled 2')
       await finish(what)
     }
-    await until('it is handled', () => did.at(-1) === 'handled 2')
+    await soon('it is handled', () => did.at(-1) === 'handled 2')
     main.say({ type: 'stop' })
     await finish('teardown')
   })
@@ -399,6 +397,6 @@ describe('a thread whose handler module has setup and teardown', () => {
     await main.ready()
     main.say({ type: 'stop' })
     expect(await running).toBe('stopped')
-    await until('it is logged', () => main.of('log').some(({ line }) => line.includes('already closed')))
+    await soon('it is logged', () => main.of('log').some(({ line }) => line.includes('already closed')))
   })
 })

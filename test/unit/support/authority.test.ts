@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
-import { Authority } from '../../support/authority.js'
+import { Authority } from '../../support/cluster/authority.js'
 
 test('an authority is one, and what it issues bears its signature, the hosts and the key', () => {
   const authority = new Authority('tests')

@@ -5,7 +5,7 @@ import { resolveConfig } from '#src/config/resolve.js'
 import type { ResolvedConfig } from '#src/config/resolved.js'
 import { type Leaf, leaves } from '#src/config/schema/leaves.js'
 import type { ConfigError } from '#src/errors.js'
-import { brokenPromises } from '../../../support/limits-model.js'
+import { brokenPromises } from '../../../support/config/limits-model.js'
 
 type Fields = Record<string, unknown>
 /** Paths of leaves to values. */

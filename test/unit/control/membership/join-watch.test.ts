@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { JoinWatch, whatIsWaitedFor } from '#src/control/membership/join-watch.js'
 import type { GroupDescription } from '#src/kafka/face.js'
 import { deferred } from '#src/util/deferred.js'
+import { slotConfig } from '../../../support/config/slot-config.js'
 import { collectLines } from '../../../support/log-lines.js'
-import { slotConfig } from '../../../support/slot-config.js'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

@@ -3,10 +3,10 @@ import { encodeAssignment, encodeSubscription } from '#src/control/membership/as
 import { Group } from '#src/control/membership/group.js'
 import { whyOutdated } from '#src/control/membership/kept-assignment.js'
 import { type GroupDescription, KafkaError } from '#src/kafka/face.js'
+import { slotConfig } from '../../../support/config/slot-config.js'
 import { kafkaError } from '../../../support/control/fake-client.js'
 import { seatBench } from '../../../support/control/seat-bench.js'
 import { joinedAs } from '../../../support/control/slot-bench.js'
-import { slotConfig } from '../../../support/slot-config.js'
 
 type Member = GroupDescription['members'][number]
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { releaseTimes } from '#src/control/membership/release-times.js'
-import { consumerConfig } from '../../../support/slot-config.js'
+import { consumerConfig } from '../../../support/config/slot-config.js'
 
 describe('a seat keeps a rebalance waiting', () => {
   test.each([

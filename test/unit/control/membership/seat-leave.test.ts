@@ -3,10 +3,10 @@ import { encodeSubscription } from '#src/control/membership/assignors/subscripti
 import { Group } from '#src/control/membership/group.js'
 import type { JoinResult } from '#src/kafka/face.js'
 import { deferred } from '#src/util/deferred.js'
+import { slotConfig } from '../../../support/config/slot-config.js'
 import { kafkaError } from '../../../support/control/fake-client.js'
 import { seatBench, untilClosed } from '../../../support/control/seat-bench.js'
 import { joinedAs } from '../../../support/control/slot-bench.js'
-import { slotConfig } from '../../../support/slot-config.js'
 
 const INVALID_SESSION_TIMEOUT = 26
 const MEMBER_ID_REQUIRED = 79

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { kafkaOfSeat, syncHoldMs } from '#src/control/membership/seat-times.js'
-import { kafkaConfig, slotConfig } from '../../../support/slot-config.js'
+import { kafkaConfig, slotConfig } from '../../../support/config/slot-config.js'
 
 const times = fc.integer({ min: 1, max: 2 ** 31 - 1 })
 

@@ -7,9 +7,9 @@ import { Seat, type SeatHost } from '#src/control/membership/seat.js'
 import type { PoolError } from '#src/errors.js'
 import type { JoinResult, TopicPartition } from '#src/kafka/face.js'
 import { monotonicMs } from '#src/util/clock.js'
+import { slotConfig } from '../../../support/config/slot-config.js'
 import { FakeClient, kafkaError, unanswered } from '../../../support/control/fake-client.js'
 import { collectLines } from '../../../support/log-lines.js'
-import { slotConfig } from '../../../support/slot-config.js'
 
 const REBALANCE_IN_PROGRESS = 27
 const MEMBER_ID_REQUIRED = 79

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { AssignmentTaker } from '#src/control/progress/assignment-taker.js'
+import { slotConfig } from '../../../support/config/slot-config.js'
 import { FakeClient, kafkaError } from '../../../support/control/fake-client.js'
 import { collectLines } from '../../../support/log-lines.js'
-import { slotConfig } from '../../../support/slot-config.js'
 
 const orders = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'orders', partition }))
 

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { finishedUpTo, Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { AssignmentTaker, type Taken } from '#src/control/progress/assignment-taker.js'
+import { slotConfig } from '../../../support/config/slot-config.js'
 import { FakeClient, kafkaError } from '../../../support/control/fake-client.js'
-import { slotConfig } from '../../../support/slot-config.js'
 
 const orders = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'orders', partition }))
 

@@ -3,9 +3,9 @@ import { NO_LEADER } from '#src/kafka/face.js'
 import { leadersOf } from '#src/kafka/partition-leaders.js'
 import { Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
+import { slotConfig } from '../../../support/config/slot-config.js'
 import type { FakeThread } from '../../../support/control/fake-threads.js'
 import { slotBench } from '../../../support/control/slot-bench.js'
-import { slotConfig } from '../../../support/slot-config.js'
 
 beforeEach(() => {
   vi.useFakeTimers()

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import type { Exit } from '#src/control/threads/incarnation.js'
 import { Incarnations } from '#src/control/threads/incarnations.js'
+import { slotConfig } from '../../../support/config/slot-config.js'
 import { FakeThreads } from '../../../support/control/fake-threads.js'
 import { collectLines } from '../../../support/log-lines.js'
-import { slotConfig } from '../../../support/slot-config.js'
 
 beforeEach(() => {
   vi.useFakeTimers()

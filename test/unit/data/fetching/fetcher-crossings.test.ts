@@ -3,7 +3,7 @@ import type { Client, TopicMetadata } from '#src/kafka/face.js'
 import { batch, range } from '../../../support/data/batches.js'
 import { FakeCluster } from '../../../support/data/fake-cluster.js'
 import { FetcherBench } from '../../../support/data/fetcher-bench.js'
-import { turns, until } from '../../../support/data/until.js'
+import { soon, turns } from '../../../support/data/soon.js'
 
 /** Two things that happen while a third is under way. */
 
@@ -69,9 +69,9 @@ describe('while a position is compared with the log of a leader', () => {
       },
     }))
     bench.get(0).fetching.failures = 20
-    await until('it is compared', () => bench.get(0).fetching.checking)
+    await soon('it is compared', () => bench.get(0).fetching.checking)
     bench.fetcher.told(view(2, leaderEpoch))
-    await until('it goes on', () => bench.page.position(0) === 150n)
+    await soon('it goes on', () => bench.page.position(0) === 150n)
     held.open()
     await turns()
     expect(bench.get(0).fetching).toMatchObject({ offset: 150, leader: 2, checking: false })
@@ -91,17 +91,17 @@ describe('while a position is compared with the log of a leader', () => {
         return old
       },
     }))
-    await until('it is fetched', () => bench.page.position(0) === 100n)
+    await soon('it is fetched', () => bench.page.position(0) === 100n)
     await turns()
     cluster.elect(0, 2)
     bench.fetcher.told(view(2, 1))
-    await until('it is asked', () => cluster.epochQuestions.length === 1)
-    await until('it stands', () => !bench.get(0).fetching.checking)
+    await soon('it is asked', () => cluster.epochQuestions.length === 1)
+    await soon('it stands', () => !bench.get(0).fetching.checking)
     held.open()
     await turns()
     expect(bench.page.position(0)).toBe(100n)
     cluster.produce(0, 20)
-    await until('it goes on', () => bench.page.position(0) === 120n)
+    await soon('it goes on', () => bench.page.position(0) === 120n)
     expect(bench.get(0).fetching.offsetEpoch).toBe(1)
     expect(cluster.fetches.filter(({ node }) => node === 2)[0]?.request.partitions[0]?.offset).toBe(100)
   })
@@ -118,8 +118,8 @@ describe('a log that has nothing of what was read', () => {
         return client.listOffsets(...question)
       },
     }))
-    await until('it was reset', () => bench.posted.some(({ type }) => type === 'offset-reset'))
-    await until('it goes on', () => bench.page.position(0) === 200n)
+    await soon('it was reset', () => bench.posted.some(({ type }) => type === 'offset-reset'))
+    await soon('it goes on', () => bench.page.position(0) === 200n)
     expect(bench.drain(bench.get(0))).toEqual(range(40, 200))
     expect(cluster.fetches[0]?.request.partitions[0]?.offset).toBe(40)
   })
@@ -136,7 +136,7 @@ describe('a log that has nothing of what was read', () => {
         return offsets
       },
     }))
-    await until('it goes on', () => bench.page.position(0) === 200n)
+    await soon('it goes on', () => bench.page.position(0) === 200n)
     expect(cluster.fetches.flatMap(({ request }) => request.partitions.map(({ offset }) => offset))).not.toContain(-1)
   })
 })
@@ -149,14 +149,14 @@ describe('a buffer that was let go', () => {
     const cluster = withEpochs(90)
     const bench = start(cluster, { offset: 60, epoch: 0 })
     const partition = bench.get(0)
-    await until('it is fetched', () => bench.page.position(0) === 90n)
+    await soon('it is fetched', () => bench.page.position(0) === 90n)
     partition.inFlight = inFlight
     partition.letGo()
     expect(partition.fetching).toMatchObject({ offset, offsetEpoch: 0 })
     cluster.elect(0, 2, from)
     cluster.produce(0, 50)
-    await until('it went back', () => bench.posted.some(({ type }) => type === 'offset-reset'))
-    await until('it goes on', () => bench.page.position(0) === BigInt(from + 50))
+    await soon('it went back', () => bench.posted.some(({ type }) => type === 'offset-reset'))
+    await soon('it goes on', () => bench.page.position(0) === BigInt(from + 50))
   })
 })
 
@@ -165,12 +165,12 @@ test('a buffer whose messages are not on the broker any more is not let go: anot
   cluster.produce(0, 50)
   const bench = start(cluster, { offset: 20, fromBeginning: false })
   const partition = bench.get(0)
-  await until('it is fetched', () => bench.page.position(0) === 50n)
+  await soon('it is fetched', () => bench.page.position(0) === 50n)
   Object.assign(cluster.partition(0), { start: 1_000, end: 1_000 })
   cluster.changed()
-  await until('it was reset', () => bench.page.position(0) === 1_000n)
+  await soon('it was reset', () => bench.page.position(0) === 1_000n)
   cluster.produce(0, 100)
-  await until('it is read on', () => bench.page.position(0) === 1_100n)
+  await soon('it is read on', () => bench.page.position(0) === 1_100n)
   partition.letGo()
   expect(partition.fetching.offset).toBe(1_100)
   expect(bench.drain(partition)).toEqual([...range(20, 50), ...range(1_000, 1_100)])
@@ -183,7 +183,7 @@ describe('a message before which others are gone from the log', () => {
     Object.assign(cluster.partition(0), { leaderEpoch: 2, end: 90, epochStarts })
     const bench = start(cluster, { offset: 60, epoch: 0 })
     const partition = bench.get(0)
-    await until('it is fetched', () => bench.page.position(0) === 90n)
+    await soon('it is fetched', () => bench.page.position(0) === 90n)
     partition.buffer.clear()
     partition.feed({ ...batch('t', 0, range(80, 90)), leaderEpoch: 2 })
     return { cluster, bench, partition }
@@ -194,7 +194,7 @@ describe('a message before which others are gone from the log', () => {
     partition.letGo()
     cluster.elect(0, 2)
     cluster.produce(0, 10)
-    await until('it goes on', () => bench.page.position(0) === 100n)
+    await soon('it goes on', () => bench.page.position(0) === 100n)
     expect(cluster.epochQuestions).toHaveLength(2)
     expect(bench.posted.filter(({ type }) => type === 'offset-reset')).toEqual([])
   })
@@ -219,14 +219,14 @@ describe('a look-up that fails', () => {
         throw new Error('no answer')
       },
     }))
-    await until('it is looked up', () => lookUps === 1)
+    await soon('it is looked up', () => lookUps === 1)
     bench.fetcher.told(view(1, 0))
-    await until('it is fetched', () => bench.page.position(0) === 100n)
+    await soon('it is fetched', () => bench.page.position(0) === 100n)
     bench.partitions.drop([1])
     held.open()
     await turns()
     cluster.produce(0, 10)
-    await until('it goes on', () => bench.page.position(0) === 110n)
+    await soon('it goes on', () => bench.page.position(0) === 110n)
     expect([lookUps, bench.posted]).toEqual([1, []])
     expect(bench.get(0).fetching.failures).toBe(0)
   })
@@ -235,7 +235,7 @@ describe('a look-up that fails', () => {
 test('leaders that are lost in one answer are told in one message and looked up together', async () => {
   const cluster = withEpochs(1, 300)
   const bench = start(cluster)
-  await until('they are fetched', () => range(0, 300).every((index) => bench.page.position(index) === 1n))
+  await soon('they are fetched', () => range(0, 300).every((index) => bench.page.position(index) === 1n))
   const before = cluster.lookUps
   for (const index of range(0, 300)) {
     const log = cluster.partition(index)
@@ -245,7 +245,7 @@ test('leaders that are lost in one answer are told in one message and looked up 
     log.end = 2
   }
   cluster.changed()
-  await until('they go on', () => range(0, 300).every((index) => bench.page.position(index) === 2n))
+  await soon('they go on', () => range(0, 300).every((index) => bench.page.position(index) === 2n))
   expect(bench.posted.filter(({ type }) => type === 'leaders-lost').length).toBe(1)
   expect(cluster.lookUps - before).toBe(1)
 })

@@ -3,7 +3,7 @@ import { PoolError } from '#src/errors.js'
 import { batch, range } from '../../../support/data/batches.js'
 import { FakeCluster, type FakePartition } from '../../../support/data/fake-cluster.js'
 import { FetcherBench } from '../../../support/data/fetcher-bench.js'
-import { turns, until } from '../../../support/data/until.js'
+import { soon, turns } from '../../../support/data/soon.js'
 
 const running: { bench: FetcherBench; cluster: FakeCluster }[] = []
 const start = (cluster: FakeCluster, options?: ConstructorParameters<typeof FetcherBench>[1]) => {
@@ -26,8 +26,8 @@ describe('the fetcher', () => {
     const cluster = new FakeCluster(3, (partition) => partition % 2)
     for (const partition of range(0, 3)) cluster.produce(partition, 250)
     const bench = start(cluster)
-    await until('everything is fetched', () => bench.page.position(0) === 250n && bench.page.position(1) === 250n)
-    await until('the third is fetched', () => bench.page.position(2) === 250n)
+    await soon('everything is fetched', () => bench.page.position(0) === 250n && bench.page.position(1) === 250n)
+    await soon('the third is fetched', () => bench.page.position(2) === 250n)
     for (const index of range(0, 3)) {
       expect(bench.drain(bench.get(index))).toEqual(range(0, 250))
       expect(cluster.fetchesOf(index).every(({ node }) => node === index % 2)).toBe(true)
@@ -42,13 +42,13 @@ describe('the fetcher', () => {
     const current = new FakeCluster(3, (partition) => leaders[partition]?.leader ?? 0)
     current.produce(0, 10)
     const bench = start(current, { known })
-    await until('the first partition is fetched', () => bench.page.position(0) === 10n)
+    await soon('the first partition is fetched', () => bench.page.position(0) === 10n)
     expect(current.lookUps).toBe(0)
 
     const moved = new FakeCluster(4, (partition) => (partition === 0 ? 2 : 1))
     for (const partition of range(0, 4)) moved.produce(partition, 10)
     const other = start(moved, { known })
-    await until('all are fetched', () => range(0, 4).every((partition) => other.page.position(partition) === 10n))
+    await soon('all are fetched', () => range(0, 4).every((partition) => other.page.position(partition) === 10n))
     expect(moved.lookUps).toBeGreaterThan(0)
     expect(moved.fetchesOf(0).at(-1)?.node).toBe(2)
   })
@@ -57,7 +57,7 @@ describe('the fetcher', () => {
     const cluster = new FakeCluster(1)
     cluster.produce(0, 5)
     const bench = start(cluster)
-    await until('the next Fetch is under way', () => cluster.fetches.length === 2)
+    await soon('the next Fetch is under way', () => cluster.fetches.length === 2)
     expect(bench.get(0).buffer.bytes).toBe(5 * 100)
   })
 
@@ -66,9 +66,9 @@ describe('the fetcher', () => {
     cluster.produce(0, 100_000)
     const bench = start(cluster)
     const asked = () => cluster.fetches.at(-1)?.request.partitions[0]?.maxBytes ?? 0
-    await until('it has asked', () => cluster.fetches.length > 0)
+    await soon('it has asked', () => cluster.fetches.length > 0)
     expect(cluster.fetches[0]?.request.partitions[0]?.maxBytes).toBe(64 * 1024)
-    await until('it asks for more', () => {
+    await soon('it asks for more', () => {
       bench.drain(bench.get(0))
       return asked() > 64 * 1024
     })
@@ -78,9 +78,9 @@ describe('the fetcher', () => {
     const cluster = new FakeCluster(2)
     cluster.produce(0, 5_000)
     const bench = start(cluster, { consumer: { minBytes: 10_000_000 } })
-    await until('it has asked', () => cluster.fetches.length > 0)
+    await soon('it has asked', () => cluster.fetches.length > 0)
     expect(cluster.fetches[0]?.request.minBytes).toBe(1)
-    await until('it asks the one that has more again, with the one that has nothing', () => {
+    await soon('it asks the one that has more again, with the one that has nothing', () => {
       bench.drain(bench.get(0))
       return cluster.fetches.some(({ request }, index) => index > 0 && request.partitions.length === 2)
     })
@@ -95,12 +95,12 @@ describe('the fetcher', () => {
     cluster.partition(0).messageBytes = 900_000
     cluster.produce(0, 2)
     const bench = start(cluster)
-    await until('the batches are there', () => bench.page.position(0) === 2n)
+    await soon('the batches are there', () => bench.page.position(0) === 2n)
     expect(bench.posted).toEqual([])
     cluster.partition(0).messageBytes = 1_100_000
     cluster.produce(0, 1)
     bench.drain(bench.get(0))
-    await until('the partition stands still', () => bench.posted.length > 0)
+    await soon('the partition stands still', () => bench.posted.length > 0)
     const limit = expect.stringMatching(
       /Raise consumer.maxBytesPerPartition \(max.partition.fetch.bytes\) to at least 1100000$/,
     )
@@ -116,7 +116,7 @@ describe('the fetcher', () => {
     cluster.partition(0).saidEnd = 0
     cluster.produce(0, 1)
     const bench = start(cluster)
-    await until('the batch is there', () => bench.page.position(0) === 1n)
+    await soon('the batch is there', () => bench.page.position(0) === 1n)
     expect(cluster.fetches.length).toBeLessThan(10)
   })
 
@@ -128,7 +128,7 @@ describe('the fetcher', () => {
       cluster.produce(partition, 5)
     }
     const bench = start(cluster, { consumer: { maxBytes: 1_000_000 } })
-    await until('all of them are read', () => {
+    await soon('all of them are read', () => {
       for (const partition of bench.partitions) bench.drain(partition)
       return range(0, 5).every((partition) => bench.page.position(partition) === 5n)
     })
@@ -142,17 +142,17 @@ describe('the fetcher', () => {
     partition.expansion = 200
     cluster.produce(0, 2)
     const bench = start(cluster, { consumer: { maxBytes: 1_000_000 } })
-    await until('it is known what batches grow to', () => bench.page.position(0) === 2n)
+    await soon('it is known what batches grow to', () => bench.page.position(0) === 2n)
     partition.messageBytes = 200_000
     partition.expansion = 1
     cluster.produce(0, 1)
     bench.drain(bench.get(0))
-    await until('the batch is there', () => bench.page.position(0) === 3n)
+    await soon('the batch is there', () => bench.page.position(0) === 3n)
     expect(bench.posted).toEqual([])
     partition.messageBytes = 1_020_000
     cluster.produce(0, 1)
     bench.drain(bench.get(0))
-    await until('the partition stands still', () => bench.posted.length > 0)
+    await soon('the partition stands still', () => bench.posted.length > 0)
     const message = expect.stringContaining('Raise consumer.maxBytes (fetch.max.bytes) to at least 1020000')
     expect(bench.posted).toMatchObject([{ type: 'partition-paused', offset: '3', error: { message } }])
   })
@@ -161,33 +161,33 @@ describe('the fetcher', () => {
     const cluster = new FakeCluster(2)
     cluster.produce(0, 5_000)
     const bench = start(cluster)
-    await until('it has enough', () => cluster.fetches.at(-1)?.request.partitions.length === 1)
+    await soon('it has enough', () => cluster.fetches.at(-1)?.request.partitions.length === 1)
     expect(bench.get(0).buffer.bytes).toBeLessThanOrEqual(128 * 1024)
     expect(cluster.fetches.at(-1)?.request.maxWaitMs).toBeLessThanOrEqual(100)
     cluster.produce(1, 10)
-    await until('the other one is fetched', () => bench.page.position(1) === 10n)
+    await soon('the other one is fetched', () => bench.page.position(1) === 10n)
     const fetched = Number(bench.page.position(0))
     bench.drain(bench.get(0))
-    await until('the first one is fetched again', () => Number(bench.page.position(0)) > fetched)
+    await soon('the first one is fetched again', () => Number(bench.page.position(0)) > fetched)
   })
 
   test('sends nothing while everybody has enough, and goes on when one has room', async () => {
     const cluster = new FakeCluster(1)
     cluster.produce(0, 5_000)
     const bench = start(cluster)
-    await until('it has enough', () => bench.get(0).buffer.waitingBytes > 64 * 1024)
+    await soon('it has enough', () => bench.get(0).buffer.waitingBytes > 64 * 1024)
     const sent = cluster.fetches.length
     await turns(50)
     expect(cluster.fetches.length).toBe(sent)
     bench.drain(bench.get(0))
-    await until('it is fetched again', () => cluster.fetches.length > sent)
+    await soon('it is fetched again', () => cluster.fetches.length > sent)
   })
 
   test('does not look again at each end of a turn whether there is room, as with many handlers in flight there are thousands', async () => {
     const cluster = new FakeCluster(1)
     cluster.produce(0, 1_000_000)
     const bench = start(cluster)
-    await until('it has enough', () => bench.get(0).buffer.waitingBytes > 64 * 1024)
+    await soon('it has enough', () => bench.get(0).buffer.waitingBytes > 64 * 1024)
     await turns(20)
     const fetches = cluster.fetches.length
     const { appetite } = bench.get(0).fetching
@@ -209,7 +209,7 @@ describe('the fetcher', () => {
   test('ignores the answer for a partition that was dropped meanwhile', async () => {
     const cluster = new FakeCluster(1)
     const bench = start(cluster)
-    await until('a Fetch is held', () => cluster.fetches.length === 1)
+    await soon('a Fetch is held', () => cluster.fetches.length === 1)
     const dropped = bench.get(0)
     bench.partitions.drop([dropped.id])
     cluster.produce(0, 10)
@@ -223,7 +223,7 @@ describe('the fetcher', () => {
     cluster.produce(0, 10)
     const bench = start(cluster)
     const partition = bench.get(0)
-    await until('it is fetched', () => bench.page.position(0) === 10n)
+    await soon('it is fetched', () => bench.page.position(0) === 10n)
     const request = { partition, offset: 0, leaderEpoch: -1, maxBytes: 1_000_000 }
     const again = {
       topic: 't',
@@ -245,7 +245,7 @@ describe('the fetcher', () => {
     for (const index of [0, 1]) cluster.partition(index).leaderEpoch = 5
     cluster.frozen.add(1)
     const bench = start(cluster, { consumer: { maxWaitTimeInMs: 10 } })
-    await until('main is told', () => bench.posted.length > 0, 10_000)
+    await soon('main is told', () => bench.posted.length > 0, 10_000)
     const lost = { topic: 't', leader: 1, leaderEpoch: 5 }
     expect(bench.posted).toEqual([
       { type: 'leaders-lost', partitions: [0, 1].map((partition) => ({ ...lost, partition })) },
@@ -256,7 +256,7 @@ describe('the fetcher', () => {
     cluster.produce(0, 10)
     const moved = { partition: 0, leader: 2, leaderEpoch: 6 }
     bench.fetcher.told({ brokers: [], topics: [{ topic: 't', error: null, partitions: [moved] }] })
-    await until('it is fetched from there', () => bench.page.position(0) === 10n)
+    await soon('it is fetched from there', () => bench.page.position(0) === 10n)
     expect(cluster.fetches.filter(({ node }) => node === 1)).toHaveLength(1)
   })
 
@@ -265,16 +265,16 @@ describe('the fetcher', () => {
     cluster.partition(0).preferredReadReplica = 2
     cluster.frozen.add(2)
     const bench = start(cluster, { consumer: { maxWaitTimeInMs: 10, rackId: 'here' } })
-    await until('the follower is asked', () => cluster.fetches.some(({ node }) => node === 2))
+    await soon('the follower is asked', () => cluster.fetches.some(({ node }) => node === 2))
     cluster.produce(0, 10)
-    await until('it is fetched from the leader', () => bench.page.position(0) === 10n, 10_000)
+    await soon('it is fetched from the leader', () => bench.page.position(0) === 10n, 10_000)
   })
 
   test('takes up partitions that are added later', async () => {
     const cluster = new FakeCluster(2)
     const bench = start(cluster)
     bench.partitions.drop([1])
-    await until('a Fetch is held', () => cluster.fetches.length === 1)
+    await soon('a Fetch is held', () => cluster.fetches.length === 1)
     const [added] = bench.partitions.add(
       [{ id: 7, topic: 't', partition: 1, index: 1, offset: '3', batchBytes: 0 }],
       bench.page,
@@ -282,16 +282,16 @@ describe('the fetcher', () => {
     bench.fetcher.take()
     cluster.produce(1, 10)
     cluster.produce(0, 1)
-    await until('it is fetched', () => bench.page.position(1) === 10n)
+    await soon('it is fetched', () => bench.page.position(1) === 10n)
     expect(added === undefined ? [] : bench.drain(added)).toEqual(range(3, 10))
   })
 
   test('does not ask a broker in a tight loop that answers nothing without having waited', async () => {
     const cluster = new FakeCluster(1)
     start(cluster, { consumer: { maxWaitTimeInMs: 0 } })
-    await until('it has asked', () => cluster.fetches.length > 0)
+    await soon('it has asked', () => cluster.fetches.length > 0)
     const asked = cluster.fetches.length
-    await until('it asks again', () => cluster.fetches.length >= asked + 2)
+    await soon('it asks again', () => cluster.fetches.length >= asked + 2)
     await turns(100)
     expect(cluster.fetches.length).toBeLessThan(asked + 100)
   })
@@ -315,7 +315,7 @@ describe('the fetcher', () => {
     }
     cluster.client = () => client
     start(cluster)
-    await until('it has asked eight times', () => asked.length >= 8)
+    await soon('it has asked eight times', () => asked.length >= 8)
     expect((asked[7] ?? 0) - (asked[0] ?? 0)).toBeGreaterThan(100) // pauses of 2, 4, … 64, 100 ms
   })
 })
@@ -338,7 +338,7 @@ describe('memory', () => {
     const nodes = new Set(cluster.partitions.map((partition) => partition.leader)).size
     const handled = new Map<number, number>()
     let most = 0
-    await until(
+    await soon(
       'all are read',
       () => {
         most = Math.max(most, heldBytes(bench))
@@ -360,7 +360,7 @@ describe('memory', () => {
       cluster.produce(partition, 1)
     }
     const bench = start(cluster)
-    await until('there is no room', () => heldBytes(bench) >= 16 * MIB)
+    await soon('there is no room', () => heldBytes(bench) >= 16 * MIB)
     const waiting = [...bench.partitions].filter(({ buffer }) => !buffer.empty)
     for (const partition of waiting) partition.handling = 'waiting'
     const handled = new Set<number>()
@@ -369,7 +369,7 @@ describe('memory', () => {
         if (partition.handling !== 'waiting' && bench.drain(partition).length > 0) handled.add(partition.id)
       }
     }
-    await until('the others are read', () => {
+    await soon('the others are read', () => {
       drainOthers()
       return handled.size === 40 - waiting.length
     })
@@ -378,7 +378,7 @@ describe('memory', () => {
       partition.handling = 'idle'
       bench.fetcher.hasRoom(partition)
     }
-    await until('they are read too', () => {
+    await soon('they are read too', () => {
       drainOthers()
       return handled.size === 40
     })
@@ -390,18 +390,18 @@ describe('memory', () => {
     cluster.produce(0, 1)
     const bench = start(cluster)
     const partition = bench.get(0)
-    await until('it is fetched', () => bench.page.position(0) === 1n)
+    await soon('it is fetched', () => bench.page.position(0) === 1n)
     partition.inFlight = true
     bench.fetcher.hasRoom(partition)
-    await until('it stands still behind that', () => bench.posted.some(({ type }) => type === 'partition-paused'))
+    await soon('it stands still behind that', () => bench.posted.some(({ type }) => type === 'partition-paused'))
     for (const other of [1, 2]) cluster.produce(other, 10)
-    await until('the others are read', () => {
+    await soon('the others are read', () => {
       for (const other of [1, 2]) bench.drain(bench.get(other))
       return [1, 2].every((other) => bench.page.position(other) === 10n)
     })
     cluster.produce(1, 10)
     cluster.produce(2, 10)
-    await until('they go on', () => {
+    await soon('they go on', () => {
       for (const other of [1, 2]) bench.drain(bench.get(other))
       return [1, 2].every((other) => bench.page.position(other) === 20n)
     })
@@ -413,7 +413,7 @@ describe('memory', () => {
     Object.assign(cluster.partition(0), { messageBytes: 1_000, expansion: 100 })
     cluster.produce(0, 1)
     const bench = start(cluster)
-    await until('it is fetched', () => bench.page.position(0) === 1n)
+    await soon('it is fetched', () => bench.page.position(0) === 1n)
     expect(bench.get(0).fetching.appetite.expansion).toBe(100)
   })
 })
@@ -426,12 +426,12 @@ describe('a leader that moves', () => {
   ])('is looked up again after %s, and nothing is lost or fetched twice', async (error) => {
     const cluster = new FakeCluster(2)
     const bench = start(cluster)
-    await until('a Fetch is held', () => cluster.fetches.length === 1)
+    await soon('a Fetch is held', () => cluster.fetches.length === 1)
     cluster.partition(0).leader = 2
     cluster.partition(0).errors.push(error)
     cluster.produce(0, 10)
     cluster.produce(1, 10)
-    await until('both are fetched', () => bench.page.position(0) === 10n && bench.page.position(1) === 10n)
+    await soon('both are fetched', () => bench.page.position(0) === 10n && bench.page.position(1) === 10n)
     expect(bench.drain(bench.get(0))).toEqual(range(0, 10))
     expect(cluster.fetches.at(-1)?.node).toBe(2)
     expect(bench.get(0).fetching.failures).toBe(0)
@@ -443,22 +443,22 @@ describe('a leader that moves', () => {
     cluster.broken.set(1, 1)
     cluster.produce(0, 10)
     const bench = start(cluster)
-    await until('it is fetched', () => bench.page.position(0) === 10n)
+    await soon('it is fetched', () => bench.page.position(0) === 10n)
     expect(cluster.lookUps).toBe(2)
   })
 
   test('causes no storm while nobody leads', async () => {
     const cluster = new FakeCluster(8, () => -1)
     const bench = start(cluster)
-    await until('it has been said', () => bench.lines.length > 0)
+    await soon('it has been said', () => bench.lines.length > 0)
     expect(cluster.lookUps).toBe(3)
     expect(bench.lines).toMatchObject([{ level: 40, msg: expect.stringContaining('8 partition(s)') }])
     const beganMs = performance.now()
-    await until('it looks for the fifth time', () => cluster.lookUps === 5)
+    await soon('it looks for the fifth time', () => cluster.lookUps === 5)
     expect(performance.now() - beganMs).toBeGreaterThan(300)
     for (const partition of cluster.partitions) partition.leader = 1
     cluster.produce(0, 1)
-    await until('it goes on', () => bench.page.position(0) === 1n)
+    await soon('it goes on', () => bench.page.position(0) === 1n)
   })
 })
 
@@ -471,7 +471,7 @@ describe('an offset that is not on the broker', () => {
     cluster.partition(0).start = 100
     cluster.produce(0, 150)
     const bench = start(cluster, { fromBeginning, offset: 7 })
-    await until('it has gone on to the end', () => bench.page.position(0) === 150n)
+    await soon('it has gone on to the end', () => bench.page.position(0) === 150n)
     expect(bench.posted).toEqual([
       { type: 'offset-reset', partitionId: 0, from: '7', to: String(to), reason: 'out-of-range' },
     ])
@@ -484,7 +484,7 @@ describe('an offset that is not on the broker', () => {
     cluster.partition(0).errors.push(...range(0, 2).map(() => 'OFFSET_OUT_OF_RANGE'))
     cluster.produce(0, 5)
     const bench = start(cluster)
-    await until('it is fetched', () => bench.page.position(0) === 5n)
+    await soon('it is fetched', () => bench.page.position(0) === 5n)
     expect(cluster.resets).toBe(2)
     expect(cluster.lookUps).toBe(2)
     expect(bench.drain(bench.get(0))).toEqual(range(0, 5))
@@ -498,13 +498,13 @@ describe('a partition that cannot be read', () => {
     cluster.produce(0, 5)
     cluster.produce(1, 5)
     const bench = start(cluster)
-    await until('it stands still', () => bench.posted.length === 1)
+    await soon('it stands still', () => bench.posted.length === 1)
     expect(bench.posted).toMatchObject([
       { type: 'partition-paused', partitionId: 0, offset: '5', error: { message: 'No codec for snappy.' } },
     ])
     expect(bench.drain(bench.get(0))).toEqual(range(0, 5))
     cluster.produce(1, 5)
-    await until('the other one goes on', () => bench.page.position(1) === 10n)
+    await soon('the other one goes on', () => bench.page.position(1) === 10n)
     expect(cluster.fetches.at(-1)?.request.partitions.map(({ partition }) => partition)).toEqual([1])
   })
 
@@ -520,10 +520,10 @@ describe('a partition that cannot be read', () => {
     const cluster = new FakeCluster(1)
     harm(cluster.partition(0))
     const bench = start(cluster)
-    await until('it was asked three times', () => cluster.fetches.length >= 3)
+    await soon('it was asked three times', () => cluster.fetches.length >= 3)
     cluster.partition(0).undecodable = null
     cluster.produce(0, 5)
-    await until('it is fetched', () => bench.page.position(0) === 5n)
+    await soon('it is fetched', () => bench.page.position(0) === 5n)
     expect(bench.posted).toEqual([])
     expect(cluster.lookUps).toBeGreaterThanOrEqual(3)
     expect(bench.lines[0]).toMatchObject({ level: 40, msg: expect.stringContaining('Cannot fetch') })
@@ -541,7 +541,7 @@ describe('a partition that cannot be read', () => {
     const cluster = new FakeCluster(1)
     harm(cluster.partition(0))
     const bench = start(cluster)
-    await until('it stands still', () => bench.posted.length === 1)
+    await soon('it stands still', () => bench.posted.length === 1)
     expect(cluster.fetches.length).toBe(6)
     const error = { code: 'KCP_BATCH_UNDECODABLE', message: expect.stringContaining(reason) }
     expect(bench.posted).toMatchObject([{ type: 'partition-paused', partitionId: 0, offset: '0', error }])
@@ -551,7 +551,7 @@ describe('a partition that cannot be read', () => {
     const cluster = new FakeCluster(2)
     for (const { errors } of cluster.partitions) errors.push('TOPIC_AUTHORIZATION_FAILED')
     const bench = start(cluster)
-    await until('it is said', () => bench.lines.some(({ level }) => level === 50))
+    await soon('it is said', () => bench.lines.some(({ level }) => level === 50))
     await turns(20)
     expect(bench.lines.filter(({ level }) => level === 50)).toMatchObject([
       { partitions: ['t-0', 't-1'], msg: expect.stringMatching(/topic t: .*READ/) },
@@ -566,12 +566,12 @@ describe('with a rack id', () => {
     cluster.partition(0).preferredReadReplica = 5
     cluster.produce(0, 10)
     const bench = start(cluster, { consumer: { rackId: 'here' } })
-    await until('it is fetched', () => bench.page.position(0) === 10n)
+    await soon('it is fetched', () => bench.page.position(0) === 10n)
     expect(cluster.fetches.map(({ node }) => node).slice(0, 2)).toEqual([1, 5])
     cluster.partition(0).preferredReadReplica = -1
     cluster.broken.set(5, 1)
     cluster.produce(0, 10)
-    await until('the rest is fetched', () => bench.page.position(0) === 20n)
+    await soon('the rest is fetched', () => bench.page.position(0) === 20n)
     expect(cluster.fetches.at(-1)?.node).toBe(1)
   })
 
@@ -589,9 +589,9 @@ describe('with a rack id', () => {
     fail(cluster)
     cluster.produce(0, 10)
     const bench = start(cluster, { consumer: { rackId: 'here' } })
-    await until('it is fetched', () => bench.page.position(0) === 10n)
+    await soon('it is fetched', () => bench.page.position(0) === 10n)
     cluster.produce(0, 10)
-    await until('the rest is fetched', () => bench.page.position(0) === 20n)
+    await soon('the rest is fetched', () => bench.page.position(0) === 20n)
     expect(bench.drain(bench.get(0))).toEqual(range(0, 20))
     expect(cluster.fetches.slice(0, 3).map(({ node }) => node)).toEqual([1, 5, 1])
     expect(cluster.fetches.filter(({ node }) => node === 5).length).toBe(1)
@@ -607,11 +607,11 @@ describe('with a rack id', () => {
     cluster.broken.set(5, 1)
     cluster.produce(0, 10)
     const bench = start(cluster, { consumer: { rackId: 'here', metadataMaxAge: 50, maxWaitTimeInMs: 10 } })
-    await until('the leader is read from', () => bench.page.position(0) === 10n)
-    await until('the replica is read from', () => cluster.fetches.filter(({ node }) => node === 5).length > 1)
-    await until('it is said', () => bench.lines.some(({ level, msg }) => level === 30 && msg.startsWith('No longer')))
+    await soon('the leader is read from', () => bench.page.position(0) === 10n)
+    await soon('the replica is read from', () => cluster.fetches.filter(({ node }) => node === 5).length > 1)
+    await soon('it is said', () => bench.lines.some(({ level, msg }) => level === 30 && msg.startsWith('No longer')))
     cluster.produce(0, 10)
-    await until('the rest is fetched', () => bench.page.position(0) === 20n)
+    await soon('the rest is fetched', () => bench.page.position(0) === 20n)
     expect(bench.drain(bench.get(0))).toEqual(range(0, 20))
   })
 })

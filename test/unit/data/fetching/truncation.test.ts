@@ -5,7 +5,7 @@ import { range } from '../../../support/data/batches.js'
 import { type BenchOptions, DispatcherBench } from '../../../support/data/dispatcher-bench.js'
 import { FakeCluster } from '../../../support/data/fake-cluster.js'
 import { FetcherBench } from '../../../support/data/fetcher-bench.js'
-import { turns, until } from '../../../support/data/until.js'
+import { soon, turns } from '../../../support/data/soon.js'
 
 const running: { bench: FetcherBench; cluster: FakeCluster }[] = []
 const start = (cluster: FakeCluster, options?: ConstructorParameters<typeof FetcherBench>[1]) => {
@@ -71,11 +71,11 @@ describe('after an unclean election', () => {
   test('what the new leader has is read where the logs part, and it is said', async () => {
     const cluster = withEpochs(100)
     const bench = start(cluster)
-    await until('it is fetched', () => bench.page.position(0) === 100n)
+    await soon('it is fetched', () => bench.page.position(0) === 100n)
     expect(bench.drain(bench.get(0))).toEqual(range(0, 100))
     cluster.elect(0, 2, 60)
     cluster.produce(0, 90) // more than there were: without the epochs the old offset would do
-    await until('all of the new log is fetched', () => bench.page.position(0) === 150n)
+    await soon('all of the new log is fetched', () => bench.page.position(0) === 150n)
     expect(bench.drain(bench.get(0))).toEqual(range(60, 150))
     expect(resets(bench)).toEqual([
       { type: 'offset-reset', partitionId: 0, from: '100', to: '60', reason: 'truncated' },
@@ -91,12 +91,12 @@ describe('after an unclean election', () => {
   test('what was read of the old log and has not begun is dropped', async () => {
     const cluster = withEpochs(100)
     const bench = start(cluster)
-    await until('it is buffered', () => bench.page.position(0) === 100n)
+    await soon('it is buffered', () => bench.page.position(0) === 100n)
     cluster.elect(0, 2, 60)
-    await until('it went back', () => resets(bench).length === 1)
+    await soon('it went back', () => resets(bench).length === 1)
     expect(bench.get(0).fetching).toMatchObject({ offset: 60, offsetEpoch: 0, leaderEpoch: 1 })
     cluster.produce(0, 5)
-    await until('the new one is fetched', () => bench.page.position(0) === 65n)
+    await soon('the new one is fetched', () => bench.page.position(0) === 65n)
     expect(bench.drain(bench.get(0))).toEqual(range(0, 65))
   })
 
@@ -106,14 +106,14 @@ describe('after an unclean election', () => {
   ])('a log that has nothing of ours is read from where fromBeginning: %s says', async (fromBeginning, to) => {
     const cluster = withEpochs(100)
     const bench = start(cluster, { fromBeginning: true })
-    await until('it is fetched', () => bench.page.position(0) === 100n)
+    await soon('it is fetched', () => bench.page.position(0) === 100n)
     bench.fetcher.close()
     const other = new FakeCluster(1)
     Object.assign(other.partition(0), { leaderEpoch: 3, epochStarts: new Map([[3, 40]]), start: 40, end: 70 })
     const second = start(other, { fromBeginning, offset: 100, epoch: 0 })
-    await until('it was reset', () => resets(second).length === 1)
+    await soon('it was reset', () => resets(second).length === 1)
     expect(resets(second)).toEqual([{ type: 'offset-reset', partitionId: 0, from: '100', to, reason: 'truncated' }])
-    await until('it goes on', () => second.page.position(0) === 70n)
+    await soon('it goes on', () => second.page.position(0) === 70n)
   })
 
   test('a start from a committed offset with an epoch is compared too', async () => {
@@ -121,7 +121,7 @@ describe('after an unclean election', () => {
     cluster.elect(0, 2)
     cluster.produce(0, 90)
     const bench = start(cluster, { offset: 100, epoch: 0 })
-    await until('all of it is fetched', () => bench.page.position(0) === 150n)
+    await soon('all of it is fetched', () => bench.page.position(0) === 150n)
     expect(bench.drain(bench.get(0))).toEqual(range(60, 150))
   })
 })
@@ -140,7 +140,7 @@ describe('a message in flight that the new leader does not have', () => {
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, range(0, 10))
     for (const n of range(0, 8)) {
-      await until('it begins', () => calls.length === n + 1)
+      await soon('it begins', () => calls.length === n + 1)
       if (n < 7) calls[n]?.resolve()
     }
     expect([handled.at(-1), bench.toCommit(partition)]).toEqual(['7', 7])
@@ -156,13 +156,13 @@ describe('a message in flight that the new leader does not have', () => {
     const { bench, partition, handled, cutOff, last, epoch } = await begun()
     cutOff(offset)
     last()?.resolve()
-    await until('it went back', () => bench.toCommit(partition) === offset && partition.buffer.empty)
+    await soon('it went back', () => bench.toCommit(partition) === offset && partition.buffer.empty)
     expect(epoch()).toBe(3)
     bench.feed(partition, range(offset, 12))
-    await until('the new one begins', () => handled.length === 9)
+    await soon('the new one begins', () => handled.length === 9)
     expect(handled.at(-1)).toBe(String(offset))
     last()?.resolve()
-    await until('it counts', () => bench.toCommit(partition) === offset + 1)
+    await soon('it counts', () => bench.toCommit(partition) === offset + 1)
     expect(bench.faults).toEqual([])
   })
 
@@ -172,12 +172,12 @@ describe('a message in flight that the new leader does not have', () => {
     })
     cutOff(5)
     last()?.reject(new Error('no'))
-    await until('it went back', () => bench.toCommit(partition) === 5 && partition.buffer.empty)
+    await soon('it went back', () => bench.toCommit(partition) === 5 && partition.buffer.empty)
     bench.feed(partition, range(5, 6))
-    await until('the new one begins', () => handled.at(-1) === '5')
+    await soon('the new one begins', () => handled.at(-1) === '5')
     expect([partition.attemptAt(5), bench.posted]).toEqual([1, []])
     last()?.resolve()
-    await until('it counts', () => bench.toCommit(partition) === 6)
+    await soon('it counts', () => bench.toCommit(partition) === 6)
   })
 
   test('is passed over when it waits for its next attempt', async () => {
@@ -185,9 +185,9 @@ describe('a message in flight that the new leader does not have', () => {
       retry: { attempts: 9, initialDelayMs: 20, maxDelayMs: 20 },
     })
     last()?.reject(new Error('no'))
-    await until('it waits', () => partition.handling === 'waiting')
+    await soon('it waits', () => partition.handling === 'waiting')
     cutOff(7)
-    await until('it is gone', () => partition.buffer.empty)
+    await soon('it is gone', () => partition.buffer.empty)
     expect([bench.toCommit(partition), partition.attemptAt(7)]).toEqual([7, 1])
   })
 
@@ -195,7 +195,7 @@ describe('a message in flight that the new leader does not have', () => {
     const { bench, partition, cutOff, last } = await begun()
     cutOff(8)
     last()?.resolve()
-    await until('it counts', () => bench.toCommit(partition) === 8)
+    await soon('it counts', () => bench.toCommit(partition) === 8)
     expect(partition.buffer.empty).toBe(true)
   })
 })
@@ -204,10 +204,10 @@ describe('after a clean election', () => {
   test('the position is compared once and stands, and nothing is lost or fetched twice', async () => {
     const cluster = withEpochs(100)
     const bench = start(cluster)
-    await until('it is fetched', () => bench.page.position(0) === 100n)
+    await soon('it is fetched', () => bench.page.position(0) === 100n)
     cluster.elect(0, 2)
     cluster.produce(0, 50)
-    await until('the rest is fetched', () => bench.page.position(0) === 150n)
+    await soon('the rest is fetched', () => bench.page.position(0) === 150n)
     expect(bench.drain(bench.get(0))).toEqual(range(0, 150))
     expect(resets(bench)).toEqual([])
     expect(cluster.epochQuestions.length).toBe(1)
@@ -217,12 +217,12 @@ describe('after a clean election', () => {
   test('a leader that refuses the question, or does not answer, is looked up again', async () => {
     const cluster = withEpochs(100)
     const bench = start(cluster)
-    await until('it is fetched', () => bench.page.position(0) === 100n)
+    await soon('it is fetched', () => bench.page.position(0) === 100n)
     cluster.partition(0).errors.push('NOT_LEADER_FOR_PARTITION', 'UNKNOWN_LEADER_EPOCH')
     cluster.broken.set(2, 1)
     cluster.elect(0, 2)
     cluster.produce(0, 50)
-    await until('the rest is fetched', () => bench.page.position(0) === 150n)
+    await soon('the rest is fetched', () => bench.page.position(0) === 150n)
     expect(cluster.epochQuestions.length).toBe(3)
     expect(bench.drain(bench.get(0))).toEqual(range(0, 150))
   })
@@ -233,12 +233,12 @@ describe('after a clean election', () => {
     const old = new FakeCluster(1)
     old.produce(0, 100)
     const benches = [start(cluster), start(old)]
-    for (const bench of benches) await until('it is fetched', () => bench.page.position(0) === 100n)
+    for (const bench of benches) await soon('it is fetched', () => bench.page.position(0) === 100n)
     cluster.elect(0, 2)
     old.partition(0).leader = 2
     cluster.produce(0, 50)
     old.produce(0, 50)
-    for (const bench of benches) await until('the rest is fetched', () => bench.page.position(0) === 150n)
+    for (const bench of benches) await soon('the rest is fetched', () => bench.page.position(0) === 150n)
     expect(old.epochQuestions).toEqual([])
   })
 
@@ -247,20 +247,20 @@ describe('after a clean election', () => {
     cluster.elect(0, 1)
     cluster.produce(0, 10)
     const bench = start(cluster)
-    await until('it is fetched', () => bench.page.position(0) === 110n)
+    await soon('it is fetched', () => bench.page.position(0) === 110n)
     const log = cluster.partition(0)
     log.leaderEpoch = 0
     log.leader = 3
     log.errors.push('NOT_LEADER_FOR_PARTITION')
     cluster.changed()
-    await until('it has looked', () => cluster.lookUps > 2)
+    await soon('it has looked', () => cluster.lookUps > 2)
     expect(cluster.fetchesOf(0).filter(({ node }) => node === 3)).toEqual([])
     expect(cluster.epochQuestions).toEqual([])
     log.leaderEpoch = 2
     log.leader = 2
     log.epochStarts.set(2, 110)
     cluster.produce(0, 10)
-    await until('it goes on', () => bench.page.position(0) === 120n)
+    await soon('it goes on', () => bench.page.position(0) === 120n)
     expect(resets(bench)).toEqual([])
   })
 })
@@ -274,16 +274,16 @@ describe('a thread that is told of leaders', () => {
   test('follows a later one at once and asks nobody, and ignores what is no news', async () => {
     const cluster = withEpochs(10)
     const bench = start(cluster)
-    await until('it is fetched', () => bench.page.position(0) === 10n)
+    await soon('it is fetched', () => bench.page.position(0) === 10n)
     expect(cluster.lookUps).toBe(1)
     cluster.elect(0, 2)
     bench.fetcher.told(view(2, 1))
     cluster.produce(0, 10)
-    await until('it is fetched from the new one', () => bench.page.position(0) === 20n)
+    await soon('it is fetched from the new one', () => bench.page.position(0) === 20n)
     bench.fetcher.told(view(1, 0))
     bench.fetcher.told(view(1, 1))
     cluster.produce(0, 10)
-    await until('it goes on there', () => bench.page.position(0) === 30n)
+    await soon('it goes on there', () => bench.page.position(0) === 30n)
     expect(cluster.lookUps).toBe(1)
     expect(cluster.fetches.at(-1)?.node).toBe(2)
     expect(bench.posted).toEqual([])
@@ -292,9 +292,9 @@ describe('a thread that is told of leaders', () => {
   test('says which one it has lost', async () => {
     const cluster = withEpochs(10)
     const bench = start(cluster)
-    await until('it is fetched', () => bench.page.position(0) === 10n)
+    await soon('it is fetched', () => bench.page.position(0) === 10n)
     cluster.elect(0, 2)
-    await until('it is said', () => bench.posted.length > 0)
+    await soon('it is said', () => bench.posted.length > 0)
     expect(bench.posted[0]).toEqual({
       type: 'leaders-lost',
       partitions: [{ topic: 't', partition: 0, leader: 1, leaderEpoch: 0 }],

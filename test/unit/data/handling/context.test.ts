@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MessageContext } from '#src/data/handling/context.js'
 import { Partition } from '#src/data/partition.js'
 import { Control, Ledger, Page } from '#src/protocol/ledger.js'
-import { until } from '../../../support/data/until.js'
+import { soon } from '../../../support/data/soon.js'
 
 afterEach(() => void vi.useRealTimers())
 
@@ -59,7 +59,7 @@ describe('the context of a message', () => {
     expect(signal.aborted).toBe(false)
     happens(bench)
     expect(bench.context.cancelled).toBe(true)
-    await until('the signal aborts', () => signal.aborted)
+    await soon('the signal aborts', () => signal.aborted)
     expect(signal.reason).toMatchObject({ name: 'AbortError', code })
     expect(signal.reason.message).toContain('orders-4@5')
   })

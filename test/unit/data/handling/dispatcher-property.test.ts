@@ -5,7 +5,7 @@ import type { Partition } from '#src/data/partition.js'
 import { Control } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { DispatcherBench } from '../../../support/data/dispatcher-bench.js'
-import { turns, until } from '../../../support/data/until.js'
+import { soon, turns } from '../../../support/data/soon.js'
 
 type Step =
   | { readonly do: 'fetched'; readonly partition: number; readonly gaps: readonly number[]; readonly hidden: number }
@@ -151,7 +151,7 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
         await perform({ do: 'lease-back' })
         await perform({ do: 'resume' })
         const through = ({ owned, end, revoked }: Expected) => revoked || bench.toCommit(owned) === end
-        await until('everything that is ours is through', () => current.every(through) || violations.length > 0)
+        await soon('everything that is ours is through', () => current.every(through) || violations.length > 0)
         expect(violations).toEqual([])
         expect(bench.faults).toEqual([])
         for (const { offsets, finished, revoked } of current) if (!revoked) expect(finished).toEqual(offsets)

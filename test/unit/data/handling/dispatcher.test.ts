@@ -7,7 +7,7 @@ import { Control } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { range } from '../../../support/data/batches.js'
 import { DispatcherBench } from '../../../support/data/dispatcher-bench.js'
-import { turns, until } from '../../../support/data/until.js'
+import { soon, turns } from '../../../support/data/soon.js'
 import { encodeBatch } from '../../../support/kafka/record-encoder.js'
 
 /** A batch with one message, by the decoder that threads use. */
@@ -57,7 +57,7 @@ describe('messages', () => {
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, range(10, 13))
     bench.feed(partition, range(13, 15))
-    await until('all are finished', () => bench.toCommit(partition) === 15)
+    await soon('all are finished', () => bench.toCommit(partition) === 15)
     expect(seen).toEqual(['0@10', '0@11', '0@12', '0@13', '0@14'])
     expect(bench.ledger.counters).toEqual({ finished: 5, failed: 0, retried: 0 })
     expect(bench.ledger.flights()).toEqual([])
@@ -69,7 +69,7 @@ describe('messages', () => {
     if (first === undefined || second === undefined) throw new Error('no partition')
     bench.feed(first, [0, 4], 9)
     bench.feed(second, [], 5)
-    await until('both are passed over', () => bench.toCommit(first) === 9 && bench.toCommit(second) === 5)
+    await soon('both are passed over', () => bench.toCommit(first) === 9 && bench.toCommit(second) === 5)
   })
 
   test('are in flight in the ledger while they are handled, and finished before they leave it', async () => {
@@ -80,7 +80,7 @@ describe('messages', () => {
     const [, partition] = bench.assign({ partition: 0 }, { partition: 1 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0, 1])
-    await until('both are finished', () => bench.toCommit(partition) === 2)
+    await soon('both are finished', () => bench.toCommit(partition) === 2)
     expect(flights).toEqual([
       { partitionId: 1, offset: 0n, attempt: 1 },
       { partitionId: 1, offset: 1n, attempt: 1 },
@@ -97,7 +97,7 @@ describe('messages', () => {
     )
     const partitions = bench.assign({ partition: 0 }, { partition: 1 })
     for (const partition of partitions) bench.feed(partition, range(0, 12))
-    await until('all are finished', () => partitions.every((partition) => bench.toCommit(partition) === 12))
+    await soon('all are finished', () => partitions.every((partition) => bench.toCommit(partition) === 12))
     const switches = seen.filter((name, n) => name[0] !== seen[n - 1]?.[0]).length
     expect(switches).toBeGreaterThan(4)
   })
@@ -116,7 +116,7 @@ describe('messages', () => {
     await turns(2)
     expect(seen).toHaveLength(10)
     expect(new Set(seen.map((name) => name[0])).size).toBe(5)
-    await until('all are finished', () => partitions.every((partition) => bench.toCommit(partition) === 20))
+    await soon('all are finished', () => partitions.every((partition) => bench.toCommit(partition) === 20))
   })
 
   test('give way more often while an answer is arriving, and as long as more of it comes', async () => {
@@ -138,14 +138,14 @@ describe('messages', () => {
     }
     setImmediate(() => chunks(5))
     bench.feed(partition, range(0, 20))
-    await until('the first is handled', () => begun.length > 0)
+    await soon('the first is handled', () => begun.length > 0)
     expect(begun[0]).toBe(5 * 64)
     const handled = begun.length
     await turns(1)
     expect(begun.length - handled).toBeLessThanOrEqual(1)
     arriving = 0
     clearInterval(receive)
-    await until('all are finished', () => bench.toCommit(partition) === 20)
+    await soon('all are finished', () => bench.toCommit(partition) === 20)
   })
 
   test('do not keep the event loop from other work for long', async () => {
@@ -158,7 +158,7 @@ describe('messages', () => {
     bench.feed(partition, range(0, 100))
     let ticks = 0
     const timer = setInterval(() => ticks++, 1)
-    await until('all are finished', () => bench.toCommit(partition) === 100)
+    await soon('all are finished', () => bench.toCommit(partition) === 100)
     clearInterval(timer)
     expect(ticks).toBeGreaterThan(3)
   })
@@ -190,11 +190,11 @@ describe('with concurrency', () => {
     const { handler, begun, close } = openHandler()
     const bench = new DispatcherBench(handler)
     for (const partition of bench.assign({ partition: 0 }, { partition: 1 })) bench.feed(partition, [0, 1])
-    await until('one has begun', () => begun.length === 1)
+    await soon('one has begun', () => begun.length === 1)
     await turns()
     expect(begun).toEqual(['t-0@0'])
     close('t-0@0').resolve()
-    await until('the next has begun', () => begun.length === 2)
+    await soon('the next has begun', () => begun.length === 2)
   })
 
   test('2, two partitions have one each in flight, in their own lanes', async () => {
@@ -202,12 +202,12 @@ describe('with concurrency', () => {
     const bench = new DispatcherBench(handler, { concurrency: 2 })
     for (const partition of bench.assign({ partition: 0 }, { partition: 1 }, { partition: 2 }))
       bench.feed(partition, [0, 1])
-    await until('two have begun', () => begun.length === 2)
+    await soon('two have begun', () => begun.length === 2)
     await turns()
     expect(begun).toEqual(['t-0@0', 't-1@0'])
     expect(bench.ledger.flights().map(({ partitionId }) => partitionId)).toEqual([0, 1])
     close('t-1@0').resolve()
-    await until('a third has begun', () => begun.length === 3)
+    await soon('a third has begun', () => begun.length === 3)
     expect(bench.ledger.flights().length).toBe(2)
   })
 })
@@ -230,7 +230,7 @@ describe('a handler that fails', () => {
     const [partition] = bench.assign({ partition: 0, offset: 5 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, range(5, 9))
-    await until('it is exhausted', () => bench.posted.length === 3)
+    await soon('it is exhausted', () => bench.posted.length === 3)
     expect(attempts).toEqual([1, 2, 3])
     expect(bench.posted).toMatchObject([
       { type: 'failed', partitionId: 0, offset: '5', attempt: 1, outcome: 'retry', retryInMs: 1 },
@@ -255,7 +255,7 @@ describe('a handler that fails', () => {
     if (partition === undefined) throw new Error('no partition')
     partition.buffer.push(await decodedBatch('as it was'))
     bench.dispatcher.schedule(partition)
-    await until('it is exhausted', () => bench.posted.length === 3)
+    await soon('it is exhausted', () => bench.posted.length === 3)
     expect(seen).toEqual(['as it was', 'as it was', 'as it was'])
   })
 
@@ -264,7 +264,7 @@ describe('a handler that fails', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0, 5, 9, 10])
-    await until('it is exhausted', () => partition.handling === 'paused')
+    await soon('it is exhausted', () => partition.handling === 'paused')
     expect(bench.toCommit(partition)).toBe(9)
   })
 
@@ -273,7 +273,7 @@ describe('a handler that fails', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0])
-    await until('it is exhausted', () => bench.posted.length === 1)
+    await soon('it is exhausted', () => bench.posted.length === 1)
     expect(bench.posted).toMatchObject([{ attempt: 1, outcome: 'paused' }])
   })
 
@@ -286,14 +286,14 @@ describe('a handler that fails', () => {
     const [again] = bench.assign({ partition: 0, offset: 5, exhausted: { offset: '5', attempts: 10 } })
     if (again === undefined) throw new Error('no partition')
     bench.feed(again, [5, 6])
-    await until('it stands still again', () => again.handling === 'paused')
+    await soon('it stands still again', () => again.handling === 'paused')
     expect(bench.posted).toMatchObject([{ offset: '5', attempt: 11, outcome: 'paused', retryInMs: null }])
     expect(bench.ledger.counters).toEqual({ finished: 0, failed: 0, retried: 1 })
     bench.partitions.drop([again.id])
     const [mended] = bench.assign({ partition: 0, offset: 5, exhausted: { offset: '5', attempts: 11 } })
     if (mended === undefined) throw new Error('no partition')
     bench.feed(mended, [5, 6])
-    await until('it goes on', () => bench.toCommit(mended) === 7)
+    await soon('it goes on', () => bench.toCommit(mended) === 7)
     expect(attempts).toEqual([11, 12, 1])
   })
 
@@ -306,7 +306,7 @@ describe('a handler that fails', () => {
     const [again] = bench.assign({ partition: 0, offset: 5, exhausted: { offset: '5', attempts: 10 } })
     if (again === undefined) throw new Error('no partition')
     bench.feed(again, [6])
-    await until('it stands still', () => again.handling === 'paused')
+    await soon('it stands still', () => again.handling === 'paused')
     expect([attempts, bench.ledger.counters]).toEqual([[1, 2, 3], { finished: 0, failed: 1, retried: 2 }])
   })
 
@@ -327,16 +327,16 @@ describe('a handler that fails', () => {
     ] as const) {
       attempts.length = 0
       bench.feed(partition, [0, 1])
-      await until('it waits', () => partition.handling === 'waiting')
+      await soon('it waits', () => partition.handling === 'waiting')
       partition.letGo()
       expect(partition.buffer.empty).toBe(true)
-      await until('the pause is over', () => partition.handling === 'idle')
+      await soon('the pause is over', () => partition.handling === 'idle')
       bench.feed(partition, fetchedAgain)
       if (partition === same) {
-        await until('both are finished', () => bench.toCommit(partition) === 2)
+        await soon('both are finished', () => bench.toCommit(partition) === 2)
         expect(attempts).toEqual(['0 attempt 1', '0 attempt 2', '1 attempt 1', '1 attempt 2'])
       } else {
-        await until('both are finished', () => bench.toCommit(partition) === 3)
+        await soon('both are finished', () => bench.toCommit(partition) === 3)
         expect(attempts.slice(0, 3)).toEqual(['0 attempt 1', '1 attempt 1', '1 attempt 2'])
       }
     }
@@ -349,7 +349,7 @@ describe('a handler that fails', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, range(0, 3))
-    await until('all are finished', () => bench.toCommit(partition) === 3)
+    await soon('all are finished', () => bench.toCommit(partition) === 3)
     expect(bench.ledger.counters).toEqual({ finished: 3, failed: 1, retried: 2 })
     expect(bench.posted.at(-1)).toMatchObject({ offset: '1', outcome: 'skipped', retryInMs: null })
   })
@@ -363,7 +363,7 @@ describe('a handler that fails', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0, 1])
-    await until('both are finished', () => bench.toCommit(partition) === 2)
+    await soon('both are finished', () => bench.toCommit(partition) === 2)
     expect(attempts).toEqual(['0 attempt 1', '0 attempt 2', '1 attempt 1', '1 attempt 2'])
   })
 
@@ -375,7 +375,7 @@ describe('a handler that fails', () => {
     if (failing === undefined || other === undefined) throw new Error('no partition')
     bench.feed(failing, range(0, 3))
     bench.feed(other, range(0, 3))
-    await until('the other one is through', () => bench.toCommit(other) === 3)
+    await soon('the other one is through', () => bench.toCommit(other) === 3)
     expect(failing.handling).toBe('waiting')
     expect(bench.ledger.flights()).toEqual([])
     // Main sees that it waits for this and does not stand still for nothing.
@@ -392,7 +392,7 @@ describe('a handler that fails', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, range(0, 5_000))
-    await until('all are passed over', () => bench.toCommit(partition) === 5_000)
+    await soon('all are passed over', () => bench.toCommit(partition) === 5_000)
     expect(bench.ledger.counters.failed).toBe(5_000)
     expect(bench.posted.length).toBeLessThan(2_000)
   })
@@ -406,20 +406,20 @@ describe('main halts the handling', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, range(0, 5))
-    await until('the first two are finished', () => bench.toCommit(partition) === 2)
+    await soon('the first two are finished', () => bench.toCommit(partition) === 2)
     await bench.dispatcher.quiesce()
     await turns()
     expect(bench.toCommit(partition)).toBe(2)
     bench.ledger.clear(Control.pause)
     bench.dispatcher.scheduleAll()
-    await until('the others are finished', () => bench.toCommit(partition) === 5)
+    await soon('the others are finished', () => bench.toCommit(partition) === 5)
   })
 
   test('and is told when the handler in flight has come back', async () => {
     const { handler, begun, close } = openHandler()
     const bench = new DispatcherBench(handler, { concurrency: 2 })
     for (const partition of bench.assign({ partition: 0 }, { partition: 1 })) bench.feed(partition, [0, 1])
-    await until('both have begun', () => begun.length === 2)
+    await soon('both have begun', () => begun.length === 2)
     bench.ledger.raise(Control.pause)
     let quiet = false
     const quiesced = bench.dispatcher.quiesce().then(() => {
@@ -446,12 +446,12 @@ describe('main halts the handling', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0])
-    await until('the retry is due', () => attempts.length === 1 && partition.handling === 'idle')
+    await soon('the retry is due', () => attempts.length === 1 && partition.handling === 'idle')
     await turns()
     expect(attempts).toEqual([1])
     bench.ledger.clear(Control.pause)
     bench.dispatcher.scheduleAll()
-    await until('it is finished', () => bench.toCommit(partition) === 1)
+    await soon('it is finished', () => bench.toCommit(partition) === 1)
     expect(attempts).toEqual([1, 2])
   })
 
@@ -462,7 +462,7 @@ describe('main halts the handling', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0])
-    await until('it waits', () => partition.handling === 'waiting')
+    await soon('it waits', () => partition.handling === 'waiting')
     bench.ledger.raise(Control.stop)
     await bench.dispatcher.quiesce()
     expect(partition.handling).toBe('idle')
@@ -479,7 +479,7 @@ describe('main halts the handling', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0, 1])
-    await until('it has begun', () => begun.length === 1)
+    await soon('it has begun', () => begun.length === 1)
     bench.ledger.raise(Control.stop)
     const call = close('t-0@0')
     expect(call.cancelled()).toBe(false)
@@ -501,7 +501,7 @@ describe('main halts the handling', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0])
-    await until('it has begun', () => begun.length === 1)
+    await soon('it has begun', () => begun.length === 1)
     bench.ledger.raise(bits)
     const call = close('t-0@0')
     if (outcome === 'resolve') call.resolve()
@@ -522,7 +522,7 @@ describe('a lease that is over', () => {
     await turns(20)
     expect(seen).toEqual([])
     bench.ledger.extendLease(monotonicMs() + 60_000)
-    await until('both are finished', () => bench.toCommit(partition) === 2)
+    await soon('both are finished', () => bench.toCommit(partition) === 2)
   })
 
   test.each([
@@ -537,7 +537,7 @@ describe('a lease that is over', () => {
     if (partition === undefined) throw new Error('no partition')
     bench.ledger.extendLease(awakeMs + 45_000, aheadMs)
     bench.feed(partition, [0])
-    await until('the first is finished', () => bench.toCommit(partition) === 1)
+    await soon('the first is finished', () => bench.toCommit(partition) === 1)
     aheadMs += sleptMs
     awakeMs += 10
     bench.feed(partition, [1])
@@ -545,7 +545,7 @@ describe('a lease that is over', () => {
     expect(seen).toEqual(['0@0'])
     bench.ledger.extendLease(awakeMs + 45_000, aheadMs) // a heartbeat was answered
     awakeMs += 10
-    await until('the second is finished', () => bench.toCommit(partition) === 2)
+    await soon('the second is finished', () => bench.toCommit(partition) === 2)
   })
 
   test('holds when the wall clock is set back, or forward by less than what is left of it', async () => {
@@ -557,7 +557,7 @@ describe('a lease that is over', () => {
       if (partition === undefined) throw new Error('no partition')
       bench.ledger.extendLease(nowMs + 45_000, 1_795_000_000_000)
       bench.feed(partition, [0])
-      await until('it is finished', () => bench.toCommit(partition) === 1)
+      await soon('it is finished', () => bench.toCommit(partition) === 1)
     }
   })
 })
@@ -574,7 +574,7 @@ describe('a partition that is revoked', () => {
     if (revoked === undefined || other === undefined) throw new Error('no partition')
     bench.feed(revoked, range(0, 5))
     bench.feed(other, range(0, 1))
-    await until('the other one is through', () => bench.toCommit(other) === 1)
+    await soon('the other one is through', () => bench.toCommit(other) === 1)
     expect(seen).toEqual(['0@0', '0@1', '1@0'])
     expect(bench.toCommit(revoked)).toBe(1)
     expect(bench.ledger.control).toBe(0)
@@ -587,7 +587,7 @@ describe('a partition that is revoked', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0, 1])
-    await until('it has begun', () => begun.length === 1)
+    await soon('it has begun', () => begun.length === 1)
     bench.revoke(partition)
     expect(close('t-0@0')[outcome](new Error('no') as never)).toBeUndefined()
     await bench.dispatcher.quiesce()
@@ -604,20 +604,20 @@ describe('a partition that is revoked', () => {
     const [old] = bench.assign({ partition: 0 })
     if (old === undefined) throw new Error('no partition')
     bench.feed(old, [0, 1])
-    await until('it has begun', () => begun.length === 1)
+    await soon('it has begun', () => begun.length === 1)
     bench.partitions.drop([old.id])
     const [again, other] = bench.assign({ partition: 0 }, { partition: 1 })
     if (again === undefined || other === undefined) throw new Error('no partition')
     bench.feed(again, [0, 1])
     bench.feed(other, [0])
-    await until('the other one has begun', () => begun.length === 2)
+    await soon('the other one has begun', () => begun.length === 2)
     await turns()
     expect(begun).toEqual(['t-0@0', 't-1@0'])
     close('t-0@0').resolve()
-    await until('the new one has begun', () => begun.length === 3)
+    await soon('the new one has begun', () => begun.length === 3)
     expect(bench.toCommit(old)).toBe(0)
     close('t-0@0').resolve()
-    await until('the new one has finished its first', () => bench.toCommit(again) === 1)
+    await soon('the new one has finished its first', () => bench.toCommit(again) === 1)
   })
 })
 

@@ -8,9 +8,9 @@ import { socketFactory } from '#src/kafka/brokers/open-socket.js'
 import { PatientLookup } from '#src/kafka/brokers/patient-lookup.js'
 import { createClient } from '#src/kafka/create-client.js'
 import type { Membership } from '#src/kafka/face.js'
-import { Authority } from '../../../support/authority.js'
+import { Authority } from '../../../support/cluster/authority.js'
+import { kafkaConfig } from '../../../support/config/slot-config.js'
 import { connectionTo } from '../../../support/kafka/stub-broker.js'
-import { kafkaConfig } from '../../../support/slot-config.js'
 
 const member: Membership = { groupId: 'g', generation: 1, memberId: 'm', instanceId: null }
 const PLAIN = { mechanism: 'plain', username: 'u', password: 'p' }
@@ -18,7 +18,7 @@ const ONCE = { retries: 1, initialRetryTime: 1, maxRetryTime: 1 }
 
 /** A broker in a thread of its own, which goes on while this one is blocked. */
 const farBroker = async (data: { delayMs: number; silent?: boolean; tls?: object }): Promise<string> => {
-  const worker = new Worker(new URL('../../../support/far-broker.mjs', import.meta.url), { workerData: data })
+  const worker = new Worker(new URL('../../../support/kafka/far-broker.mjs', import.meta.url), { workerData: data })
   onTestFinished(async () => void (await worker.terminate()))
   const [port] = await once(worker, 'message')
   return `localhost:${port}`

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createClient } from '#src/kafka/create-client.js'
 import type { FetchRequest, Membership } from '#src/kafka/face.js'
+import { kafkaConfig } from '../../../support/config/slot-config.js'
 import {
   type Answering,
   Api,
@@ -13,7 +14,6 @@ import {
   serve,
   startStub,
 } from '../../../support/kafka/stub-broker.js'
-import { kafkaConfig } from '../../../support/slot-config.js'
 
 const member: Membership = { groupId: 'g', generation: 1, memberId: 'm', instanceId: null }
 const MIB = 1024 * 1024

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { range } from '../../../support/data/batches.js'
 import { FetcherBench } from '../../../support/data/fetcher-bench.js'
-import { until } from '../../../support/data/until.js'
+import { soon } from '../../../support/data/soon.js'
 import { encodeBatch, encodeRecord } from '../../../support/kafka/record-encoder.js'
 import { Api, connectionTo, encoder, type StubRequest, startStub } from '../../../support/kafka/stub-broker.js'
 
@@ -105,7 +105,7 @@ describe('whoever is asked for first', () => {
     const broker = await startBroker(range(0, count).map(() => 50_000))
     const bench = await start(broker, count)
     const fetches = () => broker.fetches.filter((asked) => asked.length === count)
-    await until('they were all asked for often enough', () => {
+    await soon('they were all asked for often enough', () => {
       for (const partition of bench.partitions) bench.drain(partition)
       return fetches().length >= count * 3
     })
@@ -121,7 +121,7 @@ describe('whoever is asked for first', () => {
   test('gets its batch however large it is, although the others always have something', async () => {
     const broker = await startBroker([50_000, 3_000_000, 50_000, 50_000])
     const bench = await start(broker, 4)
-    await until('it is fetched', () => {
+    await soon('it is fetched', () => {
       const done = bench.page.position(1) >= 2n
       for (const partition of bench.partitions) bench.drain(partition)
       return done
@@ -152,7 +152,7 @@ test('an answer that grows far beyond its size is decoded only as far as there i
   const held = () => [...bench.partitions].reduce((sum, { buffer }) => sum + buffer.bytes, 0)
   let most = 0
   const read = new Set<number>()
-  await until(
+  await soon(
     'all of them were read, several times',
     () => {
       most = Math.max(most, held())

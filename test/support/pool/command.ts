@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest'
 import { until } from '#scripts/support/until.js'
 
 /** The compiled command, for Node. */
-export const BIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
+export const BIN = fileURLToPath(new URL('../../../dist/src/cli/main.js', import.meta.url))
 
 interface Line {
   readonly level: number

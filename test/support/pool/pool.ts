@@ -4,8 +4,8 @@ import { machineMs } from '#scripts/support/recorder.js'
 import { uniqueName } from '#scripts/support/topics.js'
 import { until } from '#scripts/support/until.js'
 import { ConsumerPool, type ConsumerPoolOptions, type PoolEvents, type PoolStatus } from '#src/index.js'
-import { brokers } from './clients.js'
-import { type DescribedGroup, describeGroup } from './groups.js'
+import { brokers } from '../cluster/clients.js'
+import { type DescribedGroup, describeGroup } from '../cluster/groups.js'
 
 type EventName = keyof PoolEvents
 

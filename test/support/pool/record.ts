@@ -31,7 +31,7 @@ export const newRecord = (): TestRecord => {
     checkHistory({ produced, record: read(), crashes })
   return {
     dir,
-    handler: `${new URL('./handlers/record.mjs', import.meta.url).href}?dir=${encodeURIComponent(dir)}`,
+    handler: `${new URL('../handlers/record.mjs', import.meta.url).href}?dir=${encodeURIComponent(dir)}`,
     read,
     verdict,
     untilNothingIsLost: async (produced, { crashes = [], deadlineMs = 60_000 } = {}) => {

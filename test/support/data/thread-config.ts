@@ -1,8 +1,8 @@
 import type { SlotConfig } from '#src/config/resolved.js'
-import * as complete from '../slot-config.js'
+import * as complete from '../config/slot-config.js'
 
 /** What a thread gets in front of a {@link FakeCluster}: its topic, no broker, and no time lost before a retry. */
-export const slotConfig = (more: Partial<SlotConfig> = {}): SlotConfig =>
+export const threadConfig = (more: Partial<SlotConfig> = {}): SlotConfig =>
   complete.slotConfig({
     topics: ['t'],
     handler: 'file:///nowhere/handler.mjs',

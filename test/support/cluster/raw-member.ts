@@ -1,7 +1,7 @@
 import { encodeSubscription } from '#src/control/membership/assignors/subscription.js'
 import type { KafkaError, Membership } from '#src/kafka/face.js'
 import { brokers } from './clients.js'
-import { rawConnection } from './raw-connection.js'
+import { rawClient } from './raw-client.js'
 
 /** What an administrator, or a member with bad manners, can do to a group: single requests over a connection of its own. */
 export interface RawMember {
@@ -14,7 +14,7 @@ export interface RawMember {
 
 /** For one group; closed after the test. */
 export const rawMember = async (groupId: string, topics: readonly string[]): Promise<RawMember> => {
-  const client = await rawConnection(brokers())
+  const client = await rawClient(brokers())
   const node = await client.findCoordinator(groupId)
   const metadata = encodeSubscription({ topics, userData: null, rackId: null })
   return {

@@ -21,7 +21,7 @@ export const listen = <T>(): Hearing<T> => {
   onTestFinished(() => channel.close())
   return {
     heard,
-    handler: (module) => new URL(`./handlers/${module}.mjs?channel=${name}`, import.meta.url),
+    handler: (module) => new URL(`../handlers/${module}.mjs?channel=${name}`, import.meta.url),
     until: (what, isMeant, times = 1) => until(() => heard.filter(isMeant)[times - 1], { what }),
   }
 }

@@ -12,4 +12,4 @@ export {
   type Teardown,
 } from './data/handler.js'
 export { NonRetriableError } from './errors.js'
-export type { Message, PlainMessage } from './kafka/face.js'
+export type { Message, PlainMessage } from './kafka/message.js'

@@ -48,5 +48,5 @@ export {
   NonRetriableError,
   PoolError,
 } from './errors.js'
-export type { Message, PlainMessage } from './kafka/face.js'
+export type { Message, PlainMessage } from './kafka/message.js'
 export type { ResetReason } from './protocol/reports.js'

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../config/resolved.js'
-import type { Client, ClusterView, TopicMetadata, TopicPartition } from '../kafka/face.js'
+import type { ControlClient } from '../kafka/client.js'
+import type { ClusterView, TopicMetadata, TopicPartition } from '../kafka/metadata.js'
 import type { LostLeader } from '../protocol/messages.js'
 import type { Groups } from './groups.js'
 import { TopicWatch } from './membership/topic-watch.js'
@@ -10,14 +11,14 @@ export interface ClusterOptions {
   /** Those that reach the cluster in this way. */
   readonly slots: readonly SlotConfig[]
   readonly groups: Groups
-  readonly client: Client
+  readonly client: ControlClient
   readonly log: Logger
 }
 
 /** A cluster in one of the ways to reach it, for the slots that reach it so: they share a client, beside those of the seats. */
 export class Cluster {
   /** For commits and metadata. */
-  readonly client: Client
+  readonly client: ControlClient
   readonly #watch: TopicWatch
   readonly #news: PartitionLeaderNews
   readonly #listeners = new Set<(view: ClusterView) => void>()

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { Client } from '../kafka/face.js'
+import type { ControlClient } from '../kafka/client.js'
 import { Cluster } from './cluster.js'
 import type { Groups } from './groups.js'
 import { checkTopics } from './membership/topic-check.js'
@@ -14,7 +14,7 @@ export interface ClustersOptions {
   readonly slots: readonly SlotConfig[]
   readonly groups: Groups
   /** The client of all slots that reach a cluster in the same way. */
-  readonly createClient: (kafka: KafkaConfig) => Client
+  readonly createClient: (kafka: KafkaConfig) => ControlClient
   readonly log: Logger
 }
 

@@ -1,4 +1,5 @@
-import { NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from '../kafka/face.js'
+import { NO_EPOCH, type TopicPartition } from '../kafka/metadata.js'
+import type { TopicPartitionOffset } from '../kafka/offsets.js'
 import { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
 import { isDue, isResting, type Pause, tried } from './pauses.js'

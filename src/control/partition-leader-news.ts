@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Client, ClusterView } from '../kafka/face.js'
+import type { ClusterView, MetadataClient } from '../kafka/metadata.js'
 import { isLaterLeader } from '../kafka/partition-leaders.js'
 import type { LostLeader } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
@@ -9,7 +9,7 @@ import { partitionKey } from './holdings.js'
 
 export interface PartitionLeaderNewsOptions {
   /** The one that the pool shares; new incarnations begin with what it has heard. */
-  readonly client: Client
+  readonly client: MetadataClient
   /** Passes it on to the threads that may hold partitions of these topics. */
   readonly tell: (view: ClusterView) => void
   readonly log: Logger

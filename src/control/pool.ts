@@ -5,8 +5,8 @@ import { resolveConfig } from '../config/resolve.js'
 import type { KafkaConfig, ResolvedConfig, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { ClientIds } from '../identity.js'
+import type { ControlClient } from '../kafka/client.js'
 import { createClient } from '../kafka/create-client.js'
-import type { Client } from '../kafka/face.js'
 import { createLogger, relay } from '../telemetry/logger.js'
 import { monotonicMs } from '../util/clock.js'
 import { every } from '../util/timers.js'
@@ -178,7 +178,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     return slot
   }
 
-  #createClient(clientId: string, kafka: KafkaConfig): Client {
+  #createClient(clientId: string, kafka: KafkaConfig): ControlClient {
     return createClient({ clientId, kafka, log: this.#log, loadTimeoutMs: this.#config.pool.loadTimeoutMs })
   }
 

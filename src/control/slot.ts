@@ -2,7 +2,9 @@ import type { Logger } from 'pino'
 import type { PoolSettings, SlotConfig } from '../config/resolved.js'
 import { COMMIT_WAIT_MS } from '../config/rules/own-times.js'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { Client, ClusterView, Membership, TopicPartition } from '../kafka/face.js'
+import type { ControlClient } from '../kafka/client.js'
+import type { Membership } from '../kafka/group.js'
+import type { ClusterView, TopicPartition } from '../kafka/metadata.js'
 import { Control } from '../protocol/ledger.js'
 import type { FromThread, LostLeader } from '../protocol/messages.js'
 import { lowestLevel } from '../telemetry/levels.js'
@@ -62,10 +64,10 @@ export interface SlotOptions {
   /** Those of the slot's group. */
   readonly suspects: Suspects
   /** The connection that the whole pool shares, and the group's coordinator over it. */
-  readonly poolClient: Client
+  readonly poolClient: ControlClient
   readonly coordinator: Coordinator
   /** Opens a connection for the seat, under a fresh client id. */
-  readonly createSeatClient: () => Client
+  readonly createSeatClient: () => ControlClient
   readonly nextClientId: () => string
   readonly topics: AskTopics
   /** True for a partition that was not there when the pool started. */

@@ -1,7 +1,7 @@
 import type { AssignorName } from '../config/assignor-names.js'
 import { consumerGroups } from '../config/consumer-groups.js'
 import type { SlotConfig } from '../config/resolved.js'
-import type { TopicMetadata } from '../kafka/face.js'
+import type { TopicMetadata } from '../kafka/metadata.js'
 import { groupBy } from '../util/group-by.js'
 import { assignors } from './membership/assignors/index.js'
 

@@ -1,4 +1,6 @@
-import { type Message, type MessageBatch, NO_EPOCH } from '../kafka/face.js'
+import type { MessageBatch } from '../kafka/fetch.js'
+import type { Message } from '../kafka/message.js'
+import { NO_EPOCH } from '../kafka/metadata.js'
 
 /** A fetched batch that waits to be handled. */
 export interface BufferedBatch {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { Client } from '../kafka/face.js'
+import type { DataClient } from '../kafka/client.js'
 import { backoffMs } from '../util/backoff.js'
 import { monotonicMs } from '../util/clock.js'
 import { Episode } from '../util/episode.js'
@@ -28,7 +28,10 @@ export interface ConnectOptions {
  * @returns false when the slot was stopped first
  * @throws {PoolError} when a module that the connection needs (codec, authentication) cannot be used
  */
-export const connectForEver = async (client: Client, { log, wakeUp, stopped }: ConnectOptions): Promise<boolean> => {
+export const connectForEver = async (
+  client: DataClient,
+  { log, wakeUp, stopped }: ConnectOptions,
+): Promise<boolean> => {
   const away = new Episode()
   for (let failures = 1; !stopped(); failures++) {
     try {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Message } from '../kafka/face.js'
+import type { Message } from '../kafka/message.js'
 
 /**
  * What the user writes: the default export (or an export named `handler`) of the handler module. It runs in a worker

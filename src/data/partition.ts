@@ -1,4 +1,5 @@
-import { type MessageBatch, NO_EPOCH, NO_LEADER } from '../kafka/face.js'
+import type { MessageBatch } from '../kafka/fetch.js'
+import { NO_EPOCH, NO_LEADER } from '../kafka/metadata.js'
 import type { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
 import { BatchBuffer } from './batch-buffer.js'

@@ -2,7 +2,8 @@ import { threadId } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
 import { PoolError } from '../errors.js'
-import type { Client, ClusterView } from '../kafka/face.js'
+import type { DataClient } from '../kafka/client.js'
+import type { ClusterView } from '../kafka/metadata.js'
 import { Ledger, Page } from '../protocol/ledger.js'
 import { type FromThread, type SlotTask, STOPPED, type ToThread } from '../protocol/messages.js'
 import type { EffectiveConfig } from '../protocol/reports.js'
@@ -29,7 +30,7 @@ export interface RuntimePorts {
     log: Logger
     view: ClusterView
     loadTimeoutMs: number
-  }) => Client | Promise<Client>
+  }) => DataClient | Promise<DataClient>
   /** The configuration as it may be shown. */
   readonly effectiveConfig: (config: SlotConfig, clientId: string) => EffectiveConfig
   /** Called before messages are handled: lets the other threads of the process go first, in time. */
@@ -61,7 +62,7 @@ export class Runtime {
   #turn = 0
   /** What main knows of the cluster, until there is a fetcher to tell. */
   #view: ClusterView
-  #client: Client | undefined
+  #client: DataClient | undefined
   #work: Work | undefined
   #life: HandlerLife | undefined
 
@@ -136,7 +137,7 @@ export class Runtime {
   }
 
   /** Resolves when the connection stands; with null when the thread is told to stop before. */
-  async #connect(): Promise<Client | null> {
+  async #connect(): Promise<DataClient | null> {
     const { config, clientId, view, setupTimeoutMs: loadTimeoutMs } = this.#task
     const { kafka } = config
     const log = this.#log
@@ -147,7 +148,7 @@ export class Runtime {
     return isThere ? client : null
   }
 
-  #assemble(handler: Handler, client: Client): Work {
+  #assemble(handler: Handler, client: DataClient): Work {
     const { slot, incarnation, clientId, config } = this.#task
     const partitions = this.#partitions
     const common = { ledger: this.#ledger, log: this.#log, now: monotonicMs, post: this.#post }

@@ -6,26 +6,16 @@ import { Brokers } from './brokers/brokers.js'
 import { openSocket, type SocketFactory } from './brokers/open-socket.js'
 import { reachCluster } from './brokers/reach-cluster.js'
 import { loadSasl } from './brokers/sasl.js'
+import type { Client } from './client.js'
 import { closedError, connectionError } from './errors.js'
-import type {
-  Client,
-  ClusterView,
-  EpochEnd,
-  EpochQuestion,
-  FetchedPartition,
-  FetchRequest,
-  GroupDescription,
-  JoinRequest,
-  JoinResult,
-  KafkaError,
-  Membership,
-  TopicMetadata,
-  TopicPartition,
-  TopicPartitionOffset,
-} from './face.js'
+import type { FetchedPartition, FetchRequest } from './fetch.js'
+import type { GroupDescription, JoinRequest, JoinResult, Membership } from './group.js'
+import type { KafkaError } from './kafka-error.js'
 import { createLogBridge, type Logger } from './kafkajs/log-bridge.js'
 import { verifyKafkajs } from './kafkajs/verify-kafkajs.js'
 import type { ImportLimit } from './load-module.js'
+import type { ClusterView, TopicMetadata, TopicPartition } from './metadata.js'
+import type { EpochEnd, EpochQuestion, TopicPartitionOffset } from './offsets.js'
 import { leadersOf } from './partition-leaders.js'
 import { type Codecs, loadCodecs } from './records/codecs.js'
 import { describeGroup } from './requests/describe-group.js'
@@ -42,7 +32,7 @@ export interface ClientOptions {
   readonly log: Logger
   /** How long a module of `codecs` or `sasl` may take to load. @default 60 s */
   readonly loadTimeoutMs?: number
-  /** What another connection knew of the cluster, to begin with. */
+  /** What another client knew of the cluster, to begin with. */
   readonly view?: ClusterView
   /** @default a socket of the operating system */
   readonly openSocket?: SocketFactory
@@ -259,7 +249,7 @@ class KafkaClient implements Client {
 }
 
 /**
- * A connection that is not connected yet.
+ * A client that is not connected yet.
  *
  * @throws PoolError KCP_KAFKAJS_MISMATCH when another kafkajs is loaded than this package was written for
  */

@@ -1,4 +1,4 @@
-import { KafkaError } from './face.js'
+import { KafkaError } from './kafka-error.js'
 import { kafkajs } from './kafkajs/verify-kafkajs.js'
 
 const SASL_AUTHENTICATION_FAILED = 58

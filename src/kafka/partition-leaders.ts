@@ -1,5 +1,5 @@
 import { namedError } from './errors.js'
-import { NO_EPOCH, NO_LEADER, type PartitionMetadata, type TopicMetadata, type TopicPartition } from './face.js'
+import { NO_EPOCH, NO_LEADER, type PartitionMetadata, type TopicMetadata, type TopicPartition } from './metadata.js'
 
 /**
  * The partitions by the node that leads them.

@@ -1,4 +1,4 @@
-import { NO_EPOCH } from '../kafka/face.js'
+import { NO_EPOCH } from '../kafka/metadata.js'
 import { monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.js'
 
 /*

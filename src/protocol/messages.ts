@@ -1,5 +1,5 @@
 import type { SlotConfig } from '../config/resolved.js'
-import type { ClusterView, TopicPartition } from '../kafka/face.js'
+import type { ClusterView, TopicPartition } from '../kafka/metadata.js'
 import type { KnownLeader } from '../kafka/partition-leaders.js'
 import type { ErrorData } from './error-data.js'
 import type { EffectiveConfig, FailureOutcome, ResetReason } from './reports.js'

@@ -10,8 +10,8 @@ import type { Handler } from '#src/data/handler.js'
 import { loadHandler } from '#src/data/handling/handler-loader.js'
 import { Runtime } from '#src/data/runtime.js'
 import { ConsumerPool, ErrorCode, PoolError } from '#src/index.js'
+import type { DataClient } from '#src/kafka/client.js'
 import { KafkaCode } from '#src/kafka/error-codes.js'
-import type { Client } from '#src/kafka/face.js'
 import { loadVerified } from '#src/kafka/kafkajs/verify-kafkajs.js'
 import { loadCodecs } from '#src/kafka/records/codecs.js'
 import { decodeRecordSet } from '#src/kafka/records/record-set.js'
@@ -207,7 +207,7 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
   },
   KCP_KAFKAJS_MISMATCH: async () => thrown((async () => loadVerified(() => ({ version: '2.2.3' })))()),
   KCP_INTERNAL: async () => {
-    const client: Client = { ...new FakeCluster(1).client(), fetch: async () => [null as never] }
+    const client: DataClient = { ...new FakeCluster(1).client(), fetch: async () => [null as never] }
     const main = new MainSide(threadConfig())
     const runtime = new Runtime(main.task, {
       loadHandler: async () => ({ handler: () => {} }),

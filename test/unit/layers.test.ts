@@ -16,7 +16,8 @@ interface Import {
 /** A rule that an import breaks, or null. */
 type Rule = (found: Import) => string | null
 
-const within = (file: string, folder: string): boolean => file.startsWith(`${folder}/`)
+/** In the folder, or the file itself. */
+const within = (file: string, folder: string): boolean => file === folder || file.startsWith(`${folder}/`)
 
 const only = (library: string, allowed: RegExp): Rule => {
   return ({ file, target }) =>
@@ -40,6 +41,10 @@ const RULES: readonly Rule[] = [
   apart('src/control/membership', 'src/control/threads'),
   apart('src/control/membership', 'src/control/progress'),
   apart('src/control/membership', 'src/control/supervision'),
+  // Threads never commit: see threads-never-commit.test.ts.
+  apart('src/data', 'src/kafka/group.js'),
+  apart('src/data', 'src/kafka/brokers'),
+  apart('src/data', 'src/kafka/requests'),
   apart('src/data/fetching', 'src/data/handling'),
   apart('src/data/handling', 'src/data/fetching'),
   apart('src/kafka/records', 'src/kafka/brokers'),
@@ -112,6 +117,8 @@ test.each([
   ['src/control/slot.ts', `type X = import('#src/data/offsets.js').X`],
   ['src/data/fetching/fetcher.ts', `export * from '#src/control/membership/seat.js'`],
   ['src/data/fetching/fetcher.ts', `import type { Kafka } from 'kafkajs'`],
+  ['src/data/runtime.ts', `import type { GroupClient } from '../kafka/group.js'`],
+  ['src/data/runtime.ts', `import { commitOffsets } from '../kafka/requests/offset-requests.js'`],
   ['src/control/membership/seat.ts', `const k = await import('kafkajs/src/cluster')`],
   ['workers/consumer.ts', `const k = require('kafkajs')`],
   ['src/control/pool.ts', `import Piscina from 'piscina'`],

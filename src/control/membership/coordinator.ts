@@ -1,5 +1,6 @@
+import type { ControlClient } from '../../kafka/client.js'
 import { COORDINATOR_MOVED } from '../../kafka/error-codes.js'
-import { type Client, KafkaError } from '../../kafka/face.js'
+import { KafkaError } from '../../kafka/kafka-error.js'
 
 /** True for the failures after which the coordinator must be looked up again. */
 const coordinatorMoved = (error: unknown): boolean =>
@@ -7,17 +8,17 @@ const coordinatorMoved = (error: unknown): boolean =>
 
 /** The coordinator of one group as one connection sees it: looked up when needed, forgotten when it moved. */
 export class Coordinator {
-  readonly #client: Client
+  readonly #client: ControlClient
   readonly #groupId: string
   #node: number | null = null
 
-  constructor(client: Client, groupId: string) {
+  constructor(client: ControlClient, groupId: string) {
     this.#client = client
     this.#groupId = groupId
   }
 
   /** Sends a request to the coordinator. A failure that means "not here" makes the next call look it up again. */
-  async ask<T>(request: (client: Client, node: number) => Promise<T>): Promise<T> {
+  async ask<T>(request: (client: ControlClient, node: number) => Promise<T>): Promise<T> {
     try {
       this.#node ??= await this.#client.findCoordinator(this.#groupId)
       return await request(this.#client, this.#node)
@@ -28,7 +29,7 @@ export class Coordinator {
   }
 
   /** The same, but asks once more when it turns out that the coordinator has moved. */
-  askPersistently<T>(request: (client: Client, node: number) => Promise<T>): Promise<T> {
+  askPersistently<T>(request: (client: ControlClient, node: number) => Promise<T>): Promise<T> {
     return this.ask(request).catch((error: unknown) => {
       if (!coordinatorMoved(error)) throw error
       return this.ask(request)

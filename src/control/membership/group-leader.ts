@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { PoolError } from '../../errors.js'
-import type { JoinResult, TopicMetadata } from '../../kafka/face.js'
+import type { JoinResult } from '../../kafka/group.js'
+import type { TopicMetadata } from '../../kafka/metadata.js'
 import { assignorNamed } from './assignors/index.js'
 import { decodeSubscription, encodeAssignment } from './assignors/subscription.js'
 import { type AskTopics, steadyTopics } from './steady-topics.js'

@@ -1,5 +1,5 @@
 import type { SlotConfig } from '../../config/resolved.js'
-import type { JoinRequest } from '../../kafka/face.js'
+import type { JoinRequest } from '../../kafka/group.js'
 import { encodeSubscription } from './assignors/subscription.js'
 
 /**

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { ConsumerConfig } from '../../config/resolved.js'
-import type { GroupDescription } from '../../kafka/face.js'
+import type { GroupDescription } from '../../kafka/group.js'
 import { monotonicMs } from '../../util/clock.js'
 import { after } from '../../util/timers.js'
 

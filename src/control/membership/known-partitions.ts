@@ -1,4 +1,4 @@
-import type { TopicMetadata, TopicPartition } from '../../kafka/face.js'
+import type { TopicMetadata, TopicPartition } from '../../kafka/metadata.js'
 
 /**
  * Which partitions of its topics a pool has found when it started. One that came later is new to everybody, so all that

@@ -2,7 +2,7 @@ import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import { adviceOn } from '../../kafka/brokers/refusal-advice.js'
 import { KafkaCode } from '../../kafka/error-codes.js'
-import { KafkaError } from '../../kafka/face.js'
+import { KafkaError } from '../../kafka/kafka-error.js'
 import type { Coordinator } from './coordinator.js'
 
 const LIMITS = ['group.min.session.timeout.ms', 'group.max.session.timeout.ms'] as const

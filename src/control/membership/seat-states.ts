@@ -1,5 +1,5 @@
 import { KafkaCode } from '../../kafka/error-codes.js'
-import { KafkaError } from '../../kafka/face.js'
+import { KafkaError } from '../../kafka/kafka-error.js'
 
 /** The states of a seat and where each may lead. */
 export const SEAT_TRANSITIONS = {

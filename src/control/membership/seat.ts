@@ -2,8 +2,11 @@ import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
 import { PoolError } from '../../errors.js'
 import { isRefusal } from '../../kafka/brokers/refusal-advice.js'
+import type { ControlClient } from '../../kafka/client.js'
 import { KafkaCode } from '../../kafka/error-codes.js'
-import { type Client, type JoinResult, KafkaError, type Membership, type TopicPartition } from '../../kafka/face.js'
+import type { JoinResult, Membership } from '../../kafka/group.js'
+import { KafkaError } from '../../kafka/kafka-error.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
 import { monotonicMs, wallAheadMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
@@ -61,7 +64,7 @@ export interface SeatOptions {
   readonly host: SeatHost
   readonly log: Logger
   /** The seat's own, under a fresh client id. */
-  readonly client: Client
+  readonly client: ControlClient
   /** Coordinator over the connection that the pool shares (free while a JoinGroup waits on the seat's own). */
   readonly coordinator: Coordinator
   readonly topics: AskTopics

@@ -1,4 +1,4 @@
-import type { TopicMetadata } from '../../kafka/face.js'
+import type { TopicMetadata } from '../../kafka/metadata.js'
 import { after } from '../../util/timers.js'
 
 const TRIES = 3

@@ -1,7 +1,8 @@
 import type { KafkaConfig, SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import { adviceOn, isRefusal } from '../../kafka/brokers/refusal-advice.js'
-import { KafkaError, type TopicMetadata } from '../../kafka/face.js'
+import { KafkaError } from '../../kafka/kafka-error.js'
+import type { TopicMetadata } from '../../kafka/metadata.js'
 import { monotonicMs } from '../../util/clock.js'
 import { sleep } from '../../util/timers.js'
 

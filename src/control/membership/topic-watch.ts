@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { TopicMetadata } from '../../kafka/face.js'
+import type { TopicMetadata } from '../../kafka/metadata.js'
 import { after } from '../../util/timers.js'
 import type { Group } from './group.js'
 import { changedTopics } from './group-leader.js'

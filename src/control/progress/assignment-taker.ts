@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
-import type { Client, TopicPartition } from '../../kafka/face.js'
+import type { ControlClient } from '../../kafka/client.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
@@ -12,7 +13,7 @@ import { committedOffsets, startPositions } from './positions.js'
 export interface TakerOptions {
   readonly config: SlotConfig
   readonly holdings: Holdings
-  readonly poolClient: Client
+  readonly poolClient: ControlClient
   readonly coordinator: Coordinator
   /** True for a partition that was not there when the pool started: none of its messages may be skipped. */
   readonly isNew: (partition: TopicPartition) => boolean

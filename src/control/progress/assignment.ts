@@ -1,4 +1,4 @@
-import type { TopicPartition } from '../../kafka/face.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
 import { type Holder, type Holding, partitionKey } from '../holdings.js'
 import { AssignmentTaker, type Taken, type TakerOptions } from './assignment-taker.js'
 

@@ -1,4 +1,5 @@
-import { type Client, NO_EPOCH, type TopicPartition, type TopicPartitionOffset } from '../../kafka/face.js'
+import { NO_EPOCH, type TopicPartition } from '../../kafka/metadata.js'
+import type { LogClient, TopicPartitionOffset } from '../../kafka/offsets.js'
 import { type NewHolding, partitionKey } from '../holdings.js'
 import type { Coordinator } from '../membership/coordinator.js'
 
@@ -27,7 +28,7 @@ export const committedOffsets = async (
  * @returns the partitions whose start is known; one that has no leader just now is left out
  */
 export const startPositions = async (
-  client: Client,
+  client: LogClient,
   partitions: readonly TopicPartition[],
   committed: ReadonlyMap<string, TopicPartitionOffset>,
   policy: ResetPolicy,
@@ -56,7 +57,7 @@ export const startPositions = async (
 
 /** All at once, or else one by one, so that one that has no answer does not take the others' with it. */
 const listWhatCanBe = async (
-  client: Client,
+  client: LogClient,
   partitions: readonly TopicPartition[],
   at: 'earliest' | 'latest',
   policy: ResetPolicy,

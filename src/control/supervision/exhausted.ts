@@ -1,5 +1,5 @@
 import { ErrorCode, PoolError } from '../../errors.js'
-import type { TopicPartition } from '../../kafka/face.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
 import { type ErrorData, fromErrorData } from '../../protocol/error-data.js'
 
 /** Which message was given up, by whom, and how often it had been tried. */

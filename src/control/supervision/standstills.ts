@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
-import type { Client } from '../../kafka/face.js'
+import type { ControlClient } from '../../kafka/client.js'
 import { fromErrorData } from '../../protocol/error-data.js'
 import type { FromThread } from '../../protocol/messages.js'
 import { type Holder, type Holding, type Holdings, hasMovedOn } from '../holdings.js'
@@ -14,7 +14,7 @@ export interface StandstillsOptions {
   readonly config: SlotConfig
   readonly holdings: Holdings
   readonly incarnations: Pick<Holder, 'hand'>
-  readonly client: Pick<Client, 'listOffsets' | 'topics'>
+  readonly client: Pick<ControlClient, 'listOffsets' | 'topics'>
   readonly report: Pick<SlotReporter, 'paused' | 'resumed'>
   readonly log: Logger
 }

@@ -1,4 +1,4 @@
-import type { TopicPartition } from '../../kafka/face.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
 
 /** The most messages that are remembered: the last ones. */
 const REMEMBERED = 10_000

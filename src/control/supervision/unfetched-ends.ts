@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
-import type { Client, TopicPartition } from '../../kafka/face.js'
+import type { ControlClient } from '../../kafka/client.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
 import { isLed, leadersOf } from '../../kafka/partition-leaders.js'
 import { type Holding, partitionKey } from '../holdings.js'
 
@@ -13,7 +14,7 @@ const isUnfetched = (holding: Holding, nowMs: number): boolean =>
 
 export interface UnfetchedEndsOptions {
   readonly config: SlotConfig
-  readonly client: Pick<Client, 'listOffsets' | 'topics'>
+  readonly client: Pick<ControlClient, 'listOffsets' | 'topics'>
   readonly log: Logger
 }
 

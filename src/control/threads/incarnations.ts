@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
-import type { ClusterView } from '../../kafka/face.js'
+import type { ClusterView } from '../../kafka/metadata.js'
 import { Control, type Counters } from '../../protocol/ledger.js'
 import type { FromThread } from '../../protocol/messages.js'
 import type { EffectiveConfig } from '../../protocol/reports.js'

@@ -1,5 +1,6 @@
 import type { PoolError } from '../../errors.js'
-import type { ClusterView, CutOffBatch, FetchedPartition } from '../../kafka/face.js'
+import type { CutOffBatch, FetchedPartition } from '../../kafka/fetch.js'
+import type { ClusterView } from '../../kafka/metadata.js'
 import { batchCutOff, damagedAtBroker } from '../../kafka/records/undecodable.js'
 import { toErrorData } from '../../protocol/error-data.js'
 import { groupBy } from '../../util/group-by.js'

@@ -1,4 +1,4 @@
-import { NO_EPOCH, NO_LEADER, type PartitionMetadata, type TopicMetadata } from '../../kafka/face.js'
+import { NO_EPOCH, NO_LEADER, type PartitionMetadata, type TopicMetadata } from '../../kafka/metadata.js'
 import { isLaterLeader } from '../../kafka/partition-leaders.js'
 import type { LostLeader } from '../../protocol/messages.js'
 import { backoffMs } from '../../util/backoff.js'

@@ -1,4 +1,4 @@
-import type { FetchedPartition } from '../../kafka/face.js'
+import type { FetchedPartition } from '../../kafka/fetch.js'
 import { sleep } from '../../util/timers.js'
 import type { Partition } from '../partition.js'
 import { WakeUp } from '../wake-up.js'

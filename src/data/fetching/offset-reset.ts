@@ -1,4 +1,4 @@
-import { NO_EPOCH } from '../../kafka/face.js'
+import { NO_EPOCH } from '../../kafka/metadata.js'
 import { toErrorData } from '../../protocol/error-data.js'
 import type { ResetReason } from '../../protocol/reports.js'
 import type { Partition } from '../partition.js'

@@ -1,4 +1,4 @@
-import type { EpochEnd } from '../../kafka/face.js'
+import type { EpochEnd } from '../../kafka/offsets.js'
 import { toErrorData } from '../../protocol/error-data.js'
 import { groupBy } from '../../util/group-by.js'
 import type { Partition } from '../partition.js'

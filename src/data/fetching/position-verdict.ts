@@ -1,4 +1,5 @@
-import { type EpochEnd, NO_EPOCH } from '../../kafka/face.js'
+import { NO_EPOCH } from '../../kafka/metadata.js'
+import type { EpochEnd } from '../../kafka/offsets.js'
 import type { Fetching } from '../partition.js'
 
 type Position = Pick<Fetching, 'offsetEpoch' | 'leaderEpoch' | 'checkedEpoch'>

@@ -1,4 +1,4 @@
-import type { Message } from '../../kafka/face.js'
+import type { Message } from '../../kafka/message.js'
 import type { Handler, HandlerContext } from '../handler.js'
 
 /**

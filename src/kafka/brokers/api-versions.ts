@@ -1,6 +1,6 @@
 import { ErrorCode, PoolError } from '../../errors.js'
 import { KafkaCode } from '../error-codes.js'
-import { KafkaError } from '../face.js'
+import { KafkaError } from '../kafka-error.js'
 import type { ApiName } from '../kafkajs/apis.js'
 import type { ApiRanges } from '../kafkajs/internals.js'
 import { kafkajs } from '../kafkajs/verify-kafkajs.js'

@@ -1,7 +1,7 @@
 import { PoolError } from '../../errors.js'
 import { after } from '../../util/timers.js'
 import { brokerError, connectionError, toKafkaError } from '../errors.js'
-import { KafkaError } from '../face.js'
+import { KafkaError } from '../kafka-error.js'
 import type { Answer, ApiName, Ask } from '../kafkajs/apis.js'
 import type { ApiRanges, KafkajsLogger, KafkajsProtocol, SaslOptions } from '../kafkajs/internals.js'
 import { kafkajs } from '../kafkajs/verify-kafkajs.js'

@@ -1,5 +1,6 @@
 import { closedError, connectionError } from '../errors.js'
-import { type BrokerAddress, KafkaError } from '../face.js'
+import { KafkaError } from '../kafka-error.js'
+import type { BrokerAddress } from '../metadata.js'
 import { askMetadata } from '../requests/metadata-requests.js'
 import { type Address, formatAddress } from './address.js'
 import { BrokerConnection, type BrokerConnectionSettings } from './broker-connection.js'

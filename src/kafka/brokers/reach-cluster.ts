@@ -1,7 +1,7 @@
 import { ErrorCode, PoolError } from '../../errors.js'
 import { sleep } from '../../util/timers.js'
 import { closedError } from '../errors.js'
-import { KafkaError } from '../face.js'
+import { KafkaError } from '../kafka-error.js'
 import { type Address, formatAddress } from './address.js'
 import { firstReached } from './first-reached.js'
 import { adviceOn, isRefusal } from './refusal-advice.js'

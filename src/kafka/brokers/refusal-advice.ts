@@ -1,4 +1,4 @@
-import type { KafkaError } from '../face.js'
+import type { KafkaError } from '../kafka-error.js'
 
 const ADVICE: Readonly<Record<string, string>> = {
   ILLEGAL_SASL_STATE: 'This listener does no SASL: remove option sasl or use another port',

@@ -1,4 +1,4 @@
-import type { Message } from '../face.js'
+import type { Message } from '../message.js'
 
 /**
  * Gives every getter of a class of messages a setter: what is assigned is a field of that one object from then on, in

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import type { Message, PlainMessage } from '../face.js'
+import type { Message, PlainMessage } from '../message.js'
 import { makeAssignable } from './assigned-fields.js'
 import { ByteReader } from './byte-reader.js'
 import { copyWithToJSON, toPlain } from './message-copy.js'

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import type { Message, PlainMessage } from '../face.js'
+import type { Message, PlainMessage } from '../message.js'
 
 /** The fields as a handler sees them, in an object of its own. */
 export const toPlain = (message: PlainMessage): PlainMessage => ({

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import type { Message, PlainMessage } from '../face.js'
+import type { Message, PlainMessage } from '../message.js'
 import { makeAssignable } from './assigned-fields.js'
 import type { Codecs } from './codecs.js'
 import { crc32 } from './crc32.js'

@@ -1,4 +1,4 @@
-import type { Message } from '../face.js'
+import type { Message } from '../message.js'
 import { ByteReader } from './byte-reader.js'
 import { LazyMessage, type RecordFrame } from './lazy-message.js'
 

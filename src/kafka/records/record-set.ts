@@ -1,4 +1,5 @@
-import { type CutOffBatch, type MessageBatch, NO_EPOCH } from '../face.js'
+import type { CutOffBatch, MessageBatch } from '../fetch.js'
+import { NO_EPOCH } from '../metadata.js'
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.js'
 import { type Codecs, DecompressedTooLarge } from './codecs.js'
 import { readInt64 } from './int64.js'

@@ -1,6 +1,6 @@
 import type { ConsumerConfig } from '../../config/resolved.js'
 import { ErrorCode, type ErrorContext, PoolError } from '../../errors.js'
-import type { CutOffBatch } from '../face.js'
+import type { CutOffBatch } from '../fetch.js'
 import { DecompressedTooLarge, KNOWN_CODECS } from './codecs.js'
 
 /** Where a batch stands: topic, partition and offset at once. */

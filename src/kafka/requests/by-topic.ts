@@ -1,4 +1,4 @@
-import type { TopicPartition } from '../face.js'
+import type { TopicPartition } from '../metadata.js'
 
 /** Kafka's requests name each topic once, with its partitions. */
 export const byTopic = <T extends TopicPartition, P>(

@@ -1,7 +1,7 @@
 import { pickVersion } from '../brokers/api-versions.js'
 import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { brokerError } from '../errors.js'
-import type { GroupDescription } from '../face.js'
+import type { GroupDescription } from '../group.js'
 import type { Answer } from '../kafkajs/apis.js'
 import type { KafkajsDecoder, KafkajsProtocol } from '../kafkajs/internals.js'
 import { kafkajs } from '../kafkajs/verify-kafkajs.js'

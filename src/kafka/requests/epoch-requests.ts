@@ -1,8 +1,8 @@
 import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { errorName } from '../errors.js'
-import type { EpochEnd, EpochQuestion } from '../face.js'
 import type { KafkajsProtocol } from '../kafkajs/internals.js'
 import { kafkajs } from '../kafkajs/verify-kafkajs.js'
+import type { EpochEnd, EpochQuestion } from '../offsets.js'
 import { AnswerReader } from './answer-reader.js'
 import { byTopic } from './by-topic.js'
 

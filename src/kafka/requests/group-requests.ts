@@ -1,7 +1,7 @@
 import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { KafkaCode } from '../error-codes.js'
 import { brokerError } from '../errors.js'
-import type { JoinRequest, JoinResult, Membership } from '../face.js'
+import type { JoinRequest, JoinResult, Membership } from '../group.js'
 
 /*
  * The four requests of group membership. A static member's are sent only in the versions that carry its instance id

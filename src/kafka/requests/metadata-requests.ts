@@ -1,9 +1,9 @@
 import { pickVersion } from '../brokers/api-versions.js'
 import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { brokerError, errorName } from '../errors.js'
-import { NO_EPOCH, NO_LEADER, type TopicMetadata } from '../face.js'
 import type { Answer } from '../kafkajs/apis.js'
 import { kafkajs } from '../kafkajs/verify-kafkajs.js'
+import { NO_EPOCH, NO_LEADER, type TopicMetadata } from '../metadata.js'
 import { AnswerReader } from './answer-reader.js'
 
 const UNKNOWN_TOPIC_OR_PARTITION = 3

@@ -1,7 +1,9 @@
 import { AssignerProtocol } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { type Client, type JoinRequest, KafkaError, type Membership } from '#src/kafka/face.js'
+import type { Client } from '#src/kafka/client.js'
+import type { JoinRequest, Membership } from '#src/kafka/group.js'
+import { KafkaError } from '#src/kafka/kafka-error.js'
 import { brokers, createTopic, uniqueName } from '../../support/cluster/index.js'
 import { rawClient } from '../../support/cluster/raw-client.js'
 

@@ -2,7 +2,9 @@ import { CompressionTypes } from 'kafkajs'
 import { expect, it, onTestFinished } from 'vitest'
 import { until } from '#scripts/support/until.js'
 import type { KafkaConfig } from '#src/config/resolved.js'
-import type { Client, FetchedPartition, FetchRequest, Message } from '#src/kafka/face.js'
+import type { Client } from '#src/kafka/client.js'
+import type { FetchedPartition, FetchRequest } from '#src/kafka/fetch.js'
+import type { Message } from '#src/kafka/message.js'
 import {
   adminClient,
   brokers,

@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
+import type { Client } from '#src/kafka/client.js'
 import { createClient } from '#src/kafka/create-client.js'
-import type { Client } from '#src/kafka/face.js'
 import { kafkaConfig } from '../config/slot-config.js'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }

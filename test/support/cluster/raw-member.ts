@@ -1,5 +1,6 @@
 import { encodeSubscription } from '#src/control/membership/assignors/subscription.js'
-import type { KafkaError, Membership } from '#src/kafka/face.js'
+import type { Membership } from '#src/kafka/group.js'
+import type { KafkaError } from '#src/kafka/kafka-error.js'
 import { brokers } from './clients.js'
 import { rawClient } from './raw-client.js'
 

@@ -1,4 +1,6 @@
-import { type Client, type JoinRequest, type JoinResult, KafkaError, type Membership } from '#src/kafka/face.js'
+import type { ControlClient } from '#src/kafka/client.js'
+import type { JoinRequest, JoinResult, Membership } from '#src/kafka/group.js'
+import { KafkaError } from '#src/kafka/kafka-error.js'
 
 export const kafkaError = (code: number, type = `CODE_${code}`, memberId?: string): KafkaError =>
   new KafkaError(type, code, false, `answered with ${type} (${code})`, memberId === undefined ? {} : { memberId })
@@ -11,10 +13,9 @@ const unexpected = (what: string) => (): Promise<never> => Promise.reject(new Er
  * A connection whose answers a test writes: one list of answers for each request. The last answer of a list is given
  * again and again. `asked` notes the requests in order.
  */
-export class FakeClient implements Client {
+export class FakeClient implements ControlClient {
   readonly clientId: string
   readonly supportsStaticMembership = true
-  readonly arrivingBytes = 0
   readonly asked: string[] = []
   readonly joins: JoinRequest[] = []
   readonly leaves: Omit<Membership, 'generation'>[] = []
@@ -25,16 +26,15 @@ export class FakeClient implements Client {
   onSync: (() => Promise<Buffer>)[] = []
   onHeartbeat: (() => Promise<void>)[] = [async () => {}]
   onFindCoordinator: (() => Promise<number>)[] = [async () => 1]
-  topics: Client['topics'] = unexpected('topics')
-  commitOffsets: Client['commitOffsets'] = unexpected('commitOffsets')
-  committedOffsets: Client['committedOffsets'] = unexpected('committedOffsets')
-  listOffsets: Client['listOffsets'] = unexpected('listOffsets')
-  endsOfEpochs: Client['endsOfEpochs'] = unexpected('endsOfEpochs')
-  learn: Client['learn'] = () => {}
-  brokerConfig: Client['brokerConfig'] = unexpected('brokerConfig')
-  describeGroup: Client['describeGroup'] = async () => ({ state: 'Empty', members: [] })
-  view: Client['view'] = () => ({ brokers: [], topics: [] })
-  fetch: Client['fetch'] = unexpected('fetch')
+  topics: ControlClient['topics'] = unexpected('topics')
+  commitOffsets: ControlClient['commitOffsets'] = unexpected('commitOffsets')
+  committedOffsets: ControlClient['committedOffsets'] = unexpected('committedOffsets')
+  listOffsets: ControlClient['listOffsets'] = unexpected('listOffsets')
+  endsOfEpochs: ControlClient['endsOfEpochs'] = unexpected('endsOfEpochs')
+  learn: ControlClient['learn'] = () => {}
+  brokerConfig: ControlClient['brokerConfig'] = unexpected('brokerConfig')
+  describeGroup: ControlClient['describeGroup'] = async () => ({ state: 'Empty', members: [] })
+  view: ControlClient['view'] = () => ({ brokers: [], topics: [] })
 
   constructor(clientId = 'fake') {
     this.clientId = clientId

@@ -1,5 +1,7 @@
 import { encodeAssignment } from '#src/control/membership/assignors/subscription.js'
-import type { JoinRequest, JoinResult, Membership, TopicPartition, TopicPartitionOffset } from '#src/kafka/face.js'
+import type { JoinRequest, JoinResult, Membership } from '#src/kafka/group.js'
+import type { TopicPartition } from '#src/kafka/metadata.js'
+import type { TopicPartitionOffset } from '#src/kafka/offsets.js'
 import type { Diary } from './diary.js'
 import type { Dice } from './dice.js'
 import { type FakeClient, kafkaError, unanswered } from './fake-client.js'

@@ -1,4 +1,5 @@
-import type { Message, MessageBatch } from '#src/kafka/face.js'
+import type { MessageBatch } from '#src/kafka/fetch.js'
+import type { Message } from '#src/kafka/message.js'
 
 export const message = (topic: string, partition: number, offset: number): Message => {
   const plain = {

@@ -1,12 +1,8 @@
-import {
-  type Client,
-  type EpochEnd,
-  type EpochQuestion,
-  type FetchedPartition,
-  type FetchRequest,
-  KafkaError,
-  type TopicMetadata,
-} from '#src/kafka/face.js'
+import type { DataClient } from '#src/kafka/client.js'
+import type { FetchedPartition, FetchRequest } from '#src/kafka/fetch.js'
+import { KafkaError } from '#src/kafka/kafka-error.js'
+import type { TopicMetadata } from '#src/kafka/metadata.js'
+import type { EpochEnd, EpochQuestion } from '#src/kafka/offsets.js'
 import { batch, range } from './batches.js'
 
 /** One partition of the {@link FakeCluster}: its offsets are all numbers from `start` up to `end`. */
@@ -37,7 +33,7 @@ export interface SentFetch {
   readonly request: FetchRequest
 }
 
-/** Brokers in memory, for what a fetcher asks of a {@link Client}. Topic `t` only. */
+/** Brokers in memory, for what a fetcher asks of a {@link DataClient}. Topic `t` only. */
 export class FakeCluster {
   readonly partitions: FakePartition[]
   readonly fetches: SentFetch[] = []
@@ -105,11 +101,9 @@ export class FakeCluster {
     return this.fetches.filter(({ request }) => request.partitions.some(({ partition }) => partition === index))
   }
 
-  client(): Client {
-    const unused = () => Promise.reject(new Error('not for a thread'))
+  client(): DataClient {
     return {
       clientId: 'fake',
-      supportsStaticMembership: true,
       arrivingBytes: 0,
       view: () => ({ brokers: [], topics: [] }),
       learn: () => {},
@@ -129,15 +123,6 @@ export class FakeCluster {
           return { topic, partition, offset: BigInt(at === 'earliest' ? start : end) }
         })
       },
-      findCoordinator: unused,
-      joinGroup: unused,
-      syncGroup: unused,
-      heartbeat: unused,
-      leaveGroup: unused,
-      describeGroup: unused,
-      commitOffsets: unused,
-      committedOffsets: unused,
-      brokerConfig: unused,
     }
   }
 

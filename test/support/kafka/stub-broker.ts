@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
 import { createClient } from '#src/kafka/create-client.js'
-import type { ClusterView } from '#src/kafka/face.js'
+import type { ClusterView } from '#src/kafka/metadata.js'
 import { kafkaConfig } from '../config/slot-config.js'
 import { kafkajsFile } from './record-encoder.js'
 

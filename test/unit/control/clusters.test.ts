@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { SlotConfig } from '#src/config/resolved.js'
 import { Clusters } from '#src/control/clusters.js'
 import { Groups } from '#src/control/groups.js'
-import type { ClusterView } from '#src/kafka/face.js'
+import type { ClusterView } from '#src/kafka/metadata.js'
 import { kafkaConfig, slotConfig } from '../../support/config/slot-config.js'
 import { FakeClient } from '../../support/control/fake-client.js'
 

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { PartitionLeaderNews } from '#src/control/partition-leader-news.js'
-import type { ClusterView } from '#src/kafka/face.js'
+import type { ClusterView } from '#src/kafka/metadata.js'
 import { isLaterLeader } from '#src/kafka/partition-leaders.js'
 import { FakeClient, unanswered } from '../../support/control/fake-client.js'
 

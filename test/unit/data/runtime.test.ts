@@ -3,7 +3,7 @@ import type { SlotConfig } from '#src/config/resolved.js'
 import type { Handler, HandlerModule } from '#src/data/handler.js'
 import { Runtime, type RuntimePorts } from '#src/data/runtime.js'
 import { PoolError } from '#src/errors.js'
-import type { Client } from '#src/kafka/face.js'
+import type { DataClient } from '#src/kafka/client.js'
 import { Control } from '#src/protocol/ledger.js'
 import { FakeCluster } from '../../support/data/fake-cluster.js'
 import { MainSide } from '../../support/data/main-side.js'
@@ -150,7 +150,7 @@ describe('before it is ready, a thread', () => {
   test('keeps trying to connect while no broker is there, and says so once, and once when one is there', async () => {
     let failures = 3
     const cluster = new FakeCluster(1)
-    const client: Client = {
+    const client: DataClient = {
       ...cluster.client(),
       connect: async () => {
         if (failures-- > 0) throw new PoolError('KCP_BROKER_UNREACHABLE', 'nobody at 127.0.0.1:1')
@@ -163,7 +163,7 @@ describe('before it is ready, a thread', () => {
   })
 
   test.each(['KCP_MODULE_NOT_USABLE', 'KCP_KAFKAJS_MISMATCH'] as const)('gives up at once after %s', async (code) => {
-    const client: Client = {
+    const client: DataClient = {
       ...new FakeCluster(1).client(),
       connect: () => Promise.reject(new PoolError(code, 'no')),
     }
@@ -172,7 +172,7 @@ describe('before it is ready, a thread', () => {
   })
 
   test('stops although no broker is there', async () => {
-    const client: Client = {
+    const client: DataClient = {
       ...new FakeCluster(1).client(),
       connect: () => new Promise(() => {}),
     }
@@ -220,7 +220,7 @@ test('a batch that could not be read is read when its partition is assigned anew
 
 test('a fault of our own is reported loudly and ends the task, not the thread', async () => {
   const cluster = new FakeCluster(1)
-  const client: Client = { ...cluster.client(), fetch: async () => [null as never] }
+  const client: DataClient = { ...cluster.client(), fetch: async () => [null as never] }
   const { main, running } = start(() => {}, { cluster, ports: { createClient: () => client } })
   await main.ready()
   await main.assign([0])

@@ -3,7 +3,9 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
-import { type ClusterView, KafkaError, type Membership } from '#src/kafka/face.js'
+import type { Membership } from '#src/kafka/group.js'
+import { KafkaError } from '#src/kafka/kafka-error.js'
+import type { ClusterView } from '#src/kafka/metadata.js'
 import {
   Api,
   apiVersions,

@@ -1,5 +1,5 @@
 import type { AssignorName } from '../../../config/assignor-names.js'
-import type { TopicPartition } from '../../../kafka/face.js'
+import type { TopicPartition } from '../../../kafka/metadata.js'
 
 /** A member of the group as its leader sees it. */
 export interface MemberSubscription {

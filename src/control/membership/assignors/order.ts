@@ -1,4 +1,4 @@
-import type { TopicPartition } from '../../../kafka/face.js'
+import type { TopicPartition } from '../../../kafka/metadata.js'
 import type { MemberSubscription } from './assignor.js'
 
 /** UTF-16 code units, which is the order of Java's `String.compareTo` and of JavaScript's `sort()`; never a locale's. */

@@ -1,5 +1,5 @@
 import { ErrorCode, PoolError } from '../../../errors.js'
-import type { TopicPartition } from '../../../kafka/face.js'
+import type { TopicPartition } from '../../../kafka/metadata.js'
 import { comparePartitions, compareText } from './order.js'
 import { WireReader, WireWriter } from './wire.js'
 

@@ -2,7 +2,8 @@ import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { decodeAssignment, encodeSubscription } from '#src/control/membership/assignors/subscription.js'
 import { assignForGroup } from '#src/control/membership/group-leader.js'
-import type { JoinResult, TopicMetadata } from '#src/kafka/face.js'
+import type { JoinResult } from '#src/kafka/group.js'
+import type { TopicMetadata } from '#src/kafka/metadata.js'
 
 const joined: JoinResult = {
   generation: 1,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { JoinWatch, whatIsWaitedFor } from '#src/control/membership/join-watch.js'
-import type { GroupDescription } from '#src/kafka/face.js'
+import type { GroupDescription } from '#src/kafka/group.js'
 import { deferred } from '#src/util/deferred.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import { collectLines } from '../../../support/log-lines.js'

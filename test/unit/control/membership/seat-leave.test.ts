@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { encodeSubscription } from '#src/control/membership/assignors/subscription.js'
 import { Group } from '#src/control/membership/group.js'
-import type { JoinResult } from '#src/kafka/face.js'
+import type { JoinResult } from '#src/kafka/group.js'
 import { deferred } from '#src/util/deferred.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import { kafkaError } from '../../../support/control/fake-client.js'

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { checkTopics } from '#src/control/membership/topic-check.js'
-import { KafkaError, type TopicMetadata } from '#src/kafka/face.js'
+import { KafkaError } from '#src/kafka/kafka-error.js'
+import type { TopicMetadata } from '#src/kafka/metadata.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 
 const there = (topic: string): TopicMetadata => ({ topic, error: null, partitions: [{ partition: 0, leader: 1 }] })

@@ -5,7 +5,7 @@ import { Group } from '#src/control/membership/group.js'
 import type { PartitionCounts } from '#src/control/membership/group-leader.js'
 import type { Seat } from '#src/control/membership/seat.js'
 import { TopicWatch } from '#src/control/membership/topic-watch.js'
-import type { TopicMetadata } from '#src/kafka/face.js'
+import type { TopicMetadata } from '#src/kafka/metadata.js'
 import { seatBench } from '../../../support/control/seat-bench.js'
 import { joinedAs } from '../../../support/control/slot-bench.js'
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { NO_LEADER } from '#src/kafka/face.js'
+import { NO_LEADER } from '#src/kafka/metadata.js'
 import { leadersOf } from '#src/kafka/partition-leaders.js'
 import { Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Client, TopicMetadata } from '#src/kafka/face.js'
+import type { DataClient } from '#src/kafka/client.js'
+import type { TopicMetadata } from '#src/kafka/metadata.js'
 import { batch, range } from '../../../support/data/batches.js'
 import { FakeCluster } from '../../../support/data/fake-cluster.js'
 import { FetcherBench } from '../../../support/data/fetcher-bench.js'
@@ -11,7 +12,7 @@ const running: { bench: FetcherBench; cluster: FakeCluster }[] = []
 const start = (
   cluster: FakeCluster,
   options: ConstructorParameters<typeof FetcherBench>[1] = {},
-  overrides: (client: Client) => Partial<Client> = () => ({}),
+  overrides: (client: DataClient) => Partial<DataClient> = () => ({}),
 ) => {
   const plain = cluster.client()
   const connection = { ...plain, ...overrides(plain) }

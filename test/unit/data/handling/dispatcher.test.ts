@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Handler } from '#src/data/handler.js'
 import { NonRetriableError } from '#src/errors.js'
-import type { MessageBatch } from '#src/kafka/face.js'
+import type { MessageBatch } from '#src/kafka/fetch.js'
 import { decodeRecordSet } from '#src/kafka/records/record-set.js'
 import { Control } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { pickVersion, refuseForeignBroker, speaksStaticMembership } from '#src/kafka/brokers/api-versions.js'
-import { KafkaError } from '#src/kafka/face.js'
+import { KafkaError } from '#src/kafka/kafka-error.js'
 
 describe('the version of a request', () => {
   const ranges = { 11: { minVersion: 2, maxVersion: 5 }, 12: { minVersion: 4, maxVersion: 4 } }

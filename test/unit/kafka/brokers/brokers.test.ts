@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Address, parseAddress } from '#src/kafka/brokers/address.js'
 import { firstReached } from '#src/kafka/brokers/first-reached.js'
-import type { Membership } from '#src/kafka/face.js'
+import type { Membership } from '#src/kafka/group.js'
 import {
   Api,
   connectionTo,

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { parseAddress } from '#src/kafka/brokers/address.js'
 import { reachCluster } from '#src/kafka/brokers/reach-cluster.js'
-import { KafkaError } from '#src/kafka/face.js'
+import { KafkaError } from '#src/kafka/kafka-error.js'
 
 describe('reaching the cluster', () => {
   const times = { retries: 2, initialRetryMs: 5, maxRetryMs: 10 }

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { KafkaConfig } from '#src/config/resolved.js'
 import { renewalAfterMs } from '#src/kafka/brokers/sasl-session.js'
-import type { Membership } from '#src/kafka/face.js'
+import type { Membership } from '#src/kafka/group.js'
 import {
   Api,
   apiVersions,

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createClient } from '#src/kafka/create-client.js'
-import type { FetchRequest, Membership } from '#src/kafka/face.js'
+import type { FetchRequest } from '#src/kafka/fetch.js'
+import type { Membership } from '#src/kafka/group.js'
 import { kafkaConfig } from '../../../support/config/slot-config.js'
 import {
   type Answering,

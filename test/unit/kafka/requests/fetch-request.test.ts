@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { FetchRequest } from '#src/kafka/face.js'
+import type { FetchRequest } from '#src/kafka/fetch.js'
 import { encodeBatch, plainRecords } from '../../../support/kafka/record-encoder.js'
 import { Api, connectionTo, encoder, startStub } from '../../../support/kafka/stub-broker.js'
 

@@ -4,7 +4,7 @@ import type { HandlerModule } from '../src/data/handler.js'
 import { giveWayLater } from '../src/data/handling/give-way.js'
 import { loadHandler } from '../src/data/handling/handler-loader.js'
 import { Runtime } from '../src/data/runtime.js'
-import { PoolError } from '../src/errors.js'
+import { ErrorCode, PoolError } from '../src/errors.js'
 import { toErrorData } from '../src/protocol/error-data.js'
 import type { SlotTask, ThreadData } from '../src/protocol/messages.js'
 import { within } from '../src/util/within.js'
@@ -16,7 +16,7 @@ import { within } from '../src/util/within.js'
  */
 
 if (isMainThread) {
-  throw new PoolError('KCP_INTERNAL', 'workers/consumer is the entry of a worker thread: use ConsumerPool instead')
+  throw new PoolError(ErrorCode.internal, 'workers/consumer is the entry of a worker thread: use ConsumerPool instead')
 }
 
 /** Starts it now; a failure waits for whoever asks. */

@@ -1,3 +1,4 @@
+import { partitionName } from '../util/partition-name.js'
 import type { Color, Paint } from './paint.js'
 
 /** What pino writes, parsed. */
@@ -32,7 +33,7 @@ const isRecord = (value: unknown): value is Entry =>
 /** `topic-partition@offset`, as people write it, when the object is about one. */
 const coordinates = ({ topic, partition, offset }: Entry): string | null =>
   typeof topic === 'string' && typeof partition === 'number'
-    ? `${topic}-${partition}${offset === undefined ? '' : `@${String(offset)}`}`
+    ? `${partitionName({ topic, partition })}${offset === undefined ? '' : `@${String(offset)}`}`
     : null
 
 const formatValue = (value: unknown): string => {

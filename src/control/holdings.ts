@@ -2,6 +2,7 @@ import { NO_EPOCH, type TopicPartition } from '../kafka/metadata.js'
 import type { TopicPartitionOffset } from '../kafka/offsets.js'
 import { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
+import { partitionName } from '../util/partition-name.js'
 import { isDue, isResting, type Pause, tried } from './pauses.js'
 
 /** One partition that a slot has been assigned, with the place where its thread writes how far it is. */
@@ -34,8 +35,6 @@ export interface Holder {
   resume(): void
 }
 
-export const partitionKey = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`
-
 /**
  * The books of one slot: which partitions it holds and how far each is. They outlive the slot's threads; a dead
  * thread's progress is read from its pages and its replacement gets fresh ones.
@@ -59,7 +58,7 @@ export class Holdings {
   }
 
   has(partition: TopicPartition): boolean {
-    return this.#byKey.has(partitionKey(partition))
+    return this.#byKey.has(partitionName(partition))
   }
 
   /** Takes partitions into the books. They must not be held yet. */
@@ -70,7 +69,7 @@ export class Holdings {
     )
     const added = partitions.map(({ topic, partition, committed }, index): Holding => {
       const holding = { id: this.#nextId++, topic, partition, page, index, committed, paused: null }
-      this.#byKey.set(partitionKey(holding), holding)
+      this.#byKey.set(partitionName(holding), holding)
       this.#byId.set(holding.id, holding)
       return holding
     })
@@ -117,7 +116,7 @@ export class Holdings {
     const dropped = this.all().filter((holding) => !keeps(holding))
     for (const holding of dropped) {
       holding.page.revoke(holding.index)
-      this.#byKey.delete(partitionKey(holding))
+      this.#byKey.delete(partitionName(holding))
       this.#byId.delete(holding.id)
     }
     return dropped
@@ -133,7 +132,7 @@ export class Holdings {
   }
 
   markCommitted({ topic, partition, offset }: TopicPartitionOffset): void {
-    const holding = this.#byKey.get(partitionKey({ topic, partition }))
+    const holding = this.#byKey.get(partitionName({ topic, partition }))
     if (holding !== undefined) holding.committed = offset
   }
 }

@@ -3,9 +3,9 @@ import type { ClusterView, MetadataClient } from '../kafka/metadata.js'
 import { isLaterLeader } from '../kafka/partition-leaders.js'
 import type { LostLeader } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
+import { partitionName } from '../util/partition-name.js'
 import { after } from '../util/timers.js'
 import { within } from '../util/within.js'
-import { partitionKey } from './holdings.js'
 
 export interface PartitionLeaderNewsOptions {
   /** The one that the pool shares; new incarnations begin with what it has heard. */
@@ -45,7 +45,7 @@ export class PartitionLeaderNews {
     const sinceMs = monotonicMs()
     let isNew = false
     for (const partition of partitions) {
-      const key = partitionKey(partition)
+      const key = partitionName(partition)
       const before = this.#lost.get(key)
       if (before !== undefined && before.leader === partition.leader && before.leaderEpoch === partition.leaderEpoch)
         continue
@@ -94,7 +94,7 @@ export class PartitionLeaderNews {
     let found = false
     for (const { topic, partitions } of topics) {
       for (const metadata of partitions) {
-        const key = partitionKey({ topic, partition: metadata.partition })
+        const key = partitionName({ topic, partition: metadata.partition })
         const lost = this.#lost.get(key)
         if (lost === undefined || !isLaterLeader(metadata, lost)) continue
         this.#lost.delete(key)

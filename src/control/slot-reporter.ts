@@ -6,6 +6,7 @@ import type { TopicPartition } from '../kafka/metadata.js'
 import type { TopicPartitionOffset } from '../kafka/offsets.js'
 import type { FromThread } from '../protocol/messages.js'
 import { Episode } from '../util/episode.js'
+import { partitionName } from '../util/partition-name.js'
 import type { EventPartition, InFlightMessage, PoolEvents, SlotIdentity } from './events.js'
 import { finishedUpTo, type Holding } from './holdings.js'
 import type { Seat } from './membership/seat.js'
@@ -130,7 +131,7 @@ export class SlotReporter {
     const inSeconds = `${Math.round(retryInMs / 1000)} s`
     this.#log.error(
       { err: error, ...event },
-      `${holding.topic}-${holding.partition} stands still at offset ${offset} and is tried again in ${inSeconds}; other partitions go on`,
+      `${partitionName(holding)} stands still at offset ${offset} and is tried again in ${inSeconds}; other partitions go on`,
     )
     this.#emit('partition:paused', { ...event, error })
   }

@@ -2,6 +2,7 @@ import type { MessageBatch } from '../kafka/fetch.js'
 import { NO_EPOCH, NO_LEADER } from '../kafka/metadata.js'
 import type { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
+import { partitionName } from '../util/partition-name.js'
 import { BatchBuffer } from './batch-buffer.js'
 import { Appetite } from './fetching/appetite.js'
 import { ReadReplica } from './fetching/read-replica.js'
@@ -87,7 +88,7 @@ export class Partition {
     this.id = id
     this.topic = topic
     this.partition = partition
-    this.key = `${topic}-${partition}`
+    this.key = partitionName({ topic, partition })
     this.#page = page
     this.#index = index
     this.#epoch = page.epoch(index)

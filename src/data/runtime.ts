@@ -1,7 +1,7 @@
 import { threadId } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
-import { PoolError } from '../errors.js'
+import { ErrorCode, PoolError } from '../errors.js'
 import type { DataClient } from '../kafka/client.js'
 import type { ClusterView } from '../kafka/metadata.js'
 import { Ledger, Page } from '../protocol/ledger.js'
@@ -262,7 +262,7 @@ export class Runtime {
 
   readonly #reportFault = (fault: unknown): void => {
     this.#log.error({ err: fault }, 'Fault in the data plane: the thread gives the slot back. Please report this')
-    this.#fault(new PoolError('KCP_INTERNAL', 'Fault in the data plane; please report this', { cause: fault }))
+    this.#fault(new PoolError(ErrorCode.internal, 'Fault in the data plane; please report this', { cause: fault }))
   }
 }
 

@@ -6,6 +6,11 @@ export interface Backoff {
 
 const JITTER = 0.2
 
+/** `firstMs × 2ⁿ`, never more than `longestMs`. */
+export const doubled = (firstMs: number, doublings: number, longestMs: number): number =>
+  // With more doublings a time of 0 would become one that is no number.
+  Math.min(firstMs * 2 ** Math.min(doublings, 52), longestMs)
+
 /**
  * `initialDelayMs × 2ⁿ⁻¹` ± 20 %, never more than `maxDelayMs`.
  *
@@ -13,7 +18,6 @@ const JITTER = 0.2
  * @param random between 0 and 1
  */
 export const backoffMs = (failures: number, backoff: Backoff, random: number): number => {
-  const doublings = Math.min(failures - 1, 52)
-  const plainMs = Math.min(backoff.initialDelayMs * 2 ** doublings, backoff.maxDelayMs)
+  const plainMs = doubled(backoff.initialDelayMs, failures - 1, backoff.maxDelayMs)
   return Math.min(Math.round(plainMs * (1 - JITTER + 2 * JITTER * random)), backoff.maxDelayMs)
 }

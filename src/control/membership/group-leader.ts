@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { PoolError } from '../../errors.js'
+import { ErrorCode, PoolError } from '../../errors.js'
 import type { JoinResult } from '../../kafka/group.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
 import { assignorNamed } from './assignors/index.js'
@@ -25,7 +25,7 @@ export const assignForGroup = async (joined: JoinResult, topics: AskTopics, log:
   const assignor = assignorNamed(joined.protocol)
   if (assignor === undefined) {
     throw new PoolError(
-      'KCP_PROTOCOL_REFUSED',
+      ErrorCode.protocolRefused,
       `the group chose the assignor "${joined.protocol}", which was not offered`,
     )
   }

@@ -4,7 +4,7 @@ import { PoolError } from '../../errors.js'
 import type { GroupDescription } from '../../kafka/group.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
-import { partitionKey } from '../holdings.js'
+import { partitionName } from '../../util/partition-name.js'
 import { decodeAssignment, decodeSubscription } from './assignors/subscription.js'
 import type { Coordinator } from './coordinator.js'
 import type { AskTopics } from './steady-topics.js'
@@ -30,9 +30,9 @@ const changes = (before: readonly string[], now: readonly string[]): string | nu
 }
 
 const unowned = (group: GroupDescription, metadata: readonly TopicMetadata[]): string | null => {
-  const owned = new Set(group.members.flatMap(({ assignment }) => decodeAssignment(assignment)).map(partitionKey))
+  const owned = new Set(group.members.flatMap(({ assignment }) => decodeAssignment(assignment)).map(partitionName))
   const missing = metadata.filter(({ topic, partitions }) =>
-    partitions.some(({ partition }) => !owned.has(partitionKey({ topic, partition }))),
+    partitions.some(({ partition }) => !owned.has(partitionName({ topic, partition }))),
   )
   return missing.length === 0
     ? null

@@ -1,5 +1,6 @@
 import { KafkaCode } from '../../kafka/error-codes.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
+import { doubled } from '../../util/backoff.js'
 
 /** The states of a seat and where each may lead. */
 export const SEAT_TRANSITIONS = {
@@ -53,7 +54,7 @@ export const reactionTo = (error: unknown): Reaction =>
   error instanceof KafkaError ? (REACTIONS[error.code] ?? 'retry') : 'retry'
 
 /** How long to wait before asking again after `failures` failures in a row. */
-export const retryDelayMs = (failures: number): number => Math.min(1_000, 25 * 2 ** Math.min(failures, 10))
+export const retryDelayMs = (failures: number): number => doubled(25, failures, 1_000)
 
 /** Somebody else took the instance id: how often and after how long a seat tries to come back (KAFKA-20985, brod). */
 export const FENCED_TRIES = 3

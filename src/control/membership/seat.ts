@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
-import { PoolError } from '../../errors.js'
+import { ErrorCode, PoolError } from '../../errors.js'
 import { isRefusal } from '../../kafka/brokers/refusal-advice.js'
 import type { ControlClient } from '../../kafka/client.js'
 import { KafkaCode } from '../../kafka/error-codes.js'
@@ -364,7 +364,7 @@ export class Seat {
   }
 
   async #ask(): Promise<JoinResult> {
-    if (!this.#mayJoin) throw new PoolError('KCP_POOL_STOPPED', 'the seat left before it had joined')
+    if (!this.#mayJoin) throw new PoolError(ErrorCode.poolStopped, 'the seat left before it had joined')
     this.#options.group.pokeSiblings(this)
     const request = joinRequest(this.#options.config, this.#memberId, this.#subscriptionSerial)
     try {
@@ -455,7 +455,9 @@ export class Seat {
 
   #enter(state: SeatState): void {
     if (!mayEnter(this.#state, state)) {
-      throw new PoolError('KCP_INTERNAL', `a seat cannot go from ${this.#state} to ${state}`, { groupId: this.groupId })
+      throw new PoolError(ErrorCode.internal, `a seat cannot go from ${this.#state} to ${state}`, {
+        groupId: this.groupId,
+      })
     }
     this.#state = state
   }

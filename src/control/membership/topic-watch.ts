@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { TopicMetadata } from '../../kafka/metadata.js'
+import { doubled } from '../../util/backoff.js'
 import { after } from '../../util/timers.js'
 import type { Group } from './group.js'
 import { changedTopics } from './group-leader.js'
@@ -84,7 +85,7 @@ export class TopicWatch {
     }
     this.#inVain = isWell ? 0 : this.#inVain + 1
     if (this.#nextLook !== undefined) return // somebody has met an error meanwhile
-    this.#lookAfter(isWell ? intervalMs : Math.min(intervalMs, SOON_MS * 2 ** Math.min(this.#inVain, 10)))
+    this.#lookAfter(isWell ? intervalMs : doubled(SOON_MS, Math.min(this.#inVain, 10), intervalMs))
   }
 
   #hasGrown({ topic, error, partitions }: TopicMetadata): boolean {

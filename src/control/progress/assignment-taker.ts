@@ -4,8 +4,9 @@ import type { ControlClient } from '../../kafka/client.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
+import { partitionName } from '../../util/partition-name.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
-import { type Handout, type Holdings, type NewHolding, partitionKey } from '../holdings.js'
+import type { Handout, Holdings, NewHolding } from '../holdings.js'
 import type { Coordinator } from '../membership/coordinator.js'
 import { retryDelayMs } from '../membership/seat-states.js'
 import { committedOffsets, startPositions } from './positions.js'
@@ -83,7 +84,7 @@ export class AssignmentTaker {
   #wait(partitions: readonly TopicPartition[], reason: unknown): void {
     const { log, config, holdings } = this.#options
     if (this.#waiting.happened(monotonicMs()) === null) return
-    const waitsFor = partitions.filter((partition) => !holdings.has(partition)).map(partitionKey)
+    const waitsFor = partitions.filter((partition) => !holdings.has(partition)).map(partitionName)
     const message =
       'cannot look up where to start in these partitions, so they are not consumed; asking again and again'
     log.warn({ err: reason, groupId: config.consumer.groupId, waitsFor }, message)
@@ -92,7 +93,7 @@ export class AssignmentTaker {
   #announceNew(added: readonly NewHolding[]): void {
     const { log, config } = this.#options
     if (added.length === 0 || config.fromBeginning) return
-    const partitions = added.map((holding) => ({ partition: partitionKey(holding), offset: String(holding.offset) }))
+    const partitions = added.map((holding) => ({ partition: partitionName(holding), offset: String(holding.offset) }))
     const message = 'partitions that came while the pool ran begin at their first message'
     log.info({ groupId: config.consumer.groupId, partitions }, message)
   }

@@ -1,5 +1,6 @@
 import type { TopicPartition } from '../../kafka/metadata.js'
-import { type Holder, type Holding, partitionKey } from '../holdings.js'
+import { partitionName } from '../../util/partition-name.js'
+import type { Holder, Holding } from '../holdings.js'
 import { AssignmentTaker, type Taken, type TakerOptions } from './assignment-taker.js'
 
 export interface AssignmentOptions extends TakerOptions {
@@ -67,8 +68,8 @@ export class Assignment {
    */
   #keep(partitions: readonly TopicPartition[], generation: number): readonly Holding[] {
     const { holdings, incarnations } = this.#options
-    const wanted = new Set(partitions.map(partitionKey))
-    const isWanted = (partition: TopicPartition) => wanted.has(partitionKey(partition))
+    const wanted = new Set(partitions.map(partitionName))
+    const isWanted = (partition: TopicPartition) => wanted.has(partitionName(partition))
     const removed = holdings.all().filter((holding) => !isWanted(holding))
     if (generation !== this.#generation && generation !== this.#generation + 1) this.lose()
     this.#tellRemoved(holdings.drop(isWanted))

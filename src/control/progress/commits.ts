@@ -5,6 +5,7 @@ import { KafkaError } from '../../kafka/kafka-error.js'
 import type { TopicPartitionOffset } from '../../kafka/offsets.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
+import { partitionName } from '../../util/partition-name.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import { within } from '../../util/within.js'
 import type { Holdings } from '../holdings.js'
@@ -91,8 +92,8 @@ export class Commits {
     if (!this.#isDue) return
     try {
       const refused = await coordinator.askPersistently((client, node) => client.commitOffsets(node, member, offsets))
-      const failed = new Set(refused.map(({ topic, partition }) => `${topic}:${partition}`))
-      const stored = offsets.filter(({ topic, partition }) => !failed.has(`${topic}:${partition}`))
+      const failed = new Set(refused.map(partitionName))
+      const stored = offsets.filter((offset) => !failed.has(partitionName(offset)))
       for (const offset of stored) holdings.markCommitted(offset)
       if (stored.length > 0) onCommitted(stored, member.generation)
       const first = refused[0]

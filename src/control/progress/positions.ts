@@ -1,6 +1,7 @@
 import { NO_EPOCH, type TopicPartition } from '../../kafka/metadata.js'
 import type { LogClient, TopicPartitionOffset } from '../../kafka/offsets.js'
-import { type NewHolding, partitionKey } from '../holdings.js'
+import { partitionName } from '../../util/partition-name.js'
+import type { NewHolding } from '../holdings.js'
 import type { Coordinator } from '../membership/coordinator.js'
 
 export interface ResetPolicy {
@@ -18,7 +19,7 @@ export const committedOffsets = async (
 ): Promise<Map<string, TopicPartitionOffset>> => {
   if (partitions.length === 0) return new Map()
   const found = await coordinator.ask((client, node) => client.committedOffsets(node, groupId, partitions))
-  return new Map(found.map((entry) => [partitionKey(entry), entry]))
+  return new Map(found.map((entry) => [partitionName(entry), entry]))
 }
 
 /**
@@ -34,7 +35,7 @@ export const startPositions = async (
   policy: ResetPolicy,
 ): Promise<NewHolding[]> => {
   const isKnown = (entry: TopicPartitionOffset | undefined) => entry !== undefined && entry.offset >= 0n
-  const reset = partitions.filter((partition) => !isKnown(committed.get(partitionKey(partition))))
+  const reset = partitions.filter((partition) => !isKnown(committed.get(partitionName(partition))))
   const isFromBeginning = (partition: TopicPartition) => policy.fromBeginning || policy.isNew(partition)
   const listed = await Promise.all([
     listWhatCanBe(client, reset.filter(isFromBeginning), 'earliest', policy),
@@ -45,10 +46,10 @@ export const startPositions = async (
       policy,
     ),
   ])
-  const starts = new Map(listed.flat().map((entry) => [partitionKey(entry), entry]))
+  const starts = new Map(listed.flat().map((entry) => [partitionName(entry), entry]))
   return partitions.flatMap(({ topic, partition }) => {
-    const found = committed.get(partitionKey({ topic, partition }))
-    const start = isKnown(found) ? found : starts.get(partitionKey({ topic, partition }))
+    const found = committed.get(partitionName({ topic, partition }))
+    const start = isKnown(found) ? found : starts.get(partitionName({ topic, partition }))
     if (start === undefined) return []
     const { offset, leaderEpoch = NO_EPOCH } = start
     return [{ topic, partition, offset, leaderEpoch, committed: found?.offset ?? -1n }]

@@ -1,6 +1,7 @@
 import { ErrorCode, PoolError } from '../../errors.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
 import { type ErrorData, fromErrorData } from '../../protocol/error-data.js'
+import { partitionName } from '../../util/partition-name.js'
 
 /** Which message was given up, by whom, and how often it had been tried. */
 export interface ExhaustedMessage extends TopicPartition {
@@ -16,7 +17,7 @@ export const exhausted = (
   thrown: ErrorData,
 ) => {
   const often = attempts === 1 ? 'once' : `${attempts} times`
-  const message = `the handler has failed ${often} on ${topic}-${partition}@${offset}, the last time with "${thrown.message}". Mend what it fails at, or pass such messages over with onExhausted: 'skip'`
+  const message = `the handler has failed ${often} on ${partitionName({ topic, partition })}@${offset}, the last time with "${thrown.message}". Mend what it fails at, or pass such messages over with onExhausted: 'skip'`
   const where = { slot, groupId, topic, partition, offset, attempts }
   return new PoolError(ErrorCode.handlerExhausted, message, { ...where, cause: fromErrorData(thrown) })
 }

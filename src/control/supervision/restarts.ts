@@ -1,5 +1,6 @@
 import type { RestartConfig } from '../../config/resolved.js'
 import { MAX_PROBE_MS } from '../../config/rules/own-times.js'
+import { backoffMs, doubled } from '../../util/backoff.js'
 
 /*
  * When a slot whose thread died gets a new one: pure functions of the crash history. All times are monotonic ms.
@@ -40,12 +41,6 @@ export type RestartDecision =
 /** The history of a slot whose thread has never died. */
 export const NO_CRASHES: CrashHistory = { fruitless: 0, inARow: 0, parked: 0 }
 
-/** How far a delay is spread, so that slots that died together do not come back together. */
-const JITTER = 0.2
-
-/** Doublings after which every delay has reached its maximum. */
-const MAX_DOUBLINGS = 40
-
 /** The history with one more crash. A thread that was healthy for long clears its slot of everything before. */
 export const afterCrash = (
   history: CrashHistory,
@@ -66,7 +61,7 @@ export const decideRestart = (history: CrashHistory, config: RestartConfig, rand
   if (inARow === 0) return { action: 'restart', delayMs: 0 }
   if (parked > 0 || inARow >= config.maxRestarts) {
     const maxMs = Math.max(config.probeMs, MAX_PROBE_MS)
-    return { action: 'park', probeInMs: Math.min(doubled(config.probeMs, parked), maxMs) }
+    return { action: 'park', probeInMs: doubled(config.probeMs, parked, maxMs) }
   }
   return { action: 'restart', delayMs: delayAfter(fruitless, config, random) }
 }
@@ -95,11 +90,8 @@ export const decideEscalation = (input: {
   return `${recent} crashes within ${seconds} s brought the work no further; ${config.maxPoolRestarts} are allowed`
 }
 
+/** With a spread, so that slots that died together do not come back together. */
 const delayAfter = (fruitless: number, config: RestartConfig, random: number): number => {
   if (fruitless <= 1) return 0
-  const baseMs = Math.min(doubled(config.delayMs, fruitless - 2), config.maxDelayMs)
-  const spread = 1 - JITTER + 2 * JITTER * random
-  return Math.min(Math.round(baseMs * spread), config.maxDelayMs)
+  return backoffMs(fruitless - 1, { initialDelayMs: config.delayMs, maxDelayMs: config.maxDelayMs }, random)
 }
-
-const doubled = (ms: number, times: number): number => ms * 2 ** Math.min(times, MAX_DOUBLINGS)

@@ -3,7 +3,8 @@ import type { SlotConfig } from '../../config/resolved.js'
 import type { ControlClient } from '../../kafka/client.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
 import { isLed, leadersOf } from '../../kafka/partition-leaders.js'
-import { type Holding, partitionKey } from '../holdings.js'
+import { partitionName } from '../../util/partition-name.js'
+import type { Holding } from '../holdings.js'
 
 /** How often is asked; the lag of such a partition is as old as that. */
 const ASK_MS = 10_000
@@ -43,7 +44,7 @@ export class UnfetchedEnds {
     const topics = await this.#options.client.topics([...new Set(unfetched.map(({ topic }) => topic))])
     // One that has no leader has no end either.
     const led = unfetched.filter((holding) => isLed(holding, topics))
-    const byKey = new Map(led.map((holding) => [partitionKey(holding), holding]))
+    const byKey = new Map(led.map((holding) => [partitionName(holding), holding]))
     for (const [leader, partitions] of leadersOf(led, topics)) {
       if (this.#asking.has(leader)) continue
       this.#asking.add(leader)
@@ -57,7 +58,7 @@ export class UnfetchedEnds {
     const { config, client } = this.#options
     const partitions = led.map(({ topic, partition }) => ({ topic, partition }))
     for (const end of await client.listOffsets(partitions, 'latest', config.consumer)) {
-      const holding = byKey.get(partitionKey(end))
+      const holding = byKey.get(partitionName(end))
       holding?.page.sawEnd(holding.index, end.offset)
     }
   }

@@ -1,3 +1,4 @@
+import { doubled } from '../../util/backoff.js'
 import { monotonicMs } from '../../util/clock.js'
 import { after } from '../../util/timers.js'
 
@@ -6,7 +7,7 @@ const MAX_MS = 60_000
 const FORGET_AFTER_MS = 120_000
 
 /** How long no spare is booted after `failures` (1 or more) in a row: 1 s × 2ⁿ up to 60 s. */
-export const spareDelayMs = (failures: number): number => Math.min(FIRST_MS * 2 ** (failures - 1), MAX_MS)
+export const spareDelayMs = (failures: number): number => doubled(FIRST_MS, failures - 1, MAX_MS)
 
 /**
  * Keeps spares from being booted over and over when they die for nothing: a handler module that kills every thread

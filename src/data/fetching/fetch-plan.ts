@@ -1,3 +1,5 @@
+import { doubled } from '../../util/backoff.js'
+
 /** What {@link planFetch} needs to know of a partition. Bytes are as they are received, unless they are held. */
 export interface FetchCandidate {
   /** Memory that its buffer holds, without the batch that a handler is at. */
@@ -119,4 +121,4 @@ const SHORT_WAIT_MS = 100
  * @param idleStreak how many answers in a row brought nothing since a buffer last had room again
  */
 export const fetchWaitMs = (leftOut: number, idleStreak: number, maxWaitMs: number): number =>
-  leftOut === 0 ? maxWaitMs : Math.min(maxWaitMs, SHORT_WAIT_MS, SHORTEST_WAIT_MS * 2 ** Math.min(idleStreak, 10))
+  leftOut === 0 ? maxWaitMs : doubled(SHORTEST_WAIT_MS, idleStreak, Math.min(maxWaitMs, SHORT_WAIT_MS))

@@ -4,6 +4,7 @@ import type { ClusterView } from '../../kafka/metadata.js'
 import { batchCutOff, damagedAtBroker } from '../../kafka/records/undecodable.js'
 import { toErrorData } from '../../protocol/error-data.js'
 import { groupBy } from '../../util/group-by.js'
+import { partitionName } from '../../util/partition-name.js'
 import type { Partition } from '../partition.js'
 import type { FetchContext } from './fetch-context.js'
 import { judgeFetchError, judgeUnreadable } from './fetch-verdict.js'
@@ -68,7 +69,7 @@ export class Fetcher implements NodeLoopEvents {
   }
 
   answered(node: number, requested: readonly RequestedPartition[], answer: readonly FetchedPartition[]): boolean {
-    const answers = new Map(answer.map((fetched) => [`${fetched.topic}-${fetched.partition}`, fetched]))
+    const answers = new Map(answer.map((fetched) => [partitionName(fetched), fetched]))
     const refused: { readonly partition: Partition; readonly error: string }[] = []
     const seenBytes = Math.max(0, ...answer.map(({ batch }) => batch?.largestBytes ?? 0))
     let brought = false

@@ -1,4 +1,6 @@
 import type { FetchedPartition } from '../../kafka/fetch.js'
+import { doubled } from '../../util/backoff.js'
+import { partitionName } from '../../util/partition-name.js'
 import { sleep } from '../../util/timers.js'
 import type { Partition } from '../partition.js'
 import { WakeUp } from '../wake-up.js'
@@ -211,12 +213,12 @@ export class NodeLoop {
     // A broker that answers "nothing" without having waited would otherwise be asked in a tight loop.
     const isHasty = now() - sentMs < Math.max(1, maxWaitMs / 2)
     this.#hastyStreak = isHasty ? this.#hastyStreak + 1 : 0
-    if (isHasty) await this.#wakeUp.wait(Math.min(LONGEST_PAUSE_MS, 2 ** Math.min(this.#hastyStreak, 10)))
+    if (isHasty) await this.#wakeUp.wait(doubled(1, this.#hastyStreak, LONGEST_PAUSE_MS))
   }
 
   /** Whoever had a turn goes to the end of the line, last of all the one that stood first. */
   #moveUp(requested: readonly RequestedPartition[], answer: readonly FetchedPartition[]): void {
-    const answers = new Map(answer.map((fetched) => [`${fetched.topic}-${fetched.partition}`, fetched]))
+    const answers = new Map(answer.map((fetched) => [partitionName(fetched), fetched]))
     const [first, ...others] = requested
     for (const request of first === undefined ? [] : [...others, first]) {
       const { partition, offset } = request

@@ -1,6 +1,7 @@
 import type { EpochEnd } from '../../kafka/offsets.js'
 import { toErrorData } from '../../protocol/error-data.js'
 import { groupBy } from '../../util/group-by.js'
+import { partitionName } from '../../util/partition-name.js'
 import type { Partition } from '../partition.js'
 import type { FetchContext } from './fetch-context.js'
 import { judgePosition } from './position-verdict.js'
@@ -72,7 +73,7 @@ export class PositionCheck {
       if (current.length > 0) this.#events.failed(current, toErrorData(error).message)
       return
     }
-    const ends = new Map(answer?.map((end) => [`${end.topic}-${end.partition}`, end]))
+    const ends = new Map(answer?.map((end) => [partitionName(end), end]))
     const refused: { readonly partition: Partition; readonly error: string }[] = []
     for (const item of asked.filter(isCurrent)) {
       const { partition } = item

@@ -92,12 +92,11 @@ export class MessageContext implements HandlerContext {
   }
 
   #reason(code: AbortCode): AbortError {
-    const { topic, partition } = this.#partition
     const message = {
       REVOKED: 'the partition now belongs to another member, which will handle this message again',
       STOPPING: 'the slot stops, and the time for that is nearly over',
       DEADLINE: `the handler has run for longer than maxProcessingMs (${this.#facts.maxProcessingMs} ms)`,
     }[code]
-    return new AbortError(code, `Give up ${topic}-${partition}@${this.#offset}: ${message}`)
+    return new AbortError(code, `Give up ${this.#partition.key}@${this.#offset}: ${message}`)
   }
 }

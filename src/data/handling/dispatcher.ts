@@ -1,5 +1,5 @@
 import PQueue from 'p-queue'
-import { PoolError } from '../../errors.js'
+import { ErrorCode, PoolError } from '../../errors.js'
 import type { Partition } from '../partition.js'
 import type { Partitions } from '../partitions.js'
 import type { Gate } from './gate.js'
@@ -84,7 +84,7 @@ export class Dispatcher {
   #enqueue(queue: PQueue, partition: Partition): void {
     const work = async () => {
       const lane = this.#freeLanes.pop()
-      if (lane === undefined) throw new PoolError('KCP_INTERNAL', 'More handlers at once than the ledger has lanes')
+      if (lane === undefined) throw new PoolError(ErrorCode.internal, 'More handlers at once than the ledger has lanes')
       await this.#turn(partition, lane)
       this.#freeLanes.push(lane)
     }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { PoolError } from '../../errors.js'
+import { ErrorCode, PoolError } from '../../errors.js'
 import { toErrorData } from '../../protocol/error-data.js'
 import type { HookName, Ledger } from '../../protocol/ledger.js'
 import { monotonicMs } from '../../util/clock.js'
@@ -85,11 +85,11 @@ export class HandlerLife {
     const done = this.#noted('setup', () => setup(context))
     if (!(await within(done, setupTimeoutMs))) {
       const what = `setup of the handler module ${url} had not come back after ${setupTimeoutMs / 1_000} s`
-      throw new PoolError('KCP_HANDLER_SETUP_FAILED', `${what}. Look what it waits for, or raise loadTimeoutMs`)
+      throw new PoolError(ErrorCode.handlerSetupFailed, `${what}. Look what it waits for, or raise loadTimeoutMs`)
     }
     await done.catch((cause: unknown) => {
       const what = `setup of the handler module ${url} failed: ${toErrorData(cause).message}`
-      throw new PoolError('KCP_HANDLER_SETUP_FAILED', what, { cause })
+      throw new PoolError(ErrorCode.handlerSetupFailed, what, { cause })
     })
   }
 
@@ -100,7 +100,7 @@ export class HandlerLife {
     const done = this.#noted('teardown', teardown)
     if (!(await within(done, teardownTimeoutMs))) {
       const what = `teardown of the handler module ${url} had not come back after ${teardownTimeoutMs / 1_000} s`
-      throw new PoolError('KCP_HANDLER_SETUP_FAILED', `${what}. Look what it waits for, or raise drainTimeoutMs`)
+      throw new PoolError(ErrorCode.handlerSetupFailed, `${what}. Look what it waits for, or raise drainTimeoutMs`)
     }
     await done.catch((err: unknown) => {
       log.error({ err }, `teardown of the handler module ${url} failed: ${toErrorData(err).message}`)

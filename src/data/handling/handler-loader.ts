@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { PoolError } from '../../errors.js'
+import { ErrorCode, PoolError } from '../../errors.js'
 import { type ErrorData, toErrorData } from '../../protocol/error-data.js'
 import type { Handler, HandlerModule, Setup, Teardown } from '../handler.js'
 
@@ -36,7 +36,7 @@ const kindOfSham = (handler: Handler): string | undefined => {
 
 const notAFunction = (url: string, what: string): PoolError =>
   new PoolError(
-    'KCP_HANDLER_NOT_A_FUNCTION',
+    ErrorCode.handlerNotAFunction,
     `The handler module ${url} exports ${what}: write \`export default (message, context) => { … }\``,
   )
 
@@ -49,7 +49,7 @@ const pickHook = <Hook extends Setup | Teardown>(exports: unknown, name: string,
   const sham = isFunction(hook) ? kindOfSham(hook) : 'no function'
   if (sham === undefined) return hook as Hook
   throw new PoolError(
-    'KCP_HANDLER_NOT_A_FUNCTION',
+    ErrorCode.handlerNotAFunction,
     `The handler module ${url} exports \`${name}\`, which is ${sham}: ${name} is called by the pool, so give the export another name or write \`export const ${name} = async () => { … }\``,
   )
 }
@@ -58,7 +58,7 @@ const requireFile = (url: string): void => {
   if (!url.startsWith('file:')) return
   if (statSync(fileURLToPath(url), { throwIfNoEntry: false })?.isFile() === true) return
   throw new PoolError(
-    'KCP_HANDLER_NOT_FOUND',
+    ErrorCode.handlerNotFound,
     `There is no handler module ${fileURLToPath(url)}: check the path, and that the file was compiled to where it is expected`,
   )
 }
@@ -88,7 +88,7 @@ const importModule = async (url: string): Promise<unknown> => {
   } catch (cause) {
     const error = toErrorData(cause)
     throw new PoolError(
-      'KCP_HANDLER_THREW_ON_IMPORT',
+      ErrorCode.handlerThrewOnImport,
       `The handler module ${url} could not be loaded: ${error.message}${importAdvice(url, error)}`,
       { cause },
     )

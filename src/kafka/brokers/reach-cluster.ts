@@ -1,4 +1,5 @@
 import { ErrorCode, PoolError } from '../../errors.js'
+import { doubled } from '../../util/backoff.js'
 import { sleep } from '../../util/timers.js'
 import { closedError } from '../errors.js'
 import { KafkaError } from '../kafka-error.js'
@@ -63,7 +64,7 @@ export const reachCluster = async (
     const isReached = await firstReached(addresses, (address) => attempt(address).then(() => true), failed)
     if (isReached) return
     if (round >= times.retries) throw unreachable(reasons, times.retries)
-    const pauseMs = Math.min(times.initialRetryMs * 2 ** Math.min(round, 30), times.maxRetryMs)
+    const pauseMs = doubled(times.initialRetryMs, round, times.maxRetryMs)
     onRetry(describe(reasons), pauseMs)
     await sleep(pauseMs, { signal }).catch(() => {})
     if (signal.aborted) throw closedError()

@@ -1,4 +1,3 @@
-import type { AssignorName } from '../../../config/assignor-names.js'
 import type { TopicPartition } from '../../../kafka/metadata.js'
 
 /** A member of the group as its leader sees it. */
@@ -14,10 +13,6 @@ export type GroupAssignment = Map<string, TopicPartition[]>
 
 /** A way to distribute partitions over the members of a group: pure, the same answer on every machine. */
 export interface Assignor {
-  /** The protocol's name in JoinGroup. */
-  readonly name: AssignorName
-  /** Eager: members give all partitions up before they join. Cooperative: they keep them and give up what moved. */
-  readonly protocol: 'eager' | 'cooperative'
   /** @param partitionCounts number of partitions by topic; a topic that is missing has none */
   assign(members: readonly MemberSubscription[], partitionCounts: ReadonlyMap<string, number>): GroupAssignment
 }

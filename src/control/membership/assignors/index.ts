@@ -15,4 +15,4 @@ export const assignors: Readonly<Record<AssignorName, Assignor>> = {
 
 /** The assignor of the protocol that the coordinator chose; `undefined` when it is none of ours. */
 export const assignorNamed = (name: string): Assignor | undefined =>
-  Object.values(assignors).find((assignor) => assignor.name === name)
+  Object.hasOwn(assignors, name) ? assignors[name as AssignorName] : undefined

@@ -12,8 +12,6 @@ import { compareText } from './order.js'
  * others; here each topic goes to those who subscribe to it.
  */
 export const kafkajsRoundRobin: Assignor = {
-  name: 'RoundRobinAssigner',
-  protocol: 'eager',
   assign: (members, partitionCounts) =>
     deal(
       [...members].sort((a, b) => compareText(a.memberId, b.memberId)),

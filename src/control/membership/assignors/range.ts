@@ -12,8 +12,6 @@ import { subscribersByTopic } from './subscribers.js'
  * that a Java leader takes it into account.
  */
 export const range: Assignor = {
-  name: 'range',
-  protocol: 'eager',
   assign: (members, partitionCounts) => {
     const assignment: GroupAssignment = new Map(members.map(({ memberId }) => [memberId, []]))
     for (const [topic, subscribers] of subscribersByTopic([...members].sort(compareMembers))) {

@@ -7,7 +7,5 @@ import { compareMembers } from './order.js'
  * stay where they are when a Java member takes over the lead.
  */
 export const roundRobin: Assignor = {
-  name: 'roundrobin',
-  protocol: 'eager',
   assign: (members, partitionCounts) => deal([...members].sort(compareMembers), partitionCounts),
 }

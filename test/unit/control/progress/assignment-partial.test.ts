@@ -49,7 +49,7 @@ describe('a partition that has no leader and no committed offset', () => {
     const { client, taker } = world(logger)
     const taking = taker.take(orders(1), () => {})
     await vi.advanceTimersByTimeAsync(150_000)
-    expect(lines.map(({ level, waitsFor }) => [level, waitsFor])).toEqual(Array(3).fill([40, ['orders:1']]))
+    expect(lines.map(({ level, waitsFor }) => [level, waitsFor])).toEqual(Array(3).fill([40, ['orders-1']]))
     client.listOffsets = async (partitions) => partitions.map((partition) => ({ ...partition, offset: 0n }))
     await vi.advanceTimersByTimeAsync(1_000)
     await taking

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { assignorNames } from '#src/config/assignor-names.js'
 import {
   assignorNamed,
   assignors,
@@ -138,7 +139,8 @@ describe('RoundRobinAssigner', () => {
 })
 
 test('assignorNamed finds what the coordinator may choose, and nothing else', () => {
-  for (const name of ['range', 'roundrobin', 'RoundRobinAssigner']) expect(assignorNamed(name)?.name).toBe(name)
+  for (const [name, assignor] of Object.entries(assignors)) expect(assignorNamed(name)).toBe(assignor)
+  expect(Object.keys(assignors)).toEqual(assignorNames)
   expect(assignorNamed('sticky')).toBeUndefined()
   expect(assignorNamed('constructor')).toBeUndefined()
 })
@@ -156,7 +158,7 @@ const groups = fc.record({
   counts: fc.dictionary(fc.constantFrom(...topicNames.slice(0, 4)), fc.nat(12), { noNullPrototype: true }),
 })
 
-describe.each(Object.values(assignors))('for every group, $name', (assignor) => {
+describe.each(Object.entries(assignors))('for every group, %s', (name, assignor) => {
   test('gives each partition of a subscribed topic to exactly one member, who subscribes to it', () => {
     fc.assert(
       fc.property(groups, ({ members, counts }) => {
@@ -194,7 +196,7 @@ describe.each(Object.values(assignors))('for every group, $name', (assignor) => 
         const equal = members.map((m) => ({ ...m, topics: topicNames }))
         const assignment = assignor.assign(equal, new Map(Object.entries(counts)))
         // Range is even within each topic only.
-        for (const topic of assignor.name === 'range' ? topicNames : [undefined]) {
+        for (const topic of name === 'range' ? topicNames : [undefined]) {
           const shares = [...assignment.values()].map(
             (owned) => owned.filter((partition) => topic === undefined || partition.topic === topic).length,
           )

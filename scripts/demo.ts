@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,14 +6,12 @@ import { BrokerError, startBroker } from './broker.js'
 import { ArgumentError, demoArguments } from './demo/arguments.js'
 import { CleanUp } from './demo/clean-up.js'
 import { consume } from './demo/consume.js'
-import { findDocuments } from './demo/documents.js'
-import { count, megabytes, seconds } from './demo/format.js'
-import { readJournal } from './demo/journal.js'
-import { partitionsFor, planMessages } from './demo/plan.js'
-import { Progress } from './demo/progress.js'
-import { report } from './demo/report.js'
+import { findDocuments, partitionsFor, planMessages } from './demo/plan.js'
+import { count, megabytes, report, seconds } from './demo/report.js'
 import { sampleOneThread } from './demo/sample.js'
 import { Topic } from './demo/topic.js'
+import { readRecord } from './support/recorder.js'
+import { uniqueName } from './support/topics.js'
 
 /*
  * Compresses documents with brotli on every core. They come from a Kafka topic, one message each; half-way one thread
@@ -45,17 +42,17 @@ const demo = async (): Promise<boolean> => {
   const broker = await startBroker()
   cleanUp.after(() => broker.stop())
   const messages = planMessages(documents, sample, { slots, budgetMs })
-  const topic = new Topic(`demo-${randomBytes(4).toString('hex')}`, broker.brokers)
+  const topic = new Topic(uniqueName('demo'), broker.brokers)
   cleanUp.after(() => topic.close())
   await topic.create(partitionsFor(slots))
   await topic.produce(messages)
   say('Topic', `${count(messages.length)} messages, ${bytesOf(messages)}, on ${partitionsFor(slots)} partitions`)
   say('Pool', `${slots} slots for ${slots} cores, about ${seconds(budgetMs)} of work`)
 
-  // The threads note every handler call in files of this folder.
-  const journal = mkdtempSync(join(tmpdir(), 'demo-'))
-  cleanUp.after(() => rmSync(journal, { recursive: true }))
-  process.env.DEMO_JOURNAL = journal
+  // The handlers record every call in files of this folder.
+  const folderOfRecord = mkdtempSync(join(tmpdir(), 'demo-'))
+  cleanUp.after(() => rmSync(folderOfRecord, { recursive: true }))
+  process.env.DEMO_RECORD = folderOfRecord
 
   const pool = new ConsumerPool({
     kafka: { brokers: broker.brokers, clientId: 'demo' },
@@ -67,17 +64,17 @@ const demo = async (): Promise<boolean> => {
     logger: { level: 'silent' },
   })
   cleanUp.after(() => pool.stop())
-  const course = await consume(pool, messages.length, new Progress(messages.length, process.stdout))
+  const course = await consume(pool, messages.length, process.stdout)
   await pool.stop()
 
-  const offsets = await topic.offsets(topic.name)
   const { lines, verdict, complete } = report({
-    messages: messages.length,
+    messages,
     slots,
     sample,
-    notes: readJournal(journal),
+    record: readRecord(folderOfRecord),
     ...course,
-    offsets,
+    produced: await topic.produced(),
+    committed: await topic.committed(topic.name),
   })
   console.log(['', ...lines, '', verdict].join('\n'))
   return complete

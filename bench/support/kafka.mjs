@@ -1,4 +1,4 @@
-import { kafkaClient, withAdmin } from '#scripts/support/kafka-client.js'
+import { exactProducer, kafkaClient, withAdmin } from '#scripts/support/kafka-client.js'
 import { makeTopic, rangesOf } from '#scripts/support/topics.js'
 import { PARTITIONS } from './rival.mjs'
 
@@ -35,13 +35,13 @@ export const filledTopic = ({ brokers }, { messages, bytes = 200, partitions = P
       await new Promise((resolve) => setTimeout(resolve, 1_000))
     }
     await makeTopic(admin, topic, { partitions })
-    const producer = kafkaClient({ clientId: 'bench', brokers }).producer()
+    const producer = exactProducer(kafkaClient({ clientId: 'bench', brokers }))
     await producer.connect()
     const value = Buffer.alloc(bytes, 'x')
     for (let sent = 0; sent < messages; sent += BATCH) {
       const length = Math.min(BATCH, messages - sent)
       const batch = Array.from({ length }, (_, i) => ({ partition: (sent + i) % partitions, value }))
-      await producer.send({ topic, acks: 1, messages: batch })
+      await producer.send({ topic, messages: batch })
     }
     await producer.disconnect()
     return topic

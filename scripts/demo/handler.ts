@@ -1,21 +1,13 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { brotliCompressSync, constants } from 'node:zlib'
 import type { Handler } from '#src/index.js'
-import { compress } from './compress.js'
-import { Journal } from './journal.js'
+import { openRecorder } from '../support/recorder.js'
 
-const folder = process.env.DEMO_JOURNAL ?? ''
-const journal = new Journal(folder)
+const BEST = { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }
 
-/** True for the first thread that asks, ever. */
-const isFirst = (): boolean => {
-  try {
-    writeFileSync(join(folder, 'crashed'), '', { flag: 'wx' })
-    return true
-  } catch {
-    return false
-  }
-}
+/** The work of the demo: brotli at full quality, which keeps a core busy for two seconds or so a megabyte. */
+export const compress = (bytes: Uint8Array): Buffer => brotliCompressSync(bytes, BEST)
+
+const recorder = openRecorder(process.env.DEMO_RECORD ?? '')
 
 /** A bug of the kind that no `try` around the handler can catch: it ends the thread. */
 const crash = (): Promise<never> =>
@@ -26,13 +18,8 @@ const crash = (): Promise<never> =>
   })
 
 /** Compresses a document. One message has a header that asks for a crash, which it gets once. */
-export default ((message) => {
-  const number = Number(message.key)
-  const document = message.value ?? Buffer.alloc(0)
-  journal.begun(number)
-  if ('crash' in message.headers && isFirst()) return crash()
-
-  const since = performance.now()
-  const compressed = compress(document)
-  journal.done(number, { bytesIn: document.length, bytesOut: compressed.length, ms: performance.now() - since })
+export default ((message, context) => {
+  const id = recorder.start(message, context)
+  if ('crash' in message.headers && recorder.once('crash', message)) return crash()
+  recorder.end(id, compress(message.value ?? Buffer.alloc(0)).length)
 }) satisfies Handler

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { type Admin, Partitioners, type Producer } from 'kafkajs'
-import { kafkaClient } from '../support/kafka-client.js'
+import type { Admin, Producer } from 'kafkajs'
+import { exactProducer, kafkaClient } from '../support/kafka-client.js'
+import { makeTopic, type Range, rangesOf } from '../support/topics.js'
 import type { PlannedMessage } from './plan.js'
 
 /** Bytes of documents in one request: below what a broker takes even if all go to one partition. */
@@ -16,12 +17,12 @@ export class Topic {
     const kafka = kafkaClient({ clientId: 'demo', brokers: [...brokers] })
     this.name = name
     this.#admin = kafka.admin()
-    this.#producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+    this.#producer = exactProducer(kafka)
   }
 
-  async create(numPartitions: number): Promise<void> {
+  async create(partitions: number): Promise<void> {
     await Promise.all([this.#admin.connect(), this.#producer.connect()])
-    await this.#admin.createTopics({ topics: [{ topic: this.name, numPartitions }], waitForLeaders: true })
+    await makeTopic(this.#admin, this.name, { partitions })
   }
 
   /** Sends the documents; the one in the middle asks its handler to crash. */
@@ -50,13 +51,15 @@ export class Topic {
     })
   }
 
-  /** How many messages the topic holds, and up to how many the group has committed. */
-  async offsets(groupId: string): Promise<{ readonly end: number; readonly committed: number }> {
-    const ends = await this.#admin.fetchTopicOffsets(this.name)
+  /** What the topic holds. */
+  produced(): Promise<Range[]> {
+    return rangesOf(this.#admin, this.name)
+  }
+
+  /** Up to how many messages the group has committed. */
+  async committed(groupId: string): Promise<number> {
     const [group] = await this.#admin.fetchOffsets({ groupId, topics: [this.name] })
-    const sum = (offsets: readonly { readonly offset: string }[]): number =>
-      offsets.reduce((total, { offset }) => total + Math.max(0, Number(offset)), 0)
-    return { end: sum(ends), committed: sum(group?.partitions ?? []) }
+    return (group?.partitions ?? []).reduce((total, { offset }) => total + Math.max(0, Number(offset)), 0)
   }
 
   /** Removes the topic, which need not be there, and closes the connections. */

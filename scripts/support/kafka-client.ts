@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { type Admin, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import { type Admin, Kafka, type KafkaConfig, logLevel, Partitioners, type Producer } from 'kafkajs'
 
 interface RequestQueue {
   readonly pending: readonly unknown[]
@@ -18,6 +18,13 @@ queue.scheduleCheckPendingRequests = function (this: RequestQueue): void {
 
 /** A KafkaJS client that logs nothing, for everything that is said to a broker beside the pool. */
 export const kafkaClient = (config: KafkaConfig): Kafka => new Kafka({ logLevel: logLevel.NOTHING, ...config })
+
+/**
+ * A producer whose partitions come from the messages or from their keys, as in the Java client. Idempotent: KafkaJS
+ * repeats a whole request when one of its partitions was refused, and the others shall not get their messages twice.
+ */
+export const exactProducer = (kafka: Kafka): Producer =>
+  kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true, maxInFlightRequests: 1 })
 
 /** Resolves with what an admin client is told that is connected for this one errand. */
 export const withAdmin = async <T>(config: KafkaConfig, ask: (admin: Admin) => Promise<T>): Promise<T> => {

@@ -9,7 +9,7 @@ import { threadId } from 'node:worker_threads'
  * when the thread dies in the next moment:
  *
  *   S <id> <ms> <topic> <partition> <offset> <slot> <incarnation> <attempt>     a handling starts
- *   E <id> <ms>                                                                  it came to its end
+ *   E <id> <ms> <result>                                                         it came to its end
  *   F <id> <ms>                                                                  it failed
  *
  * The clock is the machine's monotonic one, which all processes share.
@@ -34,6 +34,8 @@ export interface Handling {
   readonly endMs: number | null
   /** `failed`: the handler threw or rejected. */
   readonly outcome: 'finished' | 'failed' | null
+  /** What the handler noted in the end. */
+  readonly result?: number
 }
 
 interface RecordedMessage {
@@ -52,7 +54,8 @@ interface RecordedCall {
 export interface Recorder {
   /** Notes that a handling begins. @returns its number, for `end` or `fail` */
   start(message: RecordedMessage, call: RecordedCall): number
-  end(id: number): void
+  /** @param result a number to note with it, such as the size of what came out */
+  end(id: number, result?: number): void
   fail(id: number): void
   /** True the first time that it is asked for this name and message, by any thread or process; false ever after. */
   once(name: string, message: RecordedMessage): boolean
@@ -76,8 +79,8 @@ export const openRecorder = (dir: string): Recorder => {
       write(`S ${lastId} ${machineMs()} ${topic} ${partition} ${offset} ${slot} ${incarnation} ${attempt}`)
       return lastId
     },
-    end(id) {
-      write(`E ${id} ${machineMs()}`)
+    end(id, result = 0) {
+      write(`E ${id} ${machineMs()} ${result}`)
     },
     fail(id) {
       write(`F ${id} ${machineMs()}`)
@@ -106,17 +109,19 @@ const readFile = (path: string, name: string): Handling[] => {
   const handlings = new Map<string, Handling>()
   // What stands after the last newline is a line that is being written, or that a killed process wrote in part.
   for (const line of readFileSync(path, 'utf8').split('\n').slice(0, -1)) {
-    const [kind, id = '', ms, topic = '', ...numbers] = line.split(' ')
+    const [kind, id = '', ms, word = '', ...numbers] = line.split(' ')
     const atMs = Number(ms)
     if (kind === 'S') {
       const [partition = 0, offset = 0, slot = 0, incarnation = 0, attempt = 0] = numbers.map(Number)
-      const where = { topic, partition, offset, pid, threadId: thread, slot, incarnation, attempt }
+      const where = { topic: word, partition, offset, pid, threadId: thread, slot, incarnation, attempt }
       handlings.set(id, { ...where, startMs: atMs, endMs: null, outcome: null })
     } else {
       const handling = handlings.get(id)
       if (handling === undefined || handling.endMs !== null)
         throw new Error(`${path}: "${line}" ends what did not start`)
-      handlings.set(id, { ...handling, endMs: atMs, outcome: kind === 'E' ? 'finished' : 'failed' })
+      const end =
+        kind === 'E' ? ({ outcome: 'finished', result: Number(word) } as const) : ({ outcome: 'failed' } as const)
+      handlings.set(id, { ...handling, endMs: atMs, ...end })
     }
   }
   return [...handlings.values()]

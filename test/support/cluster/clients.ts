@@ -1,6 +1,6 @@
-import { type Admin, type Kafka, Partitioners, type Producer } from 'kafkajs'
+import type { Admin, Kafka, Producer } from 'kafkajs'
 import { afterAll, inject } from 'vitest'
-import { kafkaClient as clientOf } from '#scripts/support/kafka-client.js'
+import { kafkaClient as clientOf, exactProducer } from '#scripts/support/kafka-client.js'
 
 /*
  * One admin client and one producer for all tests of a file, made when first asked for. They are closed after the last
@@ -39,18 +39,10 @@ export const adminClient = (): Promise<Admin> => {
   return admin
 }
 
-/**
- * The file's producer, connected; the partition comes from the message or from its key, as in the Java client.
- * Idempotent: KafkaJS repeats a whole request when one of its partitions was refused, and the others shall not get their
- * messages twice.
- */
+/** The file's producer, connected. */
 export const producerClient = (): Promise<Producer> => {
   producer ??= (async () => {
-    const client = kafkaClient('test-producer').producer({
-      createPartitioner: Partitioners.DefaultPartitioner,
-      idempotent: true,
-      maxInFlightRequests: 1,
-    })
+    const client = exactProducer(kafkaClient('test-producer'))
     closeAfterFile(() => client.disconnect())
     await client.connect()
     return client

@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { findDocuments } from '#scripts/demo/documents.js'
-import { partitionsFor, planMessages } from '#scripts/demo/plan.js'
+import { findDocuments, partitionsFor, planMessages } from '#scripts/demo/plan.js'
 
 const documents = Array.from({ length: 10 }, (_, index) => ({ path: `file-${index}`, bytes: 100 * (index + 1) }))
 /** One thread: 1 byte in a millisecond. */
@@ -70,4 +69,12 @@ it('documents are the files of a usable size, in an order that depends on their 
   expect(names(true).sort()).toEqual(['a.js', 'b.txt', 'c.json', 'd.md'])
   expect(names(false).sort()).toEqual(['a.js', 'c.json', 'd.md'])
   expect(names(true)).toEqual(names(true))
+})
+
+it('the offsets are those that the messages get when each partition is filled in the order of sending', () => {
+  const ends = new Map<number, number>()
+  for (const { partition, offset } of planMessages(documents, sample, { slots: 2, budgetMs: 50_000 })) {
+    expect(offset).toBe(ends.get(partition) ?? 0)
+    ends.set(partition, offset + 1)
+  }
 })

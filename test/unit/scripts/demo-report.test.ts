@@ -1,28 +1,38 @@
 import { expect, it } from 'vitest'
-import type { Work } from '#scripts/demo/journal.js'
 import { type Outcome, report } from '#scripts/demo/report.js'
+import type { Handling } from '#scripts/support/recorder.js'
 
-const work: Work = { bytesIn: 1_000_000, bytesOut: 250_000, ms: 50 }
 const numbers = Array.from({ length: 100 }, (_, number) => number)
+const messages = numbers.map((number) => ({
+  path: `file-${number}`,
+  bytes: 1_000_000,
+  number,
+  partition: 0,
+  offset: number,
+}))
+const produced = [{ topic: 'demo', partition: 0, from: 0, to: 100 }]
 
-/** A run in which all went well: 100 documents of 50 ms in 2.5 s on two slots. */
+/** 50 ms of work on a document, by one of two slots. */
+const handled = (offset: number): Handling => {
+  const startMs = 10_000 + Math.floor(offset / 2) * 50
+  const owner = { pid: 1, threadId: offset % 2, slot: offset % 2, incarnation: 1, attempt: 1 }
+  const done = { endMs: startMs + 50, outcome: 'finished', result: 250_000 } as const
+  return { topic: 'demo', partition: 0, offset, ...owner, startMs, ...done }
+}
+const record = numbers.map(handled)
+
+/** A run in which all went well: 100 documents of 50 ms in 2.5 s on two slots, of which one crashed. */
 const good: Outcome = {
-  messages: 100,
+  messages,
   slots: 2,
-  notes: {
-    begun: new Map(numbers.map((number) => [number, number === 50 ? 2 : 1])),
-    done: new Map(numbers.map((number) => [number, work])),
-    firstAt: 10_000,
-    lastAt: 12_500,
-  },
+  record: [...record, { ...handled(50), incarnation: 0, startMs: 11_100, endMs: null, outcome: null }],
   sample: { documents: 10, bytes: 10_000_000, ms: 500 },
   crashes: 1,
   healedMs: [17.2],
   rebalances: 0,
-  offsets: { end: 100, committed: 100 },
+  produced,
+  committed: 100,
 }
-
-const without = <V>(map: ReadonlyMap<number, V>, number: number) => new Map([...map].filter(([key]) => key !== number))
 
 it('the table says what came out', () => {
   expect(report(good)).toEqual({
@@ -47,14 +57,17 @@ it('a slower thread in the pool than outside of it lowers the speed-up', () => {
 })
 
 it('a document that no handler finished is lost, even when its offset is committed', () => {
-  const { lines, complete, verdict } = report({ ...good, notes: { ...good.notes, done: without(good.notes.done, 7) } })
+  const { lines, complete, verdict } = report({ ...good, record: record.filter(({ offset }) => offset !== 7) })
   expect([complete, lines[5]]).toEqual([false, 'lost          1'])
   expect(verdict).toContain('FAULT')
 })
 
 it.each([
-  ['an offset that is not committed', { end: 100, committed: 99 }],
-  ['a message that never reached the topic', { end: 99, committed: 99 }],
-])('%s is a fault', (_, offsets) => {
-  expect(report({ ...good, offsets }).complete).toBe(false)
+  ['an offset that is not committed', { committed: 99 }],
+  [
+    'a message that never reached the topic',
+    { produced: [{ topic: 'demo', partition: 0, from: 0, to: 99 }], committed: 99 },
+  ],
+])('%s is a fault', (_, seen) => {
+  expect(report({ ...good, ...seen }).complete).toBe(false)
 })

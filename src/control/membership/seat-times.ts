@@ -25,3 +25,13 @@ export const kafkaOfSeat = ({ kafka, consumer: { sessionTimeout } }: SlotConfig)
  */
 export const syncHoldMs = ({ sessionTimeout }: Pick<ConsumerConfig, 'sessionTimeout'>): number =>
   sessionTimeout - Math.floor(sessionTimeout / ANSWER)
+
+/** Somebody else took the instance id: how often and after how long a seat tries to come back (KAFKA-20985, brod). */
+export const FENCED_TRIES = 3
+export const FENCED_WAIT_MS = 10_000
+/** A seat that was a member for so long without being fenced starts counting anew. */
+export const FENCED_FORGOTTEN_MS = 120_000
+/** How long a seat waits before it asks again for what the broker has refused. */
+export const REFUSED_WAIT_MS = 30_000
+/** How long a LeaveGroup may take: leaving is a courtesy, the session timeout does the same later. */
+export const LEAVE_TIMEOUT_MS = 700

@@ -3,60 +3,23 @@ import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import { isRefusal } from '../../kafka/brokers/refusal-advice.js'
 import type { ControlClient } from '../../kafka/client.js'
-import { KafkaCode } from '../../kafka/error-codes.js'
-import type { JoinResult, Membership } from '../../kafka/group.js'
+import type { Membership } from '../../kafka/group.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
-import type { TopicPartition } from '../../kafka/metadata.js'
-import { monotonicMs, wallAheadMs } from '../../util/clock.js'
+import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import { within } from '../../util/within.js'
-import { decodeAssignment } from './assignors/subscription.js'
 import { Coordinator } from './coordinator.js'
 import type { Group } from './group.js'
-import { assignForGroup, type PartitionCounts } from './group-leader.js'
-import { joinRequest } from './join-request.js'
-import { lookAtKeptAssignment } from './kept-assignment.js'
+import type { PartitionCounts } from './group-leader.js'
+import { JoinRounds, type Round } from './join-rounds.js'
+import { Lease, now } from './lease.js'
+import { reactionTo, retryDelayMs } from './reactions.js'
 import { refusal } from './refusal.js'
-import {
-  FENCED_FORGOTTEN_MS,
-  FENCED_TRIES,
-  FENCED_WAIT_MS,
-  isMember,
-  mayEnter,
-  reactionTo,
-  retryDelayMs,
-  type SeatState,
-} from './seat-states.js'
-import { syncHoldMs } from './seat-times.js'
+import type { SeatHost } from './seat-host.js'
+import { isMember, mayEnter, type SeatState } from './seat-states.js'
+import { FENCED_FORGOTTEN_MS, FENCED_TRIES, FENCED_WAIT_MS, LEAVE_TIMEOUT_MS, REFUSED_WAIT_MS } from './seat-times.js'
 import type { AskTopics } from './steady-topics.js'
-
-/** How long a seat waits before it asks again for what the broker has refused. */
-const REFUSED_WAIT_MS = 30_000
-/** How long a LeaveGroup may take: leaving is a courtesy, the session timeout does the same later. */
-const LEAVE_TIMEOUT_MS = 700
-/** How long a seat that leaves waits to hear who it is, if it has just asked: nobody else could remove that member. */
-const FIRST_ANSWER_MS = 250
-
-/** The id to join with that comes with MEMBER_ID_REQUIRED (KIP-394). */
-const memberIdIn = (error: unknown): string | undefined =>
-  error instanceof KafkaError && error.code === KafkaCode.memberIdRequired ? error.memberId : undefined
-
-/** What a seat tells its slot. None of these may throw. */
-export interface SeatHost {
-  /** A rebalance begins: bring the thread to stand between two messages (bounded) and commit what is finished. */
-  release(): Promise<void>
-  /** A new generation is in force with this assignment. */
-  assigned(partitions: readonly TopicPartition[], generation: number): void
-  /** The membership is gone: stop every partition at once, commit nothing. */
-  lost(reason: string): void
-  /** No message may start after this moment (monotonic ms) unless it is extended again. */
-  lease(untilMs: number): void
-  joined(membership: Membership, protocol: string, leader: boolean): void
-  fenced(tries: number, retryInMs: number | null): void
-  /** The broker will not have this member until a person changes something. */
-  refused(error: PoolError): void
-}
 
 export interface SeatOptions {
   readonly config: SlotConfig
@@ -83,32 +46,34 @@ export class Seat {
   readonly #options: SeatOptions
   readonly #sleep = new WakeableSleep()
   readonly #coordinator: Coordinator
+  readonly #rounds: JoinRounds
+  readonly #lease: Lease
+  readonly #trouble = new Episode()
   #state: SeatState = 'unjoined'
-  #memberId = ''
   #generation = -1
-  #assignedFrom: PartitionCounts | null = null
-  #members: readonly string[] = []
-  #protocol = ''
+  /** The round by which the seat was last made a member. */
+  #round: Round | null = null
   #mustJoin = true
   #draining = false
   #ended = false
   #nextBeatAtMs = 0
-  #leaseUntilMs = 0
   #failures = 0
-  readonly #trouble = new Episode()
   #refused = false
   #fencedTries = 0
-  #stableSinceMs = 0
-  /** See {@link joinRequest}. */
-  #subscriptionSerial = 0
   #loop: Promise<void> = Promise.resolve()
-  /** The JoinGroup that was sent last. */
-  #asked: Promise<JoinResult> | null = null
   #leaving: Promise<void> | null = null
 
   constructor(options: SeatOptions) {
+    const { client, coordinator: poolCoordinator, config, group, host, topics, log } = options
     this.#options = options
-    this.#coordinator = new Coordinator(options.client, this.groupId)
+    this.#coordinator = new Coordinator(client, this.groupId)
+    this.#lease = new Lease(config.consumer.sessionTimeout, (untilMs) => host.lease(untilMs))
+    const onAsk = () => {
+      if (!this.#mayJoin) throw new PoolError(ErrorCode.poolStopped, 'the seat left before it had joined')
+      group.pokeSiblings(this)
+    }
+    const coordinators = { coordinator: this.#coordinator, poolCoordinator }
+    this.#rounds = new JoinRounds({ config, group, ...coordinators, topics, log, onAsk })
   }
 
   get groupId(): string {
@@ -129,26 +94,26 @@ export class Seat {
   }
 
   get isLeader(): boolean {
-    return this.#assignedFrom !== null
+    return this.assignedFrom !== null
   }
 
   /** What the seat made the group's present assignment from; null when it does not lead. */
   get assignedFrom(): PartitionCounts | null {
-    return this.#assignedFrom
+    return this.#generation < 0 ? null : (this.#round?.assignedFrom ?? null)
   }
 
   /** Ids of all members of the group, while the seat leads it. */
   get members(): readonly string[] {
-    return this.#members
+    return this.#round?.members ?? []
   }
 
   get protocol(): string {
-    return this.#protocol
+    return this.#round?.protocol ?? ''
   }
 
   /** False while no answer of the coordinator says that the membership still holds: no message may begin then. */
   get isConfirmed(): boolean {
-    return isMember(this.#state) && monotonicMs() < this.#leaseUntilMs
+    return isMember(this.#state) && this.#lease.isValid
   }
 
   /** True while the broker does not let the seat in, or will not have it. */
@@ -161,7 +126,7 @@ export class Seat {
     return {
       groupId: this.groupId,
       generation: this.#generation,
-      memberId: this.#memberId,
+      memberId: this.#rounds.memberId,
       instanceId: this.instanceId,
     }
   }
@@ -189,7 +154,7 @@ export class Seat {
   rejoin(why: string): void {
     if (this.#draining) return
     this.#options.log.info({ groupId: this.groupId, why }, 'rejoining the group')
-    this.#subscriptionSerial += 1
+    this.#rounds.changeSubscription()
     this.#mustJoin = true
     this.#sleep.wake()
   }
@@ -211,13 +176,10 @@ export class Seat {
     this.#enter('leaving')
     group.remove(this)
     this.#sleep.wake()
-    const isKnown = this.#memberId !== '' || this.#asked === null || (await within(this.#asked, FIRST_ANSWER_MS))
-    // A static member can be removed by its instance id alone (KIP-345).
-    const isThere = isKnown ? this.#memberId !== '' : this.instanceId !== null
-    const left = sendLeave && isThere ? this.#sendLeave() : undefined
+    const told = (await this.#rounds.canBeRemoved()) && sendLeave ? this.#sendLeave() : undefined
     client.close()
     // The loop may be waiting for something that closing the connection does not end.
-    await within(Promise.all([left, this.#loop]), LEAVE_TIMEOUT_MS)
+    await within(Promise.all([told, this.#loop]), LEAVE_TIMEOUT_MS)
     this.#forgetMembership()
     this.#enter('left')
   }
@@ -231,9 +193,8 @@ export class Seat {
   }
 
   #forgetMembership(): void {
-    this.#memberId = ''
+    this.#rounds.forgetMemberId()
     this.#generation = -1
-    this.#assignedFrom = null
     this.#mustJoin = true
   }
 
@@ -266,115 +227,40 @@ export class Seat {
   async #beat(): Promise<void> {
     await this.#sleep.for(this.#nextBeatAtMs - monotonicMs())
     if (this.#ended || (this.#mustJoin && this.#mayJoin)) return
-    const { heartbeatInterval, sessionTimeout } = this.#options.config.consumer
-    const sentAtMs = monotonicMs()
-    const aheadMs = wallAheadMs()
-    this.#nextBeatAtMs = sentAtMs + heartbeatInterval
+    const sent = now()
+    this.#nextBeatAtMs = sent.atMs + this.#options.config.consumer.heartbeatInterval
     if (this.#generation < 0) return
     await this.#coordinator.ask((client, node) => client.heartbeat(node, this.membership))
-    if (this.#ended) return
-    this.#extendLease(sentAtMs + sessionTimeout, aheadMs)
+    if (!this.#ended) this.#lease.extend(sent)
   }
 
   async #join(): Promise<void> {
-    const { config, group, host, log } = this.#options
+    const { group, host } = this.#options
     const begins = this.#state === 'stable'
     this.#enter(begins || this.#state === 'rebalancing' ? 'rebalancing' : 'joining')
     // Once for each rebalance (as Java's `needsJoinPrepare`): who has to ask again keeps the group waiting no longer.
     if (begins) await host.release()
     if (!this.#mayJoin) return
-
-    const seenBefore = group.generation
-    const outdated = this.#memberId === '' ? await this.#whyOutdated() : null
-    const joined = await this.#sendJoin()
     // Until the assignment is known, what the slot holds and commits is that of the old generation.
-    const member = { ...this.membership, generation: joined.generation }
-    const leader = joined.leaderId === joined.memberId
-    // A sibling that came back too may have made the group rebalance already.
-    const rebalanced = leader || (group.generation !== seenBefore && joined.generation > group.generation)
-    if (outdated !== null && !rebalanced) {
-      group.noteGeneration(joined.generation)
-      this.rejoin(outdated)
-      return
-    }
-    const serial = this.#subscriptionSerial
+    const round = await this.#rounds.next()
+    if ('outdated' in round) {
+      group.noteGeneration(round.generation)
+      this.rejoin(round.outdated)
+    } else if (!this.#ended) this.#take(round)
+  }
 
-    const assigned = leader ? await assignForGroup(joined, this.#options.topics, log) : null
-    const syncedAtMs = monotonicMs()
-    const aheadMs = wallAheadMs()
-    const holdMs = syncHoldMs(config.consumer)
-    const bytes = await this.#watched(
-      this.#coordinator.ask((client, node) => client.syncGroup(node, member, assigned?.assignments ?? [], holdMs)),
-    )
-    if (this.#ended) return
-    const partitions = this.#subscribedOnly(decodeAssignment(bytes))
-    this.#generation = joined.generation
-    this.#assignedFrom = assigned?.counts ?? null
-    this.#members = joined.members.map(({ memberId }) => memberId)
-    this.#protocol = joined.protocol
-    this.#mustJoin = serial !== this.#subscriptionSerial // somebody called rejoin() meanwhile
-    this.#nextBeatAtMs = syncedAtMs + config.consumer.heartbeatInterval
-    this.#extendLease(syncedAtMs + config.consumer.sessionTimeout, aheadMs)
-    this.#stableSinceMs = syncedAtMs
+  /** The seat is a member of a new generation. */
+  #take(round: Round): void {
+    const { config, group, host } = this.#options
+    this.#round = round
+    this.#generation = round.generation
+    this.#mustJoin = round.serial !== this.#rounds.serial // somebody called rejoin() meanwhile
+    this.#nextBeatAtMs = round.synced.atMs + config.consumer.heartbeatInterval
+    this.#lease.extend(round.synced)
     this.#enter('stable')
     group.noteGeneration(this.#generation)
-    host.joined(this.membership, this.#protocol, leader)
-    host.assigned(partitions, this.#generation)
-  }
-
-  /** The answer may be long in coming: then it is said what the group waits for. */
-  #watched<T>(request: Promise<T>): Promise<T> {
-    const { config, coordinator, group, log } = this.#options
-    const describe = () => coordinator.ask((client, node) => client.describeGroup(node, this.groupId))
-    return group.joinWatch.during(request, { consumer: config.consumer, describe, log })
-  }
-
-  /** A leader that is a KafkaJS consumer hands its own topics to everybody, subscribed or not. */
-  #subscribedOnly(assignment: readonly TopicPartition[]): TopicPartition[] {
-    const { config, log } = this.#options
-    const foreign = assignment.filter(({ topic }) => !config.topics.includes(topic))
-    if (foreign.length > 0) {
-      const message =
-        'the leader of the group assigned topics that this slot does not subscribe to; nobody handles them'
-      log.error({ ...this.membership, foreign, topics: config.topics }, message)
-    }
-    return assignment.filter(({ topic }) => config.topics.includes(topic))
-  }
-
-  #whyOutdated(): Promise<string | null> {
-    const { config, topics, log } = this.#options
-    return lookAtKeptAssignment(config, this.#coordinator, topics, log)
-  }
-
-  async #sendJoin(): Promise<JoinResult> {
-    const { group } = this.#options
-    if (this.instanceId !== null) await group.barrier.arrive()
-    try {
-      return await this.#askToJoin()
-    } catch (error) {
-      if (memberIdIn(error) === undefined) throw error
-      await group.barrier.arrive()
-      return await this.#askToJoin()
-    }
-  }
-
-  #askToJoin(): Promise<JoinResult> {
-    this.#asked = this.#ask()
-    return this.#asked
-  }
-
-  async #ask(): Promise<JoinResult> {
-    if (!this.#mayJoin) throw new PoolError(ErrorCode.poolStopped, 'the seat left before it had joined')
-    this.#options.group.pokeSiblings(this)
-    const request = joinRequest(this.#options.config, this.#memberId, this.#subscriptionSerial)
-    try {
-      const joined = await this.#watched(this.#coordinator.ask((client, node) => client.joinGroup(node, request)))
-      this.#memberId = joined.memberId
-      return joined
-    } catch (error) {
-      this.#memberId = memberIdIn(error) ?? this.#memberId
-      throw error
-    }
+    host.joined(this.membership, round.protocol, round.isLeader)
+    host.assigned(round.partitions, this.#generation)
   }
 
   /** Decides what a failed request means. Everything else goes on in the loop. */
@@ -429,14 +315,14 @@ export class Seat {
     this.#enter('lost')
     host.lost(reason)
     this.#generation = -1
-    this.#assignedFrom = null
     this.#mustJoin = true
-    if (forgetMemberId) this.#memberId = ''
+    if (forgetMemberId) this.#rounds.forgetMemberId()
   }
 
   async #fencedOut(): Promise<void> {
     const { host } = this.#options
-    if (this.#state === 'stable' && monotonicMs() - this.#stableSinceMs > FENCED_FORGOTTEN_MS) this.#fencedTries = 0
+    const memberForMs = monotonicMs() - (this.#round?.synced.atMs ?? 0)
+    if (this.#state === 'stable' && memberForMs > FENCED_FORGOTTEN_MS) this.#fencedTries = 0
     this.#enter('fenced')
     this.#fencedTries += 1
     host.lost('fenced: another member uses the same group.instance.id')
@@ -445,12 +331,6 @@ export class Seat {
     host.fenced(this.#fencedTries, retryInMs)
     const until = monotonicMs() + FENCED_WAIT_MS
     while (!this.#ended && monotonicMs() < until) await this.#sleep.for(until - monotonicMs())
-  }
-
-  /** @param aheadMs of the wall clock when the request was sent: the machine may have slept before the answer was read */
-  #extendLease(untilMs: number, aheadMs: number): void {
-    this.#leaseUntilMs = untilMs - Math.max(0, wallAheadMs() - aheadMs)
-    this.#options.host.lease(this.#leaseUntilMs)
   }
 
   #enter(state: SeatState): void {

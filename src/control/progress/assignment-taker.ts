@@ -8,7 +8,7 @@ import { partitionName } from '../../util/partition-name.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import type { Handout, Holdings, NewHolding } from '../holdings.js'
 import type { Coordinator } from '../membership/coordinator.js'
-import { retryDelayMs } from '../membership/seat-states.js'
+import { retryDelayMs } from '../membership/reactions.js'
 import { committedOffsets, startPositions } from './positions.js'
 
 export interface TakerOptions {

@@ -10,7 +10,7 @@ import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import { within } from '../../util/within.js'
 import type { Holdings } from '../holdings.js'
 import type { Coordinator } from '../membership/coordinator.js'
-import { retryDelayMs } from '../membership/seat-states.js'
+import { retryDelayMs } from '../membership/reactions.js'
 
 /** Refusals that say something about the membership: the next heartbeat will tell the seat the same, with authority. */
 const ABOUT_MEMBERSHIP: readonly number[] = [

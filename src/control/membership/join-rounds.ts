@@ -1,0 +1,182 @@
+import type { Logger } from 'pino'
+import type { SlotConfig } from '../../config/resolved.js'
+import { KafkaCode } from '../../kafka/error-codes.js'
+import type { JoinResult } from '../../kafka/group.js'
+import { KafkaError } from '../../kafka/kafka-error.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
+import { within } from '../../util/within.js'
+import { decodeAssignment } from './assignors/subscription.js'
+import type { Coordinator } from './coordinator.js'
+import type { Group } from './group.js'
+import { assignForGroup, type PartitionCounts } from './group-leader.js'
+import { joinRequest } from './join-request.js'
+import { lookAtKeptAssignment } from './kept-assignment.js'
+import { now, type Sent } from './lease.js'
+import { syncHoldMs } from './seat-times.js'
+import type { AskTopics } from './steady-topics.js'
+
+/** How long a seat that leaves waits to hear who it is, if it has just asked. */
+const FIRST_ANSWER_MS = 250
+
+export interface JoinRoundsOptions {
+  readonly config: SlotConfig
+  readonly group: Group
+  /** Over the seat's own connection, which a JoinGroup that waits for others may block. */
+  readonly coordinator: Coordinator
+  /** Over a connection that is free meanwhile. */
+  readonly poolCoordinator: Coordinator
+  readonly topics: AskTopics
+  readonly log: Logger
+  /** A JoinGroup is about to be sent; throws when none may be any more. */
+  readonly onAsk: () => void
+}
+
+/** A generation that the seat is a member of. */
+export interface Round {
+  readonly generation: number
+  readonly protocol: string
+  readonly isLeader: boolean
+  /** Of its subscribed topics. */
+  readonly partitions: readonly TopicPartition[]
+  /** What the group's assignment was made from; null when another member leads. */
+  readonly assignedFrom: PartitionCounts | null
+  /** Ids of all members, for the leader only. */
+  readonly members: readonly string[]
+  /** {@link JoinRounds.serial} when the coordinator had let the seat in. */
+  readonly serial: number
+  readonly synced: Sent
+}
+
+/** The seat was let in without a rebalance, and with an assignment that is out of date: it has to make the group rebalance. */
+export interface OutdatedRound {
+  readonly generation: number
+  readonly outdated: string
+}
+
+/** The id to join with that comes with MEMBER_ID_REQUIRED (KIP-394). */
+const memberIdIn = (error: unknown): string | undefined =>
+  error instanceof KafkaError && error.code === KafkaCode.memberIdRequired ? error.memberId : undefined
+
+/**
+ * By what a seat becomes a member of a generation: JoinGroup, the assignment of all members if it leads, SyncGroup. One
+ * round at a time. It remembers between them who the member is.
+ */
+export class JoinRounds {
+  readonly #options: JoinRoundsOptions
+  #memberId = ''
+  #serial = 0
+  /** The JoinGroup that was sent last. */
+  #asked: Promise<JoinResult> | null = null
+
+  constructor(options: JoinRoundsOptions) {
+    this.#options = options
+  }
+
+  /** Empty until the coordinator has given one. */
+  get memberId(): string {
+    return this.#memberId
+  }
+
+  /** How often the subscription has got other bytes; see {@link joinRequest}. */
+  get serial(): number {
+    return this.#serial
+  }
+
+  forgetMemberId(): void {
+    this.#memberId = ''
+  }
+
+  /** The next round makes the group rebalance, whoever leads it. */
+  changeSubscription(): void {
+    this.#serial += 1
+  }
+
+  /**
+   * Whether the coordinator may know the member by an id that is known here: a static one can be removed by its instance
+   * id alone (KIP-345). Who has just asked waits a moment to hear who he is: nobody else could remove that member.
+   */
+  async canBeRemoved(): Promise<boolean> {
+    const isAnswered = this.#memberId !== '' || this.#asked === null || (await within(this.#asked, FIRST_ANSWER_MS))
+    return isAnswered ? this.#memberId !== '' : this.#options.config.consumer.groupInstanceId !== null
+  }
+
+  /** Rejects with what the coordinator has against it. */
+  async next(): Promise<Round | OutdatedRound> {
+    const { config, group, topics, coordinator, log } = this.#options
+    const seenBefore = group.generation
+    const outdated = this.#memberId === '' ? await lookAtKeptAssignment(config, coordinator, topics, log) : null
+    const joined = await this.#join()
+    const { generation, protocol, memberId } = joined
+    const isLeader = joined.leaderId === memberId
+    // A sibling that came back too may have made the group rebalance already.
+    const rebalanced = isLeader || (group.generation !== seenBefore && generation > group.generation)
+    if (outdated !== null && !rebalanced) return { generation, outdated }
+    const serial = this.#serial
+
+    const assigned = isLeader ? await assignForGroup(joined, topics, log) : null
+    const { groupId, groupInstanceId: instanceId } = config.consumer
+    const member = { groupId, generation, memberId, instanceId }
+    const holdMs = syncHoldMs(config.consumer)
+    const synced = now()
+    const bytes = await this.#watched(
+      coordinator.ask((client, node) => client.syncGroup(node, member, assigned?.assignments ?? [], holdMs)),
+    )
+    return {
+      ...{ generation, protocol, isLeader, serial, synced },
+      partitions: this.#subscribedOnly(decodeAssignment(bytes)),
+      assignedFrom: assigned?.counts ?? null,
+      members: joined.members.map((other) => other.memberId),
+    }
+  }
+
+  async #join(): Promise<JoinResult> {
+    const { config, group } = this.#options
+    if (config.consumer.groupInstanceId !== null) await group.barrier.arrive()
+    try {
+      return await this.#ask()
+    } catch (error) {
+      if (memberIdIn(error) === undefined) throw error
+      await group.barrier.arrive()
+      return await this.#ask()
+    }
+  }
+
+  #ask(): Promise<JoinResult> {
+    this.#asked = this.#sendJoin()
+    return this.#asked
+  }
+
+  async #sendJoin(): Promise<JoinResult> {
+    const { config, coordinator, onAsk } = this.#options
+    onAsk()
+    const request = joinRequest(config, this.#memberId, this.#serial)
+    try {
+      const joined = await this.#watched(coordinator.ask((client, node) => client.joinGroup(node, request)))
+      this.#memberId = joined.memberId
+      return joined
+    } catch (error) {
+      this.#memberId = memberIdIn(error) ?? this.#memberId
+      throw error
+    }
+  }
+
+  /** The answer may be long in coming: then it is said what the group waits for. */
+  #watched<T>(request: Promise<T>): Promise<T> {
+    const { config, poolCoordinator, group, log } = this.#options
+    const describe = () => poolCoordinator.ask((client, node) => client.describeGroup(node, config.consumer.groupId))
+    return group.joinWatch.during(request, { consumer: config.consumer, describe, log })
+  }
+
+  /** A leader that is a KafkaJS consumer hands its own topics to everybody, subscribed or not. */
+  #subscribedOnly(assignment: readonly TopicPartition[]): TopicPartition[] {
+    const { config, log } = this.#options
+    const foreign = assignment.filter(({ topic }) => !config.topics.includes(topic))
+    if (foreign.length > 0) {
+      const { groupId } = config.consumer
+      const message =
+        'the leader of the group assigned topics that this slot does not subscribe to; nobody handles them'
+      log.error({ groupId, memberId: this.#memberId, foreign, topics: config.topics }, message)
+    }
+    return assignment.filter(({ topic }) => config.topics.includes(topic))
+  }
+}

@@ -1,0 +1,19 @@
+import type { PoolError } from '../../errors.js'
+import type { Membership } from '../../kafka/group.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
+
+/** What a seat tells its slot. None of these may throw. */
+export interface SeatHost {
+  /** A rebalance begins: bring the thread to stand between two messages (bounded) and commit what is finished. */
+  release(): Promise<void>
+  /** A new generation is in force with this assignment. */
+  assigned(partitions: readonly TopicPartition[], generation: number): void
+  /** The membership is gone: stop every partition at once, commit nothing. */
+  lost(reason: string): void
+  /** No message may start after this moment (monotonic ms) unless it is extended again. */
+  lease(untilMs: number): void
+  joined(membership: Membership, protocol: string, leader: boolean): void
+  fenced(tries: number, retryInMs: number | null): void
+  /** The broker will not have this member until a person changes something. */
+  refused(error: PoolError): void
+}

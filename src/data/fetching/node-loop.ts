@@ -151,9 +151,10 @@ export class NodeLoop {
   async #waitForRoom({ roomBytes, letGo, isCalm }: FetchPlan<Candidate>): Promise<void> {
     const { now } = this.#context
     const nowMs = now()
-    if (roomBytes > 0)
+    if (roomBytes > 0) {
+      this.#fullSinceMs = null
       await this.#wakeUp.wait() // everybody has something
-    else {
+    } else {
       this.#fullSinceMs ??= nowMs
       if (letGo.length > 0 && nowMs - this.#fullSinceMs >= FULL_MS) {
         for (const { partition } of letGo) partition.letGo()

@@ -27,9 +27,10 @@ export class FetcherBench {
       offset?: number
       epoch?: number
       known?: TopicMetadata[]
+      now?: () => number
     } = {},
   ) {
-    const { consumer = {}, fromBeginning = true, offset = 0, epoch = -1, known = [] } = more
+    const { consumer = {}, fromBeginning = true, offset = 0, epoch = -1, known = [], now = monotonicMs } = more
     this.page = Page.create(
       cluster.partitions.map(() => BigInt(offset)),
       cluster.partitions.map(() => epoch),
@@ -56,7 +57,7 @@ export class FetcherBench {
       post: (message) => void this.posted.push(message),
       onFetched: () => {},
       onFault: (fault) => void this.faults.push(fault),
-      now: monotonicMs,
+      now,
     })
   }
 

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Partition } from '#src/data/partition.js'
 import { PoolError } from '#src/errors.js'
+import { monotonicMs } from '#src/util/clock.js'
 import { batch, range } from '../../../support/data/batches.js'
 import { FakeCluster, type FakePartition } from '../../../support/data/fake-cluster.js'
 import { FetcherBench } from '../../../support/data/fetcher-bench.js'
@@ -382,6 +384,45 @@ describe('memory', () => {
       drainOthers()
       return handled.size === 40
     })
+  })
+
+  test('is let go after a second without any of it, and not because there was none at some time before', async () => {
+    const cluster = new FakeCluster(9)
+    for (const partition of range(0, 9)) {
+      cluster.partition(partition).messageBytes = MIB
+      cluster.produce(partition, 2)
+    }
+    let aheadMs = 0
+    let looks = 0
+    const bench = start(cluster, { now: () => monotonicMs() + aheadMs })
+    const each = bench.partitions[Symbol.iterator].bind(bench.partitions)
+    bench.partitions[Symbol.iterator] = () => {
+      looks++
+      return each()
+    }
+    const look = async (partition: Partition) => {
+      const before = looks
+      bench.fetcher.hasRoom(partition)
+      await soon('it looks', () => looks > before)
+    }
+    const [inFlight, waiting, late] = [bench.get(0), bench.get(1), bench.get(8)]
+    late.fetching.halted = true
+    await soon('there is no room', () => heldBytes(bench) === 16 * MIB)
+    await look(inFlight)
+    inFlight.inFlight = true
+    await look(inFlight) // there is room, and nobody who needs it
+    aheadMs = 2_000
+    inFlight.inFlight = false
+    waiting.handling = 'waiting'
+    late.fetching.halted = false
+    bench.fetcher.take()
+    await soon('its leader is known', () => late.node !== null)
+    await look(late)
+    await look(late)
+    expect(waiting.buffer.empty).toBe(false)
+    aheadMs = 4_000
+    await look(late)
+    await soon('it is let go', () => waiting.buffer.empty)
   })
 
   test('is there for the partitions of every node, however much is held of one that is not fetched any more', async () => {

@@ -49,7 +49,6 @@ export interface FetchedPartition extends TopicPartition {
   readonly error: string | null
   /** Where what may be read ends: the high watermark, or the last stable offset when only what is committed is read. */
   readonly end: number
-  readonly logStartOffset: number
   /** Node to fetch from instead (KIP-392), or -1. */
   readonly preferredReadReplica: number
   /** What was read, or null when nothing new came. */

@@ -45,10 +45,16 @@ export class AnswerReader {
     return this.#bytes.subarray(start, this.#at)
   }
 
-  /** An array; null counts as empty. */
-  array<T>(item: () => T): T[] {
+  /**
+   * An array; null counts as empty.
+   *
+   * @param most how many items there may be. Items that are empty cost hardly any bytes, but each is an object
+   */
+  array<T>(item: () => T, most = Number.POSITIVE_INFINITY): T[] {
     const items: T[] = []
-    for (let left = this.int32(); left > 0; left--) items.push(item())
+    const length = this.int32()
+    if (length > most) throw new RangeError(`the answer has an array of ${length} items where ${most} were asked for`)
+    for (let left = length; left > 0; left--) items.push(item())
     return items
   }
 }

@@ -38,7 +38,7 @@ const askFetch = (connection: BrokerConnection, request: FetchRequest): Promise<
     rackId: rackId ?? '',
     topics: inRuns(partitions),
   })
-  const decode = async (raw: Buffer) => decodeFetchResponse(raw, version)
+  const decode = async (raw: Buffer) => decodeFetchResponse(raw, version, partitions.length)
   return connection.send(
     { request: protocol.request, response: { decode, parse: async (answer) => answer } },
     { holdMs: maxWaitMs, answerBytes: limitBytes, ...(late && { late }) },
@@ -70,7 +70,7 @@ const decodePartition = async (
   roomBytes: number,
   codecs: Codecs,
 ): Promise<FetchedPartition> => {
-  const { topic, partition, errorCode, logStartOffset, preferredReadReplica, records, aborted } = answer
+  const { topic, partition, errorCode, preferredReadReplica, records, aborted } = answer
   const decoded =
     errorCode !== 0 || records.length === 0
       ? NOTHING
@@ -90,7 +90,6 @@ const decodePartition = async (
     partition,
     error,
     end: endOf(answer, readUncommitted),
-    logStartOffset,
     preferredReadReplica,
     ...decoded,
   }
@@ -98,7 +97,7 @@ const decodePartition = async (
 
 const missing = ({ topic, partition }: Wanted): FetchedPartition => ({
   ...{ topic, partition, error: MISSING },
-  ...{ end: -1, logStartOffset: -1, preferredReadReplica: -1, ...NOTHING },
+  ...{ end: -1, preferredReadReplica: -1, ...NOTHING },
 })
 
 /**

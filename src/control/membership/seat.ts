@@ -7,6 +7,7 @@ import type { Membership } from '../../kafka/group.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
+import { unreachable } from '../../util/unreachable.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import { within } from '../../util/within.js'
 import { Coordinator } from './coordinator.js'
@@ -292,6 +293,9 @@ export class Seat {
         // sees to it that nothing begins before it has said so.
         this.#nextBeatAtMs = 0
         await this.#rest(retryDelayMs(this.#failures++))
+        return
+      default:
+        unreachable(reaction)
     }
   }
 

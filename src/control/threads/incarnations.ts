@@ -3,13 +3,12 @@ import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import type { ClusterView } from '../../kafka/metadata.js'
 import { Control, type Counters } from '../../protocol/ledger.js'
-import type { FromThread } from '../../protocol/messages.js'
 import type { EffectiveConfig } from '../../protocol/reports.js'
 import { wallAheadMs } from '../../util/clock.js'
 import { after, every } from '../../util/timers.js'
 import { within } from '../../util/within.js'
 import type { Handout } from '../holdings.js'
-import type { Exit, Incarnation, ThreadRequest } from './incarnation.js'
+import type { Exit, Incarnation, ThreadReport, ThreadRequest } from './incarnation.js'
 import type { Threads } from './threads.js'
 
 /** How often it is told that a thread has its handler and no connection. */
@@ -27,6 +26,9 @@ const assignment = (added: Handout | null, removed: readonly number[]): ThreadRe
   removed,
 })
 
+/** What a thread says to its slot. */
+export type SlotReport = Exclude<ThreadReport, { type: 'loaded' }>
+
 export interface IncarnationsOptions {
   readonly config: SlotConfig
   readonly threads: Threads
@@ -41,7 +43,7 @@ export interface IncarnationsOptions {
   readonly teardownTimeoutMs: number
   /** The thread has its handler and its connection, and has taken up what it was given at its start. */
   readonly onReady: (thread: Incarnation) => void
-  readonly onMessage: (message: FromThread) => void
+  readonly onMessage: (message: SlotReport) => void
   readonly onExit: (thread: Incarnation, exit: Exit) => void
 }
 

@@ -1,6 +1,7 @@
 import { ErrorCode, PoolError } from '../../errors.js'
 import { type ErrorData, fromErrorData, toErrorData } from '../../protocol/error-data.js'
 import type { SlotTask } from '../../protocol/messages.js'
+import { unreachable } from '../../util/unreachable.js'
 
 /** Whose thread it was. */
 export type ThreadIdentity = Pick<SlotTask, 'slot' | 'incarnation' | 'clientId'>
@@ -57,6 +58,8 @@ export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => 
       const what = `came back with ${toErrorData(sign.value).message} although nobody had asked it to stop`
       return new PoolError(ErrorCode.threadCrashed, `${thread} ${what}`, { slot })
     }
+    default:
+      return unreachable(sign)
   }
 }
 

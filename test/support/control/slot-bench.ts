@@ -70,6 +70,8 @@ export const slotBench = (
   /** Connections that the seat will open, first to last; then ready-made ones. */
   const upcoming: FakeClient[] = []
   const events: { name: string; payload: unknown }[] = []
+  /** Lines of level error. */
+  const errors: { msg: string; type?: string }[] = []
   const listeners = new Map<string, (payload: unknown) => void>()
   const committed = new Map<number, bigint>()
   const commits: (readonly TopicPartitionOffset[])[] = []
@@ -102,7 +104,7 @@ export const slotBench = (
     nextClientId: () => `thread-${threads.all.length}`,
     topics: overrides.topics ?? (async () => []),
     isNew: () => false,
-    log: pino({ level: 'silent' }),
+    log: pino({ level: 'error' }, { write: (line: string) => void errors.push(JSON.parse(line)) }),
     emit: (name, payload) => {
       events.push({ name, payload })
       listeners.get(name)?.(payload)
@@ -116,6 +118,7 @@ export const slotBench = (
     threads,
     poolClient,
     seats,
+    errors,
     upcoming,
     member,
     committed,

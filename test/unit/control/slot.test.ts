@@ -42,6 +42,12 @@ const stop = async ({ slot }: ReturnType<typeof slotBench>) => {
 }
 
 describe('a slot', () => {
+  test('tells as a fault of what a thread says and nobody knows', async () => {
+    const bench = await running()
+    bench.threads.last.say({ type: 'news' } as never)
+    expect(bench.errors).toMatchObject([{ type: 'news', slot: 0 }])
+  })
+
   test('joins only when its thread is ready and it was told to', async () => {
     const bench = slotBench()
     const booting = bench.slot.boot()

@@ -228,6 +228,14 @@ test('a fault of our own is reported loudly and ends the task, not the thread', 
   expect(main.of('log').some(({ line }) => line.includes('Fault in the data plane'))).toBe(true)
 })
 
+test('a message that it does not know is such a fault, and not dropped in silence', async () => {
+  const { main, running } = start(() => {}, { cluster: new FakeCluster(1) })
+  await main.ready()
+  main.say({ type: 'news' } as never)
+  await expect(running).rejects.toMatchObject({ code: 'KCP_INTERNAL' })
+  expect(main.of('log').some(({ line }) => line.includes('nothing is known of news'))).toBe(true)
+})
+
 describe('a thread whose handler module has setup and teardown', () => {
   /** What happened, in order. */
   const journal = () => {

@@ -68,7 +68,7 @@ const requireFlags = (options: Fields, settings: readonly Setting[]): void => {
   ]
   if (missing.length === 0) return
   throw new UsageError(
-    `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing, and no configuration file was found: kafka-consumer-pool.config.json, .js, .mjs or .cjs, here or above, or --config`,
+    `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing, and no configuration file was found: kafka-consumer-pool.config.json, .js, .mjs, .cjs, .ts or .mts, here or above, or --config`,
   )
 }
 

@@ -20,10 +20,9 @@ export const runPool = async (pool: ConsumerPool, log: Logger): Promise<ExitCode
       )
   })
   const release = onStopSignals((signal) => {
-    log.info(
-      { signal },
-      'stopping: what is in flight may finish. A second signal ends the process at once; the next start then waits until its members are dropped',
-    )
+    const isMember = pool.status().slots.some(({ seat }) => seat.memberId !== '')
+    const price = isMember ? '; the next start then waits until its members are dropped' : ''
+    log.info({ signal }, `stopping: what is in flight may finish. A second signal ends the process at once${price}`)
     verdict.resolve(ExitCode.ok)
   })
   try {

@@ -1,12 +1,17 @@
 import { dirname } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { defaultLoaders, type LilconfigResult, type Loader, lilconfig } from 'lilconfig'
 import { ConfigError, PoolError } from '../errors.js'
+import { isNoTypeScript, noTypeScript } from '../util/no-typescript.js'
+import { within } from '../util/within.js'
 import { anchorPaths } from './layers/anchor-paths.js'
 import type { ConsumerPoolOptions } from './options.js'
 
 const NAME = 'kafka-consumer-pool'
 
-const FORMS = ['json', 'js', 'cjs', 'mjs']
+const FORMS = ['json', 'js', 'cjs', 'mjs', 'ts', 'mts']
+
+const LOAD_LIMIT_MS = 60_000
 
 /** In each folder, in this order. */
 const SEARCH_PLACES: string[] = [
@@ -32,19 +37,32 @@ const invalid = (filepath: string, what: string, cause?: unknown): ConfigError =
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** Errors of a file name the file, which the loaders' own do not. */
+const adviceFor = (filepath: string, error: unknown): string =>
+  isNoTypeScript(filepath, (error as { code?: unknown } | null)?.code)
+    ? noTypeScript('the configuration')
+    : reasonOf(error)
+
+/** Errors of a file name the file, which the loaders' own do not; one whose import never ends is an error, too. */
 const named =
-  (load: Loader): Loader =>
+  (load: Loader, limitMs: number): Loader =>
   async (filepath, content) => {
+    const loading = Promise.resolve(load(filepath, content))
+    if (!(await within(loading, limitMs))) {
+      throw invalid(filepath, `was not loaded within ${limitMs / 1_000} s. Look what its import waits for`)
+    }
     try {
-      return await load(filepath, content)
+      return await loading
     } catch (cause) {
-      throw invalid(filepath, `cannot be read: ${reasonOf(cause)}`, cause)
+      throw invalid(filepath, `cannot be read: ${adviceFor(filepath, cause)}`, cause)
     }
   }
 
-const find = async (path: string | undefined): Promise<LilconfigResult> => {
-  const loaders = Object.fromEntries(Object.entries(defaultLoaders).map(([ext, load]) => [ext, named(load)]))
+/** lilconfig's own loader would `require` what Node does not import, as if it were JavaScript. */
+const importTypeScript: Loader = async (filepath) => (await import(pathToFileURL(filepath).href)).default
+
+const find = async (path: string | undefined, limitMs: number): Promise<LilconfigResult> => {
+  const all = { ...defaultLoaders, '.ts': importTypeScript, '.mts': importTypeScript }
+  const loaders = Object.fromEntries(Object.entries(all).map(([ext, load]) => [ext, named(load, limitMs)]))
   const finder = lilconfig(NAME, { loaders, searchPlaces: SEARCH_PLACES, cache: false, ignoreEmptySearchPlaces: false })
   if (path === undefined) return await finder.search()
   try {
@@ -54,7 +72,7 @@ const find = async (path: string | undefined): Promise<LilconfigResult> => {
     const missing = (cause as { code?: unknown }).code === 'ENOENT'
     const remedy = missing
       ? 'does not exist. Check the path'
-      : `cannot be read: ${reasonOf(cause)}. Use .json, .js, .mjs or .cjs`
+      : `cannot be read: ${reasonOf(cause)}. Use .json, .js, .mjs, .cjs, .ts or .mts`
     throw invalid(path, remedy, cause)
   }
 }
@@ -64,11 +82,12 @@ const find = async (path: string | undefined): Promise<LilconfigResult> => {
  * (`kafka-consumer-pool.config.js` or `.json`, `.kafka-consumer-poolrc.json`, the key `kafka-consumer-pool` of a package.json, …).
  * Handlers, modules and PEM files in it are relative to the file.
  *
+ * @param limitMs how long its import may take
  * @returns null when no path was given and no file was found
- * @throws ConfigError when the file is missing, cannot be read or holds no options
+ * @throws ConfigError when the file is missing, cannot be read in time or holds no options
  */
-export const loadConfigFile = async (path?: string): Promise<LoadedConfigFile | null> => {
-  const found = await find(path)
+export const loadConfigFile = async (path?: string, limitMs = LOAD_LIMIT_MS): Promise<LoadedConfigFile | null> => {
+  const found = await find(path, limitMs)
   if (found === null) return null
   const { filepath } = found
   // `any` in the library's types

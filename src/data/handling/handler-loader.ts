@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ErrorCode, PoolError } from '../../errors.js'
 import { type ErrorData, toErrorData } from '../../protocol/error-data.js'
+import { isNoTypeScript, noTypeScript } from '../../util/no-typescript.js'
 import type { Handler, HandlerModule, Setup, Teardown } from '../handler.js'
 
 const isFunction = (value: unknown): value is Handler => typeof value === 'function'
@@ -54,6 +55,19 @@ const pickHook = <Hook extends Setup | Teardown>(exports: unknown, name: string,
   )
 }
 
+const HOOKS: readonly string[] = ['setup', 'teardown']
+
+/** `Setup` or `tearDown`, which would never be called. */
+const refuseMisspeltHook = (exports: unknown, url: string): void => {
+  const names = layersOf(exports).flatMap((layer) => Object.keys(layer ?? {}))
+  const misspelt = names.find((name) => !HOOKS.includes(name) && HOOKS.includes(name.toLowerCase()))
+  if (misspelt === undefined) return
+  throw new PoolError(
+    ErrorCode.handlerNotAFunction,
+    `The handler module ${url} exports \`${misspelt}\`, which nobody calls: name it \`${misspelt.toLowerCase()}\``,
+  )
+}
+
 const requireFile = (url: string): void => {
   if (!url.startsWith('file:')) return
   if (statSync(fileURLToPath(url), { throwIfNoEntry: false })?.isFile() === true) return
@@ -72,8 +86,8 @@ const placeOf = (url: string, { stack }: ErrorData): string => {
 
 /** What to do about an error that is not the module's own fault, and where one is that does not say so itself. */
 const importAdvice = (url: string, error: ErrorData): string => {
-  if (error.code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?tsx?$/.test(url)) {
-    return `. Node ${process.versions.node} runs no TypeScript: compile the handler and name the .js file, or use Node 22.18 or 24, or start Node with a loader: node --import tsx … (what the program itself registers with register() does not reach threads)`
+  if (isNoTypeScript(url, error.code)) {
+    return `. ${noTypeScript('the handler')} (what the program itself registers with register() does not reach threads)`
   }
   const isEsmTakenForCommonJs = /^(Cannot use import statement outside a module|Unexpected token 'export')/
   if (error.name === 'SyntaxError' && isEsmTakenForCommonJs.test(error.message)) {
@@ -113,6 +127,7 @@ export const loadHandler = async (url: string): Promise<HandlerModule> => {
   }
   const sham = kindOfSham(handler)
   if (sham !== undefined) throw notAFunction(url, sham)
+  refuseMisspeltHook(exports, url)
   const setup = pickHook<Setup>(exports, 'setup', url)
   const teardown = pickHook<Teardown>(exports, 'teardown', url)
   return { handler, ...(setup === undefined ? {} : { setup }), ...(teardown === undefined ? {} : { teardown }) }

@@ -41,7 +41,7 @@ describe('the command line alone', () => {
   it('names everything that is missing', () => {
     expect(() => poolOptions({ topic: ['orders'] }, null)).toThrow(
       new UsageError(
-        '--handler, --brokers, --group are missing, and no configuration file was found: kafka-consumer-pool.config.json, .js, .mjs or .cjs, here or above, or --config',
+        '--handler, --brokers, --group are missing, and no configuration file was found: kafka-consumer-pool.config.json, .js, .mjs, .cjs, .ts or .mts, here or above, or --config',
       ),
     )
   })

@@ -106,3 +106,17 @@ test('a file that is found and empty is not passed over', async () => {
   process.chdir(dirname(file('hollow/kafka-consumer-pool.config.json', '')))
   await expect(loadConfigFile()).rejects.toThrow(/kafka-consumer-pool\.config\.json is empty\. Put the options/)
 })
+
+test.each(['ts', 'mts'])('a configuration in .%s is found, and read or refused with what to do', async (form) => {
+  const code = `export default ${JSON.stringify(options)} satisfies object`
+  process.chdir(dirname(file(`typed-${form}/kafka-consumer-pool.config.${form}`, code)))
+  const loading = loadConfigFile()
+  if ('typescript' in process.features && process.features.typescript)
+    expect((await loading)?.options.consumer).toEqual({ groupId: 'g' })
+  else await expect(loading).rejects.toThrow(/config\.m?ts cannot be read: Node .* runs no TypeScript: compile/)
+})
+
+test('a file whose import never ends is refused by name', async () => {
+  const path = file('hangs/pool.mjs', 'await new Promise(() => {}); export default {}')
+  await expect(loadConfigFile(path, 200)).rejects.toThrow(/hangs.pool\.mjs was not loaded within 0\.2 s/)
+})

@@ -182,6 +182,16 @@ describe('setup and teardown are', () => {
     })
   })
 
+  test.each([
+    ['tearDown', 'export default () => {}; export const tearDown = () => {}'],
+    ['Setup', 'export default Object.assign(() => {}, { Setup: () => {} })'],
+  ])('refused when misspelt as %s, which would never be called', async (name, code) => {
+    await expect(loadHandler(moduleWith(`misspelt-${name}.mjs`, code))).rejects.toMatchObject({
+      code: 'KCP_HANDLER_NOT_A_FUNCTION',
+      message: expect.stringContaining(`exports \`${name}\`, which nobody calls: name it \`${name.toLowerCase()}\``),
+    })
+  })
+
   test('refused when they are no functions', async () => {
     const url = moduleWith('settings.mjs', 'export default () => {}; export const setup = { url: "…" }')
     await expect(loadHandler(url)).rejects.toMatchObject({

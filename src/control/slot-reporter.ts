@@ -8,11 +8,11 @@ import type { FromThread } from '../protocol/messages.js'
 import { Episode } from '../util/episode.js'
 import { partitionName } from '../util/partition-name.js'
 import { unreachable } from '../util/unreachable.js'
-import type { EventPartition, InFlightMessage, PoolEvents, SlotIdentity } from './events.js'
+import type { EventPartition, PoolEvents, SlotIdentity } from './events.js'
 import { finishedUpTo, type Holding } from './holdings.js'
 import type { Seat } from './membership/seat.js'
 import type { Pause } from './pauses.js'
-import type { Incarnation } from './threads/incarnation.js'
+import type { DeadThread } from './supervision/recovery.js'
 import type { Incarnations } from './threads/incarnations.js'
 
 export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]) => void
@@ -78,14 +78,9 @@ export class SlotReporter {
     this.#emit('slot:recovered', event)
   }
 
-  crashed(
-    thread: Incarnation,
-    error: PoolError,
-    inFlight: readonly InFlightMessage[],
-    restartInMs: number | null,
-  ): void {
-    const { finished } = thread.ledger.counters
-    const event = { ...this.#identity(thread), error, inFlight, finished, restartInMs }
+  /** @param restartInMs null when it is parked instead */
+  crashed({ error, inFlight, finishedSinceStart, ...thread }: DeadThread, restartInMs: number | null): void {
+    const event = { ...this.#identity(thread), error, inFlight, finished: finishedSinceStart, restartInMs }
     const { error: _, ...rest } = event
     this.#log.error({ err: error, ...rest }, 'slot crashed')
     this.#emit('slot:crashed', event)
@@ -166,7 +161,9 @@ export class SlotReporter {
     return { slot: this.#options.config.slot }
   }
 
-  #identity(thread: Incarnation | null = this.#options.incarnations.thread): SlotIdentity {
+  #identity(
+    thread: Pick<SlotIdentity, 'incarnation' | 'clientId'> | null = this.#options.incarnations.thread,
+  ): SlotIdentity {
     const { groupId, memberId, instanceId } = this.#options.seat().membership
     const incarnation = thread?.incarnation ?? this.#options.incarnations.number
     return { ...this.#slot, incarnation, clientId: thread?.clientId ?? '', groupId, memberId, instanceId }

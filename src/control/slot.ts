@@ -5,7 +5,7 @@ import { ErrorCode, PoolError } from '../errors.js'
 import type { ControlClient } from '../kafka/client.js'
 import type { Membership } from '../kafka/group.js'
 import type { ClusterView, TopicPartition } from '../kafka/metadata.js'
-import { Control } from '../protocol/ledger.js'
+import { Control, type HookName } from '../protocol/ledger.js'
 import type { LostLeader } from '../protocol/messages.js'
 import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
@@ -14,47 +14,34 @@ import { after } from '../util/timers.js'
 import { within } from '../util/within.js'
 import type { InFlightMessage } from './events.js'
 import { giveUpLeadMs } from './give-up-time.js'
-import { finishedUpTo, Holdings, lagOf, standsThere } from './holdings.js'
+import { Holdings } from './holdings.js'
+import { inFlightMessages } from './in-flight.js'
 import type { Coordinator } from './membership/coordinator.js'
 import type { Group } from './membership/group.js'
 import { releaseTimes } from './membership/release-times.js'
 import { Seat } from './membership/seat.js'
 import type { SeatHost } from './membership/seat-host.js'
 import type { AskTopics } from './membership/steady-topics.js'
-import { type Outlook, outlookOf } from './pauses.js'
+import type { Outlook } from './pauses.js'
 import { Assignment } from './progress/assignment.js'
 import { Commits } from './progress/commits.js'
+import { isGivenUp, isHealthy, outlookFor, type SlotCondition } from './slot-health.js'
 import { type Emit, SlotReporter } from './slot-reporter.js'
+import { isOver, mayEnter } from './slot-states.js'
 import { describeSlot } from './slot-status.js'
+import { failsTheStart } from './start-failures.js'
 import type { SlotState, SlotStatus } from './status.js'
 import { CrashBook } from './supervision/crash-book.js'
+import { Recovery } from './supervision/recovery.js'
 import type { RestartLimiter } from './supervision/restart-limiter.js'
 import type { Crash } from './supervision/restarts.js'
 import { StallWatch, stallLimitMs } from './supervision/stall-watch.js'
 import { Standstills } from './supervision/standstills.js'
 import type { Suspects } from './supervision/suspects.js'
+import { hookLimits, sayGoodbye, TEARDOWN_MS } from './threads/goodbye.js'
 import type { Exit, Incarnation } from './threads/incarnation.js'
 import { Incarnations, type SlotReport } from './threads/incarnations.js'
 import type { Threads } from './threads/threads.js'
-
-/** How long a thread may take to close its connection and return, before it is ended. */
-const GOODBYE_MS = 350
-/** How long `teardown` of the handler's module may take at the least, whatever `drainTimeoutMs` says. */
-const TEARDOWN_MS = 1_000
-
-/** What a start fails with at once: the next thread would not do better. */
-const FAIL_THE_START: readonly string[] = [
-  ErrorCode.handlerNotFound,
-  ErrorCode.handlerThrewOnImport,
-  ErrorCode.handlerNotAFunction,
-  ErrorCode.handlerSetupFailed,
-  ErrorCode.moduleNotUsable,
-  ErrorCode.startTimedOut,
-  ErrorCode.threadNotStarted,
-]
-
-/** States in which a slot may come to run. */
-const SETTLING: readonly SlotState[] = ['starting', 'restarting', 'running']
 
 export interface SlotOptions {
   readonly config: SlotConfig
@@ -79,7 +66,7 @@ export interface SlotOptions {
   readonly relay: (line: string) => void
   /** Its thread has lost the leaders of these partitions. */
   readonly onLeadersLost: (partitions: readonly LostLeader[]) => void
-  /** A crash happened, or (null) the slot was parked: the pool looks whether it must escalate. */
+  /** A crash happened, or (null) the slot was parked for another reason: the pool looks whether it must escalate. */
   readonly onTrouble: (crash: Crash | null) => void
 }
 
@@ -99,6 +86,7 @@ export class Slot implements SeatHost {
   readonly #report: SlotReporter
   readonly #stall: StallWatch
   readonly #standstills: Standstills
+  readonly #recovery: Recovery
   readonly #booted = deferred<void>()
   readonly #started = deferred<void>()
   /** The slot stops, and nothing that is in flight counts any more: its partitions are somebody else's. */
@@ -107,14 +95,10 @@ export class Slot implements SeatHost {
   /** A slot that has no seat takes one as soon as its thread is ready: not before all threads of the pool are, at first. */
   #mayJoin = false
   #state: SlotState = 'starting'
-  #isStarted = false
   /** The last incarnation that took up positions. */
   #settledIncarnation = 0
-  /** When the crash was noticed from which the slot has not recovered yet. */
-  #crashedAtMs: number | null = null
   #restarts = 0
   #lastError: PoolError | null = null
-  #timer: NodeJS.Timeout | undefined
 
   constructor(options: SlotOptions) {
     this.#options = options
@@ -151,6 +135,18 @@ export class Slot implements SeatHost {
       log: options.log,
       emit,
     })
+    this.#recovery = new Recovery({
+      host: {
+        parked: (error) => this.#parked(error),
+        onTrouble: options.onTrouble,
+        commit: () => this.commit(),
+        isMember: () => this.#seat.membership.memberId !== '',
+        giveUpSeat: () => this.#giveUpSeat(),
+        sayGoodbye: () => sayGoodbye(this.#incarnations, this.hookLimitsMs.teardown, log),
+        replaceThread: () => this.#replaceThread(),
+      },
+      ...{ crashes: this.#crashes, limiter: options.limiter, by: options.settings.recovery, report: this.#report, log },
+    })
     this.#assignment = new Assignment({
       config,
       holdings,
@@ -185,39 +181,21 @@ export class Slot implements SeatHost {
     return this.#state
   }
 
-  /** True when the slot is a member of its group and handles everything that it was assigned. */
   get isHealthy(): boolean {
-    return (
-      this.#isSettled &&
-      !this.seat.isRefused &&
-      this.#options.group.joinWatch.words === null &&
-      !this.#isUnproven &&
-      this.#stall.stalled.length === 0 &&
-      this.#holdings.all().every(({ paused }) => paused === null)
-    )
+    return isHealthy(this.#condition)
   }
 
-  /** True when the slot is parked, or is being tried again and has done no good yet. */
   get isGivenUp(): boolean {
-    if (this.#state === 'parked') return true
-    return this.#crashes.wasParked && (!this.#incarnations.ready || this.#isUnproven)
+    return isGivenUp(this.#condition)
   }
 
-  /** Whether there is hope for what the slot holds. */
   get outlook(): Outlook {
-    if (this.#state === 'parked') return 'idle'
-    const { stalled } = this.#stall
-    const pauses = this.#holdings
-      .all()
-      .filter((holding) => holding.paused !== null || !stalled.includes(holding)) // that one moves as little
-      .map((holding) => (standsThere(holding) ? holding.paused : null))
-    return outlookOf(pauses, this.#isSettled)
+    return outlookFor(this.#condition)
   }
 
   /** How long `setup` and `teardown` of the handler's module may take. */
-  get hookLimitsMs(): { readonly setup: number; readonly teardown: number } {
-    const { loadTimeoutMs, drainTimeoutMs } = this.#options.settings
-    return { setup: loadTimeoutMs, teardown: Math.max(drainTimeoutMs, TEARDOWN_MS) }
+  get hookLimitsMs(): Readonly<Record<HookName, number>> {
+    return hookLimits(this.#options.settings)
   }
 
   /** The thread that fills the slot now. */
@@ -281,8 +259,8 @@ export class Slot implements SeatHost {
   async stop(deadlineMs: number, sendLeave: boolean): Promise<boolean> {
     const { departure } = this.#options.group
     const leaves = sendLeave || this.#state === 'parked' // others shall take its partitions
-    this.#state = 'stopping'
-    clearTimeout(this.#timer)
+    this.#enter('stopping')
+    this.#recovery.close()
     this.#started.reject(new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started'))
     departure.begin(releaseTimes(this.config.consumer).quiesceMs, monotonicMs())
     this.#seat.drain()
@@ -298,9 +276,11 @@ export class Slot implements SeatHost {
     this.#assignment.cancel()
     await Promise.all([
       this.#seat.leave(leaves),
-      back.then((quiet) => this.#sayGoodbye(quiet ? Math.max(deadlineMs - monotonicMs(), TEARDOWN_MS) : 0)),
+      back.then((quiet) =>
+        sayGoodbye(this.#incarnations, quiet ? Math.max(deadlineMs - monotonicMs(), TEARDOWN_MS) : 0, this.#log),
+      ),
     ])
-    this.#state = 'stopped'
+    this.#enter('stopped')
     return (await back) && (thread?.ledger.givenUp ?? 0) === 0
   }
 
@@ -326,12 +306,12 @@ export class Slot implements SeatHost {
     const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
     const graceMs = this.#options.group.departure.graceLeftMs(monotonicMs())
     const quiet = await this.#incarnations.quiesce(Math.min(quiesceMs, graceMs))
-    if (!quiet) this.#log.info({ inFlight: this.#inFlight() }, 'rebalancing while handlers are in flight')
+    if (!quiet) this.#log.info({ inFlight: this.#inFlight }, 'rebalancing while handlers are in flight')
     await within(this.commit(), commitMs)
   }
 
   assigned(partitions: readonly TopicPartition[], generation: number): void {
-    if (!this.#isStopping) this.#assignment.begin(partitions, generation)
+    if (!isOver(this.#state)) this.#assignment.begin(partitions, generation)
     else {
       this.#assignment.keep(partitions, generation)
       this.#lookAtWhatCounts()
@@ -340,7 +320,7 @@ export class Slot implements SeatHost {
 
   lost(): void {
     this.#assignment.lose()
-    if (this.#isStopping) this.#lookAtWhatCounts()
+    if (isOver(this.#state)) this.#lookAtWhatCounts()
   }
 
   lease(untilMs: number): void {
@@ -356,7 +336,7 @@ export class Slot implements SeatHost {
     if (retryInMs !== null) return
     const { groupId, groupInstanceId } = this.config.consumer
     const message = `another member of group "${groupId}" keeps taking group.instance.id "${groupInstanceId}". Give every process its own group.instance.id (or stop the other one) and restart the pool`
-    void this.#park(new PoolError(ErrorCode.instanceFenced, message, this.#where), null)
+    this.#recovery.park(new PoolError(ErrorCode.instanceFenced, message, this.#where), null)
   }
 
   refused(error: PoolError): void {
@@ -369,17 +349,14 @@ export class Slot implements SeatHost {
 
   /** Assignment and thread may have come together. */
   #settled(): void {
-    if (!this.#assignment.inForce || !this.#incarnations.ready || !SETTLING.includes(this.#state)) return
-    this.#state = 'running'
+    if (!this.#assignment.inForce || !this.#incarnations.ready) return
+    if (mayEnter(this.#state, 'running')) this.#enter('running')
+    if (this.#state !== 'running') return
     if (this.#settledIncarnation !== this.#incarnations.number) {
       this.#settledIncarnation = this.#incarnations.number
       this.#report.ready(this.#holdings.all())
     }
-    if (this.#crashedAtMs !== null) {
-      this.#report.recovered(monotonicMs() - this.#crashedAtMs, this.#options.settings.recovery)
-      this.#crashedAtMs = null
-    }
-    this.#isStarted = true
+    this.#recovery.settled()
     this.#started.resolve()
   }
 
@@ -409,63 +386,36 @@ export class Slot implements SeatHost {
 
   // ── crashes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #threadExited(thread: Incarnation, exit: Exit): void {
-    if (this.#isStopping || this.#state === 'parked') return
+  #threadExited({ incarnation, clientId, ledger }: Incarnation, { error: cause, atMs }: Exit): void {
+    if (isOver(this.#state) || this.#state === 'parked') return
     const { slot } = this.config
     const error =
-      exit.error ?? new PoolError(ErrorCode.threadExited, `the thread of slot ${slot} ended by itself`, this.#where)
+      cause ?? new PoolError(ErrorCode.threadExited, `the thread of slot ${slot} ended by itself`, this.#where)
     this.#lastError = error
-    this.#state = 'restarting'
-    if (!this.#isStarted && FAIL_THE_START.includes(error.code)) {
+    this.#enter('restarting')
+    if (this.#settledIncarnation === 0 && failsTheStart(error)) {
       this.#started.reject(error)
       return
     }
-    const { atMs } = exit
-    const inFlight = this.#inFlight(thread, atMs)
-    const hookMs = thread.ledger.hook(atMs)?.runningMs ?? 0
-    const inFlightMs = Math.max(hookMs, ...thread.ledger.flights(atMs).map(({ runningMs }) => runningMs))
-    const finishedSinceStart = thread.ledger.counters.finished
-    const { crash, decision } = this.#crashes.crashed({ atMs, inFlightMs, finishedSinceStart, inFlight })
-    this.#report.crashed(thread, error, inFlight, decision.action === 'restart' ? decision.delayMs : null)
-    this.#options.onTrouble(crash)
-    if (this.#isStopping) return // a listener stopped the pool
-    if (decision.action === 'park') void this.#park(error, decision.probeInMs)
-    else void this.#restart(decision.delayMs, atMs)
+    this.#recovery.died({
+      ...{ incarnation, clientId, error, atMs },
+      inFlight: inFlightMessages(ledger, this.#holdings, atMs),
+      inFlightMs: Math.max(
+        ledger.hook(atMs)?.runningMs ?? 0,
+        ...ledger.flights(atMs).map(({ runningMs }) => runningMs),
+      ),
+      finishedSinceStart: ledger.counters.finished,
+    })
   }
 
-  async #restart(delayMs: number, noticedAtMs: number): Promise<void> {
-    this.#crashedAtMs = noticedAtMs
-    const committed = this.commit()
-    if (this.#options.settings.recovery === 'rejoin' && this.seat.membership.memberId !== '') {
-      await within(committed, COMMIT_WAIT_MS)
-      if (this.#isStopping) return
-      await this.#giveUpSeat()
-    }
-    if (delayMs > 0) await this.#pause(delayMs)
-    if ((await this.#options.limiter.admit()) && this.#state === 'restarting') this.#replaceThread()
-  }
-
-  /** The slot cannot be kept running: others take its partitions. It is tried again, unless `probeInMs` is null. */
-  async #park(error: PoolError, probeInMs: number | null): Promise<void> {
-    if (this.#isStopping) return
-    this.#state = 'parked'
+  #parked(error: PoolError): void {
+    this.#enter('parked')
     this.#lastError = error
-    this.#crashedAtMs = null
-    this.#report.parked(error, probeInMs)
     this.#started.reject(error)
-    this.#options.onTrouble(null)
-    await within(this.commit(), COMMIT_WAIT_MS)
-    if (this.#isStopping) return // a stop has more time to commit, and leaves by itself
-    await Promise.all([this.#giveUpSeat(), this.#sayGoodbye(this.hookLimitsMs.teardown)])
-    if (probeInMs === null) return
-    await this.#pause(probeInMs)
-    if (!(await this.#options.limiter.admit()) || this.#state !== 'parked') return
-    this.#log.info('trying the parked slot again')
-    this.#state = 'restarting'
-    this.#replaceThread()
   }
 
   #replaceThread(): void {
+    this.#enter('restarting')
     this.#restarts += 1
     this.#incarnations.start(this.#holdings.rehouse())
   }
@@ -475,27 +425,9 @@ export class Slot implements SeatHost {
     this.lost()
   }
 
-  /**
-   * Ends the thread, kindly at first. One that will not die is not waited for.
-   *
-   * @param teardownMs how long `teardown` of the handler's module may take; 0 when a handler is still in flight
-   */
-  async #sayGoodbye(teardownMs: number): Promise<void> {
-    const { thread } = this
-    if (thread === null) return
-    const hasTime = this.#incarnations.loaded && teardownMs > 0
-    // The thread itself gives a teardown up first, if that does not block it, and says so.
-    const patienceMs = hasTime ? teardownMs + GOODBYE_MS : GOODBYE_MS
-    if (!(await within(thread.stop(patienceMs), patienceMs + GOODBYE_MS))) return
-    const { reason, error } = await thread.exited
-    if (!hasTime || reason === 'stopped') return
-    const what = 'the thread did not come to its end while teardown of its handler had time'
-    this.#log.error({ err: error }, `${what}: look what it waits for, or raise drainTimeoutMs`)
-  }
-
   /** Takes a seat if the slot has none. */
   #sit(): void {
-    if (this.#isStopping || this.#state === 'parked') return
+    if (isOver(this.#state) || this.#state === 'parked') return
     if (this.#seat.state === 'left') this.#seat = this.#newSeat()
     if (this.#seat.state === 'unjoined') this.#seat.start()
   }
@@ -505,31 +437,16 @@ export class Slot implements SeatHost {
     return new Seat({ config, group, host: this, log: this.#log, client: createSeatClient(), coordinator, topics })
   }
 
-  /** Waits, unless the slot stops: then for ever. */
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (!this.#isStopping) this.#timer = after(resolve, ms)
-    })
-  }
-
-  /** True when the slot is a member of its group and has a thread for everything that it was assigned. */
-  get #isSettled(): boolean {
-    return this.#state === 'running' && this.seat.isConfirmed && this.#assignment.isComplete
-  }
-
-  /** Threads that die of the same thing one after the other look well in between. */
-  get #isUnproven(): boolean {
-    const finished = this.thread?.ledger.counters.finished ?? 0
-    const inFlight = this.#inFlight()
-    const messagesWait =
-      !this.#assignment.inForce || // nobody knows yet
-      inFlight.length > 0 ||
-      this.#holdings.all().some((holding) => holding.paused === null && lagOf(holding) !== 0n)
-    return this.#crashes.isUnproven({ finished, inFlight, messagesWait })
-  }
-
-  get #isStopping(): boolean {
-    return this.#state === 'stopping' || this.#state === 'stopped'
+  get #condition(): SlotCondition {
+    return {
+      ...{ state: this.#state, seat: this.#seat, assignment: this.#assignment, crashes: this.#crashes },
+      groupWaits: this.#options.group.joinWatch.words !== null,
+      holdings: this.#holdings.all(),
+      stalled: this.#stall.stalled,
+      isReady: this.#incarnations.ready,
+      finished: this.thread?.ledger.counters.finished ?? 0,
+      inFlight: this.#inFlight,
+    }
   }
 
   get #where() {
@@ -537,16 +454,17 @@ export class Slot implements SeatHost {
   }
 
   #lookAtWhatCounts(): void {
-    if (this.#inFlight().length === 0) this.#moot.resolve()
+    if (this.#inFlight.length === 0) this.#moot.resolve()
   }
 
-  /** What is being handled now, or was when the thread died. A message whose finish was noted does not count. */
-  #inFlight(thread: Incarnation | null = this.thread, nowMs: number = monotonicMs()): InFlightMessage[] {
-    return (thread?.ledger.flights(nowMs) ?? []).flatMap(({ partitionId, offset, attempt, runningMs }) => {
-      const holding = this.#holdings.byId(partitionId)
-      if (holding === undefined || offset < finishedUpTo(holding)) return []
-      const { topic, partition } = holding
-      return [{ topic, partition, offset: offset.toString(), attempt, runningMs }]
-    })
+  get #inFlight(): InFlightMessage[] {
+    return this.thread === null ? [] : inFlightMessages(this.thread.ledger, this.#holdings, monotonicMs())
+  }
+
+  #enter(state: SlotState): void {
+    if (!mayEnter(this.#state, state)) {
+      throw new PoolError(ErrorCode.internal, `a slot cannot go from ${this.#state} to ${state}`, this.#where)
+    }
+    this.#state = state
   }
 }

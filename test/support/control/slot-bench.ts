@@ -111,7 +111,7 @@ export const slotBench = (
     },
     relay: () => {},
     onLeadersLost: () => {},
-    onTrouble: () => {},
+    onTrouble: () => events.push({ name: 'trouble', payload: null }),
   })
   return {
     slot,
@@ -124,6 +124,8 @@ export const slotBench = (
     committed,
     commits,
     on: (name: string, listener: (payload: unknown) => void) => listeners.set(name, listener),
+    /** What was told, in order: events, and `trouble` for the pool. */
+    told: () => events.map(({ name }) => name),
     heard: (name: string) => events.filter((event) => event.name === name).map(({ payload }) => payload),
   }
 }

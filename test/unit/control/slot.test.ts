@@ -268,6 +268,29 @@ describe('a parked slot', () => {
     expect(bench.threads.all).toHaveLength(1)
   })
 
+  test('is never tried again when it is fenced for good while it still commits for a trial', async () => {
+    const bench = await running({ settings: { restart } })
+    const handed = bench.threads.last.requests.at(-1)
+    if (handed?.type !== 'assign') throw new Error('nothing was handed')
+    Page.from(handed.page).finish(0, 7)
+    bench.poolClient.commitOffsets = () => new Promise(() => {})
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(100)
+    bench.slot.fenced(4, null)
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    expect(bench.heard('slot:parked')).toMatchObject([{ retryInMs: 60_000 }, { retryInMs: null }])
+    expect(bench.threads.all).toHaveLength(1)
+    expect(bench.slot.state).toBe('parked')
+    expect(bench.slot.seat.state).toBe('left')
+  })
+
+  test('says so before the pool looks whether it must escalate for it', async () => {
+    const bench = await running({ settings: { restart } })
+    bench.threads.last.crash()
+    await settle()
+    expect(bench.told().slice(-3)).toEqual(['slot:crashed', 'slot:parked', 'trouble'])
+  })
+
   test('that a listener stops leaves no timer behind', async () => {
     const bench = await running({ settings: { restart } })
     let stopped: Promise<void> | undefined

@@ -1,0 +1,19 @@
+import type { SlotState } from './status.js'
+
+/** The states of a slot and where each may lead. */
+export const SLOT_TRANSITIONS = {
+  starting: ['running', 'restarting', 'parked', 'stopping'],
+  running: ['restarting', 'parked', 'stopping'],
+  // Again: the replacement died before it had taken anything up.
+  restarting: ['running', 'restarting', 'parked', 'stopping'],
+  // Again: parked for a while, and now for good.
+  parked: ['restarting', 'parked', 'stopping'],
+  stopping: ['stopped'],
+  stopped: [],
+} as const satisfies Record<SlotState, readonly SlotState[]>
+
+export const mayEnter = (from: SlotState, to: SlotState): boolean =>
+  (SLOT_TRANSITIONS[from] as readonly SlotState[]).includes(to)
+
+/** The slot stops or has stopped: nothing begins any more. */
+export const isOver = (state: SlotState): boolean => state === 'stopping' || state === 'stopped'

@@ -28,9 +28,10 @@ const report = (type) => {
 }
 
 process.on('message', () => report('status'))
+process.once('disconnect', () => process.exit()) // also when the program that started it is gone
 process.once('SIGTERM', async () => {
   await pool.stop()
-  process.disconnect()
+  if (process.connected) process.disconnect()
 })
 await pool.start()
 report('ready')

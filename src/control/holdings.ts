@@ -36,7 +36,7 @@ export interface Holder {
 }
 
 /**
- * The books of one slot: which partitions it holds and how far each is. They outlive the slot's threads; a dead
+ * What one slot holds: which partitions, and how far each is. They outlive the slot's threads; a dead
  * thread's progress is read from its pages and its replacement gets fresh ones.
  */
 export class Holdings {
@@ -61,7 +61,7 @@ export class Holdings {
     return this.#byKey.has(partitionName(partition))
   }
 
-  /** Takes partitions into the books. They must not be held yet. */
+  /** Takes partitions up. They must not be held yet. */
   add(partitions: readonly NewHolding[]): Handout {
     const page = Page.create(
       partitions.map(({ offset }) => offset),

@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 import { ErrorCode } from '#src/errors.js'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+
+const root = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
 /** The document's `###` sections: title (without backticks) to text. */
 const sectionsOf = (markdown: string): ReadonlyMap<string, string> =>
@@ -91,5 +94,24 @@ describe('docs/events.md', () => {
     ...shapes.map((name) => ({ name, payload: name })),
   ])('$name: lists the fields of its payload', ({ name, payload }) => {
     expect(fieldsIn(sections.get(name) ?? '').sort()).toEqual(fieldsOf(payload).sort())
+  })
+})
+
+describe('CONTRIBUTING.md', () => {
+  const text = read('CONTRIBUTING.md')
+  const paths = [...text.matchAll(/`((?:src|workers|test|scripts|bench|docs|examples|\.ci)\/[^`\s…]*)`/g)].map(
+    ([, path]) => path ?? '',
+  )
+
+  test.each([...new Set(paths)])('names %s, which is there', (path) => {
+    expect(existsSync(root(path))).toBe(true)
+  })
+
+  test('has every room of the source on its map', () => {
+    const folders = readdirSync(root('src'), { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isDirectory(),
+    )
+    const rooms = folders.map(({ parentPath, name }) => `${parentPath}/${name}/`.slice(root('').length))
+    expect(rooms.filter((room) => !text.includes(`| \`${room}\` |`))).toEqual([])
   })
 })

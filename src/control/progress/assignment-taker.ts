@@ -24,7 +24,7 @@ export interface TakerOptions {
 /** So many look-ups may fail before it is said: a topic that is between two leaders has one again in no time. */
 const QUIET_FAILURES = 3
 
-/** A part of an assignment that is in the books now. */
+/** A part of an assignment that is held now. */
 export interface Taken {
   readonly handout: Handout
   readonly added: readonly TopicPartition[]
@@ -33,7 +33,7 @@ export interface Taken {
 }
 
 /**
- * Brings a new assignment into the books: looks up where the added partitions start, for as long as that takes, while
+ * Brings a new assignment into the holdings: looks up where the added partitions start, for as long as that takes, while
  * the seat goes on with its heartbeats. A newer assignment, or the loss of the membership, cancels it. A partition whose
  * start cannot be found (it has no leader just now) does not keep the others waiting.
  */

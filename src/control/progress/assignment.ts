@@ -5,13 +5,13 @@ import { AssignmentTaker, type Taken, type TakerOptions } from './assignment-tak
 
 export interface AssignmentOptions extends TakerOptions {
   readonly incarnations: Holder
-  /** A part of the assignment is in the books; `removed` is what the assignment before it had and this one has not. */
+  /** A part of the assignment is held; `removed` is what the assignment before it had and this one has not. */
   readonly onTaken: (added: readonly TopicPartition[], removed: readonly TopicPartition[]) => void
   /** The thread has taken that part up too, if there is a thread. */
   readonly onHandedOut: () => void
 }
 
-/** What a slot is assigned in the current generation: brings it into the books and to the thread. */
+/** What a slot is assigned in the current generation: brings it into the holdings and to the thread. */
 export class Assignment {
   readonly #options: AssignmentOptions
   readonly #taker: AssignmentTaker
@@ -24,12 +24,12 @@ export class Assignment {
     this.#taker = new AssignmentTaker(options)
   }
 
-  /** True when the assignment of the current generation is in the books. */
+  /** True when the assignment of the current generation is held. */
   get inForce(): boolean {
     return this.#inForce
   }
 
-  /** True when nothing of it is missing in the books. */
+  /** True when nothing of it is missing in the holdings. */
   get isComplete(): boolean {
     return this.#isComplete
   }

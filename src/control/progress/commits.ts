@@ -37,7 +37,7 @@ export interface CommitsOptions {
 /**
  * Sends what a slot has finished to the coordinator. One commit at a time; who asks during one gets the next one, so
  * a commit that was asked for always covers everything finished at the time of asking. A failed commit loses nothing:
- * the offsets stay in the books and go with the next one.
+ * the offsets stay uncommitted and go with the next one.
  */
 export class Commits {
   readonly #options: CommitsOptions

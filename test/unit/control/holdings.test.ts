@@ -12,7 +12,7 @@ const partition = (number: number, offset: bigint, committed = -1n) => ({
   committed,
 })
 
-describe('the books of a slot', () => {
+describe('the holdings of a slot', () => {
   test('know what is finished and not committed, the first start included', () => {
     const holdings = new Holdings()
     const { page } = holdings.add([partition(0, 10n, 10n), partition(1, 5n)])

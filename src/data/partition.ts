@@ -1,3 +1,4 @@
+import { ErrorCode, PoolError } from '../errors.js'
 import type { MessageBatch } from '../kafka/fetch.js'
 import { NO_EPOCH, NO_LEADER } from '../kafka/metadata.js'
 import type { Page } from '../protocol/ledger.js'
@@ -6,16 +7,7 @@ import { partitionName } from '../util/partition-name.js'
 import { BatchBuffer } from './batch-buffer.js'
 import { Appetite } from './fetching/appetite.js'
 import { ReadReplica } from './fetching/read-replica.js'
-
-/**
- * Where a partition stands with the dispatcher.
- *
- * ```
- *   idle ⇄ queued → running → idle | waiting (a retry is due later) | paused (exhausted; main assigns it anew)
- *                  waiting → idle
- * ```
- */
-export type Handling = 'idle' | 'queued' | 'running' | 'waiting' | 'paused'
+import { type Handling, mayEnter } from './handling/handling-states.js'
 
 /** A message whose handler has failed. */
 export interface FailedMessage {
@@ -70,7 +62,6 @@ export class Partition {
   readonly key: string
   readonly buffer = new BatchBuffer()
   readonly fetching: Fetching
-  handling: Handling = 'idle'
   /** The message that failed last, until one is finished: the next one, unless the log does not have it any more. */
   failed: FailedMessage | null = null
   retryTimer: NodeJS.Timeout | undefined
@@ -78,6 +69,7 @@ export class Partition {
   inFlight = false
   /** It is not ours any more; nothing that happens to it counts. */
   dropped = false
+  #handling: Handling = 'idle'
   readonly #page: Page
   readonly #index: number
   /** As it stands on the page. */
@@ -111,6 +103,19 @@ export class Partition {
       fresh: true,
       appetite: new Appetite(batchBytes),
     }
+  }
+
+  /** Where it stands with the dispatcher. */
+  get handling(): Handling {
+    return this.#handling
+  }
+
+  /** The one place where that changes. */
+  enter(next: Handling): void {
+    if (!mayEnter(this.#handling, next)) {
+      throw new PoolError(ErrorCode.internal, `${this.key} cannot go from "${this.#handling}" to "${next}"`)
+    }
+    this.#handling = next
   }
 
   /** Node to fetch from; null while the leader is unknown, or while the position is compared with its log. */
@@ -175,7 +180,7 @@ export class Partition {
 
   /** An exhausted message: the partition stands still before it, with all before it finished, and holds no memory. */
   pauseAt(offset: number): void {
-    this.handling = 'paused'
+    this.enter('paused')
     // A later epoch does no harm (see Page#epoch); that of what was finished last may have ended before this offset, in a
     // log that is compacted, and the offset would look truncated.
     this.finish(offset, this.buffer.head?.leaderEpoch ?? this.#epoch)

@@ -59,8 +59,8 @@ export class Runtime {
   #ended = false
   /** Main has given the thread partitions. Not whether they are there still: what is revoked goes before main's word comes. */
   #hasWork = false
-  /** Grows each time that turns: only the last turn counts. */
-  #turn = 0
+  /** Grows each time that changes: only the last change counts. */
+  #change = 0
   /** What main knows of the cluster, until there is a fetcher to tell. */
   #view: ClusterView
   #client: DataClient | undefined
@@ -214,23 +214,23 @@ export class Runtime {
     const hasWork = this.#partitions.size > 0
     if (hasWork !== this.#hasWork) {
       this.#hasWork = hasWork
-      const turn = ++this.#turn
-      void this.#guard(() => (hasWork ? this.#resume(turn) : this.#rest(turn)))
+      const change = ++this.#change
+      void this.#guard(() => (hasWork ? this.#resume(change) : this.#rest(change)))
     }
     this.#work?.fetcher.take()
   }
 
   /** Everything was taken away: the handler is torn down once it is still, unless something comes before that. */
-  async #rest(turn: number): Promise<void> {
+  async #rest(change: number): Promise<void> {
     const work = this.#work
     if (work === undefined || this.#life?.hasHooks !== true) return
     work.gate.hold()
     await work.dispatcher.quiesce()
-    if (turn === this.#turn) await this.#life.tearDown().catch(this.#fault)
+    if (change === this.#change) await this.#life.tearDown().catch(this.#fault)
   }
 
   /** There is something to handle again. */
-  async #resume(turn: number): Promise<void> {
+  async #resume(change: number): Promise<void> {
     const work = this.#work
     if (work === undefined || this.#life?.hasHooks !== true) return
     try {
@@ -239,8 +239,8 @@ export class Runtime {
       this.#fault(error) // as at the first time: the thread gives the slot back
       return
     }
-    // A later turn may have a teardown behind this setup.
-    if (turn === this.#turn) work.gate.release()
+    // A later change may have a teardown behind this setup.
+    if (change === this.#change) work.gate.release()
   }
 
   #done(requestId: number): void {

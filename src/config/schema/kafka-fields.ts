@@ -112,7 +112,7 @@ export const kafkaFields = z.strictObject({
   sasl: saslFields,
   connectionTimeout: milliseconds(
     10_000,
-    "How long to wait for a connection to one broker and its first answer; Kafka's own default, because a name may take seconds to resolve. A seat waits for a sixth of `sessionTimeout` at most. Another address is tried after a second already. While handlers block its thread, a connection, authentication or request gets some turns of the event loop at the least, however long they take.",
+    "How long to wait for a connection to one broker and its first answer; Kafka's own default, because a name may take seconds to resolve. A seat waits for a sixth of `sessionTimeout` at most. Another address is tried after a second already. While handlers block its thread, a connection, authentication or request gets some rounds of the event loop at the least, however long they take.",
   ),
   authenticationTimeout: milliseconds(
     10_000,

@@ -217,7 +217,7 @@ export class NodeLoop {
     if (isHasty) await this.#wakeUp.wait(doubled(1, this.#hastyStreak, LONGEST_PAUSE_MS))
   }
 
-  /** Whoever had a turn goes to the end of the line, last of all the one that stood first. */
+  /** Whoever was asked for goes to the end of the line, last of all the one that stood first. */
   #moveUp(requested: readonly RequestedPartition[], answer: readonly FetchedPartition[]): void {
     const answers = new Map(answer.map((fetched) => [partitionName(fetched), fetched]))
     const [first, ...others] = requested

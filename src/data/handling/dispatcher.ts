@@ -38,7 +38,7 @@ export class Dispatcher {
   schedule(partition: Partition): void {
     if (partition.handling !== 'idle' || partition.dropped || partition.buffer.empty) return
     if (!this.#options.gate.open || this.#options.partitions.isBlocked(partition)) return
-    partition.handling = 'queued'
+    partition.enter('queued')
     this.#ready.push(partition)
     this.#arm()
   }
@@ -103,7 +103,7 @@ export class Dispatcher {
     for (const partition of this.#options.partitions) {
       if (partition.handling !== 'waiting') continue
       clearTimeout(partition.retryTimer)
-      partition.handling = 'idle'
+      partition.enter('idle')
       partition.retryAt(null)
     }
   }

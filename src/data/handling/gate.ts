@@ -26,7 +26,7 @@ const WALL_LOOK_MS = 10
 
 /**
  * Decides before each message whether it may begin, from shared memory alone: main's word holds within one message even
- * while the event loop gets no turn.
+ * while the event loop does not go round.
  */
 export class Gate {
   readonly #options: GateOptions

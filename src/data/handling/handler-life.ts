@@ -18,7 +18,7 @@ export interface HandlerLifeOptions {
 }
 
 /**
- * Calls `setup` and `teardown` of a handler module, in turn: never one before the other has come back, never one of them
+ * Calls `setup` and `teardown` of a handler module in order: never one before the other has come back, never one of them
  * twice in a row.
  */
 export class HandlerLife {

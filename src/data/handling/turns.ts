@@ -31,12 +31,12 @@ interface PendingCall {
   readonly offset: number
 }
 
-/** How long messages are handled, in all lanes together, before the event loop gets a turn. */
+/** How long messages are handled, in all lanes together, before the event loop goes round. */
 const SLICE_MS = 10
 /** The same while an answer is arriving: a socket brings a part of it each time, and the other side waits for that. */
 const ARRIVING_SLICE_MS = 1
-/** As long as each brings more of an answer, the event loop gets so many turns in a row. */
-const ARRIVING_TURNS = 16
+/** As long as each brings more of an answer, the event loop goes round so often in a row. */
+const ARRIVING_ROUNDS = 16
 /** For how long one partition's messages are handled before those of another one. */
 const TURN_MS = 1
 
@@ -65,13 +65,13 @@ export class Turns {
     // Again: whoever waited for the same slice and came first may have used it up.
     while (this.#options.facts.now() >= this.#sliceEndMs) await this.#slice()
     this.#options.onTurn()
-    partition.handling = 'running'
+    partition.enter('running')
     const endMs = Math.min(this.#sliceEndMs, this.#options.facts.now() + TURN_MS)
     for (let call = this.#burst(partition, lane, endMs); call !== null; call = this.#burst(partition, lane, endMs)) {
       await this.#settle(call, partition, lane)
       if (partition.handling !== 'running') break
     }
-    if (partition.handling === 'running') partition.handling = 'idle'
+    if (partition.handling === 'running') partition.enter('idle')
     this.#options.onRoom(partition)
   }
 
@@ -80,14 +80,14 @@ export class Turns {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenQuiet.push(resolve))
   }
 
-  /** The event loop gets a turn, then the next slice begins: one for the thread, however many lanes wait for it. */
+  /** The event loop goes round, then the next slice begins: one for the thread, however many lanes wait for it. */
   #slice(): Promise<void> {
     this.#nextSlice ??= new Promise((resolve) => {
       let arrivedBytes = 0
-      let turns = 0
+      let rounds = 0
       const begin = () => {
         const arrivingBytes = this.#options.arrivingBytes()
-        if (arrivingBytes > arrivedBytes && ++turns < ARRIVING_TURNS) {
+        if (arrivingBytes > arrivedBytes && ++rounds < ARRIVING_ROUNDS) {
           arrivedBytes = arrivingBytes
           setImmediate(begin)
           return
@@ -183,7 +183,7 @@ export class Turns {
       // It may have given up because of context.signal: that exhausts nothing. Whoever gets the partition begins anew.
       if (gate.givingUp) facts.ledger.countGivenUp()
       facts.log.debug({ partition: partition.key, offset, err: thrown }, 'Failure dropped: the slot is stopping')
-      partition.handling = 'idle'
+      partition.enter('idle')
       return
     }
     if (partition.buffer.cursor >= batch.messages.length) {
@@ -194,10 +194,10 @@ export class Turns {
     const verdict = failures.judge(partition, offset, thrown)
     if (verdict.outcome === 'retry') {
       partition.failed = { offset, attempts: partition.attemptAt(offset), wasExhausted: false }
-      partition.handling = 'waiting'
+      partition.enter('waiting')
       partition.retryAt(facts.now() + verdict.delayMs)
       partition.retryTimer = after(() => {
-        partition.handling = 'idle'
+        partition.enter('idle')
         partition.retryAt(null)
         onRetry(partition)
       }, verdict.delayMs)

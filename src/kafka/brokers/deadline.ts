@@ -1,7 +1,7 @@
 import { after } from '../../util/timers.js'
 
-/** Turns of the event loop that anything gets, however late the clock says it is. */
-const TURNS = 4
+/** Rounds of the event loop that anything gets, however late the clock says it is. */
+const ROUNDS = 4
 
 export interface DeadlineOptions {
   readonly timeoutMs: number
@@ -9,14 +9,14 @@ export interface DeadlineOptions {
   readonly progress: () => number
   readonly onTimeout: () => void
   /** @default 4 */
-  readonly turns?: number
+  readonly rounds?: number
 }
 
 /**
  * A deadline that a thread meets although a handler blocks its event loop. What was waited for may lie in the socket
- * while the clock runs out, so time counts only in parts of `timeoutMs / turns`, each of which ends behind a poll for
+ * while the clock runs out, so time counts only in parts of `timeoutMs / rounds`, each of which ends behind a poll for
  * I/O, the last one being over only when it brought no sign of life. A free loop times out after `timeoutMs` of silence,
- * one that is blocked for `b` at a time after `turns × b` if that is later.
+ * one that is blocked for `b` at a time after `rounds × b` if that is later.
  */
 export class Deadline {
   readonly #partMs: number
@@ -27,11 +27,11 @@ export class Deadline {
   #timer: NodeJS.Timeout | undefined
   #immediate: NodeJS.Immediate | undefined
 
-  constructor({ timeoutMs, progress, onTimeout, turns = TURNS }: DeadlineOptions) {
-    this.#partMs = timeoutMs / turns
+  constructor({ timeoutMs, progress, onTimeout, rounds = ROUNDS }: DeadlineOptions) {
+    this.#partMs = timeoutMs / rounds
     this.#progress = progress
     this.#onTimeout = onTimeout
-    this.#left = turns
+    this.#left = rounds
     this.#seen = progress()
     this.#wait()
   }

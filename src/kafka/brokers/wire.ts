@@ -272,10 +272,10 @@ export class Wire {
     return new Deadline({ timeoutMs: heldMs + afterMs, progress: () => this.#signs, onTimeout: tell })
   }
 
-  #deadline(what: string, timeoutMs: number, turns?: number): Deadline {
+  #deadline(what: string, timeoutMs: number, rounds?: number): Deadline {
     return new Deadline({
       timeoutMs,
-      ...(turns && { turns }),
+      ...(rounds && { rounds }),
       progress: () => this.#signs,
       onTimeout: () =>
         this.destroy(timedOutError(`${what} at ${this.name}: no answer within ${Math.round(timeoutMs)} ms`)),

@@ -233,7 +233,7 @@ test('a message that it does not know is such a fault, and not dropped in silenc
   await main.ready()
   main.say({ type: 'news' } as never)
   await expect(running).rejects.toMatchObject({ code: 'KCP_INTERNAL' })
-  expect(main.of('log').some(({ line }) => line.includes('nothing is known of news'))).toBe(true)
+  await soon('it is told', () => main.of('log').some(({ line }) => line.includes('nothing is known of news')))
 })
 
 describe('a thread whose handler module has setup and teardown', () => {

@@ -202,6 +202,7 @@ describe('a message before which others are gone from the log', () => {
 
   test('and that is exhausted is committed with its own epoch, not with that of the one before', async () => {
     const { bench, partition } = await compacted()
+    for (const state of ['queued', 'running'] as const) partition.enter(state)
     partition.pauseAt(80)
     expect(bench.page.finishedUpTo(0)).toBe(80n)
     expect(bench.page.epoch(0)).toBe(2)

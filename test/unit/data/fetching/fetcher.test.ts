@@ -322,6 +322,11 @@ describe('the fetcher', () => {
 
 const MIB = 1024 * 1024
 
+/** What the dispatcher does with a partition whose message has failed. */
+const waitForRetry = (partition: Partition): void => {
+  for (const state of ['queued', 'running', 'waiting'] as const) partition.enter(state)
+}
+
 describe('memory', () => {
   const heldBytes = (bench: FetcherBench) => [...bench.partitions].reduce((sum, { buffer }) => sum + buffer.bytes, 0)
 
@@ -362,7 +367,7 @@ describe('memory', () => {
     const bench = start(cluster)
     await soon('there is no room', () => heldBytes(bench) >= 16 * MIB)
     const waiting = [...bench.partitions].filter(({ buffer }) => !buffer.empty)
-    for (const partition of waiting) partition.handling = 'waiting'
+    for (const partition of waiting) waitForRetry(partition)
     const handled = new Set<number>()
     const drainOthers = () => {
       for (const partition of bench.partitions) {
@@ -375,7 +380,7 @@ describe('memory', () => {
     })
     for (const partition of waiting) {
       expect(partition.buffer.empty).toBe(true)
-      partition.handling = 'idle'
+      partition.enter('idle')
       bench.fetcher.hasRoom(partition)
     }
     await soon('they are read too', () => {
@@ -411,7 +416,7 @@ describe('memory', () => {
     await look(inFlight) // there is room, and nobody who needs it
     aheadMs = 2_000
     inFlight.inFlight = false
-    waiting.handling = 'waiting'
+    waitForRetry(waiting)
     late.fetching.halted = false
     bench.fetcher.take()
     await soon('its leader is known', () => late.node !== null)

@@ -24,7 +24,7 @@ const farBroker = async (data: { delayMs: number; silent?: boolean; tls?: object
   return `localhost:${port}`
 }
 
-/** Blocks the thread again and again, as handlers do, with one turn of the event loop in between, until that settles. */
+/** Blocks the thread again and again, as handlers do, with one round of the event loop in between, until that settles. */
 const whileBlocked = async <T>(sliceMs: number, work: Promise<T>): Promise<T> => {
   let settled = false
   const end = () => {

@@ -13,7 +13,7 @@ const deadline = (timeoutMs: number, progress: () => number = () => 0, turns?: n
   return { onTimeout, stop: () => made.stop() }
 }
 
-/** One turn of the event loop, through its poll for I/O, and then the thread is blocked. */
+/** One round of the event loop, through its poll for I/O, and then the thread is blocked. */
 const blockedTurn = async (ms: number) => {
   await new Promise((resolve) => setImmediate(resolve))
   blockThread(ms)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 /** Longest `client.id` that the pool makes, and longest `group.instance.id` that Kafka takes. */
-export const MAX_ID_LENGTH = 249
+const MAX_ID_LENGTH = 249
 
 const TIME_LENGTH = '1795240658.024123'.length
 const RANDOM_LENGTH = 11

@@ -11,7 +11,7 @@ import { processingFields } from './schema/processing-fields.js'
 import type { Section } from './schema/schema.js'
 
 /** The merged leaves of a section as the nested object that its schema describes. */
-export const toSection = (layer: Layer, section: Section): Record<string, unknown> => {
+const toSection = (layer: Layer, section: Section): Record<string, unknown> => {
   const object: Record<string, unknown> = {}
   for (const { path } of leavesUnder(section)) {
     const names = path.split('.').slice(1)

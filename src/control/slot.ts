@@ -340,7 +340,7 @@ export class Slot implements SeatHost {
   }
 
   refused(error: PoolError): void {
-    this.#log.error({ err: error }, 'refused by the broker; asking again later')
+    this.#log.error({ err: error }, 'the broker refuses the slot; asking again later')
     this.#lastError = error
     this.#started.reject(error)
   }
@@ -379,7 +379,7 @@ export class Slot implements SeatHost {
       }
       default: {
         const { type } = message satisfies never as { readonly type: unknown }
-        this.#log.error({ type }, 'fault: the thread said something of which nothing is known here. Please report this')
+        this.#log.error({ type }, 'fault: the thread said something that is not known here. Please report this')
       }
     }
   }

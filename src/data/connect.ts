@@ -37,14 +37,14 @@ export const connectForEver = async (
     try {
       await client.connect()
       const afterMs = away.ended(monotonicMs())
-      if (afterMs !== null) log.info({ afterMs: Math.round(afterMs) }, 'Connected to Kafka at last')
+      if (afterMs !== null) log.info({ afterMs: Math.round(afterMs) }, 'connected to Kafka at last')
       return !stopped()
     } catch (err) {
       if (stopped()) break
       if (err instanceof PoolError && HOPELESS.includes(err.code)) throw err
       const delayMs = backoffMs(failures, BACKOFF, Math.random())
       const level = away.happened(monotonicMs()) === null ? 'debug' : 'warn'
-      log[level]({ err, failures, delayMs }, `Cannot connect to Kafka; trying again until it is there`)
+      log[level]({ err, failures, delayMs }, 'cannot connect to Kafka; trying again until it is there')
       await wakeUp.wait(delayMs)
     }
   }

@@ -264,7 +264,7 @@ export class Runtime {
   }
 
   readonly #reportFault = (fault: unknown): void => {
-    this.#log.error({ err: fault }, 'Fault in the data plane: the thread gives the slot back. Please report this')
+    this.#log.error({ err: fault }, 'fault in the data plane: the thread gives the slot back. Please report this')
     this.#fault(new PoolError(ErrorCode.internal, 'Fault in the data plane; please report this', { cause: fault }))
   }
 }

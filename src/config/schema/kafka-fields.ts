@@ -32,7 +32,7 @@ const module = (description: string) =>
   )
 
 /** TLS, as the options of Node's `tls.connect` that can be cloned to a thread. */
-export const sslFields = z.strictObject({
+const sslFields = z.strictObject({
   enabled: field(z.boolean().optional(), 'true or false', 'Whether the connections use TLS.'),
   ca: material(
     'CERTIFICATE',
@@ -70,7 +70,7 @@ export const sslFields = z.strictObject({
 })
 
 /** Authentication, with KafkaJS's names. */
-export const saslFields = z.strictObject({
+const saslFields = z.strictObject({
   enabled: field(z.boolean().optional(), 'true or false', 'Whether the connections authenticate with SASL.'),
   mechanism: field(
     z

@@ -80,7 +80,7 @@ export const lookAtKeptAssignment = async (
     return whyOutdated(group, groupInstanceId, await metadata(topics))
   } catch (error) {
     if (!(error instanceof KafkaError) || error.retriable) throw error
-    log.debug({ err: error, groupId }, 'cannot see what the group has kept for a static member')
+    log.debug({ err: error, groupId }, 'could not see what the group has kept for a static member')
     return null
   }
 }

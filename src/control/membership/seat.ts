@@ -221,7 +221,7 @@ export class Seat {
 
   /** A fault of our own must neither end the loop nor spin in it. */
   #report(fault: unknown): Promise<void> {
-    this.#options.log.error({ err: fault, ...this.membership }, 'internal fault in the seat')
+    this.#options.log.error({ err: fault, ...this.membership }, 'fault in the seat; it goes on. Please report this')
     return this.#rest(retryDelayMs(this.#failures++))
   }
 

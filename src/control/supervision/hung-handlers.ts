@@ -86,7 +86,10 @@ export class HungHandlers {
     const { offset, runningMs } = first
     const message = `slot ${number}: a handler has not come back from offset ${offset} for ${Math.round(runningMs)} ms (maxProcessingMs is ${maxProcessingMs}), so its thread is replaced and the message is handled again. Let the handler look at context.signal or context.cancelled, or raise maxProcessingMs`
     const error = new PoolError(ErrorCode.handlerHung, message, { slot: number, offset: String(offset) })
-    this.#options.log.warn({ slot: number, incarnation: thread.incarnation, hung: fresh.map(plain) }, 'handler hung')
+    this.#options.log.warn(
+      { slot: number, incarnation: thread.incarnation, hung: fresh.map(plain) },
+      'handler hung: its thread is ended',
+    )
     slot.endThread(error)
   }
 
@@ -98,7 +101,7 @@ export class HungHandlers {
     const { slot: number, handler } = config
     const limit = `${hookLimitsMs[hook.name] / 1_000} s`
     const message = `slot ${number}: ${hook.name} of the handler module ${handler} had not come back after ${limit} and blocks its thread, which is replaced. Let it wait asynchronously and for a limited time, or raise ${LIMIT_OF[hook.name]}`
-    this.#options.log.warn({ slot: number, incarnation, hook }, 'setup or teardown hung')
+    this.#options.log.warn({ slot: number, incarnation, hook }, 'setup or teardown hung: its thread is ended')
     slot.endThread(new PoolError(ErrorCode.handlerSetupFailed, message, { slot: number }))
   }
 }

@@ -110,7 +110,7 @@ export class LeaderFinder {
       fetching.dueMs = nowMs + backoffMs(fetching.failures, BACKOFF, random)
     }
     const worth = partitions.filter(({ fetching }) => loud || fetching.failures >= LOUD_AT)
-    const message = `Cannot fetch ${partitions.length} partition(s): ${reason}; looking up their leaders again`
+    const message = `cannot fetch ${partitions.length} partition(s): ${reason}; looking up their leaders again`
     if (worth.length > 0) this.#troubles.note(worth, { cause, reason, message })
     else this.#context.log.debug({ partitions: partitions.slice(0, 10).map(({ key }) => key), reason }, message)
     if (!stillLeads) this.doubted(partitions)
@@ -132,7 +132,7 @@ export class LeaderFinder {
       fetching.dueMs = this.#context.now() + DENIED_DELAY_MS
     }
     const message =
-      `Not allowed to read topic ${topic}: give this client the READ and DESCRIBE permissions; ` +
+      `not allowed to read topic ${topic}: give this client the READ and DESCRIBE permissions; ` +
       `trying again every ${DENIED_DELAY_MS / 1000} s`
     const cause = `not allowed to read topic ${topic}`
     this.#troubles.note(partitions, { cause, reason: 'TOPIC_AUTHORIZATION_FAILED', message, level: 'error' })

@@ -5,7 +5,7 @@ import type { Partition } from '../partition.js'
 import type { FetchContext } from './fetch-context.js'
 
 const WHAT: Readonly<Record<ResetReason, (offset: string, partition: string) => string>> = {
-  'out-of-range': (offset, partition) => `Offset ${offset} of ${partition} is not on the broker any more`,
+  'out-of-range': (offset, partition) => `offset ${offset} of ${partition} is not on the broker any more`,
   truncated: (offset, partition) =>
     `${partition} was read up to offset ${offset}, and its new leader has nothing of that (an unclean election?)`,
 }

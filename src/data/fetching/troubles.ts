@@ -55,7 +55,7 @@ export class Troubles {
     for (const other of trouble.partitions) if (other.dropped) this.#forget(other, trouble)
     if (trouble.partitions.size > 0) return
     const afterMs = trouble.episode.ended(this.#now())
-    if (afterMs !== null) this.#log.info({ reason: cause, afterMs: Math.round(afterMs) }, `No longer: ${cause}`)
+    if (afterMs !== null) this.#log.info({ reason: cause, afterMs: Math.round(afterMs) }, `no longer: ${cause}`)
   }
 
   #forget(partition: Partition, trouble: Trouble): void {

@@ -62,7 +62,7 @@ export class Failures {
       outcome: verdict.outcome,
     })
     const where = { topic, partition: partition.partition, offset: String(offset), attempt }
-    const what = `The handler failed on ${partition.key}@${offset}, attempt ${attempt}: ${error.message}`
+    const what = `the handler failed on ${partition.key}@${offset}, attempt ${attempt}: ${error.message}`
     const unreported = this.#limit.takeRefused()
     if (unreported > 0) log.warn({ unreported }, `${unreported} failures of the handler were counted, but not reported`)
     if (verdict.outcome === 'retry') {

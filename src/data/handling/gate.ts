@@ -108,14 +108,14 @@ export class Gate {
   #awaitLease(): void {
     if (this.#leaseTimer !== undefined) return
     const { log, now, onReopen } = this.#options
-    log.warn('No message begins: the membership may have expired, since the seat got no heartbeat through in time')
+    log.warn('no message begins: the membership may have expired, since the seat got no heartbeat through in time')
     const look = () => {
       if (!this.#holdsLease(now())) {
         this.#leaseTimer = after(look, LEASE_POLL_MS)
         return
       }
       this.#leaseTimer = undefined
-      log.info('The membership is confirmed again: going on')
+      log.info('the membership is confirmed again; going on')
       onReopen()
     }
     this.#leaseTimer = after(look, LEASE_POLL_MS)

@@ -153,7 +153,7 @@ export class Turns {
     context.end()
     partition.inFlight = false
     if (!gate.counts(partition)) {
-      facts.log.debug({ partition: partition.key, offset }, 'Result dropped: the partition was revoked meanwhile')
+      facts.log.debug({ partition: partition.key, offset }, 'result dropped: the partition was revoked meanwhile')
     } else if (failure === null) this.#finish(partition, batch, offset)
     else this.#fail(partition, batch, offset, failure.thrown)
     facts.ledger.end(lane)
@@ -182,7 +182,7 @@ export class Turns {
     if (gate.stopping) {
       // It may have given up because of context.signal: that exhausts nothing. Whoever gets the partition begins anew.
       if (gate.givingUp) facts.ledger.countGivenUp()
-      facts.log.debug({ partition: partition.key, offset, err: thrown }, 'Failure dropped: the slot is stopping')
+      facts.log.debug({ partition: partition.key, offset, err: thrown }, 'failure dropped: the slot is stopping')
       partition.enter('idle')
       return
     }

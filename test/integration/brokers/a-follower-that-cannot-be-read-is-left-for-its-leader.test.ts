@@ -39,7 +39,7 @@ it.skipIf(inject('externalBroker'))(
     expect(said().length).toBe(1)
 
     await broker.restart(follower)
-    const isBack = () => lines.some(({ level, msg }) => level === 30 && msg === `No longer: ${cause}`)
+    const isBack = () => lines.some(({ level, msg }) => level === 30 && msg === `no longer: ${cause}`)
     await until(isBack, { what: 'the follower to be read again', deadlineMs: 60_000 })
     const verdict = await record.untilNothingIsLost(await traffic.stop())
     expect(verdict.lost).toEqual([])

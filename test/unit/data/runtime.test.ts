@@ -159,7 +159,7 @@ describe('before it is ready, a thread', () => {
     const { main } = start(() => {}, { ports: { createClient: () => client } })
     await main.ready()
     expect(main.of('log').filter(({ line }) => line.includes('nobody at 127.0.0.1:1')).length).toBe(1)
-    expect(main.of('log').filter(({ line }) => line.includes('Connected to Kafka at last')).length).toBe(1)
+    expect(main.of('log').filter(({ line }) => line.includes('connected to Kafka at last')).length).toBe(1)
   })
 
   test.each(['KCP_MODULE_NOT_USABLE', 'KCP_KAFKAJS_MISMATCH'] as const)('gives up at once after %s', async (code) => {
@@ -225,7 +225,7 @@ test('a fault of our own is reported loudly and ends the task, not the thread', 
   await main.ready()
   await main.assign([0])
   await expect(running).rejects.toMatchObject({ code: 'KCP_INTERNAL' })
-  expect(main.of('log').some(({ line }) => line.includes('Fault in the data plane'))).toBe(true)
+  expect(main.of('log').some(({ line }) => line.includes('fault in the data plane'))).toBe(true)
 })
 
 test('a message that it does not know is such a fault, and not dropped in silence', async () => {

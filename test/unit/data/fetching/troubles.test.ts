@@ -18,7 +18,7 @@ const bench = () => {
   return { troubles: new Troubles(log, () => clock.nowMs), clock, partitions, told }
 }
 
-const away = { cause: 'no answer', reason: 'node 1: refused', message: 'Cannot fetch' }
+const away = { cause: 'no answer', reason: 'node 1: refused', message: 'cannot fetch' }
 const deleted = { cause: 'UNKNOWN_TOPIC_OR_PARTITION', reason: 'UNKNOWN_TOPIC_OR_PARTITION', message: 'No such topic' }
 
 describe('trouble of many partitions at different times', () => {
@@ -30,13 +30,13 @@ describe('trouble of many partitions at different times', () => {
       if (partition) troubles.note([partition], away)
     }
     expect(told()).toEqual([
-      [40, 'Cannot fetch'],
-      [40, 'Cannot fetch'],
+      [40, 'cannot fetch'],
+      [40, 'cannot fetch'],
     ])
     for (const partition of partitions.slice(1)) troubles.over(partition)
     expect(told()).toEqual([])
     for (const partition of partitions) troubles.over(partition)
-    expect(told()).toEqual([[30, 'No longer: no answer']])
+    expect(told()).toEqual([[30, 'no longer: no answer']])
   })
 
   test('is told for each cause by itself', () => {
@@ -44,13 +44,13 @@ describe('trouble of many partitions at different times', () => {
     troubles.note(partitions.slice(0, 4), away)
     troubles.note(partitions.slice(4), deleted)
     expect(told()).toEqual([
-      [40, 'Cannot fetch'],
+      [40, 'cannot fetch'],
       [40, 'No such topic'],
     ])
     for (const partition of partitions) troubles.over(partition)
     expect(told()).toEqual([
-      [30, 'No longer: no answer'],
-      [30, 'No longer: UNKNOWN_TOPIC_OR_PARTITION'],
+      [30, 'no longer: no answer'],
+      [30, 'no longer: UNKNOWN_TOPIC_OR_PARTITION'],
     ])
   })
 
@@ -61,6 +61,6 @@ describe('trouble of many partitions at different times', () => {
     troubles.note([first, second], away)
     first.dropped = true
     troubles.over(second)
-    expect(told().at(-1)).toEqual([30, 'No longer: no answer'])
+    expect(told().at(-1)).toEqual([30, 'no longer: no answer'])
   })
 })

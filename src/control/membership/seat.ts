@@ -172,23 +172,30 @@ export class Seat {
   }
 
   async #leave(sendLeave: boolean): Promise<void> {
-    const { group, client } = this.#options
+    const { coordinator, group, client } = this.#options
+    // A JoinGroup that waits for others keeps a LeaveGroup on the same connection waiting.
+    const coordinators = this.#state === 'stable' ? [coordinator, this.#coordinator] : [coordinator]
     this.#ended = true
     this.#enter('leaving')
     group.remove(this)
     this.#sleep.wake()
-    const told = (await this.#rounds.canBeRemoved()) && sendLeave ? this.#sendLeave() : undefined
+    const isTold = (await this.#rounds.canBeRemoved()) && sendLeave
+    const untilMs = monotonicMs() + LEAVE_TIMEOUT_MS
+    const told = isTold ? this.#sendLeave(coordinators) : Promise.resolve()
+    if (coordinators.length > 1) await within(told, LEAVE_TIMEOUT_MS)
     client.close()
     // The loop may be waiting for something that closing the connection does not end.
-    await within(Promise.all([told, this.#loop]), LEAVE_TIMEOUT_MS)
+    await within(Promise.all([told, this.#loop]), untilMs - monotonicMs())
     this.#forgetMembership()
     this.#enter('left')
   }
 
-  async #sendLeave(): Promise<void> {
-    const { coordinator, group, log } = this.#options
+  /** One of the connections may have gone silent; who hears it twice knows the member no more. */
+  async #sendLeave(coordinators: readonly Coordinator[]): Promise<void> {
+    const { group, log } = this.#options
     const member = this.membership
-    const left = coordinator.askPersistently((client, node) => client.leaveGroup(node, member))
+    const send = (to: Coordinator) => to.askPersistently((client, node) => client.leaveGroup(node, member))
+    const left = Promise.any(coordinators.map(send))
     group.pokeSiblings(this)
     await left.catch((error: unknown) => log.debug({ err: error, ...member }, 'could not leave the group'))
   }

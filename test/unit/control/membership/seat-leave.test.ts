@@ -123,3 +123,46 @@ describe('a seat that leaves when it has just asked to join', () => {
     expect(bench.poolClient.leaves).toMatchObject([{ memberId: '', instanceId: 'me' }])
   })
 })
+
+describe('a stable seat whose pool has a client that went silent', () => {
+  const silent = async () => {
+    const bench = seatBench()
+    bench.seat.start()
+    await settle()
+    bench.poolClient.leaveGroup = () => new Promise(() => {})
+    return bench
+  }
+
+  test('tells the coordinator over its own client, which it closes after that', async () => {
+    const bench = await silent()
+    const answer = deferred<void>()
+    const told: string[] = []
+    bench.own.leaveGroup = (_node, { memberId }) => {
+      told.push(memberId)
+      return answer.promise
+    }
+    expect(await leavesWithin(bench, 100)).toBe(false)
+    expect([told, bench.own.closed]).toEqual([['member'], false])
+    answer.resolve()
+    await settle()
+    expect([bench.own.closed, bench.seat.state]).toEqual([true, 'left'])
+  })
+
+  test('leaves within a second when its own has gone silent, too', async () => {
+    const bench = await silent()
+    bench.own.leaveGroup = () => new Promise(() => {})
+    expect(await leavesWithin(bench, 1_000)).toBe(true)
+    expect(bench.own.closed).toBe(true)
+  })
+})
+
+test('a seat whose JoinGroup waits on its own client leaves over that of the pool alone', async () => {
+  const bench = seatBench()
+  bench.seat.start()
+  await settle()
+  bench.own.onJoin = [() => untilClosed(bench.own)]
+  bench.own.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS))]
+  await vi.advanceTimersByTimeAsync(3_001)
+  expect(await leavesWithin(bench, 1_000)).toBe(true)
+  expect([bench.own.leaves, bench.poolClient.leaves.length]).toEqual([[], 1])
+})

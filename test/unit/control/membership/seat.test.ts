@@ -348,10 +348,12 @@ describe('a seat that is a member', () => {
   test.each([
     true,
     false,
-  ])('leaves the group, over the shared connection, only when told to (%s)', async (sendLeave) => {
+  ])('leaves the group, over the client of the pool and its own, only when told to (%s)', async (sendLeave) => {
     const { own, poolClient, seat } = await member()
     await seat.leave(sendLeave)
-    expect(poolClient.leaves.map(({ memberId }) => memberId)).toEqual(sendLeave ? ['member'] : [])
+    for (const { leaves } of [poolClient, own]) {
+      expect(leaves.map(({ memberId }) => memberId)).toEqual(sendLeave ? ['member'] : [])
+    }
     expect(own.closed).toBe(true)
     expect(seat.state).toBe('left')
   })
@@ -361,7 +363,7 @@ describe('a seat that is a member', () => {
     await seat.leave(true)
     seat.start()
     await vi.advanceTimersByTimeAsync(60_000)
-    expect(own.asked).toEqual([])
+    expect(own.asked).toEqual(['LeaveGroup'])
     expect(seat.state).toBe('left')
   })
 })

@@ -88,13 +88,8 @@ class KafkaClient implements Client {
     this.#brokers.close()
   }
 
-  async topics(names: readonly string[]): Promise<TopicMetadata[]> {
-    if (names.length === 0) return []
-    const answer = await askMetadata(await this.#brokers.any(), names)
-    this.#brokers.learn(answer.brokers)
-    const topics = describeTopics(names, answer)
-    for (const topic of topics) this.#topics.set(topic.topic, topic)
-    return topics
+  topics(names: readonly string[]): Promise<TopicMetadata[]> {
+    return this.#askTopics(names)
   }
 
   view(names: readonly string[]): ClusterView {
@@ -150,18 +145,19 @@ class KafkaClient implements Client {
     node: number,
     groupId: string,
     partitions: readonly TopicPartition[],
+    limit: { readonly atMostMs?: number } = {},
   ): Promise<readonly TopicPartitionOffset[]> {
-    return committedOffsets(await this.#brokers.to(node), groupId, partitions)
+    return committedOffsets(await this.#brokers.to(node), groupId, partitions, limit)
   }
 
   async listOffsets(
     partitions: readonly TopicPartition[],
     at: 'earliest' | 'latest',
-    isolation: { readonly readUncommitted: boolean },
+    how: { readonly readUncommitted: boolean; readonly atMostMs?: number },
   ): Promise<readonly TopicPartitionOffset[]> {
-    const topics = await this.topics([...new Set(partitions.map(({ topic }) => topic))])
+    const topics = await this.#askTopics([...new Set(partitions.map(({ topic }) => topic))], how)
     const ask = async ([node, led]: readonly [number, readonly TopicPartition[]]) =>
-      listOffsets(await this.#brokers.to(node), led, at, isolation)
+      listOffsets(await this.#brokers.to(node), led, at, how)
     const offsets = await Promise.all([...leadersOf(partitions, topics)].map(ask))
     return offsets.flat()
   }
@@ -177,6 +173,18 @@ class KafkaClient implements Client {
   async fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]> {
     const codecs = await this.#loadCodecs()
     return fetch(await this.#brokers.to(node, 'fetch'), request, codecs)
+  }
+
+  async #askTopics(
+    names: readonly string[],
+    { atMostMs }: { readonly atMostMs?: number } = {},
+  ): Promise<TopicMetadata[]> {
+    if (names.length === 0) return []
+    const answer = await askMetadata(await this.#brokers.any(), names, { atMostMs })
+    this.#brokers.learn(answer.brokers)
+    const topics = describeTopics(names, answer)
+    for (const topic of topics) this.#topics.set(topic.topic, topic)
+    return topics
   }
 
   async #connect(): Promise<void> {

@@ -78,10 +78,11 @@ export interface GroupClient {
     member: Membership,
     offsets: readonly TopicPartitionOffset[],
   ): Promise<readonly (TopicPartition & { readonly error: KafkaError })[]>
-  /** Committed offsets; -1n where the group has none. */
+  /** Committed offsets; -1n where the group has none. `atMostMs` is for how long, if `requestTimeout` is longer. */
   committedOffsets(
     node: number,
     groupId: string,
     partitions: readonly TopicPartition[],
+    limit?: { readonly atMostMs?: number },
   ): Promise<readonly TopicPartitionOffset[]>
 }

@@ -26,11 +26,14 @@ export interface EpochEnd extends TopicPartition {
 
 /** What a client is asked about the logs of partitions. */
 export interface LogClient {
-  /** Start (`earliest`) or end (`latest`) offset of each partition, asked of its leader. */
+  /**
+   * Start (`earliest`) or end (`latest`) offset of each partition, asked of its leader. `atMostMs` is for how long each
+   * answer is waited for, if `requestTimeout` is longer.
+   */
   listOffsets(
     partitions: readonly TopicPartition[],
     at: 'earliest' | 'latest',
-    isolation: { readonly readUncommitted: boolean },
+    how: { readonly readUncommitted: boolean; readonly atMostMs?: number },
   ): Promise<readonly TopicPartitionOffset[]>
   /** Where leader epochs end in the leader's log (KIP-320); null when the broker is too old to say. */
   endsOfEpochs(node: number, questions: readonly EpochQuestion[]): Promise<readonly EpochEnd[] | null>

@@ -2,9 +2,11 @@ import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
 import type { ControlClient } from '../../kafka/client.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
+import { doubled } from '../../util/backoff.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
 import { partitionName } from '../../util/partition-name.js'
+import { LONGEST_TIMER_MS } from '../../util/timers.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import type { Handout, Holdings, NewHolding } from '../holdings.js'
 import type { Coordinator } from '../membership/coordinator.js'
@@ -23,6 +25,12 @@ export interface TakerOptions {
 
 /** So many look-ups may fail before it is said: a topic that is between two leaders has one again in no time. */
 const QUIET_FAILURES = 3
+
+/**
+ * How long an answer is waited for at first: a connection that is silent for longer is probably gone, and the partitions
+ * wait. A broker that is only slow gets twice as long each time.
+ */
+const ANSWER_MS = 6_000
 
 /** A part of an assignment that is held now. */
 export interface Taken {
@@ -64,7 +72,7 @@ export class AssignmentTaker {
     for (let failures = 0; isCurrent(); failures++) {
       let reason: unknown
       try {
-        const taken = await this.#look(partitions, isCurrent)
+        const taken = await this.#look(partitions, isCurrent, doubled(ANSWER_MS, failures, LONGEST_TIMER_MS))
         if (taken === null) return
         if (taken.complete || taken.added.length > 0) onTaken(taken)
         if (taken.complete) {
@@ -104,14 +112,19 @@ export class AssignmentTaker {
     if (afterMs !== null) log.info({ groupId: config.consumer.groupId, afterMs }, 'all starts are known now')
   }
 
-  async #look(partitions: readonly TopicPartition[], isCurrent: () => boolean): Promise<Taken | null> {
+  async #look(
+    partitions: readonly TopicPartition[],
+    isCurrent: () => boolean,
+    atMostMs: number,
+  ): Promise<Taken | null> {
     const { config, holdings, poolClient, coordinator, isNew } = this.#options
     const wanted = partitions.filter((partition) => !holdings.has(partition))
-    const committed = await committedOffsets(coordinator, config.consumer.groupId, wanted)
+    const committed = await committedOffsets(coordinator, config.consumer.groupId, wanted, { atMostMs })
     const added = await startPositions(poolClient, wanted, committed, {
       fromBeginning: config.fromBeginning,
       isNew,
       readUncommitted: config.consumer.readUncommitted,
+      atMostMs,
     })
     if (!isCurrent()) return null
     this.#announceNew(added.filter((holding) => holding.committed < 0n && isNew(holding)))

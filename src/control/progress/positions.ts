@@ -9,6 +9,8 @@ export interface ResetPolicy {
   /** True for a partition that begins at its first message whatever `fromBeginning` says. */
   readonly isNew: (partition: TopicPartition) => boolean
   readonly readUncommitted: boolean
+  /** For how long each answer is waited for. */
+  readonly atMostMs: number
 }
 
 /** What the group has committed, by partition key; the offset is -1n where that is nothing. */
@@ -16,9 +18,10 @@ export const committedOffsets = async (
   coordinator: Coordinator,
   groupId: string,
   partitions: readonly TopicPartition[],
+  limit: { readonly atMostMs: number },
 ): Promise<Map<string, TopicPartitionOffset>> => {
   if (partitions.length === 0) return new Map()
-  const found = await coordinator.ask((client, node) => client.committedOffsets(node, groupId, partitions))
+  const found = await coordinator.ask((client, node) => client.committedOffsets(node, groupId, partitions, limit))
   return new Map(found.map((entry) => [partitionName(entry), entry]))
 }
 

@@ -22,7 +22,7 @@ export interface BrokerConnectionSettings extends WireSettings {
 /** Default of the timeout: that of the settings. */
 type AskOptions = Partial<ExchangeOptions> & {
   /** A timeout that is longer is not waited for. */
-  readonly atMostMs?: number
+  readonly atMostMs?: number | undefined
 }
 
 /** A request that waits to be sent. */

@@ -51,7 +51,7 @@ const readPartition = (reader: AnswerReader) => {
 export const askMetadata = (
   connection: BrokerConnection,
   topics: readonly string[],
-  options: { timeoutMs?: number } = {},
+  options: { readonly timeoutMs?: number; readonly atMostMs?: number | undefined } = {},
 ): Promise<Answer<'Metadata'>> => {
   const { requests, apiKeys, Encoder } = kafkajs()
   const tellsEpochs = (connection.ranges[apiKeys.Metadata]?.maxVersion ?? 0) >= RELIABLE_EPOCHS

@@ -145,6 +145,7 @@ export const committedOffsets = async (
   connection: BrokerConnection,
   groupId: string,
   partitions: readonly TopicPartition[],
+  limit: { readonly atMostMs?: number } = {},
 ): Promise<TopicPartitionOffset[]> => {
   // Without partitions the request would mean: all that the group ever committed.
   if (partitions.length === 0) return []
@@ -152,7 +153,7 @@ export const committedOffsets = async (
   const version = pickVersion(connection.ranges, 'OffsetFetch')
   const ask = { groupId, topics }
   const protocol = version === FETCH_V5 ? fetchV5(ask) : kafkajs().requests.OffsetFetch.protocol({ version })(ask)
-  const { errorCode = 0, responses } = await connection.send(protocol)
+  const { errorCode = 0, responses } = await connection.send(protocol, limit)
   const what = `OffsetFetch of group "${groupId}"`
   if (errorCode !== 0) throw brokerError(errorCode, what)
   const found = flatten(responses)
@@ -165,12 +166,13 @@ export const listOffsets = async (
   connection: BrokerConnection,
   partitions: readonly TopicPartition[],
   at: 'earliest' | 'latest',
-  { readUncommitted }: { readonly readUncommitted: boolean },
+  { readUncommitted, atMostMs }: { readonly readUncommitted: boolean; readonly atMostMs?: number },
 ): Promise<TopicPartitionOffset[]> => {
-  const { responses } = await connection.ask('ListOffsets', {
+  const ask = {
     isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
     topics: byTopic(partitions, ({ partition }) => ({ partition, timestamp: TIMESTAMPS[at] })),
-  })
+  }
+  const { responses } = await connection.ask('ListOffsets', ask, { atMostMs })
   const found = flatten(responses)
   refuseErrors('ListOffsets', found)
   const nowhere = found.find(({ offset }) => Number(offset) < 0)

@@ -340,6 +340,24 @@ describe('a request', () => {
     await expect.poll(() => first?.socket.destroyed).toBe(true)
   })
 
+  it('waits for what a group has committed no longer than it is told', async () => {
+    const offsetFetch = 9
+    const { client } = await connected(({ apiKey }) => (apiKey === offsetFetch ? null : undefined))
+    const beganAtMs = performance.now()
+    const asked = client.committedOffsets(1, 'g', [{ topic: 't', partition: 0 }], { atMostMs: 50 })
+    await expect(asked).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
+    expect(performance.now() - beganAtMs).toBeLessThan(5_000)
+  })
+
+  it('waits for where a log begins or ends no longer than it is told', async () => {
+    let mute = false
+    const { client } = await connected(({ apiKey }) => (mute && apiKey === Api.metadata ? null : undefined))
+    mute = true
+    const how = { readUncommitted: false, atMostMs: 50 }
+    const asked = client.listOffsets([{ topic: 't', partition: 0 }], 'latest', how)
+    await expect(asked).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
+  })
+
   it('does not time out when the answer arrived while the thread was blocked', async () => {
     const { client } = await connected(
       ({ apiKey, socket }) => {

@@ -4,7 +4,7 @@ import { finishedUpTo, Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { AssignmentTaker, type Taken } from '#src/control/progress/assignment-taker.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
-import { FakeClient, kafkaError } from '../../../support/control/fake-client.js'
+import { FakeClient, kafkaError, unanswered } from '../../../support/control/fake-client.js'
 
 const orders = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'orders', partition }))
 
@@ -82,6 +82,26 @@ describe('taking an assignment', () => {
     client.committedOffsets = (...request) => (failures-- > 0 ? Promise.reject(kafkaError(14)) : answer(...request))
     await taker.take(orders(0), () => {})
     expect(offsets(holdings)).toEqual([[0, 1n]])
+  })
+
+  test('waits for no answer longer than 6 s at first, and then twice as long each time', async () => {
+    const { taker, client } = world({})
+    const limits: unknown[] = []
+    const [fetched, listed] = [client.committedOffsets, client.listOffsets]
+    client.committedOffsets = async (node, group, partitions, limit) => {
+      limits.push(limit)
+      return fetched(node, group, partitions)
+    }
+    let failures = 2
+    client.listOffsets = async (partitions, at, how) => {
+      limits.push(how)
+      if (failures-- > 0) throw unanswered()
+      return listed(partitions, at, how)
+    }
+    await taker.take(orders(0), () => {})
+    const atMostMs = (ms: number) => expect.objectContaining({ atMostMs: ms })
+    // One that failed among others is asked for alone.
+    expect(limits).toEqual([6_000, 6_000, 6_000, 12_000, 12_000].map(atMostMs))
   })
 
   test('changes nothing when a newer assignment came meanwhile', async () => {

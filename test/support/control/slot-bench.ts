@@ -9,6 +9,7 @@ import { Suspects } from '#src/control/supervision/suspects.js'
 import type { JoinResult } from '#src/kafka/group.js'
 import type { TopicMetadata } from '#src/kafka/metadata.js'
 import type { TopicPartitionOffset } from '#src/kafka/offsets.js'
+import { restartConfig } from '../config/restart-config.js'
 import { slotConfig } from '../config/slot-config.js'
 import { FakeClient } from './fake-client.js'
 import { FakeThreads } from './fake-threads.js'
@@ -36,15 +37,7 @@ const settings = (overrides: Partial<PoolSettings>): PoolSettings => ({
   terminateTimeoutMs: 5_000,
   recovery: 'handover',
   leaveOnStop: 'dynamic',
-  restart: {
-    delayMs: 1_000,
-    maxDelayMs: 60_000,
-    healthyAfterMs: 120_000,
-    maxRestarts: 8,
-    maxPoolRestarts: 100,
-    windowMs: 300_000,
-    probeMs: 60_000,
-  },
+  restart: restartConfig(),
   resourceLimits: {},
   ...overrides,
 })

@@ -1,8 +1,10 @@
 import { pino } from 'pino'
+import { expect, onTestFinished } from 'vitest'
 import type { ConsumerConfig } from '#src/config/resolved.js'
 import { Fetcher } from '#src/data/fetching/fetcher.js'
 import type { Partition } from '#src/data/partition.js'
 import { Partitions } from '#src/data/partitions.js'
+import type { DataClient } from '#src/kafka/client.js'
 import type { TopicMetadata } from '#src/kafka/metadata.js'
 import { Page } from '#src/protocol/ledger.js'
 import type { FromThread } from '#src/protocol/messages.js'
@@ -76,4 +78,26 @@ export class FetcherBench {
     }
     return offsets
   }
+}
+
+/**
+ * A bench whose fetcher runs; closed after the test, which fails when the fetcher had a fault.
+ *
+ * @param overrides what the client does in another way than the cluster's
+ */
+export const startFetcher = (
+  cluster: FakeCluster,
+  options?: ConstructorParameters<typeof FetcherBench>[1],
+  overrides: (client: DataClient) => Partial<DataClient> = () => ({}),
+): FetcherBench => {
+  const plain = cluster.client()
+  const client = { ...plain, ...overrides(plain) }
+  const bench = new FetcherBench({ partitions: cluster.partitions, client: () => client }, options)
+  onTestFinished(() => {
+    bench.fetcher.close()
+    client.close()
+    expect(bench.faults).toEqual([])
+  })
+  bench.fetcher.start()
+  return bench
 }

@@ -6,11 +6,11 @@ import { Group } from '#src/control/membership/group.js'
 import { Seat } from '#src/control/membership/seat.js'
 import type { SeatHost } from '#src/control/membership/seat-host.js'
 import type { PoolError } from '#src/errors.js'
-import type { JoinResult } from '#src/kafka/group.js'
 import type { TopicPartition } from '#src/kafka/metadata.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import { FakeClient, kafkaError, unanswered } from '../../../support/control/fake-client.js'
+import { assignment, joinedAs } from '../../../support/control/slot-bench.js'
 import { collectLines } from '../../../support/log-lines.js'
 
 const REBALANCE_IN_PROGRESS = 27
@@ -47,22 +47,6 @@ class Notes implements SeatHost {
     this.told.push('refused')
   }
 }
-
-const joinedAs =
-  (memberId: string, generation: number, more: Partial<JoinResult> = {}) =>
-  async (): Promise<JoinResult> => ({
-    memberId,
-    generation,
-    protocol: 'roundrobin',
-    leaderId: 'somebody',
-    members: [],
-    ...more,
-  })
-
-const assignment =
-  (...partitions: number[]) =>
-  async () =>
-    encodeAssignment(partitions.map((partition) => ({ topic: 'orders', partition })))
 
 const world = (config: SlotConfig = slotConfig()) => {
   const own = new FakeClient()

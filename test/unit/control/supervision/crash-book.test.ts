@@ -1,16 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { CrashBook } from '#src/control/supervision/crash-book.js'
 import { type Suspect, Suspects } from '#src/control/supervision/suspects.js'
+import { restartConfig } from '../../../support/config/restart-config.js'
 
-const config = {
-  delayMs: 1_000,
-  maxDelayMs: 60_000,
-  healthyAfterMs: 120_000,
-  maxRestarts: 8,
-  maxPoolRestarts: 100,
-  windowMs: 300_000,
-  probeMs: 60_000,
-}
+const config = restartConfig()
 const message = (offset: number, partition = 0): Suspect => ({ topic: 'orders', partition, offset: String(offset) })
 
 /** What becomes of each thread of a slot. */

@@ -1,16 +1,9 @@
 import { expect, test } from 'vitest'
 import type { Outlook } from '#src/control/pauses.js'
 import { Escalation } from '#src/control/supervision/escalation.js'
+import { restartConfig } from '../../../support/config/restart-config.js'
 
-const config = {
-  delayMs: 1_000,
-  maxDelayMs: 60_000,
-  healthyAfterMs: 120_000,
-  maxRestarts: 8,
-  maxPoolRestarts: 2,
-  windowMs: 10_000,
-  probeMs: 60_000,
-}
+const config = restartConfig({ maxPoolRestarts: 2, windowMs: 10_000 })
 const fine = { slots: 4, parked: 0, lostThreads: 0, outlooks: ['moving'], nowMs: 20_000 } as const
 const crash = (atMs: number, fruitful = false) => ({ atMs, fruitful, healthyMs: 0 })
 const escalated = { code: 'KCP_POOL_ESCALATED' }

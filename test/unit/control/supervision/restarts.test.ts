@@ -9,16 +9,9 @@ import {
   decideRestart,
   NO_CRASHES,
 } from '#src/control/supervision/restarts.js'
+import { restartConfig } from '../../../support/config/restart-config.js'
 
-const config: RestartConfig = {
-  delayMs: 1000,
-  maxDelayMs: 60_000,
-  healthyAfterMs: 120_000,
-  maxRestarts: 8,
-  maxPoolRestarts: 12,
-  windowMs: 300_000,
-  probeMs: 60_000,
-}
+const config = restartConfig({ maxPoolRestarts: 12 })
 const fruitless = (healthyMs = 0): Crash => ({ atMs: 0, fruitful: false, healthyMs })
 const fruitful = (healthyMs = 0): Crash => ({ atMs: 0, fruitful: true, healthyMs })
 const times = (count: number, crash: Crash): Crash[] => Array.from({ length: count }, () => crash)

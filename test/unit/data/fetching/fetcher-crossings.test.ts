@@ -1,34 +1,11 @@
-import { afterEach, describe, expect, test } from 'vitest'
-import type { DataClient } from '#src/kafka/client.js'
+import { describe, expect, test } from 'vitest'
 import type { TopicMetadata } from '#src/kafka/metadata.js'
 import { batch, range } from '../../../support/data/batches.js'
 import { FakeCluster } from '../../../support/data/fake-cluster.js'
-import { FetcherBench } from '../../../support/data/fetcher-bench.js'
+import { startFetcher } from '../../../support/data/fetcher-bench.js'
 import { soon, turns } from '../../../support/data/soon.js'
 
 /** Two things that happen while a third is under way. */
-
-const running: { bench: FetcherBench; cluster: FakeCluster }[] = []
-const start = (
-  cluster: FakeCluster,
-  options: ConstructorParameters<typeof FetcherBench>[1] = {},
-  overrides: (client: DataClient) => Partial<DataClient> = () => ({}),
-) => {
-  const plain = cluster.client()
-  const connection = { ...plain, ...overrides(plain) }
-  const bench = new FetcherBench({ partitions: cluster.partitions, client: () => connection }, options)
-  running.push({ bench, cluster })
-  bench.fetcher.start()
-  return bench
-}
-
-afterEach(() => {
-  for (const { bench, cluster } of running.splice(0)) {
-    bench.fetcher.close()
-    cluster.client().close()
-    expect(bench.faults).toEqual([])
-  }
-})
 
 const withEpochs = (count: number, partitions = 1): FakeCluster => {
   const cluster = new FakeCluster(partitions)
@@ -62,7 +39,7 @@ describe('while a position is compared with the log of a leader', () => {
     Object.assign(cluster.partition(0), { leader: 2, leaderEpoch, end: 150, epochStarts: new Map([[5, 0]]) })
     const held = gate()
     // The look-up of a topic that was made anew, or a broker of another version: an epoch that has to be compared.
-    const bench = start(cluster, { offset: 100, epoch: 5 }, (client) => ({
+    const bench = startFetcher(cluster, { offset: 100, epoch: 5 }, (client) => ({
       topics: async () => view(1, leaderEpoch === 5 ? 3 : 7).topics,
       endsOfEpochs: async (...question) => {
         await held.opened
@@ -81,7 +58,7 @@ describe('while a position is compared with the log of a leader', () => {
   test('an answer of the leader before does not count, not even when the comparison is over first', async () => {
     const cluster = withEpochs(100)
     const held = gate()
-    const bench = start(cluster, {}, (client) => ({
+    const bench = startFetcher(cluster, {}, (client) => ({
       fetch: async (node, request) => {
         if (node !== 1 || request.partitions[0]?.offset !== 100) return client.fetch(node, request)
         // Its last answer: it did not know yet that another one leads.
@@ -113,7 +90,7 @@ describe('a log that has nothing of what was read', () => {
     const cluster = new FakeCluster(1)
     Object.assign(cluster.partition(0), { leaderEpoch: 3, epochStarts: new Map([[3, 40]]), start: 40, end: 200 })
     let failures = 2
-    const bench = start(cluster, { offset: 100, epoch: 0 }, (client) => ({
+    const bench = startFetcher(cluster, { offset: 100, epoch: 0 }, (client) => ({
       listOffsets: async (...question) => {
         if (failures-- > 0) throw new Error('no leader just now')
         return client.listOffsets(...question)
@@ -129,7 +106,7 @@ describe('a log that has nothing of what was read', () => {
     const cluster = new FakeCluster(1)
     Object.assign(cluster.partition(0), { start: 40, end: 200 })
     let nonsense = true
-    const bench = start(cluster, {}, (client) => ({
+    const bench = startFetcher(cluster, {}, (client) => ({
       listOffsets: async (partitions, ...question) => {
         const found = await client.listOffsets(partitions, ...question)
         const offsets = nonsense ? found.map((each) => ({ ...each, offset: -1n })) : found
@@ -148,7 +125,7 @@ describe('a buffer that was let go', () => {
     ['behind a batch that a handler is at', true, 90, 85],
   ])('is fetched again from the log of another leader only where the logs agree: %s', async (_, inFlight, offset, from) => {
     const cluster = withEpochs(90)
-    const bench = start(cluster, { offset: 60, epoch: 0 })
+    const bench = startFetcher(cluster, { offset: 60, epoch: 0 })
     const partition = bench.get(0)
     await soon('it is fetched', () => bench.page.position(0) === 90n)
     partition.inFlight = inFlight
@@ -164,7 +141,7 @@ describe('a buffer that was let go', () => {
 test('a buffer whose messages are not on the broker any more is not let go: another reset would pass over what came since', async () => {
   const cluster = new FakeCluster(1)
   cluster.produce(0, 50)
-  const bench = start(cluster, { offset: 20, fromBeginning: false })
+  const bench = startFetcher(cluster, { offset: 20, fromBeginning: false })
   const partition = bench.get(0)
   await soon('it is fetched', () => bench.page.position(0) === 50n)
   Object.assign(cluster.partition(0), { start: 1_000, end: 1_000 })
@@ -182,7 +159,7 @@ describe('a message before which others are gone from the log', () => {
     const cluster = new FakeCluster(1)
     const epochStarts = new Map([0, 70, 80].map((start, epoch) => [epoch, start]))
     Object.assign(cluster.partition(0), { leaderEpoch: 2, end: 90, epochStarts })
-    const bench = start(cluster, { offset: 60, epoch: 0 })
+    const bench = startFetcher(cluster, { offset: 60, epoch: 0 })
     const partition = bench.get(0)
     await soon('it is fetched', () => bench.page.position(0) === 90n)
     partition.buffer.clear()
@@ -214,7 +191,7 @@ describe('a look-up that fails', () => {
     const cluster = withEpochs(100, 2)
     const held = gate()
     let lookUps = 0
-    const bench = start(cluster, {}, (client) => ({
+    const bench = startFetcher(cluster, {}, (client) => ({
       topics: async (names) => {
         if (++lookUps > 1) return client.topics(names)
         await held.opened
@@ -236,7 +213,7 @@ describe('a look-up that fails', () => {
 
 test('leaders that are lost in one answer are told in one message and looked up together', async () => {
   const cluster = withEpochs(1, 300)
-  const bench = start(cluster)
+  const bench = startFetcher(cluster)
   await soon('they are fetched', () => range(0, 300).every((index) => bench.page.position(index) === 1n))
   const before = cluster.lookUps
   for (const index of range(0, 300)) {

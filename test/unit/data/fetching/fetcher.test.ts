@@ -1,33 +1,17 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Partition } from '#src/data/partition.js'
 import { PoolError } from '#src/errors.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { batch, range } from '../../../support/data/batches.js'
 import { FakeCluster, type FakePartition } from '../../../support/data/fake-cluster.js'
-import { FetcherBench } from '../../../support/data/fetcher-bench.js'
+import { type FetcherBench, startFetcher } from '../../../support/data/fetcher-bench.js'
 import { soon, turns } from '../../../support/data/soon.js'
-
-const running: { bench: FetcherBench; cluster: FakeCluster }[] = []
-const start = (cluster: FakeCluster, options?: ConstructorParameters<typeof FetcherBench>[1]) => {
-  const bench = new FetcherBench(cluster, options)
-  running.push({ bench, cluster })
-  bench.fetcher.start()
-  return bench
-}
-
-afterEach(() => {
-  for (const { bench, cluster } of running.splice(0)) {
-    bench.fetcher.close()
-    cluster.client().close()
-    expect(bench.faults).toEqual([])
-  }
-})
 
 describe('the fetcher', () => {
   test('fills the buffers of all partitions in order, each from the node that leads it', async () => {
     const cluster = new FakeCluster(3, (partition) => partition % 2)
     for (const partition of range(0, 3)) cluster.produce(partition, 250)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('everything is fetched', () => bench.page.position(0) === 250n && bench.page.position(1) === 250n)
     await soon('the third is fetched', () => bench.page.position(2) === 250n)
     for (const index of range(0, 3)) {
@@ -43,13 +27,13 @@ describe('the fetcher', () => {
     const known = [{ topic: 't', error: null, partitions: leaders }]
     const current = new FakeCluster(3, (partition) => leaders[partition]?.leader ?? 0)
     current.produce(0, 10)
-    const bench = start(current, { known })
+    const bench = startFetcher(current, { known })
     await soon('the first partition is fetched', () => bench.page.position(0) === 10n)
     expect(current.lookUps).toBe(0)
 
     const moved = new FakeCluster(4, (partition) => (partition === 0 ? 2 : 1))
     for (const partition of range(0, 4)) moved.produce(partition, 10)
-    const other = start(moved, { known })
+    const other = startFetcher(moved, { known })
     await soon('all are fetched', () => range(0, 4).every((partition) => other.page.position(partition) === 10n))
     expect(moved.lookUps).toBeGreaterThan(0)
     expect(moved.fetchesOf(0).at(-1)?.node).toBe(2)
@@ -58,7 +42,7 @@ describe('the fetcher', () => {
   test('asks for more before the messages of the last answer are handled', async () => {
     const cluster = new FakeCluster(1)
     cluster.produce(0, 5)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('the next Fetch is under way', () => cluster.fetches.length === 2)
     expect(bench.get(0).buffer.bytes).toBe(5 * 100)
   })
@@ -66,7 +50,7 @@ describe('the fetcher', () => {
   test('asks for little at first, so that the first message comes soon, and for as much as is soon used from then on', async () => {
     const cluster = new FakeCluster(1)
     cluster.produce(0, 100_000)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     const asked = () => cluster.fetches.at(-1)?.request.partitions[0]?.maxBytes ?? 0
     await soon('it has asked', () => cluster.fetches.length > 0)
     expect(cluster.fetches[0]?.request.partitions[0]?.maxBytes).toBe(64 * 1024)
@@ -79,7 +63,7 @@ describe('the fetcher', () => {
   test('lets no broker wait for more bytes than it was asked for', async () => {
     const cluster = new FakeCluster(2)
     cluster.produce(0, 5_000)
-    const bench = start(cluster, { consumer: { minBytes: 10_000_000 } })
+    const bench = startFetcher(cluster, { consumer: { minBytes: 10_000_000 } })
     await soon('it has asked', () => cluster.fetches.length > 0)
     expect(cluster.fetches[0]?.request.minBytes).toBe(1)
     await soon('it asks the one that has more again, with the one that has nothing', () => {
@@ -96,7 +80,7 @@ describe('the fetcher', () => {
     cluster.sendsLargeBatches = false
     cluster.partition(0).messageBytes = 900_000
     cluster.produce(0, 2)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('the batches are there', () => bench.page.position(0) === 2n)
     expect(bench.posted).toEqual([])
     cluster.partition(0).messageBytes = 1_100_000
@@ -117,7 +101,7 @@ describe('the fetcher', () => {
     cluster.partition(0).messageBytes = 900_000
     cluster.partition(0).saidEnd = 0
     cluster.produce(0, 1)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('the batch is there', () => bench.page.position(0) === 1n)
     expect(cluster.fetches.length).toBeLessThan(10)
   })
@@ -129,7 +113,7 @@ describe('the fetcher', () => {
       cluster.partition(partition).messageBytes = 700_000
       cluster.produce(partition, 5)
     }
-    const bench = start(cluster, { consumer: { maxBytes: 1_000_000 } })
+    const bench = startFetcher(cluster, { consumer: { maxBytes: 1_000_000 } })
     await soon('all of them are read', () => {
       for (const partition of bench.partitions) bench.drain(partition)
       return range(0, 5).every((partition) => bench.page.position(partition) === 5n)
@@ -143,7 +127,7 @@ describe('the fetcher', () => {
     const partition = cluster.partition(0)
     partition.expansion = 200
     cluster.produce(0, 2)
-    const bench = start(cluster, { consumer: { maxBytes: 1_000_000 } })
+    const bench = startFetcher(cluster, { consumer: { maxBytes: 1_000_000 } })
     await soon('it is known what batches grow to', () => bench.page.position(0) === 2n)
     partition.messageBytes = 200_000
     partition.expansion = 1
@@ -162,7 +146,7 @@ describe('the fetcher', () => {
   test('leaves a partition that has enough out, comes back for it soon, and never holds up the others', async () => {
     const cluster = new FakeCluster(2)
     cluster.produce(0, 5_000)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it has enough', () => cluster.fetches.at(-1)?.request.partitions.length === 1)
     expect(bench.get(0).buffer.bytes).toBeLessThanOrEqual(128 * 1024)
     expect(cluster.fetches.at(-1)?.request.maxWaitMs).toBeLessThanOrEqual(100)
@@ -176,7 +160,7 @@ describe('the fetcher', () => {
   test('sends nothing while everybody has enough, and goes on when one has room', async () => {
     const cluster = new FakeCluster(1)
     cluster.produce(0, 5_000)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it has enough', () => bench.get(0).buffer.waitingBytes > 64 * 1024)
     const sent = cluster.fetches.length
     await turns(50)
@@ -188,7 +172,7 @@ describe('the fetcher', () => {
   test('does not look again at each end of a turn whether there is room, as with many handlers in flight there are thousands', async () => {
     const cluster = new FakeCluster(1)
     cluster.produce(0, 1_000_000)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it has enough', () => bench.get(0).buffer.waitingBytes > 64 * 1024)
     await turns(20)
     const fetches = cluster.fetches.length
@@ -210,7 +194,7 @@ describe('the fetcher', () => {
 
   test('ignores the answer for a partition that was dropped meanwhile', async () => {
     const cluster = new FakeCluster(1)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('a Fetch is held', () => cluster.fetches.length === 1)
     const dropped = bench.get(0)
     bench.partitions.drop([dropped.id])
@@ -223,7 +207,7 @@ describe('the fetcher', () => {
   test('ignores an answer for an offset that it has fetched already, from whichever node', async () => {
     const cluster = new FakeCluster(1)
     cluster.produce(0, 10)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     const partition = bench.get(0)
     await soon('it is fetched', () => bench.page.position(0) === 10n)
     const request = { partition, offset: 0, leaderEpoch: -1, maxBytes: 1_000_000 }
@@ -245,7 +229,7 @@ describe('the fetcher', () => {
     const cluster = new FakeCluster(2, () => 1)
     for (const index of [0, 1]) cluster.partition(index).leaderEpoch = 5
     cluster.frozen.add(1)
-    const bench = start(cluster, { consumer: { maxWaitTimeInMs: 10 } })
+    const bench = startFetcher(cluster, { consumer: { maxWaitTimeInMs: 10 } })
     await soon('main is told', () => bench.posted.length > 0, 10_000)
     const lost = { topic: 't', leader: 1, leaderEpoch: 5 }
     expect(bench.posted).toEqual([
@@ -265,7 +249,7 @@ describe('the fetcher', () => {
     const cluster = new FakeCluster(1, () => 1)
     cluster.partition(0).preferredReadReplica = 2
     cluster.frozen.add(2)
-    const bench = start(cluster, { consumer: { maxWaitTimeInMs: 10, rackId: 'here' } })
+    const bench = startFetcher(cluster, { consumer: { maxWaitTimeInMs: 10, rackId: 'here' } })
     await soon('the follower is asked', () => cluster.fetches.some(({ node }) => node === 2))
     cluster.produce(0, 10)
     await soon('it is fetched from the leader', () => bench.page.position(0) === 10n, 10_000)
@@ -273,7 +257,7 @@ describe('the fetcher', () => {
 
   test('takes up partitions that are added later', async () => {
     const cluster = new FakeCluster(2)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     bench.partitions.drop([1])
     await soon('a Fetch is held', () => cluster.fetches.length === 1)
     const [added] = bench.partitions.add(
@@ -289,7 +273,7 @@ describe('the fetcher', () => {
 
   test('does not ask a broker in a tight loop that answers nothing without having waited', async () => {
     const cluster = new FakeCluster(1)
-    start(cluster, { consumer: { maxWaitTimeInMs: 0 } })
+    startFetcher(cluster, { consumer: { maxWaitTimeInMs: 0 } })
     await soon('it has asked', () => cluster.fetches.length > 0)
     const asked = cluster.fetches.length
     await soon('it asks again', () => cluster.fetches.length >= asked + 2)
@@ -314,7 +298,7 @@ describe('the fetcher', () => {
       return partitions.map(({ topic, partition }) => ({ topic, partition, ...empty }))
     }
     cluster.client = () => client
-    start(cluster)
+    startFetcher(cluster)
     await soon('it has asked eight times', () => asked.length >= 8)
     expect((asked[7] ?? 0) - (asked[0] ?? 0)).toBeGreaterThan(100) // pauses of 2, 4, … 64, 100 ms
   })
@@ -339,7 +323,7 @@ describe('memory', () => {
       cluster.partition(partition).messageBytes = MIB
       cluster.produce(partition, 2)
     }
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     const nodes = new Set(cluster.partitions.map((partition) => partition.leader)).size
     const handled = new Map<number, number>()
     let most = 0
@@ -364,7 +348,7 @@ describe('memory', () => {
       cluster.partition(partition).messageBytes = MIB
       cluster.produce(partition, 1)
     }
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('there is no room', () => heldBytes(bench) >= 16 * MIB)
     const waiting = [...bench.partitions].filter(({ buffer }) => !buffer.empty)
     for (const partition of waiting) waitForRetry(partition)
@@ -397,7 +381,7 @@ describe('memory', () => {
     }
     let aheadMs = 0
     let looks = 0
-    const bench = start(cluster, { now: () => monotonicMs() + aheadMs })
+    const bench = startFetcher(cluster, { now: () => monotonicMs() + aheadMs })
     const each = bench.partitions[Symbol.iterator].bind(bench.partitions)
     bench.partitions[Symbol.iterator] = () => {
       looks++
@@ -432,7 +416,7 @@ describe('memory', () => {
     const cluster = new FakeCluster(3, (partition) => (partition === 2 ? 2 : 1))
     Object.assign(cluster.partition(0), { messageBytes: MIB, expansion: 20, undecodable: new Error('No codec.') })
     cluster.produce(0, 1)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     const partition = bench.get(0)
     await soon('it is fetched', () => bench.page.position(0) === 1n)
     partition.inFlight = true
@@ -456,7 +440,7 @@ describe('memory', () => {
     const cluster = new FakeCluster(1)
     Object.assign(cluster.partition(0), { messageBytes: 1_000, expansion: 100 })
     cluster.produce(0, 1)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is fetched', () => bench.page.position(0) === 1n)
     expect(bench.get(0).fetching.appetite.expansion).toBe(100)
   })
@@ -469,7 +453,7 @@ describe('a leader that moves', () => {
     'UNKNOWN_TOPIC_OR_PARTITION',
   ])('is looked up again after %s, and nothing is lost or fetched twice', async (error) => {
     const cluster = new FakeCluster(2)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('a Fetch is held', () => cluster.fetches.length === 1)
     cluster.partition(0).leader = 2
     cluster.partition(0).errors.push(error)
@@ -486,14 +470,14 @@ describe('a leader that moves', () => {
     const cluster = new FakeCluster(1)
     cluster.broken.set(1, 1)
     cluster.produce(0, 10)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is fetched', () => bench.page.position(0) === 10n)
     expect(cluster.lookUps).toBe(2)
   })
 
   test('causes no storm while nobody leads', async () => {
     const cluster = new FakeCluster(8, () => -1)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it has been said', () => bench.lines.length > 0)
     expect(cluster.lookUps).toBe(3)
     expect(bench.lines).toMatchObject([{ level: 40, msg: expect.stringContaining('8 partition(s)') }])
@@ -514,7 +498,7 @@ describe('an offset that is not on the broker', () => {
     const cluster = new FakeCluster(1)
     cluster.partition(0).start = 100
     cluster.produce(0, 150)
-    const bench = start(cluster, { fromBeginning, offset: 7 })
+    const bench = startFetcher(cluster, { fromBeginning, offset: 7 })
     await soon('it has gone on to the end', () => bench.page.position(0) === 150n)
     expect(bench.posted).toEqual([
       { type: 'offset-reset', partitionId: 0, from: '7', to: String(to), reason: 'out-of-range' },
@@ -527,7 +511,7 @@ describe('an offset that is not on the broker', () => {
     const cluster = new FakeCluster(1)
     cluster.partition(0).errors.push(...range(0, 2).map(() => 'OFFSET_OUT_OF_RANGE'))
     cluster.produce(0, 5)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is fetched', () => bench.page.position(0) === 5n)
     expect(cluster.resets).toBe(2)
     expect(cluster.lookUps).toBe(2)
@@ -541,7 +525,7 @@ describe('a partition that cannot be read', () => {
     cluster.partition(0).undecodable = new Error('No codec for snappy.')
     cluster.produce(0, 5)
     cluster.produce(1, 5)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it stands still', () => bench.posted.length === 1)
     expect(bench.posted).toMatchObject([
       { type: 'partition-paused', partitionId: 0, offset: '5', error: { message: 'No codec for snappy.' } },
@@ -563,7 +547,7 @@ describe('a partition that cannot be read', () => {
   ])('%s is asked again, with pauses and a word, and goes on when it can be read', async (_, harm) => {
     const cluster = new FakeCluster(1)
     harm(cluster.partition(0))
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it was asked three times', () => cluster.fetches.length >= 3)
     cluster.partition(0).undecodable = null
     cluster.produce(0, 5)
@@ -584,7 +568,7 @@ describe('a partition that cannot be read', () => {
   ])('%s each time stands still after six times, by the same rule', async (_, harm, reason) => {
     const cluster = new FakeCluster(1)
     harm(cluster.partition(0))
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it stands still', () => bench.posted.length === 1)
     expect(cluster.fetches.length).toBe(6)
     const error = { code: 'KCP_BATCH_UNDECODABLE', message: expect.stringContaining(reason) }
@@ -594,7 +578,7 @@ describe('a partition that cannot be read', () => {
   test('because of an ACL is said so once for the topic, and tried again much later', async () => {
     const cluster = new FakeCluster(2)
     for (const { errors } of cluster.partitions) errors.push('TOPIC_AUTHORIZATION_FAILED')
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is said', () => bench.lines.some(({ level }) => level === 50))
     await turns(20)
     expect(bench.lines.filter(({ level }) => level === 50)).toMatchObject([
@@ -609,7 +593,7 @@ describe('with a rack id', () => {
     const cluster = new FakeCluster(1)
     cluster.partition(0).preferredReadReplica = 5
     cluster.produce(0, 10)
-    const bench = start(cluster, { consumer: { rackId: 'here' } })
+    const bench = startFetcher(cluster, { consumer: { rackId: 'here' } })
     await soon('it is fetched', () => bench.page.position(0) === 10n)
     expect(cluster.fetches.map(({ node }) => node).slice(0, 2)).toEqual([1, 5])
     cluster.partition(0).preferredReadReplica = -1
@@ -632,7 +616,7 @@ describe('with a rack id', () => {
     cluster.partition(0).preferredReadReplica = 5
     fail(cluster)
     cluster.produce(0, 10)
-    const bench = start(cluster, { consumer: { rackId: 'here' } })
+    const bench = startFetcher(cluster, { consumer: { rackId: 'here' } })
     await soon('it is fetched', () => bench.page.position(0) === 10n)
     cluster.produce(0, 10)
     await soon('the rest is fetched', () => bench.page.position(0) === 20n)
@@ -650,7 +634,7 @@ describe('with a rack id', () => {
     cluster.partition(0).preferredReadReplica = 5
     cluster.broken.set(5, 1)
     cluster.produce(0, 10)
-    const bench = start(cluster, { consumer: { rackId: 'here', metadataMaxAge: 50, maxWaitTimeInMs: 10 } })
+    const bench = startFetcher(cluster, { consumer: { rackId: 'here', metadataMaxAge: 50, maxWaitTimeInMs: 10 } })
     await soon('the leader is read from', () => bench.page.position(0) === 10n)
     await soon('the replica is read from', () => cluster.fetches.filter(({ node }) => node === 5).length > 1)
     await soon('it is said', () => bench.lines.some(({ level, msg }) => level === 30 && msg.startsWith('no longer')))

@@ -1,27 +1,11 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { judgePosition, needsCheck } from '#src/data/fetching/position-verdict.js'
 import type { Handler } from '#src/data/handler.js'
 import { range } from '../../../support/data/batches.js'
 import { type BenchOptions, DispatcherBench } from '../../../support/data/dispatcher-bench.js'
 import { FakeCluster } from '../../../support/data/fake-cluster.js'
-import { FetcherBench } from '../../../support/data/fetcher-bench.js'
+import { type FetcherBench, startFetcher } from '../../../support/data/fetcher-bench.js'
 import { soon, turns } from '../../../support/data/soon.js'
-
-const running: { bench: FetcherBench; cluster: FakeCluster }[] = []
-const start = (cluster: FakeCluster, options?: ConstructorParameters<typeof FetcherBench>[1]) => {
-  const bench = new FetcherBench(cluster, options)
-  running.push({ bench, cluster })
-  bench.fetcher.start()
-  return bench
-}
-
-afterEach(() => {
-  for (const { bench, cluster } of running.splice(0)) {
-    bench.fetcher.close()
-    cluster.client().close()
-    expect(bench.faults).toEqual([])
-  }
-})
 
 /** A topic of one partition with messages of epoch 0, which node 1 leads. */
 const withEpochs = (count: number): FakeCluster => {
@@ -70,7 +54,7 @@ describe('the answer about the epoch of position 100', () => {
 describe('after an unclean election', () => {
   test('what the new leader has is read where the logs part, and it is said', async () => {
     const cluster = withEpochs(100)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is fetched', () => bench.page.position(0) === 100n)
     expect(bench.drain(bench.get(0))).toEqual(range(0, 100))
     cluster.elect(0, 2, 60)
@@ -90,7 +74,7 @@ describe('after an unclean election', () => {
 
   test('what was read of the old log and has not begun is dropped', async () => {
     const cluster = withEpochs(100)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is buffered', () => bench.page.position(0) === 100n)
     cluster.elect(0, 2, 60)
     await soon('it went back', () => resets(bench).length === 1)
@@ -105,12 +89,12 @@ describe('after an unclean election', () => {
     [false, '70'],
   ])('a log that has nothing of ours is read from where fromBeginning: %s says', async (fromBeginning, to) => {
     const cluster = withEpochs(100)
-    const bench = start(cluster, { fromBeginning: true })
+    const bench = startFetcher(cluster, { fromBeginning: true })
     await soon('it is fetched', () => bench.page.position(0) === 100n)
     bench.fetcher.close()
     const other = new FakeCluster(1)
     Object.assign(other.partition(0), { leaderEpoch: 3, epochStarts: new Map([[3, 40]]), start: 40, end: 70 })
-    const second = start(other, { fromBeginning, offset: 100, epoch: 0 })
+    const second = startFetcher(other, { fromBeginning, offset: 100, epoch: 0 })
     await soon('it was reset', () => resets(second).length === 1)
     expect(resets(second)).toEqual([{ type: 'offset-reset', partitionId: 0, from: '100', to, reason: 'truncated' }])
     await soon('it goes on', () => second.page.position(0) === 70n)
@@ -120,7 +104,7 @@ describe('after an unclean election', () => {
     const cluster = withEpochs(60)
     cluster.elect(0, 2)
     cluster.produce(0, 90)
-    const bench = start(cluster, { offset: 100, epoch: 0 })
+    const bench = startFetcher(cluster, { offset: 100, epoch: 0 })
     await soon('all of it is fetched', () => bench.page.position(0) === 150n)
     expect(bench.drain(bench.get(0))).toEqual(range(60, 150))
   })
@@ -203,7 +187,7 @@ describe('a message in flight that the new leader does not have', () => {
 describe('after a clean election', () => {
   test('the position is compared once and stands, and nothing is lost or fetched twice', async () => {
     const cluster = withEpochs(100)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is fetched', () => bench.page.position(0) === 100n)
     cluster.elect(0, 2)
     cluster.produce(0, 50)
@@ -216,7 +200,7 @@ describe('after a clean election', () => {
 
   test('a leader that refuses the question, or does not answer, is looked up again', async () => {
     const cluster = withEpochs(100)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is fetched', () => bench.page.position(0) === 100n)
     cluster.partition(0).errors.push('NOT_LEADER_FOR_PARTITION', 'UNKNOWN_LEADER_EPOCH')
     cluster.broken.set(2, 1)
@@ -232,7 +216,7 @@ describe('after a clean election', () => {
     cluster.knowsEpochEnds = false
     const old = new FakeCluster(1)
     old.produce(0, 100)
-    const benches = [start(cluster), start(old)]
+    const benches = [startFetcher(cluster), startFetcher(old)]
     for (const bench of benches) await soon('it is fetched', () => bench.page.position(0) === 100n)
     cluster.elect(0, 2)
     old.partition(0).leader = 2
@@ -246,7 +230,7 @@ describe('after a clean election', () => {
     const cluster = withEpochs(100)
     cluster.elect(0, 1)
     cluster.produce(0, 10)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is fetched', () => bench.page.position(0) === 110n)
     const log = cluster.partition(0)
     log.leaderEpoch = 0
@@ -273,7 +257,7 @@ describe('a thread that is told of leaders', () => {
 
   test('follows a later one at once and asks nobody, and ignores what is no news', async () => {
     const cluster = withEpochs(10)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is fetched', () => bench.page.position(0) === 10n)
     expect(cluster.lookUps).toBe(1)
     cluster.elect(0, 2)
@@ -291,7 +275,7 @@ describe('a thread that is told of leaders', () => {
 
   test('says which one it has lost', async () => {
     const cluster = withEpochs(10)
-    const bench = start(cluster)
+    const bench = startFetcher(cluster)
     await soon('it is fetched', () => bench.page.position(0) === 10n)
     cluster.elect(0, 2)
     await soon('it is said', () => bench.posted.length > 0)

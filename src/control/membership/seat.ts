@@ -186,7 +186,8 @@ export class Seat {
     client.close()
     // The loop may be waiting for something that closing the connection does not end.
     await within(Promise.all([told, this.#loop]), untilMs - monotonicMs())
-    this.#forgetMembership()
+    this.#rounds.forgetMemberId()
+    this.#generation = -1
     this.#enter('left')
   }
 
@@ -198,12 +199,6 @@ export class Seat {
     const left = Promise.any(coordinators.map(send))
     group.pokeSiblings(this)
     await left.catch((error: unknown) => log.debug({ err: error, ...member }, 'could not leave the group'))
-  }
-
-  #forgetMembership(): void {
-    this.#rounds.forgetMemberId()
-    this.#generation = -1
-    this.#mustJoin = true
   }
 
   get #mayJoin(): boolean {
@@ -284,7 +279,7 @@ export class Seat {
         return
       case 'lost':
       case 'regenerate':
-        this.#lose(error, reaction === 'lost')
+        this.#thrownOut(error, reaction === 'lost')
         return
       case 'fenced':
         await this.#fencedOut()
@@ -318,30 +313,31 @@ export class Seat {
     if (!this.#ended) await this.#sleep.for(ms)
   }
 
-  /** The membership is over. The member id is kept where the coordinator may still know it. */
-  #lose(error: unknown, forgetMemberId: boolean): void {
-    const { host, log } = this.#options
+  #thrownOut(error: unknown, forgetMemberId: boolean): void {
     const reason = error instanceof Error ? error.message : String(error)
+    const { log } = this.#options
     if (this.#state !== 'joining') log.warn({ reason, ...this.membership }, 'lost the membership in the group')
-    this.#enter('lost')
-    host.lost(reason)
-    this.#generation = -1
-    this.#mustJoin = true
-    if (forgetMemberId) this.#rounds.forgetMemberId()
+    this.#lose('lost', reason, forgetMemberId)
   }
 
   async #fencedOut(): Promise<void> {
-    const { host } = this.#options
     const memberForMs = monotonicMs() - (this.#round?.synced.atMs ?? 0)
     if (this.#state === 'stable' && memberForMs > FENCED_FORGOTTEN_MS) this.#fencedTries = 0
-    this.#enter('fenced')
     this.#fencedTries += 1
-    host.lost('fenced: another member uses the same group.instance.id')
-    this.#forgetMembership()
+    this.#lose('fenced', 'fenced: another member uses the same group.instance.id', true)
     const retryInMs = this.#fencedTries > FENCED_TRIES ? null : FENCED_WAIT_MS
-    host.fenced(this.#fencedTries, retryInMs)
+    this.#options.host.fenced(this.#fencedTries, retryInMs)
     const until = monotonicMs() + FENCED_WAIT_MS
     while (!this.#ended && monotonicMs() < until) await this.#sleep.for(until - monotonicMs())
+  }
+
+  /** The membership is over. The member id is kept where the coordinator may still know it. */
+  #lose(state: 'lost' | 'fenced', reason: string, forgetMemberId: boolean): void {
+    this.#enter(state)
+    this.#options.host.lost(reason)
+    this.#generation = -1
+    this.#mustJoin = true
+    if (forgetMemberId) this.#rounds.forgetMemberId()
   }
 
   #enter(state: SeatState): void {

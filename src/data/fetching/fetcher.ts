@@ -8,9 +8,9 @@ import { partitionName } from '../../util/partition-name.js'
 import type { Partition } from '../partition.js'
 import type { FetchContext } from './fetch-context.js'
 import { judgeFetchError, judgeUnreadable } from './fetch-verdict.js'
-import { LeaderFinder, noAnswer } from './leader-finder.js'
 import { NodeLoop, type NodeLoopEvents, passedOver, type RequestedPartition } from './node-loop.js'
 import { OffsetReset } from './offset-reset.js'
+import { noAnswer, PartitionLeaderFinder } from './partition-leader-finder.js'
 import { PositionCheck } from './position-check.js'
 import { needsCheck } from './position-verdict.js'
 import { Troubles } from './troubles.js'
@@ -19,7 +19,7 @@ import { Troubles } from './troubles.js'
 export class Fetcher implements NodeLoopEvents {
   readonly #context: FetchContext
   readonly #loops = new Map<number, NodeLoop>()
-  readonly #leaders: LeaderFinder
+  readonly #leaders: PartitionLeaderFinder
   readonly #reset: OffsetReset
   readonly #check: PositionCheck
   readonly #replicaTroubles: Troubles
@@ -28,7 +28,7 @@ export class Fetcher implements NodeLoopEvents {
   constructor(context: FetchContext) {
     this.#context = context
     this.#replicaTroubles = new Troubles(context.log, context.now)
-    this.#leaders = new LeaderFinder(context, (partition) => this.#found(partition))
+    this.#leaders = new PartitionLeaderFinder(context, (partition) => this.#found(partition))
     this.#reset = new OffsetReset(context, {
       done: (partition) => this.#wentOn(partition),
       failed: (partition, reason) => this.#leaders.lost([partition], { reason }),

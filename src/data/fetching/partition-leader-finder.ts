@@ -40,7 +40,7 @@ export const noAnswer = (reason: string): Loss => ({ reason, cause: NO_ANSWER })
  * Finds out which node leads each partition whose leader is not known, with one metadata request for all of them.
  * A partition that fails again and again waits longer and longer, so a dead broker causes no storm.
  */
-export class LeaderFinder {
+export class PartitionLeaderFinder {
   readonly #context: FetchContext
   readonly #onFound: (partition: Partition) => void
   readonly #wakeUp = new WakeUp()

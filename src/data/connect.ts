@@ -26,7 +26,7 @@ export interface ConnectOptions {
  * Connects, for ever: a replacement that starts while the brokers are away must be there when they come back.
  *
  * @returns false when the slot was stopped first
- * @throws {PoolError} when a module that the connection needs (codec, authentication) cannot be used
+ * @throws {PoolError} when a module that the client needs (codec, authentication) cannot be used
  */
 export const connectForEver = async (
   client: DataClient,

@@ -55,7 +55,7 @@ export interface SetupContext {
   readonly slot: number
   /** How many threads have filled this slot up to now, this one included. */
   readonly incarnation: number
-  /** `client.id` of this thread's connection. */
+  /** `client.id` of this thread's client. */
   readonly clientId: string
   /** Logger whose lines carry slot and incarnation. It may be kept. */
   readonly log: Logger
@@ -74,7 +74,7 @@ export interface HandlerContext {
   readonly slot: number
   /** How many threads have filled this slot up to now, this one included. */
   readonly incarnation: number
-  /** `client.id` of this thread's connection. */
+  /** `client.id` of this thread's client. */
   readonly clientId: string
   /**
    * 1 for the first try. A new thread begins at 1 again; but for a message at which its partition stands still: when

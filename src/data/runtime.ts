@@ -38,7 +38,7 @@ export interface RuntimePorts {
   readonly giveWay: () => void
 }
 
-/** The parts that exist once the connection stands. */
+/** The parts that exist once the client is connected. */
 interface Work {
   readonly dispatcher: Dispatcher
   readonly fetcher: Fetcher
@@ -137,7 +137,7 @@ export class Runtime {
     })
   }
 
-  /** Resolves when the connection stands; with null when the thread is told to stop before. */
+  /** Resolves when the client is connected; with null when the thread is told to stop before. */
   async #connect(): Promise<DataClient | null> {
     const { config, clientId, view, setupTimeoutMs: loadTimeoutMs } = this.#task
     const { kafka } = config

@@ -1,5 +1,5 @@
 import { KafkaError } from './kafka-error.js'
-import { kafkajs } from './kafkajs/verify-kafkajs.js'
+import { kafkajs } from './kafkajs/kafkajs.js'
 
 const SASL_AUTHENTICATION_FAILED = 58
 const UNKNOWN_TO_KAFKAJS = -99

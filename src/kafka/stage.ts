@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import type { SocketFactory } from './brokers/open-socket.js'
-import type { KafkajsEncoder } from './kafkajs/internals.js'
-import { kafkajs } from './kafkajs/verify-kafkajs.js'
+import { kafkajs } from './kafkajs/kafkajs.js'
+import type { KafkajsEncoder } from './kafkajs/parts.js'
 import { crc32c } from './records/crc32c.js'
 
 /** Messages in each answer to a Fetch. */

@@ -31,7 +31,7 @@ export interface ThreadData {
 export interface SlotTask {
   readonly slot: number
   readonly incarnation: number
-  /** `client.id` of the thread's connection, made for this incarnation. */
+  /** `client.id` of the thread's client, made for this incarnation. */
   readonly clientId: string
   readonly config: SlotConfig
   /** What main knows of the brokers and of the slot's topics, so that the thread need not ask before its first Fetch. */
@@ -88,13 +88,13 @@ export type ToThread =
   | { readonly type: 'resume' }
   /** What main has just heard of topics that some thread has lost a leader of. */
   | { readonly type: 'leaders'; readonly view: ClusterView }
-  /** Close the connection and return. */
+  /** Close the client and return. */
   | { readonly type: 'stop' }
 
 export type FromThread =
   /** The handler is loaded and set up; connecting may still take as long as the brokers are away. */
   | { readonly type: 'loaded' }
-  /** The connection stands. */
+  /** The client is connected. */
   | { readonly type: 'ready'; readonly threadId: number; readonly effective: EffectiveConfig }
   /** Answer to the request of that id. */
   | { readonly type: 'done'; readonly requestId: number }

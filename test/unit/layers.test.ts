@@ -131,7 +131,7 @@ test.each([
 
 test.each([
   ['src/control/slot.ts', `import { Ledger } from '../protocol/ledger.js'`],
-  ['src/kafka/kafkajs/verify-kafkajs.ts', `import { Kafka } from 'kafkajs'`],
+  ['src/kafka/kafkajs/kafkajs.ts', `import { Kafka } from 'kafkajs'`],
   ['src/control/threads/threads.ts', `import { Piscina } from 'piscina'`],
   ['src/data/handling/dispatcher.ts', `import PQueue from 'p-queue'`],
   ['src/util/within.ts', `import { monotonicMs } from './clock.js'`],

@@ -1,9 +1,9 @@
 import { ErrorCode, PoolError } from '../../errors.js'
 import { KafkaCode } from '../error-codes.js'
 import { KafkaError } from '../kafka-error.js'
-import type { ApiName } from '../kafkajs/apis.js'
-import type { ApiRanges } from '../kafkajs/internals.js'
-import { kafkajs } from '../kafkajs/verify-kafkajs.js'
+import { kafkajs } from '../kafkajs/kafkajs.js'
+import type { ApiRanges } from '../kafkajs/parts.js'
+import type { ApiName } from '../kafkajs/request-shapes.js'
 
 /**
  * The versions that we send. All lowest ones came with Kafka 0.11 or earlier (those of SASL with 1.0); the highest carry

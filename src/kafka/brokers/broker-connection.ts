@@ -2,9 +2,9 @@ import { PoolError } from '../../errors.js'
 import { after } from '../../util/timers.js'
 import { brokerError, connectionError, toKafkaError } from '../errors.js'
 import { KafkaError } from '../kafka-error.js'
-import type { Answer, ApiName, Ask } from '../kafkajs/apis.js'
-import type { ApiRanges, KafkajsLogger, KafkajsProtocol, SaslOptions } from '../kafkajs/internals.js'
-import { kafkajs } from '../kafkajs/verify-kafkajs.js'
+import { kafkajs } from '../kafkajs/kafkajs.js'
+import type { ApiRanges, KafkajsLogger, KafkajsProtocol, SaslOptions } from '../kafkajs/parts.js'
+import type { Answer, ApiName, Ask } from '../kafkajs/request-shapes.js'
 import type { Address } from './address.js'
 import { pickVersion, refuseBrokerWithout } from './api-versions.js'
 import { checkedAnswer } from './checked-answer.js'
@@ -140,7 +140,7 @@ export class BrokerConnection {
     })
   }
 
-  /** Authenticates anew, with whoever wants that at the same time. The link is dead when it fails. */
+  /** Authenticates anew, with whoever wants that at the same time. The connection is dead when it fails. */
   renew(): Promise<void> {
     this.#renewing ??= (async () => {
       try {
@@ -158,13 +158,13 @@ export class BrokerConnection {
     return this.#renewing
   }
 
-  /** Ends the link when nothing is pending on it any more. */
+  /** Ends the connection when nothing is pending on it any more. */
   retire(): void {
     this.#retired = true
     this.#endIfRetired()
   }
 
-  /** Ends the link at once: everything pending rejects with `reason`, and the socket is gone. */
+  /** Ends the connection at once: everything pending rejects with `reason`, and the socket is gone. */
   destroy(reason: KafkaError): void {
     this.#wire.destroy(reason)
   }

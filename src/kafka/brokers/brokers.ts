@@ -24,7 +24,7 @@ export class Brokers {
   readonly #stepMs: number
   readonly #known = new Map<number, Address>()
   readonly #openings = new Map<string, Opening>()
-  /** Addresses that were tried in vain, or whose link broke, with a number that is higher for later ones. */
+  /** Addresses that were tried in vain, or whose connection broke, with a number that is higher for later ones. */
   readonly #failed = new Map<string, number>()
   #failures = 0
   #refreshing: Promise<void> | null = null
@@ -53,7 +53,7 @@ export class Brokers {
     return [...this.#known].map(([nodeId, { host, port }]) => ({ nodeId, host, port }))
   }
 
-  /** The link to a node; looks the node up again when it is not known, or not there any more. */
+  /** The connection to a node; looks the node up again when it is not known, or not there any more. */
   async to(node: number, lane: Lane = 'requests'): Promise<BrokerConnection> {
     if (!this.#known.has(node)) await this.#refresh()
     const address = this.#known.get(node)
@@ -74,7 +74,7 @@ export class Brokers {
     }
   }
 
-  /** A link to any broker, best one that is open and that no request holds up, least an address that has just failed. */
+  /** A connection to any broker, best one that is open and that no request holds up, least an address that has just failed. */
   async any(): Promise<BrokerConnection> {
     const open = [...this.#openings.values()].filter(({ connection, lane }) => lane === 'requests' && connection.isOpen)
     const idle = open.find(({ connection }) => !connection.isHeld)
@@ -94,7 +94,7 @@ export class Brokers {
     throw connectionError(`no broker can be reached: ${[...tried.values()].join('; ')}`)
   }
 
-  /** The link to an address, opened if need be. Callers at the same time share it. */
+  /** The connection to an address, opened if need be. Callers at the same time share it. */
   open(address: Address, lane: Lane = 'requests'): Promise<BrokerConnection> {
     const key = `${formatAddress(address)} ${lane}`
     const there = this.#openings.get(key)
@@ -121,7 +121,7 @@ export class Brokers {
     return opened
   }
 
-  /** A broker may have dropped a link whose authentication ran out while it was idle: that is no failure of the next request. */
+  /** A broker may have dropped a connection whose authentication ran out while it was idle: that is no failure of the next request. */
   async #renew({ connection }: Opening, reopen: () => Promise<BrokerConnection>): Promise<BrokerConnection> {
     try {
       await connection.renew()

@@ -1,8 +1,8 @@
 import { ErrorCode, PoolError } from '../../errors.js'
 import { brokerError } from '../errors.js'
-import type { Answer, Ask } from '../kafkajs/apis.js'
-import type { AuthenticationProvider, KafkajsLogger, SaslExchange, SaslOptions } from '../kafkajs/internals.js'
-import { kafkajs } from '../kafkajs/verify-kafkajs.js'
+import { kafkajs } from '../kafkajs/kafkajs.js'
+import type { AuthenticationProvider, KafkajsLogger, SaslExchange, SaslOptions } from '../kafkajs/parts.js'
+import type { Answer, Ask } from '../kafkajs/request-shapes.js'
 import type { Address } from './address.js'
 
 /** The two requests of an authentication. */

@@ -1,4 +1,4 @@
-import type { SaslOptions } from '../kafkajs/internals.js'
+import type { SaslOptions } from '../kafkajs/parts.js'
 import { type ImportLimit, loadFunction } from '../load-module.js'
 
 /** Options of `sasl` that are functions in KafkaJS. A configuration that crosses threads names a module instead. */

@@ -1,14 +1,6 @@
-import type { KafkajsLogger } from './internals.js'
-import { kafkajs } from './verify-kafkajs.js'
-
-/** What is needed of a logger; pino's loggers have it. */
-export interface Logger {
-  debug(details: object, message: string): void
-  info(details: object, message: string): void
-  warn(details: object, message: string): void
-  error(details: object, message: string): void
-  isLevelEnabled?(level: string): boolean
-}
+import type { Logger } from '../logger.js'
+import { kafkajs } from './kafkajs.js'
+import type { KafkajsLogger } from './parts.js'
 
 /** Levels of kafkajs's loggers. */
 const NOTHING = 0

@@ -2,9 +2,9 @@ import { pickVersion } from '../brokers/api-versions.js'
 import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { brokerError } from '../errors.js'
 import type { GroupDescription } from '../group.js'
-import type { Answer } from '../kafkajs/apis.js'
-import type { KafkajsDecoder, KafkajsProtocol } from '../kafkajs/internals.js'
-import { kafkajs } from '../kafkajs/verify-kafkajs.js'
+import { kafkajs } from '../kafkajs/kafkajs.js'
+import type { KafkajsDecoder, KafkajsProtocol } from '../kafkajs/parts.js'
+import type { Answer } from '../kafkajs/request-shapes.js'
 
 /** The first version that names instance ids (KIP-345, Kafka 2.4) and the last with a plain header; kafkajs stops at v2. */
 const VERSION = 4

@@ -1,8 +1,8 @@
 import { pickVersion } from '../brokers/api-versions.js'
 import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { brokerError, errorName } from '../errors.js'
-import type { Answer } from '../kafkajs/apis.js'
-import { kafkajs } from '../kafkajs/verify-kafkajs.js'
+import { kafkajs } from '../kafkajs/kafkajs.js'
+import type { Answer } from '../kafkajs/request-shapes.js'
 import { NO_EPOCH, NO_LEADER, type TopicMetadata } from '../metadata.js'
 import { AnswerReader } from './answer-reader.js'
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
+import { loadVerified, verifyKafkajs } from '#src/kafka/kafkajs/kafkajs.js'
 import { createLogBridge } from '#src/kafka/kafkajs/log-bridge.js'
-import { loadVerified, verifyKafkajs } from '#src/kafka/kafkajs/verify-kafkajs.js'
 
 const require = createRequire(import.meta.url)
 
@@ -42,10 +42,7 @@ describe('the self-test of kafkajs', () => {
     {
       title: 'an encoder that lacks a method',
       plants: {
-        './src/protocol/encoder': () =>
-          class {
-            writeInt8() {}
-          },
+        './src/protocol/encoder': () => class {},
       },
       says: /lacks Encoder#writeInt16, Encoder#writeInt32/,
     },

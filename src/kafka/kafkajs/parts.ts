@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module'
-import type { ApiName, Apis } from './apis.js'
+import type { ApiName, Apis } from './request-shapes.js'
 
 /*
  * The parts of kafkajs 2.2.4 that this project stands on, with types. They are not its public interface, so their shape
- * is verified when they are loaded (verify-kafkajs.ts). Used are its request encoders and response decoders, its table
+ * is verified when they are loaded (kafkajs.ts). Used are its request encoders and response decoders, its table
  * of errors and its SASL mechanisms. Not used are its Connection, whose socket a hostile frame turns into an exception
  * of the process, and its Cluster and BrokerPool: they retry behind our back, wait for pending requests when they close,
  * and ask for the metadata of every topic.
@@ -12,7 +12,6 @@ import type { ApiName, Apis } from './apis.js'
 /** What kafkajs sends: the bytes behind the request header. */
 export interface KafkajsEncoder {
   readonly buffer: Buffer
-  writeInt8(value: number): this
   writeInt16(value: number): this
   writeInt32(value: number): this
   writeInt64(value: bigint | number | string): this
@@ -50,7 +49,6 @@ export interface KafkajsProtocol<T> {
 
 /** One request in all its versions. */
 export interface RequestModule<Ask, Answer> {
-  readonly versions: readonly string[]
   protocol(which: { version: number }): (ask: Ask) => KafkajsProtocol<Answer>
 }
 
@@ -107,7 +105,7 @@ export interface Kafkajs {
 }
 
 /** Where each part lives inside the package. */
-export const loadInternals = (load: (path: string) => unknown): Kafkajs => {
+export const loadParts = (load: (path: string) => unknown): Kafkajs => {
   const { requests } = load('./src/protocol/requests') as Pick<Kafkajs, 'requests'>
   const { errorCodes } = load('./src/protocol/error') as Pick<Kafkajs, 'errorCodes'>
   const { createLogger } = load('./src/loggers') as Pick<Kafkajs, 'createLogger'>

@@ -1,6 +1,6 @@
 import { ErrorCode, PoolError } from '../../errors.js'
-import type { ApiName } from './apis.js'
-import { type Kafkajs, loadInternals, requireKafkajs } from './internals.js'
+import { type Kafkajs, loadParts, requireKafkajs } from './parts.js'
+import type { ApiName } from './request-shapes.js'
 
 /** The one version whose internals this code was written and tested against. */
 export const KAFKAJS_VERSION = '2.2.4'
@@ -27,9 +27,7 @@ const NEEDED_VERSIONS: Readonly<Record<ApiName, readonly number[]>> = {
   SaslAuthenticate: [0, 1],
 }
 
-const ENCODER_METHODS = ['Int8', 'Int16', 'Int32', 'Int64', 'Boolean', 'String', 'Bytes', 'Array'].map(
-  (type) => `write${type}`,
-)
+const ENCODER_METHODS = ['Int16', 'Int32', 'Int64', 'Boolean', 'String', 'Bytes', 'Array'].map((type) => `write${type}`)
 
 const DECODER_METHODS = ['Int16', 'Int32', 'String', 'Bytes', 'Array'].map((type) => `read${type}`)
 
@@ -48,15 +46,15 @@ const missingVersions = ({ requests, apiKeys }: Kafkajs): string[] =>
   })
 
 /** The members of kafkajs that are needed and not there. */
-const missingMembers = (internals: Kafkajs): string[] => [
-  ...missingMethods(internals.Encoder, 'Encoder', ENCODER_METHODS),
-  ...missingMethods(internals.Decoder, 'Decoder', DECODER_METHODS),
-  ...missingVersions(internals),
-  ...Object.entries(internals.authenticators)
+const missingMembers = (parts: Kafkajs): string[] => [
+  ...missingMethods(parts.Encoder, 'Encoder', ENCODER_METHODS),
+  ...missingMethods(parts.Decoder, 'Decoder', DECODER_METHODS),
+  ...missingVersions(parts),
+  ...Object.entries(parts.authenticators)
     .filter(([, provider]) => typeof provider !== 'function')
     .map(([mechanism]) => `the mechanism ${mechanism}`),
-  ...(typeof internals.createLogger === 'function' ? [] : ['createLogger']),
-  ...(Array.isArray(internals.errorCodes) ? [] : ['errorCodes']),
+  ...(typeof parts.createLogger === 'function' ? [] : ['createLogger']),
+  ...(Array.isArray(parts.errorCodes) ? [] : ['errorCodes']),
 ]
 
 const mismatch = (what: string, cause?: unknown): PoolError =>
@@ -73,18 +71,18 @@ const mismatch = (what: string, cause?: unknown): PoolError =>
  * @throws PoolError KCP_KAFKAJS_MISMATCH
  */
 export const loadVerified = (load: (path: string) => unknown): Kafkajs => {
-  let internals: Kafkajs
+  let parts: Kafkajs
   try {
     const { version } = load('./package.json') as { version: string }
     if (version !== KAFKAJS_VERSION) throw mismatch(`kafkajs ${version} is installed`)
-    internals = loadInternals(load)
+    parts = loadParts(load)
   } catch (cause) {
     if (cause instanceof PoolError) throw cause
     throw mismatch(`kafkajs cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
   }
-  const missing = missingMembers(internals)
+  const missing = missingMembers(parts)
   if (missing.length > 0) throw mismatch(`the kafkajs that was loaded lacks ${missing.join(', ')}`)
-  return internals
+  return parts
 }
 
 let verified: Kafkajs | undefined

@@ -4,7 +4,7 @@
  */
 
 interface Throttled {
-  /** Milliseconds to keep quiet (KIP-219); the link does it. */
+  /** Milliseconds to keep quiet (KIP-219); the connection does it. */
   readonly clientSideThrottleTime?: number
 }
 
@@ -31,7 +31,6 @@ export interface Apis {
   readonly SaslAuthenticate: {
     readonly ask: { readonly authBytes: Buffer }
     readonly answer: Coded & {
-      readonly errorMessage: string | null
       /** With their length in front, as mechanisms want it. */
       readonly authBytes: Buffer
       /** Absent before version 1 (KIP-368). */
@@ -60,7 +59,6 @@ export interface Apis {
     readonly ask: { readonly groupId: string }
     readonly answer: Throttled &
       Coded & {
-        readonly errorMessage?: string | null
         readonly coordinator: { readonly nodeId: number; readonly host: string; readonly port: number }
       }
   }

@@ -46,7 +46,7 @@ const adviceFor = (filepath: string, error: unknown): string =>
 const named =
   (load: Loader, limitMs: number): Loader =>
   async (filepath, content) => {
-    const loading = Promise.resolve(load(filepath, content))
+    const loading = (async () => load(filepath, content))() // JSON's throws at once
     if (!(await within(loading, limitMs))) {
       throw invalid(filepath, `was not loaded within ${limitMs / 1_000} s. Look what its import waits for`)
     }

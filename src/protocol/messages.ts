@@ -66,10 +66,6 @@ export interface AssignedPartition {
   readonly exhausted?: { readonly offset: string; readonly attempts: number }
 }
 
-/**
- * - `out-of-range`: the offset is not on the broker, and the reset policy chose another
- * - `truncated`: the leader's log has other messages from `to` on than those that were read (an unclean election)
- */
 /** A leader that a partition was fetched from last. */
 export type LostLeader = TopicPartition & KnownLeader
 

@@ -107,6 +107,11 @@ test('a file that is found and empty is not passed over', async () => {
   await expect(loadConfigFile()).rejects.toThrow(/kafka-consumer-pool\.config\.json is empty\. Put the options/)
 })
 
+test('a file that is found and broken is named', async () => {
+  process.chdir(dirname(file('cracked/kafka-consumer-pool.config.json', '{ "kafka": ')))
+  await expect(loadConfigFile()).rejects.toThrow(/kafka-consumer-pool\.config\.json cannot be read: .*JSON/)
+})
+
 test.each(['ts', 'mts'])('a configuration in .%s is found, and read or refused with what to do', async (form) => {
   const code = `export default ${JSON.stringify(options)} satisfies object`
   process.chdir(dirname(file(`typed-${form}/kafka-consumer-pool.config.${form}`, code)))

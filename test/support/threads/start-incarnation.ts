@@ -10,7 +10,7 @@ import { startThreads } from './start.js'
 const ENTRY = new URL('../../../dist/workers/entry.cjs', import.meta.url)
 
 /**
- * Starts an incarnation in a thread that loads this handler as users' threads do, within half a second.
+ * Starts an incarnation in a thread that loads this handler as users' threads do, within half a second of its boot, which waits for the import half as long as it may take itself.
  *
  * @returns how the thread ends, when it has
  */
@@ -21,7 +21,7 @@ export const startIncarnation = (
   const exited = deferred<Exit>()
   const incarnations = new Incarnations({
     config: slotConfig({ handler, kafka: kafkaConfig(kafka) }),
-    threads: startThreads({ entry: ENTRY, handlers: [handler], loadTimeoutMs: 1_000 }),
+    threads: startThreads({ entry: ENTRY, handlers: [handler], loadTimeoutMs: 6_000 }),
     nextClientId: () => 'client',
     view: () => ({ brokers: [], topics: [] }),
     log: pino({ level: 'silent' }),

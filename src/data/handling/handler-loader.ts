@@ -59,8 +59,14 @@ const HOOKS: readonly string[] = ['setup', 'teardown']
 
 /** `Setup` or `tearDown`, which would never be called. */
 const refuseMisspeltHook = (exports: unknown, url: string): void => {
-  const names = layersOf(exports).flatMap((layer) => Object.keys(layer ?? {}))
-  const misspelt = names.find((name) => !HOOKS.includes(name) && HOOKS.includes(name.toLowerCase()))
+  const found = layersOf(exports).flatMap((layer) => Object.entries(layer ?? {}))
+  const names = found.map(([name]) => name)
+  const [misspelt] =
+    found.find(([name, value]) => {
+      const meant = name.toLowerCase()
+      if (!HOOKS.includes(meant) || names.includes(meant)) return false
+      return typeof value === 'function' && kindOfSham(value as Handler) === undefined // no class, no constant
+    }) ?? []
   if (misspelt === undefined) return
   throw new PoolError(
     ErrorCode.handlerNotAFunction,

@@ -183,6 +183,14 @@ describe('setup and teardown are', () => {
   })
 
   test.each([
+    ['a constant', "export default () => {}; export const SETUP = 'x'"],
+    ['a class', 'export default () => {}; export class Setup {}'],
+    ['beside the right one', 'export default () => {}; export const setup = () => {}; export function Setup() {}'],
+  ])('not taken for misspelt: %s', async (what, code) => {
+    await expect(loadHandler(moduleWith(`no-hook-${what.length}.mjs`, code))).resolves.toBeDefined()
+  })
+
+  test.each([
     ['tearDown', 'export default () => {}; export const tearDown = () => {}'],
     ['Setup', 'export default Object.assign(() => {}, { Setup: () => {} })'],
   ])('refused when misspelt as %s, which would never be called', async (name, code) => {

@@ -15,7 +15,7 @@ export interface Range {
 /** A name that nobody else uses: for topics and groups. */
 export const uniqueName = (base: string): string => `${base}-${randomBytes(5).toString('hex')}`
 
-/** Makes a topic of exactly this name; resolves when each partition has a leader. */
+/** Makes a topic of exactly this name; resolves when each partition has a leader, and that node knows it. */
 export const makeTopic = async (
   admin: Admin,
   topic: string,
@@ -28,10 +28,12 @@ export const makeTopic = async (
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
       const made = topics[0]?.partitions ?? []
-      return made.length === partitions && made.every(({ leader }) => leader >= 0)
+      if (made.length !== partitions || made.some(({ leader }) => leader < 0)) return false
+      // Metadata names a leader some milliseconds before that one has made the log.
+      return (await admin.fetchTopicOffsets(topic)).length === partitions
     } catch (error) {
       const { type = '' } = error as Partial<KafkaJSProtocolError>
-      if (/UNKNOWN_TOPIC|LEADER_NOT_AVAILABLE/.test(type)) return false
+      if (/UNKNOWN_TOPIC|LEADER_NOT_AVAILABLE|NOT_LEADER/.test(type)) return false
       throw error
     }
   }

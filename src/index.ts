@@ -32,21 +32,11 @@ export type {
   SlotStatus,
 } from './control/status.js'
 export {
-  type AbortCode,
-  AbortError,
-  type Handler,
-  type HandlerContext,
-  type Setup,
-  type SetupContext,
-  type Teardown,
-} from './data/handler.js'
-export {
   ConfigError,
   type ConfigIssue,
   ErrorCode,
   type ErrorContext,
-  NonRetriableError,
   PoolError,
 } from './errors.js'
-export type { Message, PlainMessage } from './kafka/message.js'
+export * from './handler.js'
 export type { ResetReason } from './protocol/reports.js'

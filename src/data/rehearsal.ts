@@ -8,7 +8,8 @@ import { monotonicMs } from '../util/clock.js'
 import { after } from '../util/timers.js'
 import { Runtime } from './runtime.js'
 
-const FETCHES = 4
+/** V8 compiles the decoder of batches and the loop over messages after some hundred kilobytes. */
+const FETCHES = 24
 const BROKER = { nodeId: 0, host: '127.0.0.1', port: 9092 }
 const LONG_MS = 60_000
 /** A rehearsal that does not come to its end is broken off. */

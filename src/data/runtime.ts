@@ -162,6 +162,7 @@ export class Runtime {
       gate,
       failures: new Failures({ ...common, policy: config }),
       arrivingBytes: () => client.arrivingBytes,
+      awaitsFirst: () => fetcher.awaitsFirst,
       onTurn: this.#ports.giveWay,
       onRoom: (partition) => fetcher.hasRoom(partition),
       onRetry: (partition) => {

@@ -111,6 +111,28 @@ export const planFetch = <T extends FetchCandidate>(line: readonly T[], limits: 
   }
 }
 
+/** With more than that behind it, the first in line is worth a Fetch of its own. */
+const LARGE_BYTES = 1024 * 1024
+
+/**
+ * A large first Fetch as two that leave together: one for the first in line, one for the others. So the first message need not
+ * wait until the batches of all the others have arrived and are decoded. Each may go over its room by one batch.
+ *
+ * @returns the plan alone when it is not the first one, or when little can come
+ */
+export const inTwo = <T extends FetchCandidate>(plan: FetchPlan<T>): readonly FetchPlan<T>[] => {
+  const [first, ...others] = plan.wanted
+  if (first === undefined || !plan.wanted.every(({ candidate }) => candidate.fresh)) return [plan]
+  if (others.reduce((sum, { maxBytes }) => sum + maxBytes, 0) <= LARGE_BYTES) return [plan]
+  const maxBytes = plan.maxBytes - first.maxBytes
+  const firstRoomBytes = Math.ceil(plan.roomBytes / plan.wanted.length)
+  if (maxBytes <= 0) return [plan]
+  return [
+    { ...plan, wanted: [first], maxBytes: first.maxBytes, roomBytes: firstRoomBytes },
+    { ...plan, wanted: others, maxBytes, roomBytes: plan.roomBytes - firstRoomBytes },
+  ]
+}
+
 const SHORTEST_WAIT_MS = 5
 const SHORT_WAIT_MS = 100
 

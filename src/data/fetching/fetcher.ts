@@ -7,8 +7,9 @@ import { groupBy } from '../../util/group-by.js'
 import { partitionName } from '../../util/partition-name.js'
 import type { Partition } from '../partition.js'
 import type { FetchContext } from './fetch-context.js'
+import { passedOver, type RequestedPartition } from './fetch-outcome.js'
 import { judgeFetchError, judgeUnreadable } from './fetch-verdict.js'
-import { NodeLoop, type NodeLoopEvents, passedOver, type RequestedPartition } from './node-loop.js'
+import { NodeLoop, type NodeLoopEvents } from './node-loop.js'
 import { OffsetReset } from './offset-reset.js'
 import { noAnswer, PartitionLeaderFinder } from './partition-leader-finder.js'
 import { PositionCheck } from './position-check.js'
@@ -39,6 +40,12 @@ export class Fetcher implements NodeLoopEvents {
       refused: (partitions, error) => this.#refusedByLeaders(partitions, error),
       failed: (partitions, reason) => this.#leaders.lost(partitions, noAnswer(reason)),
     })
+  }
+
+  /** A Fetch is under way that is the first for one of its partitions. */
+  get awaitsFirst(): boolean {
+    for (const loop of this.#loops.values()) if (loop.awaitsFirst) return true
+    return false
   }
 
   start(): void {

@@ -6,16 +6,10 @@ import type { Partition } from '../partition.js'
 import { WakeUp } from '../wake-up.js'
 import { bufferLimit } from './buffer-limit.js'
 import type { FetchContext } from './fetch-context.js'
-import { type FetchCandidate, type FetchPlan, fetchWaitMs, planFetch } from './fetch-plan.js'
+import { type FetchOutcome, isGood, passedOver, type RequestedPartition, together } from './fetch-outcome.js'
+import { type FetchCandidate, type FetchPlan, fetchWaitMs, inTwo, planFetch } from './fetch-plan.js'
 
-/** One partition as it was asked for in a Fetch. */
-export interface RequestedPartition {
-  readonly partition: Partition
-  readonly offset: number
-  /** Of the leader as it was known then. */
-  readonly leaderEpoch: number
-  readonly maxBytes: number
-}
+type FetchResult = 'brought' | 'empty' | 'failed'
 
 interface Candidate extends FetchCandidate {
   readonly partition: Partition
@@ -40,10 +34,6 @@ const BETWEEN_LOOKS_MS = 5
 /** The same while everybody has enough, which lasts for a second at the present pace. */
 const BETWEEN_CALM_LOOKS_MS = 20
 
-/** Something was there for it, and nothing of it came. */
-export const passedOver = ({ error, batch, cutOff, undecodable, end }: FetchedPartition, offset: number): boolean =>
-  error === null && batch === null && undecodable === null && (end > offset || cutOff !== null)
-
 /**
  * Fetches from one broker node, for as long as there is something to fetch from it. The next Fetch leaves as soon as
  * the last answer is stored, before its messages are handled.
@@ -57,6 +47,7 @@ export class NodeLoop {
   readonly #line = new Set<Partition>()
   #closed = false
   #idleStreak = 0
+  #awaitsFirst = false
   /** How many answers in a row brought nothing, although the broker had not waited for anything. */
   #hastyStreak = 0
   /** Since when there has been no room. */
@@ -88,14 +79,18 @@ export class NodeLoop {
       }
       this.#fullSinceMs = null
       if (plan.wanted.some(({ candidate }) => !candidate.atEnd)) this.#idleStreak = 0
-      const requested = plan.wanted.map(({ candidate: { partition }, maxBytes }) => ({
-        partition,
-        offset: partition.fetching.offset,
-        leaderEpoch: partition.fetching.leaderEpoch,
-        maxBytes,
-      }))
-      await this.#fetch(requested, plan, fetchWaitMs(plan.leftOut, this.#idleStreak, consumer.maxWaitTimeInMs))
+      this.#awaitsFirst = plan.wanted.some(({ candidate }) => candidate.fresh)
+      const parts = inTwo(plan)
+      // A broker answers one after the other: the second of two, and what comes next, would wait for the first.
+      if (parts.length > 1) await this.#fetch(parts, 0)
+      else await this.#fetch(parts, fetchWaitMs(plan.leftOut, this.#idleStreak, consumer.maxWaitTimeInMs))
+      this.#awaitsFirst = false
     }
+  }
+
+  /** A Fetch is under way that is the first for one of its partitions. */
+  get awaitsFirst(): boolean {
+    return this.#awaitsFirst
   }
 
   /** A buffer may have room again. */
@@ -167,21 +162,51 @@ export class NodeLoop {
     if (restMs > 0) await sleep(restMs)
   }
 
-  async #fetch(
-    requested: readonly RequestedPartition[],
-    { maxBytes, bringBytes, roomBytes }: FetchPlan<Candidate>,
-    maxWaitMs: number,
-  ): Promise<void> {
-    const { client, consumer, now } = this.#context
+  async #fetch(parts: readonly FetchPlan<Candidate>[], maxWaitMs: number): Promise<void> {
+    const { now } = this.#context
     const sentMs = now()
+    const results = await this.#askAndTake(parts, maxWaitMs)
+    if (results.includes('failed')) return
+    if (results.includes('brought')) {
+      this.#idleStreak = 0
+      this.#hastyStreak = 0
+      return
+    }
+    this.#idleStreak++
+    // A broker that answers "nothing" without having waited would otherwise be asked in a tight loop.
+    const isHasty = now() - sentMs < Math.max(1, maxWaitMs / 2)
+    this.#hastyStreak = isHasty ? this.#hastyStreak + 1 : 0
+    if (isHasty) await this.#wakeUp.wait(doubled(1, this.#hastyStreak, LONGEST_PAUSE_MS))
+  }
+
+  /** What comes of the first part is handed on before the second has come. */
+  async #askAndTake(parts: readonly FetchPlan<Candidate>[], maxWaitMs: number): Promise<readonly FetchResult[]> {
+    const [first, second] = parts.map((part) => this.#ask(part, maxWaitMs))
+    if (first === undefined) return []
+    const early = await first
+    if (second === undefined) return [this.#take(early)]
+    if (isGood(early)) return [this.#take(early), this.#take(await second)]
+    return together(early, await second).map((outcome) => this.#take(outcome))
+  }
+
+  async #ask(
+    { wanted, maxBytes, bringBytes, roomBytes }: FetchPlan<Candidate>,
+    maxWaitMs: number,
+  ): Promise<FetchOutcome> {
+    const { client, consumer, now } = this.#context
+    const requested = wanted.map((each) => {
+      const { partition } = each.candidate
+      const { offset, leaderEpoch } = partition.fetching
+      return { partition, offset, leaderEpoch, maxBytes: each.maxBytes }
+    })
+    const nowMs = now()
     // One rack id for all: a partition that shall not be sent to a follower keeps the others here meanwhile.
-    const anyReplica = requested.every(({ partition }) => partition.fetching.replica.isWelcome(sentMs))
+    const anyReplica = requested.every(({ partition }) => partition.fetching.replica.isWelcome(nowMs))
     const tell = () => {
       if (!this.#closed) this.#events.late(this.node, requested)
     }
-    let answer: readonly FetchedPartition[]
     try {
-      answer = await client.fetch(this.node, {
+      const answer = await client.fetch(this.node, {
         maxWaitMs,
         minBytes: Math.min(consumer.minBytes, bringBytes),
         maxBytes,
@@ -199,22 +224,21 @@ export class NodeLoop {
           currentLeaderEpoch: leaderEpoch,
         })),
       })
-    } catch (error) {
-      if (!this.#closed) this.#events.failed(this.node, requested, error)
-      return
+      return { requested, answer }
+    } catch (failure) {
+      return { requested, failure }
     }
-    if (this.#closed) return
-    this.#moveUp(requested, answer)
-    if (this.#events.answered(this.node, requested, answer)) {
-      this.#idleStreak = 0
-      this.#hastyStreak = 0
-      return
+  }
+
+  #take(outcome: FetchOutcome): FetchResult {
+    const { requested } = outcome
+    if (this.#closed) return 'failed'
+    if ('failure' in outcome) {
+      this.#events.failed(this.node, requested, outcome.failure)
+      return 'failed'
     }
-    this.#idleStreak++
-    // A broker that answers "nothing" without having waited would otherwise be asked in a tight loop.
-    const isHasty = now() - sentMs < Math.max(1, maxWaitMs / 2)
-    this.#hastyStreak = isHasty ? this.#hastyStreak + 1 : 0
-    if (isHasty) await this.#wakeUp.wait(doubled(1, this.#hastyStreak, LONGEST_PAUSE_MS))
+    this.#moveUp(requested, outcome.answer)
+    return this.#events.answered(this.node, requested, outcome.answer) ? 'brought' : 'empty'
   }
 
   /** Whoever was asked for goes to the end of the line, last of all the one that stood first. */

@@ -15,6 +15,8 @@ export interface TurnsOptions {
   readonly failures: Failures
   /** What has arrived of answers that are not complete, in bytes. */
   readonly arrivingBytes: () => number
+  /** Some partitions' first messages are awaited. */
+  readonly awaitsFirst: () => boolean
   /** A turn begins. */
   readonly onTurn: () => void
   /** A turn is over, so the buffer may have more room. */
@@ -33,8 +35,11 @@ interface PendingCall {
 
 /** How long messages are handled, in all lanes together, before the event loop goes round. */
 const SLICE_MS = 10
-/** The same while an answer is arriving: a socket brings a part of it each time, and the other side waits for that. */
-const ARRIVING_SLICE_MS = 1
+/**
+ * The same while an answer is arriving, or is awaited with the first messages of a partition: a socket brings a part of it
+ * each time, and the other side waits for that.
+ */
+const SHORT_SLICE_MS = 1
 /** As long as each brings more of an answer, the event loop goes round so often in a row. */
 const ARRIVING_ROUNDS = 16
 /** For how long one partition's messages are handled before those of another one. */
@@ -93,7 +98,8 @@ export class Turns {
           return
         }
         this.#nextSlice = null
-        this.#sliceEndMs = this.#options.facts.now() + (arrivingBytes > 0 ? ARRIVING_SLICE_MS : SLICE_MS)
+        const isShort = arrivingBytes > 0 || this.#options.awaitsFirst()
+        this.#sliceEndMs = this.#options.facts.now() + (isShort ? SHORT_SLICE_MS : SLICE_MS)
         resolve()
       }
       setImmediate(begin)

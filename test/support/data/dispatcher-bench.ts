@@ -19,6 +19,7 @@ export interface BenchOptions extends Partial<FailurePolicy> {
   readonly now?: () => number
   readonly wallAhead?: () => number
   readonly arrivingBytes?: () => number
+  readonly awaitsFirst?: () => boolean
 }
 
 /** A dispatcher with everything that belongs to it, on a test bench: the test plays the fetcher and the main thread. */
@@ -51,6 +52,7 @@ export class DispatcherBench {
       gate,
       failures: new Failures({ policy, ledger, log, post, now }),
       arrivingBytes: options.arrivingBytes ?? (() => 0),
+      awaitsFirst: options.awaitsFirst ?? (() => false),
       onTurn: () => {},
       onRoom: () => {},
       onRetry: (partition) => this.dispatcher.schedule(partition),

@@ -28,11 +28,21 @@ export class FetcherBench {
       fromBeginning?: boolean
       offset?: number
       epoch?: number
+      /** As the thread before this one saw it. */
+      batchBytes?: number
       known?: TopicMetadata[]
       now?: () => number
     } = {},
   ) {
-    const { consumer = {}, fromBeginning = true, offset = 0, epoch = -1, known = [], now = monotonicMs } = more
+    const {
+      consumer = {},
+      fromBeginning = true,
+      offset = 0,
+      epoch = -1,
+      batchBytes = 0,
+      known = [],
+      now = monotonicMs,
+    } = more
     this.page = Page.create(
       cluster.partitions.map(() => BigInt(offset)),
       cluster.partitions.map(() => epoch),
@@ -45,7 +55,7 @@ export class FetcherBench {
         index: partition,
         offset: String(offset),
         leaderEpoch: epoch,
-        batchBytes: 0,
+        batchBytes,
       })),
       this.page,
     )

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type FetchCandidate, fetchWaitMs, planFetch } from '#src/data/fetching/fetch-plan.js'
+import { type FetchCandidate, fetchWaitMs, inTwo, planFetch } from '#src/data/fetching/fetch-plan.js'
 
 const limits = { bufferBytes: 1_000, maxBytes: 10_000, maxBytesPerPartition: 300 }
 const candidate = (more: Partial<FetchCandidate> = {}): FetchCandidate => ({
@@ -136,4 +136,40 @@ describe('a Fetch may be held by the broker', () => {
   test('for a moment only while a full buffer may have room soon', () => expect(fetchWaitMs(1, 0, 5_000)).toBe(5))
   test('for 100 ms at most while anything is left out', () => expect(fetchWaitMs(1, 99, 5_000)).toBe(100))
   test('never for longer than maxWaitTimeInMs', () => expect(fetchWaitMs(1, 99, 20)).toBe(20))
+})
+
+describe('a first Fetch', () => {
+  const mib = 1024 * 1024
+  const large = { bufferBytes: 16 * mib, maxBytes: 10 * mib, maxBytesPerPartition: mib }
+  const parts = (line: readonly FetchCandidate[], more: Partial<typeof large> = {}) =>
+    inTwo(planFetch(line, { ...large, ...more }))
+  const fresh = candidate({ fresh: true, askBytes: 600_000 })
+
+  test('by which much can come leaves as two: one for the first in line, one for the others', () => {
+    const line = [{ ...fresh }, { ...fresh }, { ...fresh }]
+    const [first, second, ...more] = parts(line)
+    expect(more).toEqual([])
+    expect(first).toMatchObject({ wanted: [{ candidate: line[0] }], maxBytes: 600_000, bringBytes: 1 })
+    expect(second?.wanted.map((wanted) => wanted.candidate)).toEqual(line.slice(1))
+    expect(second).toMatchObject({ maxBytes: 10 * mib - 600_000, bringBytes: 1 })
+  })
+
+  test('as two takes no more memory, and brings no more, than as one', () => {
+    for (const count of [3, 8, 50]) {
+      const line = Array.from({ length: count }, () => ({ ...fresh }))
+      const plan = planFetch(line, large)
+      const both = inTwo(plan)
+      expect(both).toHaveLength(2)
+      expect(both.reduce((sum, { roomBytes }) => sum + roomBytes, 0)).toBe(plan.roomBytes)
+      expect(both.reduce((sum, { maxBytes }) => sum + maxBytes, 0)).toBe(plan.maxBytes)
+      expect(both.flatMap(({ wanted }) => wanted)).toEqual(plan.wanted)
+    }
+  })
+
+  test('stays one when little can come, when it is not the first of all, and when the answer has no room for two', () => {
+    expect(parts([fresh, { ...fresh, askBytes: 64 * 1024 }])).toHaveLength(1)
+    expect(parts([fresh, fresh, { ...fresh, fresh: false }])).toHaveLength(1)
+    expect(parts([fresh, fresh, fresh], { maxBytes: 600_000 })).toHaveLength(1)
+    expect(parts([])).toHaveLength(1)
+  })
 })

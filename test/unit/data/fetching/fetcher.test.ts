@@ -519,6 +519,66 @@ describe('an offset that is not on the broker', () => {
   })
 })
 
+describe('a first Fetch that may bring much', () => {
+  const large = { batchBytes: 900_000 }
+
+  test('is two, and what the first one brings is there before the second is answered', async () => {
+    const cluster = new FakeCluster(3)
+    for (const index of [0, 1, 2]) cluster.produce(index, 10)
+    let release = () => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const bench = startFetcher(cluster, large, ({ fetch }) => ({
+      fetch: async (node, request) => {
+        const answer = await fetch(node, request)
+        if (request.partitions.length > 1) await held
+        return answer
+      },
+    }))
+    await soon('the first is there', () => bench.page.position(0) === 10n)
+    expect(bench.fetcher.awaitsFirst).toBe(true)
+    expect(cluster.fetches.map(({ request }) => request.partitions.map(({ partition }) => partition))).toEqual([
+      [0],
+      [1, 2],
+    ])
+    expect(cluster.fetches.map(({ request }) => request.maxWaitMs)).toEqual([0, 0])
+    expect([1, 2].map((index) => bench.page.position(index))).toEqual([0n, 0n])
+    release()
+    await soon('the others are there', () => [1, 2].every((index) => bench.page.position(index) === 10n))
+    await soon('the next Fetch is for all of them', () => cluster.fetches.at(-1)?.request.partitions.length === 3)
+    expect(bench.fetcher.awaitsFirst).toBe(false)
+    expect([0, 1, 2].map((index) => bench.drain(bench.get(index)))).toEqual([0, 1, 2].map(() => range(0, 10)))
+  })
+
+  test('waits for nobody: an empty partition that stands first holds the others up no longer than one with messages', async () => {
+    const cluster = new FakeCluster(3)
+    cluster.produce(2, 10)
+    const bench = startFetcher(cluster, { ...large, consumer: { maxWaitTimeInMs: 60_000 } })
+    await soon('what is there has come', () => bench.page.position(2) === 10n)
+    await soon('the next Fetch waits', () => cluster.fetches.at(-1)?.request.maxWaitMs === 60_000)
+    expect(cluster.fetches).toHaveLength(3)
+  })
+
+  test('tells what goes wrong with both as if it were one', async () => {
+    const refused = new FakeCluster(3)
+    for (const { errors } of refused.partitions) errors.push('TOPIC_AUTHORIZATION_FAILED')
+    const bench = startFetcher(refused, large)
+    await soon('it is said', () => bench.lines.some(({ level }) => level === 50))
+    await turns(20)
+    expect(bench.lines.filter(({ level }) => level === 50)).toMatchObject([{ partitions: ['t-0', 't-1', 't-2'] }])
+
+    const broken = new FakeCluster(3)
+    broken.broken.set(1, 2)
+    const other = startFetcher(broken, large)
+    await soon('main is told', () => other.posted.length > 0)
+    await turns(20)
+    expect(other.posted).toMatchObject([{ partitions: [{ partition: 0 }, { partition: 1 }, { partition: 2 }] }])
+    broken.produce(1, 10)
+    await soon('it goes on', () => other.page.position(1) === 10n)
+  })
+})
+
 describe('a partition that cannot be read', () => {
   test('stands still with a message, while the others go on', async () => {
     const cluster = new FakeCluster(2)

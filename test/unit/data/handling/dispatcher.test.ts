@@ -148,6 +148,31 @@ describe('messages', () => {
     await soon('all are finished', () => bench.toCommit(partition) === 20)
   })
 
+  test.each([
+    ['1 ms while the first messages of a partition are awaited', true, 1],
+    ['10 ms otherwise', false, 10],
+  ])('give way after %s', async (_, awaits, most) => {
+    let nowMs = 1_000
+    let turn = 0
+    const perTurn = new Map<number, number>()
+    const handler: Handler = () => {
+      perTurn.set(turn, (perTurn.get(turn) ?? 0) + 1)
+      nowMs += 1
+    }
+    const bench = new DispatcherBench(handler, { now: () => nowMs, awaitsFirst: () => awaits })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    const count = () => {
+      turn++
+      next = setImmediate(count)
+    }
+    let next = setImmediate(count)
+    bench.feed(partition, range(0, 40))
+    await soon('all are finished', () => bench.toCommit(partition) === 40)
+    clearImmediate(next)
+    expect(Math.max(...perTurn.values())).toBe(most)
+  })
+
   test('do not keep the event loop from other work for long', async () => {
     const bench = new DispatcherBench(() => {
       const endMs = monotonicMs() + 1

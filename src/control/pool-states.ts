@@ -1,3 +1,5 @@
+import type { Transitions } from '../util/transitions.js'
+
 /** The steps of a pool's life and where each may lead. */
 export const POOL_TRANSITIONS = {
   created: ['starting', 'stopping'],
@@ -5,9 +7,6 @@ export const POOL_TRANSITIONS = {
   running: ['stopping'],
   stopping: ['stopped'],
   stopped: [],
-} as const satisfies Record<string, readonly string[]>
+} as const satisfies Transitions<string>
 
 export type PoolStep = keyof typeof POOL_TRANSITIONS
-
-export const mayEnter = (from: PoolStep, to: PoolStep): boolean =>
-  (POOL_TRANSITIONS[from] as readonly string[]).includes(to)

@@ -10,13 +10,14 @@ import { createClient } from '../kafka/create-client.js'
 import { createLogger, relay } from '../telemetry/logger.js'
 import { monotonicMs } from '../util/clock.js'
 import { every } from '../util/timers.js'
+import { mayEnter } from '../util/transitions.js'
 import { announce } from './announce.js'
 import { Clusters } from './clusters.js'
 import type { PoolEvents } from './events.js'
 import { Groups } from './groups.js'
 import { Coordinator } from './membership/coordinator.js'
 import { kafkaOfSeat } from './membership/seat-times.js'
-import { mayEnter, type PoolStep } from './pool-states.js'
+import { POOL_TRANSITIONS, type PoolStep } from './pool-states.js'
 import { describePool } from './pool-status.js'
 import { threadsFor } from './pool-threads.js'
 import { Slot } from './slot.js'
@@ -243,7 +244,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   // ── small things ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   #enter(step: PoolStep): void {
-    if (!mayEnter(this.#step, step)) {
+    if (!mayEnter(POOL_TRANSITIONS, this.#step, step)) {
       throw new PoolError(ErrorCode.internal, `a pool cannot go from ${this.#step} to ${step}`)
     }
     this.#step = step

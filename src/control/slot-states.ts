@@ -1,3 +1,4 @@
+import type { Transitions } from '../util/transitions.js'
 import type { SlotState } from './status.js'
 
 /** The states of a slot and where each may lead. */
@@ -10,10 +11,7 @@ export const SLOT_TRANSITIONS = {
   parked: ['restarting', 'parked', 'stopping'],
   stopping: ['stopped'],
   stopped: [],
-} as const satisfies Record<SlotState, readonly SlotState[]>
-
-export const mayEnter = (from: SlotState, to: SlotState): boolean =>
-  (SLOT_TRANSITIONS[from] as readonly SlotState[]).includes(to)
+} as const satisfies Transitions<SlotState>
 
 /** The slot stops or has stopped: nothing begins any more. */
 export const isOver = (state: SlotState): boolean => state === 'stopping' || state === 'stopped'

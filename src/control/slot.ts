@@ -11,6 +11,7 @@ import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
 import { deferred } from '../util/deferred.js'
 import { after } from '../util/timers.js'
+import { mayEnter } from '../util/transitions.js'
 import { within } from '../util/within.js'
 import type { InFlightMessage } from './events.js'
 import { giveUpLeadMs } from './give-up-time.js'
@@ -27,7 +28,7 @@ import { Assignment } from './progress/assignment.js'
 import { Commits } from './progress/commits.js'
 import { isGivenUp, isHealthy, outlookFor, type SlotCondition } from './slot-health.js'
 import { type Emit, SlotReporter } from './slot-reporter.js'
-import { isOver, mayEnter } from './slot-states.js'
+import { isOver, SLOT_TRANSITIONS } from './slot-states.js'
 import { describeSlot } from './slot-status.js'
 import { failsTheStart } from './start-failures.js'
 import type { SlotState, SlotStatus } from './status.js'
@@ -350,7 +351,7 @@ export class Slot implements SeatHost {
   /** Assignment and thread may have come together. */
   #settled(): void {
     if (!this.#assignment.inForce || !this.#incarnations.ready) return
-    if (mayEnter(this.#state, 'running')) this.#enter('running')
+    if (mayEnter(SLOT_TRANSITIONS, this.#state, 'running')) this.#enter('running')
     if (this.#state !== 'running') return
     if (this.#settledIncarnation !== this.#incarnations.number) {
       this.#settledIncarnation = this.#incarnations.number
@@ -462,7 +463,7 @@ export class Slot implements SeatHost {
   }
 
   #enter(state: SlotState): void {
-    if (!mayEnter(this.#state, state)) {
+    if (!mayEnter(SLOT_TRANSITIONS, this.#state, state)) {
       throw new PoolError(ErrorCode.internal, `a slot cannot go from ${this.#state} to ${state}`, this.#where)
     }
     this.#state = state

@@ -4,10 +4,11 @@ import { NO_EPOCH, NO_LEADER } from '../kafka/metadata.js'
 import type { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
 import { partitionName } from '../util/partition-name.js'
+import { mayEnter } from '../util/transitions.js'
 import { BatchBuffer } from './batch-buffer.js'
 import { Appetite } from './fetching/appetite.js'
 import { ReadReplica } from './fetching/read-replica.js'
-import { type Handling, mayEnter } from './handling/handling-states.js'
+import { HANDLING_TRANSITIONS, type Handling } from './handling/handling-states.js'
 
 /** A message whose handler has failed. */
 export interface FailedMessage {
@@ -112,7 +113,7 @@ export class Partition {
 
   /** The one place where that changes. */
   enter(next: Handling): void {
-    if (!mayEnter(this.#handling, next)) {
+    if (!mayEnter(HANDLING_TRANSITIONS, this.#handling, next)) {
       throw new PoolError(ErrorCode.internal, `${this.key} cannot go from "${this.#handling}" to "${next}"`)
     }
     this.#handling = next

@@ -1,3 +1,5 @@
+import type { Transitions } from '../../util/transitions.js'
+
 /** The states of a seat and where each may lead. */
 export const SEAT_TRANSITIONS = {
   unjoined: ['joining', 'leaving', 'left'],
@@ -8,12 +10,9 @@ export const SEAT_TRANSITIONS = {
   fenced: ['joining', 'leaving', 'left'],
   leaving: ['left'],
   left: [],
-} as const satisfies Record<string, readonly string[]>
+} as const satisfies Transitions<string>
 
 export type SeatState = keyof typeof SEAT_TRANSITIONS
-
-export const mayEnter = (from: SeatState, to: SeatState): boolean =>
-  (SEAT_TRANSITIONS[from] as readonly string[]).includes(to)
 
 /** True while the coordinator counts the seat among the group's members, as far as the seat knows. */
 export const isMember = (state: SeatState): boolean => state === 'stable' || state === 'rebalancing'

@@ -7,6 +7,7 @@ import type { Membership } from '../../kafka/group.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
+import { mayEnter } from '../../util/transitions.js'
 import { unreachable } from '../../util/unreachable.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import { within } from '../../util/within.js'
@@ -18,7 +19,7 @@ import { Lease, now } from './lease.js'
 import { reactionTo, retryDelayMs } from './reactions.js'
 import { refusal } from './refusal.js'
 import type { SeatHost } from './seat-host.js'
-import { isMember, mayEnter, type SeatState } from './seat-states.js'
+import { isMember, SEAT_TRANSITIONS, type SeatState } from './seat-states.js'
 import { FENCED_FORGOTTEN_MS, FENCED_TRIES, FENCED_WAIT_MS, LEAVE_TIMEOUT_MS, REFUSED_WAIT_MS } from './seat-times.js'
 import type { AskTopics } from './steady-topics.js'
 
@@ -341,7 +342,7 @@ export class Seat {
   }
 
   #enter(state: SeatState): void {
-    if (!mayEnter(this.#state, state)) {
+    if (!mayEnter(SEAT_TRANSITIONS, this.#state, state)) {
       throw new PoolError(ErrorCode.internal, `a seat cannot go from ${this.#state} to ${state}`, {
         groupId: this.groupId,
       })

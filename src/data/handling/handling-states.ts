@@ -1,3 +1,5 @@
+import type { Transitions } from '../../util/transitions.js'
+
 /**
  * Where a partition stands with the dispatcher, and where each may lead.
  *
@@ -11,9 +13,6 @@ export const HANDLING_TRANSITIONS = {
   running: ['idle', 'waiting', 'paused'],
   waiting: ['idle'],
   paused: [],
-} as const satisfies Record<string, readonly string[]>
+} as const satisfies Transitions<string>
 
 export type Handling = keyof typeof HANDLING_TRANSITIONS
-
-export const mayEnter = (from: Handling, to: Handling): boolean =>
-  (HANDLING_TRANSITIONS[from] as readonly string[]).includes(to)

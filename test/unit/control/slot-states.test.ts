@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
-import { isOver, mayEnter, SLOT_TRANSITIONS } from '#src/control/slot-states.js'
+import { isOver, SLOT_TRANSITIONS } from '#src/control/slot-states.js'
 import type { SlotState } from '#src/control/status.js'
+import { mayEnter as allows } from '#src/util/transitions.js'
 
 const STATES = Object.keys(SLOT_TRANSITIONS) as SlotState[]
+const mayEnter = (from: SlotState, to: SlotState) => allows(SLOT_TRANSITIONS, from, to)
 
 test('a slot may be stopped in any state but once, and nothing begins after that', () => {
   for (const state of STATES) {

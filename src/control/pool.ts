@@ -61,7 +61,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   readonly #escalation: Escalation
   #slots: readonly Slot[] = []
   #threads: Threads | null = null
-  #liveness: HungHandlers | null = null
+  #hungHandlers: HungHandlers | null = null
   #step: PoolStep = 'created'
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
@@ -134,7 +134,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     await this.#clusters.check()
     if (this.#stopping !== null) throw stoppedTooSoon()
     this.#slots = slots.map((config) => this.#createSlot(config, threads))
-    this.#liveness = new HungHandlers({ slots: this.#slots, log: this.#log })
+    this.#hungHandlers = new HungHandlers({ slots: this.#slots, log: this.#log })
     this.#every(settings.commitIntervalMs, () => {
       for (const slot of this.#slots) void slot.commit()
     })
@@ -201,7 +201,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#groups.openBarriers()
     const drained = await Promise.all(stopped)
     for (const timer of this.#timers) clearInterval(timer)
-    this.#liveness?.close()
+    this.#hungHandlers?.close()
     this.#groups.close()
     this.#clusters.close()
     await this.#threads?.close(CLOSE_MS)

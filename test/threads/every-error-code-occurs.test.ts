@@ -167,9 +167,9 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
     const bench = await running()
     const { maxProcessingMs } = bench.slot.config
     bench.threads.last.ledger.begin(0, 0, 0, 1, monotonicMs())
-    const liveness = new HungHandlers({ slots: [bench.slot], log })
-    liveness.look(monotonicMs() + maxProcessingMs + graceMs(maxProcessingMs) + 1)
-    liveness.close()
+    const hung = new HungHandlers({ slots: [bench.slot], log })
+    hung.look(monotonicMs() + maxProcessingMs + graceMs(maxProcessingMs) + 1)
+    hung.close()
     await vi.waitUntil(() => bench.heard('slot:crashed').length > 0)
     return errorOf(bench.heard('slot:crashed')[0])
   },

@@ -41,7 +41,7 @@ export interface WatchedSlot {
   endThread(why: PoolError): void
 }
 
-export interface LivenessOptions {
+export interface HungHandlersOptions {
   readonly slots: readonly WatchedSlot[]
   readonly log: Logger
 }
@@ -52,12 +52,12 @@ export interface LivenessOptions {
  * that a hook blocks is reported once.
  */
 export class HungHandlers {
-  readonly #options: LivenessOptions
+  readonly #options: HungHandlersOptions
   readonly #timer: NodeJS.Timeout
   readonly #reported = new WeakMap<object, Set<string>>()
   readonly #blocked = new WeakSet<object>()
 
-  constructor(options: LivenessOptions) {
+  constructor(options: HungHandlersOptions) {
     this.#options = options
     const shortestMs = Math.min(...options.slots.map(({ config }) => config.maxProcessingMs))
     this.#timer = every(() => this.look(monotonicMs()), pollIntervalMs(shortestMs)).unref()

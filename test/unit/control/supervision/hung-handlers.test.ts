@@ -22,12 +22,12 @@ const slotWith = (maxProcessingMs: number, lanes = 2) => {
   return { config, hookLimitsMs, thread: { ledger, incarnation: 1 }, endThread } satisfies WatchedSlot
 }
 
-const watching = (slots: readonly WatchedSlot[], use: (liveness: HungHandlers) => void): void => {
-  const liveness = new HungHandlers({ slots, log })
+const watching = (slots: readonly WatchedSlot[], use: (hung: HungHandlers) => void): void => {
+  const hung = new HungHandlers({ slots, log })
   try {
-    use(liveness)
+    use(hung)
   } finally {
-    liveness.close()
+    hung.close()
   }
 }
 
@@ -70,15 +70,15 @@ describe('the times of the watch', () => {
   })
 })
 
-describe('Liveness', () => {
+describe('HungHandlers', () => {
   it('lets a handler run for the limit and the grace, and then ends its thread with the reason', () => {
     const slot = slotWith(1_000)
     const now = monotonicMs()
     slot.thread.ledger.begin(1, 5, 42, 1, now)
-    watching([slot], (liveness) => {
-      liveness.look(now + 1_100)
+    watching([slot], (hung) => {
+      hung.look(now + 1_100)
       expect(slot.endThread).not.toHaveBeenCalled()
-      liveness.look(now + 1_102)
+      hung.look(now + 1_102)
     })
     const [why] = slot.endThread.mock.calls[0] ?? []
     expect(why).toMatchObject({ code: 'KCP_HANDLER_HUNG', slot: 3, offset: '42' })
@@ -90,14 +90,14 @@ describe('Liveness', () => {
     const { ledger } = slot.thread
     const now = monotonicMs()
     ledger.begin(0, 5, 42, 1, now)
-    watching([slot], (liveness) => {
-      for (let n = 0; n < 5; n++) liveness.look(now + 2_000 + n)
+    watching([slot], (hung) => {
+      for (let n = 0; n < 5; n++) hung.look(now + 2_000 + n)
       expect(slot.endThread).toHaveBeenCalledTimes(1)
       ledger.end(0)
       ledger.begin(0, 5, 43, 1, now + 2_000)
-      liveness.look(now + 3_000)
+      hung.look(now + 3_000)
       expect(slot.endThread).toHaveBeenCalledTimes(1)
-      liveness.look(now + 4_000)
+      hung.look(now + 4_000)
       expect(slot.endThread).toHaveBeenCalledTimes(2)
     })
   })
@@ -105,12 +105,12 @@ describe('Liveness', () => {
   it('looks at the same message anew when a replacement hangs on it', () => {
     const slot = { ...slotWith(1_000), thread: null as WatchedSlot['thread'] }
     const now = monotonicMs()
-    watching([slot], (liveness) => {
+    watching([slot], (hung) => {
       for (const incarnation of [1, 2]) {
         const ledger = Ledger.create(1)
         ledger.begin(0, 5, 42, 1, now)
         slot.thread = { ledger, incarnation }
-        liveness.look(now + 2_000)
+        hung.look(now + 2_000)
         expect(slot.endThread).toHaveBeenCalledTimes(incarnation)
       }
     })
@@ -120,7 +120,7 @@ describe('Liveness', () => {
     const [slow, quick] = [slotWith(10_000), slotWith(1_000)]
     const now = monotonicMs()
     for (const slot of [slow, quick]) slot.thread.ledger.begin(0, 0, 7, 1, now)
-    watching([{ ...slow, thread: null }, slow, quick], (liveness) => liveness.look(now + 3_000))
+    watching([{ ...slow, thread: null }, slow, quick], (hung) => hung.look(now + 3_000))
     expect(slow.endThread).not.toHaveBeenCalled()
     expect(quick.endThread).toHaveBeenCalledTimes(1)
   })
@@ -132,13 +132,13 @@ describe('Liveness', () => {
     const slot = slotWith(1_000)
     const { ledger } = slot.thread
     const now = monotonicMs()
-    watching([slot], (liveness) => {
+    watching([slot], (hung) => {
       ledger.beginHook(hook, now - 600_000)
       ledger.endHook()
       ledger.beginHook(hook, now)
-      liveness.look(now + dueMs - 1)
+      hung.look(now + dueMs - 1)
       expect(slot.endThread).not.toHaveBeenCalled()
-      for (let n = 2; n < 5; n++) liveness.look(now + dueMs + n)
+      for (let n = 2; n < 5; n++) hung.look(now + dueMs + n)
     })
     expect(slot.endThread).toHaveBeenCalledTimes(1)
     const [why] = slot.endThread.mock.calls[0] ?? []
@@ -149,8 +149,8 @@ describe('Liveness', () => {
   it('looks by itself', async () => {
     const slot = slotWith(20)
     slot.thread.ledger.begin(0, 0, 7, 1, monotonicMs())
-    const liveness = new HungHandlers({ slots: [slot], log })
+    const hung = new HungHandlers({ slots: [slot], log })
     await expect.poll(() => slot.endThread.mock.calls.length).toBe(1)
-    liveness.close()
+    hung.close()
   })
 })

@@ -12,7 +12,7 @@ import type { EventPartition, PoolEvents, SlotIdentity } from './events.js'
 import { finishedUpTo, type Holding } from './holdings.js'
 import type { Seat } from './membership/seat.js'
 import type { Pause } from './pauses.js'
-import type { DeadThread } from './supervision/recovery.js'
+import type { DeadIncarnation } from './supervision/recovery.js'
 import type { Incarnations } from './threads/incarnations.js'
 
 export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]) => void
@@ -67,7 +67,7 @@ export class SlotReporter {
   }
 
   ready(all: readonly TopicPartition[]): void {
-    const event = { ...this.#identity(), threadId: this.#options.incarnations.thread?.threadId ?? -1 }
+    const event = { ...this.#identity(), threadId: this.#options.incarnations.current?.threadId ?? -1 }
     this.#log.info({ ...event, assigned: all.length }, 'slot ready')
     this.#emit('slot:ready', { ...event, assignment: all.map(coordinates) })
   }
@@ -79,8 +79,8 @@ export class SlotReporter {
   }
 
   /** @param restartInMs null when it is parked instead */
-  crashed({ error, inFlight, finishedSinceStart, ...thread }: DeadThread, restartInMs: number | null): void {
-    const event = { ...this.#identity(thread), error, inFlight, finished: finishedSinceStart, restartInMs }
+  crashed({ error, inFlight, finishedSinceStart, ...dead }: DeadIncarnation, restartInMs: number | null): void {
+    const event = { ...this.#identity(dead), error, inFlight, finished: finishedSinceStart, restartInMs }
     const { error: _, ...rest } = event
     this.#log.error({ err: error, ...rest }, 'slot crashed')
     this.#emit('slot:crashed', event)
@@ -162,11 +162,11 @@ export class SlotReporter {
   }
 
   #identity(
-    thread: Pick<SlotIdentity, 'incarnation' | 'clientId'> | null = this.#options.incarnations.thread,
+    who: Pick<SlotIdentity, 'incarnation' | 'clientId'> | null = this.#options.incarnations.current,
   ): SlotIdentity {
     const { groupId, memberId, instanceId } = this.#options.seat().membership
-    const incarnation = thread?.incarnation ?? this.#options.incarnations.number
-    return { ...this.#slot, incarnation, clientId: thread?.clientId ?? '', groupId, memberId, instanceId }
+    const incarnation = who?.incarnation ?? this.#options.incarnations.number
+    return { ...this.#slot, incarnation, clientId: who?.clientId ?? '', groupId, memberId, instanceId }
   }
 }
 

@@ -127,7 +127,7 @@ export class Slot implements SeatHost {
         this.#settled()
       },
       onMessage: (message) => this.#hear(message),
-      onExit: (thread, exit) => this.#threadExited(thread, exit),
+      onExit: (incarnation, exit) => this.#threadExited(incarnation, exit),
     })
     this.#report = new SlotReporter({
       config,
@@ -199,9 +199,9 @@ export class Slot implements SeatHost {
     return hookLimits(this.#options.settings)
   }
 
-  /** The thread that fills the slot now. */
-  get thread(): Incarnation | null {
-    return this.#incarnations.thread
+  /** Of the thread that fills the slot now. */
+  get incarnation(): Incarnation | null {
+    return this.#incarnations.current
   }
 
   // ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -227,12 +227,12 @@ export class Slot implements SeatHost {
   /** Tells the thread where leaders are now. */
   tellLeaders(view: ClusterView): void {
     const topics = view.topics.filter(({ topic }) => this.config.topics.includes(topic))
-    if (topics.length > 0) this.thread?.send({ type: 'leaders', view: { ...view, topics } })
+    if (topics.length > 0) this.incarnation?.send({ type: 'leaders', view: { ...view, topics } })
   }
 
   /** Ends the slot's thread, which will be replaced. */
   endThread(why: PoolError): void {
-    void this.thread?.end(why)
+    void this.incarnation?.end(why)
   }
 
   /**
@@ -240,7 +240,7 @@ export class Slot implements SeatHost {
    * Call it about once a second.
    */
   watch(nowMs: number): void {
-    const ledger = this.thread?.ledger
+    const ledger = this.incarnation?.ledger
     const isBusy = ledger !== undefined && (ledger.flights(nowMs).length > 0 || ledger.hook(nowMs) !== null)
     const isStable = this.#state === 'running' && this.seat.state === 'stable'
     this.#stall.look(this.#holdings.all(), isStable && !isBusy, nowMs)
@@ -266,7 +266,7 @@ export class Slot implements SeatHost {
     departure.begin(releaseTimes(this.config.consumer).quiesceMs, monotonicMs())
     this.#seat.drain()
     this.#incarnations.raise(Control.stop)
-    const { thread } = this
+    const { incarnation } = this
     const drainMs = deadlineMs - monotonicMs()
     const back = this.#incarnations.quiesce(drainMs)
     const giveUp = after(() => this.#incarnations.raise(Control.giveUp), drainMs - giveUpLeadMs(drainMs))
@@ -282,7 +282,7 @@ export class Slot implements SeatHost {
       ),
     ])
     this.#enter('stopped')
-    return (await back) && (thread?.ledger.givenUp ?? 0) === 0
+    return (await back) && (incarnation?.ledger.givenUp ?? 0) === 0
   }
 
   status(): SlotStatus {
@@ -445,7 +445,7 @@ export class Slot implements SeatHost {
       holdings: this.#holdings.all(),
       stalled: this.#stall.stalled,
       isReady: this.#incarnations.ready,
-      finished: this.thread?.ledger.counters.finished ?? 0,
+      finished: this.incarnation?.ledger.counters.finished ?? 0,
       inFlight: this.#inFlight,
     }
   }
@@ -459,7 +459,7 @@ export class Slot implements SeatHost {
   }
 
   get #inFlight(): InFlightMessage[] {
-    return this.thread === null ? [] : inFlightMessages(this.thread.ledger, this.#holdings, monotonicMs())
+    return this.incarnation === null ? [] : inFlightMessages(this.incarnation.ledger, this.#holdings, monotonicMs())
   }
 
   #enter(state: SlotState): void {

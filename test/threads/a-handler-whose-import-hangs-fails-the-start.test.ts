@@ -8,5 +8,5 @@ test('a thread whose handler is not loaded in time is ended, with an error that 
     reason: 'ended',
     error: { code: 'KCP_START_TIMED_OUT', message: expect.stringContaining(handler) },
   })
-  expect(incarnations.thread).toBeNull()
+  expect(incarnations.current).toBeNull()
 })

@@ -35,9 +35,9 @@ export interface WatchedSlot {
   readonly config: Pick<SlotConfig, 'slot' | 'maxProcessingMs' | 'handler'>
   /** How long `setup` and `teardown` of the handler's module may take. */
   readonly hookLimitsMs: Readonly<Record<HookName, number>>
-  /** The thread that fills the slot now. */
-  readonly thread: { readonly ledger: Pick<Ledger, 'flights' | 'hook'>; readonly incarnation: number } | null
-  /** Ends that thread. */
+  /** Of the thread that fills the slot now. */
+  readonly incarnation: { readonly ledger: Pick<Ledger, 'flights' | 'hook'>; readonly incarnation: number } | null
+  /** Ends its thread. */
   endThread(why: PoolError): void
 }
 
@@ -73,27 +73,31 @@ export class HungHandlers {
   }
 
   #lookAt(slot: WatchedSlot, nowMs: number): void {
-    const { thread } = slot
-    if (thread === null) return
-    this.#lookAtHook(slot, thread, nowMs)
+    const { incarnation } = slot
+    if (incarnation === null) return
+    this.#lookAtHook(slot, incarnation, nowMs)
     const { maxProcessingMs, slot: number } = slot.config
-    const hung = findHung(thread.ledger.flights(nowMs), maxProcessingMs, graceMs(maxProcessingMs))
-    const reported = this.#reported.get(thread.ledger)
+    const hung = findHung(incarnation.ledger.flights(nowMs), maxProcessingMs, graceMs(maxProcessingMs))
+    const reported = this.#reported.get(incarnation.ledger)
     const fresh = hung.filter((flight) => reported?.has(flightKey(flight)) !== true)
-    this.#reported.set(thread.ledger, new Set(hung.map(flightKey)))
+    this.#reported.set(incarnation.ledger, new Set(hung.map(flightKey)))
     const [first] = fresh
     if (first === undefined) return
     const { offset, runningMs } = first
     const message = `slot ${number}: a handler has not come back from offset ${offset} for ${Math.round(runningMs)} ms (maxProcessingMs is ${maxProcessingMs}), so its thread is replaced and the message is handled again. Let the handler look at context.signal or context.cancelled, or raise maxProcessingMs`
     const error = new PoolError(ErrorCode.handlerHung, message, { slot: number, offset: String(offset) })
     this.#options.log.warn(
-      { slot: number, incarnation: thread.incarnation, hung: fresh.map(plain) },
+      { slot: number, incarnation: incarnation.incarnation, hung: fresh.map(plain) },
       'handler hung: its thread is ended',
     )
     slot.endThread(error)
   }
 
-  #lookAtHook(slot: WatchedSlot, { ledger, incarnation }: NonNullable<WatchedSlot['thread']>, nowMs: number): void {
+  #lookAtHook(
+    slot: WatchedSlot,
+    { ledger, incarnation }: NonNullable<WatchedSlot['incarnation']>,
+    nowMs: number,
+  ): void {
     const { config, hookLimitsMs } = slot
     const hook = ledger.hook(nowMs)
     if (hook === null || !isHookHung(hook, hookLimitsMs[hook.name]) || this.#blocked.has(ledger)) return

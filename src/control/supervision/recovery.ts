@@ -19,8 +19,8 @@ type Plan =
   | { readonly action: 'restart'; readonly delayMs: number }
   | { readonly action: 'park'; readonly error: PoolError; readonly retryInMs: number | null }
 
-/** A dead thread. */
-export interface DeadThread extends Death {
+/** One whose thread has died. */
+export interface DeadIncarnation extends Death {
   readonly incarnation: number
   readonly clientId: string
   readonly error: PoolError
@@ -76,14 +76,14 @@ export class Recovery {
   }
 
   /** The thread died: decides what follows, says so, and does it. */
-  died(thread: DeadThread): void {
+  died(dead: DeadIncarnation): void {
     const { host, crashes, report } = this.#options
-    const { crash, decision } = crashes.crashed(thread)
+    const { crash, decision } = crashes.crashed(dead)
     const isParked = decision.action === 'park'
-    report.crashed(thread, isParked ? null : decision.delayMs)
-    if (isParked) this.park(thread.error, decision.probeInMs, crash)
+    report.crashed(dead, isParked ? null : decision.delayMs)
+    if (isParked) this.park(dead.error, decision.probeInMs, crash)
     else {
-      this.#crashedAtMs = thread.atMs
+      this.#crashedAtMs = dead.atMs
       host.onTrouble(crash)
       this.#follow(decision)
     }

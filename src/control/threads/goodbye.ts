@@ -24,16 +24,16 @@ export const hookLimits = ({
  * @param teardownMs how long `teardown` of the handler's module may take; 0 when a handler is still in flight
  */
 export const sayGoodbye = async (
-  { thread, loaded }: Pick<Incarnations, 'thread' | 'loaded'>,
+  { current, loaded }: Pick<Incarnations, 'current' | 'loaded'>,
   teardownMs: number,
   log: Logger,
 ): Promise<void> => {
-  if (thread === null) return
+  if (current === null) return
   const hasTime = loaded && teardownMs > 0
   // The thread itself gives a teardown up first, if that does not block it, and says so.
   const patienceMs = hasTime ? teardownMs + GOODBYE_MS : GOODBYE_MS
-  if (!(await within(thread.stop(patienceMs), patienceMs + GOODBYE_MS))) return
-  const { reason, error } = await thread.exited
+  if (!(await within(current.stop(patienceMs), patienceMs + GOODBYE_MS))) return
+  const { reason, error } = await current.exited
   if (!hasTime || reason === 'stopped') return
   const what = 'the thread did not come to its end while teardown of its handler had time'
   log.error({ err: error }, `${what}: look what it waits for, or raise drainTimeoutMs`)

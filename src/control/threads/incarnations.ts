@@ -41,20 +41,20 @@ export interface IncarnationsOptions {
   readonly loadTimeoutMs: number
   /** How long `teardown` of the handler's module may take. */
   readonly teardownTimeoutMs: number
-  /** The thread has its handler and its connection, and has taken up what it was given at its start. */
-  readonly onReady: (thread: Incarnation) => void
+  /** The thread has its handler and its client is connected, and has taken up what it was given at its start. */
+  readonly onReady: (incarnation: Incarnation) => void
   readonly onMessage: (message: SlotReport) => void
-  readonly onExit: (thread: Incarnation, exit: Exit) => void
+  readonly onExit: (incarnation: Incarnation, exit: Exit) => void
 }
 
 /**
- * The threads that fill one slot, one after the other. What must outlive a thread (pause, stop, lease, counters) is
+ * The incarnations of one slot, one after the other. What must outlive a thread (pause, stop, lease, counters) is
  * kept here and given to the next one; what an earlier one still says or writes reaches nobody.
  */
 export class Incarnations {
   readonly #options: IncarnationsOptions
   #number = 0
-  #thread: Incarnation | null = null
+  #current: Incarnation | null = null
   #loaded = false
   #ready = false
   #effective: EffectiveConfig | null = null
@@ -72,11 +72,12 @@ export class Incarnations {
     return this.#number
   }
 
-  get thread(): Incarnation | null {
-    return this.#thread
+  /** The one that fills the slot now. */
+  get current(): Incarnation | null {
+    return this.#current
   }
 
-  /** True when the current thread has its handler, its connection and what it was given at its start. */
+  /** True when the current thread has its handler, a client that is connected and what it was given at its start. */
   get ready(): boolean {
     return this.#ready
   }
@@ -88,7 +89,7 @@ export class Incarnations {
 
   /** Sums over all incarnations. */
   get counters(): Counters {
-    const now = this.#thread?.ledger.counters ?? { finished: 0, failed: 0, retried: 0 }
+    const now = this.#current?.ledger.counters ?? { finished: 0, failed: 0, retried: 0 }
     return {
       finished: this.#past.finished + now.finished,
       failed: this.#past.failed + now.failed,
@@ -103,7 +104,7 @@ export class Incarnations {
     this.#number += 1
     this.#loaded = false
     this.#ready = false
-    const thread = threads.run({
+    const incarnation = threads.run({
       slot: config.slot,
       incarnation: this.#number,
       clientId: nextClientId(),
@@ -113,48 +114,48 @@ export class Incarnations {
       teardownTimeoutMs,
       logLevel,
       onMessage: (message) => {
-        if (thread !== this.#thread) return
+        if (incarnation !== this.#current) return
         if (message.type === 'loaded') {
           this.#loaded = true
           clearTimeout(loading)
-          connecting ??= every(() => this.#connectingHangs(thread), CONNECTING_MS)
+          connecting ??= every(() => this.#connectingHangs(incarnation), CONNECTING_MS)
         } else onMessage(message)
       },
     })
-    this.#thread = thread
+    this.#current = incarnation
     let loading: NodeJS.Timeout | undefined
     let connecting: NodeJS.Timeout | undefined
     // Not from now: on a machine with many more threads than cores its boot may be far away.
-    void thread.boarded.then(() => {
-      if (thread !== this.#thread || this.#loaded) return
-      loading = after(() => void thread.end(this.#loadingHangs(thread)), this.#options.loadTimeoutMs)
+    void incarnation.boarded.then(() => {
+      if (incarnation !== this.#current || this.#loaded) return
+      loading = after(() => void incarnation.end(this.#loadingHangs(incarnation)), this.#options.loadTimeoutMs)
     })
-    thread.ledger.raise(this.#control)
-    thread.ledger.extendLease(this.#lease.untilMs, this.#lease.aheadMs)
+    incarnation.ledger.raise(this.#control)
+    incarnation.ledger.extendLease(this.#lease.untilMs, this.#lease.aheadMs)
     // It may begin to fetch as soon as its connection stands: there is nothing left that it would have to ask for.
-    Promise.all([thread.ready, thread.request(assignment(handout, []))]).then(
+    Promise.all([incarnation.ready, incarnation.request(assignment(handout, []))]).then(
       ([{ effective }]) => {
         clearInterval(connecting)
-        if (thread !== this.#thread) return
+        if (incarnation !== this.#current) return
         this.#ready = true
         this.#effective = effective
-        onReady(thread)
+        onReady(incarnation)
       },
       () => {}, // told by `exited`
     )
-    thread.exited.then((exit) => {
+    incarnation.exited.then((exit) => {
       clearTimeout(loading)
       clearInterval(connecting)
-      if (thread !== this.#thread) return
-      this.#thread = null
+      if (incarnation !== this.#current) return
+      this.#current = null
       this.#ready = false
-      const { finished, failed, retried } = thread.ledger.counters
+      const { finished, failed, retried } = incarnation.ledger.counters
       this.#past.finished += finished
       this.#past.failed += failed
       this.#past.retried += retried
-      onExit(thread, this.#loaded ? exit : { ...exit, error: this.#whileLoading(exit.error) })
+      onExit(incarnation, this.#loaded ? exit : { ...exit, error: this.#whileLoading(exit.error) })
     })
-    return thread
+    return incarnation
   }
 
   /** True when the current thread has its handler, set up. */
@@ -164,36 +165,36 @@ export class Incarnations {
 
   raise(bits: number): void {
     this.#control |= bits
-    this.#thread?.ledger.raise(bits)
+    this.#current?.ledger.raise(bits)
   }
 
   clear(bits: number): void {
     this.#control &= ~bits
-    this.#thread?.ledger.clear(bits)
+    this.#current?.ledger.clear(bits)
   }
 
   extendLease(untilMs: number): void {
     this.#lease = { untilMs, aheadMs: wallAheadMs() }
-    this.#thread?.ledger.extendLease(untilMs, this.#lease.aheadMs)
+    this.#current?.ledger.extendLease(untilMs, this.#lease.aheadMs)
   }
 
   /** Tells the thread what it gains and loses. Resolves with whether it has taken it in (false: it died meanwhile). */
   async hand(added: Handout | null, removedIds: readonly number[]): Promise<boolean> {
-    const thread = this.#thread
-    if (thread === null) return false
-    if (removedIds.length > 0) thread.ledger.raise(Control.revoked)
-    return thread.request(assignment(added, removedIds)).then(
-      () => thread === this.#thread,
+    const incarnation = this.#current
+    if (incarnation === null) return false
+    if (removedIds.length > 0) incarnation.ledger.raise(Control.revoked)
+    return incarnation.request(assignment(added, removedIds)).then(
+      () => incarnation === this.#current,
       () => false,
     )
   }
 
   /** Waits until no handler is in flight. Raise `Control.pause` or `Control.stop` before. */
   async quiesce(timeoutMs: number): Promise<boolean> {
-    const thread = this.#thread
-    if (thread === null || !this.#loaded) return true
+    const incarnation = this.#current
+    if (incarnation === null || !this.#loaded) return true
     let quiet = false
-    const answered = thread.request({ type: 'quiesce' }).then(
+    const answered = incarnation.request({ type: 'quiesce' }).then(
       () => {
         quiet = true
       },
@@ -201,12 +202,12 @@ export class Incarnations {
     )
     await within(answered, timeoutMs)
     // A thread that has no time to answer may be idle all the same.
-    return quiet || thread.ledger.flights().length === 0
+    return quiet || incarnation.ledger.flights().length === 0
   }
 
   resume(): void {
     this.clear(Control.pause)
-    this.#thread?.send({ type: 'resume' })
+    this.#current?.send({ type: 'resume' })
   }
 
   /** It is not ended: the brokers may be away, which a replacement would not mend. */

@@ -32,7 +32,7 @@ export interface ThreadsOptions {
   /** How long a thread may take to die before it counts as lost. */
   readonly terminateTimeoutMs: number
   /** A thread would not die. `lost` counts it already. */
-  readonly onLost: (thread: Incarnation) => void
+  readonly onLost: (incarnation: Incarnation) => void
   readonly log: Logger
 }
 
@@ -52,7 +52,7 @@ const BOOT_END_MS = 5_000
 
 /** A task of {@link Threads} that waits for a thread, or runs. */
 interface Run {
-  readonly thread: Incarnation
+  readonly incarnation: Incarnation
   /** Gives the task to Piscina, for `worker` alone. */
   readonly begin: (worker: Worker) => void
 }
@@ -154,7 +154,7 @@ export class Threads {
     const { port1, port2 } = new MessageChannel()
     const ledger = Ledger.create(task.config.concurrency)
     const running = new AbortController()
-    const thread = new Incarnation({
+    const incarnation = new Incarnation({
       ...task,
       ledger,
       port: port1,
@@ -166,25 +166,25 @@ export class Threads {
       },
     })
     const run: Run = {
-      thread,
+      incarnation,
       begin: (worker) => {
         const slotTask: SlotTask = { ...task, ledger: ledger.buffer, port: port2 }
-        thread.board(worker)
+        incarnation.board(worker)
         this.#piscina
           .run(
             { ...slotTask, [queueOptionsSymbol]: { worker } satisfies Destination },
             { signal: running.signal, transferList: [port2] },
           )
           .then(
-            (value) => thread.returned(value),
-            (reason: unknown) => thread.rejected(reason),
+            (value) => incarnation.returned(value),
+            (reason: unknown) => incarnation.rejected(reason),
           )
       },
     }
-    this.#follow(thread)
+    this.#follow(incarnation)
     this.#waiting.push(run)
     this.#place()
-    return thread
+    return incarnation
   }
 
   /** Ends every thread. Idempotent. Takes no longer than `timeoutMs`, whatever the threads do. */
@@ -196,7 +196,7 @@ export class Threads {
   async #close(timeoutMs: number): Promise<void> {
     this.#backoff.close()
     const why = new PoolError(ErrorCode.poolStopped, 'the pool was stopped')
-    const ended = Promise.all([...this.#live].map((thread) => thread.end(why)))
+    const ended = Promise.all([...this.#live].map((incarnation) => incarnation.end(why)))
     await within(Promise.all([ended, this.#destroy()]), timeoutMs)
   }
 
@@ -211,24 +211,24 @@ export class Threads {
     await this.#piscina.destroy() // which waits without a bound for each thread to exit
   }
 
-  #follow(thread: Incarnation): void {
-    this.#live.add(thread)
-    this.#settling.add(thread)
-    void within(thread.ready, SETTLE_MS)
+  #follow(incarnation: Incarnation): void {
+    this.#live.add(incarnation)
+    this.#settling.add(incarnation)
+    void within(incarnation.ready, SETTLE_MS)
       .then(() => sleep(HEADSTART_MS, { ref: false }))
       .then(() => {
-        this.#settling.delete(thread)
+        this.#settling.delete(incarnation)
         this.#fill()
       })
-    void thread.exited.then(({ reason }) => {
-      this.#live.delete(thread)
+    void incarnation.exited.then(({ reason }) => {
+      this.#live.delete(incarnation)
       if (reason === 'lost') {
-        this.#lost.add(thread)
+        this.#lost.add(incarnation)
         this.#lostTotal += 1
-        this.#options.onLost(thread)
+        this.#options.onLost(incarnation)
       }
     })
-    void thread.freed.then(() => this.#lost.delete(thread))
+    void incarnation.freed.then(() => this.#lost.delete(incarnation))
   }
 
   /** Gives booted threads to those who wait, then sees that enough threads are there. */
@@ -239,7 +239,7 @@ export class Threads {
       const run = this.#waiting.shift()
       if (run === undefined) break
       this.#occupied.add(worker)
-      void run.thread.freed.then(() => {
+      void run.incarnation.freed.then(() => {
         this.#occupied.delete(worker)
         this.#place()
       })
@@ -336,7 +336,7 @@ export class Threads {
     const what = sign.type === 'unborn' ? 'a thread could not be started' : 'a spare thread died'
     this.#options.log.error({ err, retryInMs }, `${what}; the slots that run are not affected`)
     if (this.#waiting.length <= this.#free.length) return
-    const thread = this.#waiting.shift()?.thread
-    thread?.fail(threadError(thread, sign))
+    const incarnation = this.#waiting.shift()?.incarnation
+    incarnation?.fail(threadError(incarnation, sign))
   }
 }

@@ -8,7 +8,7 @@ import { monotonicMs } from '#src/util/clock.js'
 import { type Deferred, deferred } from '#src/util/deferred.js'
 
 /** One incarnation whose life a test directs. It answers every request at once, unless told to be `silent`. */
-export class FakeThread {
+export class FakeIncarnation {
   readonly slot: number
   readonly incarnation: number
   readonly clientId: string
@@ -106,18 +106,18 @@ export class FakeThread {
 
 /** Threads without any thread. */
 export class FakeThreads {
-  readonly all: FakeThread[] = []
+  readonly all: FakeIncarnation[] = []
   /** Whether threads are there at once for those who need them. */
   boards = true
 
   run(options: RunOptions): Incarnation {
-    const thread = new FakeThread(options, this.boards)
+    const thread = new FakeIncarnation(options, this.boards)
     this.all.push(thread)
     return thread as unknown as Incarnation
   }
 
   /** The incarnation that was begun last. */
-  get last(): FakeThread {
+  get last(): FakeIncarnation {
     const thread = this.all.at(-1)
     if (thread === undefined) throw new Error('no incarnation was begun')
     return thread

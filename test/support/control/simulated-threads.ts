@@ -3,7 +3,7 @@ import type { AssignedPartition } from '#src/protocol/messages.js'
 import { monotonicMs } from '#src/util/clock.js'
 import type { Diary } from './diary.js'
 import type { Dice } from './dice.js'
-import type { FakeThread, FakeThreads } from './fake-threads.js'
+import type { FakeIncarnation, FakeThreads } from './fake-threads.js'
 import type { SimulatedGroup } from './simulated-group.js'
 
 /** A partition that a thread has taken up. */
@@ -21,7 +21,7 @@ const isLive = ({ page, index }: Part): boolean => !page.isRevoked(index)
 
 /** What one thread does: takes up what it is handed, and handles message after message while it may. */
 class SimulatedThread {
-  readonly #thread: FakeThread
+  readonly #thread: FakeIncarnation
   readonly #options: SimulatedThreadsOptions
   readonly #parts = new Map<number, Part>()
   #seen = 0
@@ -29,7 +29,7 @@ class SimulatedThread {
   #isReady = false
   isGone = false
 
-  constructor(thread: FakeThread, options: SimulatedThreadsOptions) {
+  constructor(thread: FakeIncarnation, options: SimulatedThreadsOptions) {
     this.#thread = thread
     this.#options = options
     void thread.exited.then(() => {
@@ -161,7 +161,7 @@ interface SimulatedThreadsOptions {
 export class SimulatedThreads {
   readonly #threads: FakeThreads
   readonly #options: SimulatedThreadsOptions
-  readonly #known = new Map<FakeThread, SimulatedThread>()
+  readonly #known = new Map<FakeIncarnation, SimulatedThread>()
 
   constructor(threads: FakeThreads, options: Omit<SimulatedThreadsOptions, 'poisoned'>) {
     this.#threads = threads
@@ -174,7 +174,7 @@ export class SimulatedThreads {
   }
 
   /** The thread that lives now, for the player to do harm to. */
-  get living(): FakeThread | null {
+  get living(): FakeIncarnation | null {
     return this.#last === undefined || this.#last.isGone ? null : this.#threads.last
   }
 

@@ -19,7 +19,7 @@ const slotWith = (maxProcessingMs: number, lanes = 2) => {
   const endThread = vi.fn<(why: PoolError) => void>()
   const config = { slot: 3, maxProcessingMs, handler: 'file:///orders.mjs' }
   const hookLimitsMs = { setup: 60_000, teardown: 25_000 }
-  return { config, hookLimitsMs, thread: { ledger, incarnation: 1 }, endThread } satisfies WatchedSlot
+  return { config, hookLimitsMs, incarnation: { ledger, incarnation: 1 }, endThread } satisfies WatchedSlot
 }
 
 const watching = (slots: readonly WatchedSlot[], use: (hung: HungHandlers) => void): void => {
@@ -74,7 +74,7 @@ describe('HungHandlers', () => {
   it('lets a handler run for the limit and the grace, and then ends its thread with the reason', () => {
     const slot = slotWith(1_000)
     const now = monotonicMs()
-    slot.thread.ledger.begin(1, 5, 42, 1, now)
+    slot.incarnation.ledger.begin(1, 5, 42, 1, now)
     watching([slot], (hung) => {
       hung.look(now + 1_100)
       expect(slot.endThread).not.toHaveBeenCalled()
@@ -87,7 +87,7 @@ describe('HungHandlers', () => {
 
   it('reports a flight once, and the next hung one again', () => {
     const slot = slotWith(1_000)
-    const { ledger } = slot.thread
+    const { ledger } = slot.incarnation
     const now = monotonicMs()
     ledger.begin(0, 5, 42, 1, now)
     watching([slot], (hung) => {
@@ -103,13 +103,13 @@ describe('HungHandlers', () => {
   })
 
   it('looks at the same message anew when a replacement hangs on it', () => {
-    const slot = { ...slotWith(1_000), thread: null as WatchedSlot['thread'] }
+    const slot = { ...slotWith(1_000), incarnation: null as WatchedSlot['incarnation'] }
     const now = monotonicMs()
     watching([slot], (hung) => {
       for (const incarnation of [1, 2]) {
         const ledger = Ledger.create(1)
         ledger.begin(0, 5, 42, 1, now)
-        slot.thread = { ledger, incarnation }
+        slot.incarnation = { ledger, incarnation }
         hung.look(now + 2_000)
         expect(slot.endThread).toHaveBeenCalledTimes(incarnation)
       }
@@ -119,8 +119,8 @@ describe('HungHandlers', () => {
   it('gives each slot its own limit, and passes over one without a thread', () => {
     const [slow, quick] = [slotWith(10_000), slotWith(1_000)]
     const now = monotonicMs()
-    for (const slot of [slow, quick]) slot.thread.ledger.begin(0, 0, 7, 1, now)
-    watching([{ ...slow, thread: null }, slow, quick], (hung) => hung.look(now + 3_000))
+    for (const slot of [slow, quick]) slot.incarnation.ledger.begin(0, 0, 7, 1, now)
+    watching([{ ...slow, incarnation: null }, slow, quick], (hung) => hung.look(now + 3_000))
     expect(slow.endThread).not.toHaveBeenCalled()
     expect(quick.endThread).toHaveBeenCalledTimes(1)
   })
@@ -130,7 +130,7 @@ describe('HungHandlers', () => {
     ['teardown', 25, 27_500, 'drainTimeoutMs'],
   ] as const)('ends a thread once whose handler module blocks it in %s for longer than %i s', (hook, limit, dueMs, option) => {
     const slot = slotWith(1_000)
-    const { ledger } = slot.thread
+    const { ledger } = slot.incarnation
     const now = monotonicMs()
     watching([slot], (hung) => {
       ledger.beginHook(hook, now - 600_000)
@@ -148,7 +148,7 @@ describe('HungHandlers', () => {
 
   it('looks by itself', async () => {
     const slot = slotWith(20)
-    slot.thread.ledger.begin(0, 0, 7, 1, monotonicMs())
+    slot.incarnation.ledger.begin(0, 0, 7, 1, monotonicMs())
     const hung = new HungHandlers({ slots: [slot], log })
     await expect.poll(() => slot.endThread.mock.calls.length).toBe(1)
     hung.close()

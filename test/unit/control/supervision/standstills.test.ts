@@ -4,7 +4,7 @@ import { leadersOf } from '#src/kafka/partition-leaders.js'
 import { Page } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
-import type { FakeThread } from '../../../support/control/fake-threads.js'
+import type { FakeIncarnation } from '../../../support/control/fake-threads.js'
 import { slotBench } from '../../../support/control/slot-bench.js'
 
 beforeEach(() => {
@@ -42,7 +42,7 @@ const running = async () => {
 }
 
 /** What the thread was told last about a partition. */
-const handed = (thread: FakeThread, partition = 0) => {
+const handed = (thread: FakeIncarnation, partition = 0) => {
   for (const request of [...thread.requests].reverse()) {
     if (request.type !== 'assign') continue
     const found = request.added.find((each) => each.partition === partition)
@@ -51,7 +51,7 @@ const handed = (thread: FakeThread, partition = 0) => {
   throw new Error(`partition ${partition} was not handed out`)
 }
 
-const fail = (thread: FakeThread, attempt: number, offset = 7) => {
+const fail = (thread: FakeIncarnation, attempt: number, offset = 7) => {
   const error = { name: 'TypeError', message: 'no database', code: 'E_DB' }
   const { id } = handed(thread)
   thread.say({

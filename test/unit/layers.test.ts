@@ -50,7 +50,7 @@ const RULES: readonly Rule[] = [
   apart('src/kafka/records', 'src/kafka/brokers'),
   apart('src/kafka/records', 'src/kafka/requests'),
   only('kafkajs', /^src\/kafka\/kafkajs\/|^scripts\//),
-  only('piscina', /^src\/control\/threads\/threads\.ts$/),
+  only('piscina', /^src\/control\/threads\/piscina-workers\.ts$/),
   only('p-queue', /^src\/data\/handling\/dispatcher\.ts$|^src\/control\/supervision\/restart-limiter\.ts$/),
   only('zod', /^src\/config\//),
   ({ file, target }) =>
@@ -132,7 +132,7 @@ test.each([
 test.each([
   ['src/control/slot.ts', `import { Ledger } from '../protocol/ledger.js'`],
   ['src/kafka/kafkajs/kafkajs.ts', `import { Kafka } from 'kafkajs'`],
-  ['src/control/threads/threads.ts', `import { Piscina } from 'piscina'`],
+  ['src/control/threads/piscina-workers.ts', `import { Piscina } from 'piscina'`],
   ['src/data/handling/dispatcher.ts', `import PQueue from 'p-queue'`],
   ['src/util/within.ts', `import { monotonicMs } from './clock.js'`],
   ['src/control/pool.ts', `// import { x } from '#src/data/offsets.js'`],

@@ -1,7 +1,7 @@
 import { NO_EPOCH, type TopicPartition } from '../kafka/metadata.js'
 import type { TopicPartitionOffset } from '../kafka/offsets.js'
-import { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
+import { Page } from '../protocol/page.js'
 import { partitionName } from '../util/partition-name.js'
 import { isDue, isResting, type Pause, tried } from './pauses.js'
 

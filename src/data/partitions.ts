@@ -1,5 +1,5 @@
-import type { Page } from '../protocol/ledger.js'
 import type { AssignedPartition } from '../protocol/messages.js'
+import type { Page } from '../protocol/page.js'
 import { Partition } from './partition.js'
 
 /** The partitions that the slot owns now. */

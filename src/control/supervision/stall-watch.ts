@@ -1,5 +1,5 @@
 import type { ConsumerConfig } from '../../config/resolved.js'
-import type { Page } from '../../protocol/ledger.js'
+import type { Page } from '../../protocol/page.js'
 import type { Holding } from '../holdings.js'
 import { finishedUpTo, lagOf } from '../holdings.js'
 import { isResting } from '../pauses.js'

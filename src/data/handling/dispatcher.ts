@@ -18,11 +18,11 @@ export interface DispatcherOptions {
 /**
  * Decides whose turn it is: partitions that have messages take turns in the order in which they got ready. With
  * `concurrency: 1` the turns follow each other in one loop; with more, p-queue runs so many of them at once, each in a
- * lane of the ledger.
+ * row of the ledger.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions
-  readonly #freeLanes: number[]
+  readonly #freeRows: number[]
   readonly #queue: PQueue | null
   readonly #ready: Partition[] = []
   #armed = false
@@ -30,7 +30,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    this.#freeLanes = Array.from({ length: options.concurrency }, (_, index) => options.concurrency - 1 - index)
+    this.#freeRows = Array.from({ length: options.concurrency }, (_, index) => options.concurrency - 1 - index)
     this.#queue = options.concurrency > 1 ? new PQueue({ concurrency: options.concurrency }) : null
   }
 
@@ -83,17 +83,17 @@ export class Dispatcher {
 
   #enqueue(queue: PQueue, partition: Partition): void {
     const work = async () => {
-      const lane = this.#freeLanes.pop()
-      if (lane === undefined) throw new PoolError(ErrorCode.internal, 'More handlers at once than the ledger has lanes')
-      await this.#turn(partition, lane)
-      this.#freeLanes.push(lane)
+      const row = this.#freeRows.pop()
+      if (row === undefined) throw new PoolError(ErrorCode.internal, 'More handlers at once than the ledger has rows')
+      await this.#turn(partition, row)
+      this.#freeRows.push(row)
     }
     queue.add(work).catch(this.#options.onFault)
   }
 
-  async #turn(partition: Partition, lane: number): Promise<void> {
+  async #turn(partition: Partition, row: number): Promise<void> {
     const { partitions, turns } = this.#options
-    await turns.take(partition, lane)
+    await turns.take(partition, row)
     this.schedule(partition)
     const waiting = partition.dropped ? partitions.release(partition) : undefined
     if (waiting !== undefined) this.schedule(waiting)

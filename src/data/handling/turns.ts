@@ -33,7 +33,7 @@ interface PendingCall {
   readonly offset: number
 }
 
-/** How long messages are handled, in all lanes together, before the event loop goes round. */
+/** How long messages are handled, by all turns together, before the event loop goes round. */
 const SLICE_MS = 10
 /**
  * The same while an answer is arriving, or is awaited with the first messages of a partition: a socket brings a part of it
@@ -66,14 +66,14 @@ export class Turns {
     this.#options = options
   }
 
-  async take(partition: Partition, lane: number): Promise<void> {
+  async take(partition: Partition, row: number): Promise<void> {
     // Again: whoever waited for the same slice and came first may have used it up.
     while (this.#options.facts.now() >= this.#sliceEndMs) await this.#slice()
     this.#options.onTurn()
     partition.enter('running')
     const endMs = Math.min(this.#sliceEndMs, this.#options.facts.now() + TURN_MS)
-    for (let call = this.#burst(partition, lane, endMs); call !== null; call = this.#burst(partition, lane, endMs)) {
-      await this.#settle(call, partition, lane)
+    for (let call = this.#burst(partition, row, endMs); call !== null; call = this.#burst(partition, row, endMs)) {
+      await this.#settle(call, partition, row)
       if (partition.handling !== 'running') break
     }
     if (partition.handling === 'running') partition.enter('idle')
@@ -85,7 +85,7 @@ export class Turns {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenQuiet.push(resolve))
   }
 
-  /** The event loop goes round, then the next slice begins: one for the thread, however many lanes wait for it. */
+  /** The event loop goes round, then the next slice begins: one for the thread, however many turns wait for it. */
   #slice(): Promise<void> {
     this.#nextSlice ??= new Promise((resolve) => {
       let arrivedBytes = 0
@@ -108,7 +108,7 @@ export class Turns {
   }
 
   /** Returns null when the turn is over, or the call that has to be waited for. */
-  #burst(partition: Partition, lane: number, endMs: number): PendingCall | null {
+  #burst(partition: Partition, row: number, endMs: number): PendingCall | null {
     const { handler, facts, gate } = this.#options
     const { ledger } = facts
     const { buffer } = partition
@@ -125,7 +125,7 @@ export class Turns {
       const attempt = partition.attemptAt(offset)
       if (attempt > 1) asFetched(message)
       const context = new MessageContext(facts, partition, offset, attempt, nowMs)
-      ledger.begin(lane, partition.id, offset, attempt, nowMs)
+      ledger.begin(row, partition.id, offset, attempt, nowMs)
       let failure: { readonly thrown: unknown } | null = null
       try {
         const result = invoke(handler, message, context)
@@ -142,13 +142,13 @@ export class Turns {
         if (failure === null) this.#finish(partition, batch, offset)
         else this.#fail(partition, batch, offset, failure.thrown)
       }
-      ledger.end(lane)
+      ledger.end(row)
       if (partition.handling !== 'running') return null
     }
     return null
   }
 
-  async #settle({ result, context, batch, offset }: PendingCall, partition: Partition, lane: number): Promise<void> {
+  async #settle({ result, context, batch, offset }: PendingCall, partition: Partition, row: number): Promise<void> {
     const { facts, gate } = this.#options
     let failure: { readonly thrown: unknown } | null = null
     try {
@@ -162,7 +162,7 @@ export class Turns {
       facts.log.debug({ partition: partition.key, offset }, 'result dropped: the partition was revoked meanwhile')
     } else if (failure === null) this.#finish(partition, batch, offset)
     else this.#fail(partition, batch, offset, failure.thrown)
-    facts.ledger.end(lane)
+    facts.ledger.end(row)
     this.#inFlight--
     if (this.#inFlight === 0) for (const resolve of this.#whenQuiet.splice(0)) resolve()
   }

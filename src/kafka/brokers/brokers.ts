@@ -7,17 +7,17 @@ import { BrokerConnection, type BrokerConnectionSettings } from './broker-connec
 import { firstReached } from './first-reached.js'
 
 /** Fetches wait at the broker, and a broker answers the requests of one connection in turn; so they have their own. */
-export type Lane = 'requests' | 'fetch'
+export type Purpose = 'requests' | 'fetch'
 
 interface Opening {
   readonly connection: BrokerConnection
-  readonly lane: Lane
+  readonly purpose: Purpose
   readonly opened: Promise<BrokerConnection>
 }
 
 const isSame = (one: Address, other: Address): boolean => formatAddress(one) === formatAddress(other)
 
-/** The brokers of one cluster: where each listens, and the links to them, opened when they are needed. */
+/** The brokers of one cluster: where each listens, and the connections to them, opened when they are needed. */
 export class Brokers {
   readonly #bootstrap: readonly Address[]
   readonly #settings: () => Promise<BrokerConnectionSettings>
@@ -54,7 +54,7 @@ export class Brokers {
   }
 
   /** The connection to a node; looks the node up again when it is not known, or not there any more. */
-  async to(node: number, lane: Lane = 'requests'): Promise<BrokerConnection> {
+  async to(node: number, purpose: Purpose = 'requests'): Promise<BrokerConnection> {
     if (!this.#known.has(node)) await this.#refresh()
     const address = this.#known.get(node)
     if (address === undefined) {
@@ -62,7 +62,7 @@ export class Brokers {
       throw connectionError(`broker ${node} is not in the metadata of the cluster, which has ${known || 'none'}`)
     }
     try {
-      return await this.open(address, lane)
+      return await this.open(address, purpose)
     } catch (error) {
       if (this.#closed || !(error instanceof KafkaError) || !error.unanswered) throw error
       const isAlone = [...this.#known.values(), ...this.#bootstrap].every((other) => isSame(other, address))
@@ -70,13 +70,15 @@ export class Brokers {
       await this.#refresh().catch(() => {})
       const moved = this.#known.get(node)
       if (moved === undefined || isSame(moved, address)) throw error
-      return this.open(moved, lane)
+      return this.open(moved, purpose)
     }
   }
 
   /** A connection to any broker, best one that is open and that no request holds up, least an address that has just failed. */
   async any(): Promise<BrokerConnection> {
-    const open = [...this.#openings.values()].filter(({ connection, lane }) => lane === 'requests' && connection.isOpen)
+    const open = [...this.#openings.values()].filter(
+      ({ connection, purpose }) => purpose === 'requests' && connection.isOpen,
+    )
     const idle = open.find(({ connection }) => !connection.isHeld)
     if (idle !== undefined) return this.open(idle.connection.address)
     const tried = new Map<string, string>(open.map(({ connection }) => [formatAddress(connection.address), 'busy']))
@@ -95,15 +97,20 @@ export class Brokers {
   }
 
   /** The connection to an address, opened if need be. Callers at the same time share it. */
-  open(address: Address, lane: Lane = 'requests'): Promise<BrokerConnection> {
-    const key = `${formatAddress(address)} ${lane}`
+  open(address: Address, purpose: Purpose = 'requests'): Promise<BrokerConnection> {
+    const key = `${formatAddress(address)} ${purpose}`
     const there = this.#openings.get(key)
-    if (there === undefined) return this.#settings().then((settings) => this.#start(key, address, lane, settings))
-    if (there.connection.isDue) return this.#renew(there, () => this.open(address, lane))
+    if (there === undefined) return this.#settings().then((settings) => this.#start(key, address, purpose, settings))
+    if (there.connection.isDue) return this.#renew(there, () => this.open(address, purpose))
     return there.opened
   }
 
-  #start(key: string, address: Address, lane: Lane, settings: BrokerConnectionSettings): Promise<BrokerConnection> {
+  #start(
+    key: string,
+    address: Address,
+    purpose: Purpose,
+    settings: BrokerConnectionSettings,
+  ): Promise<BrokerConnection> {
     if (this.#closed) throw closedError()
     // Somebody else may have been faster while the settings were loading.
     const there = this.#openings.get(key)
@@ -117,7 +124,7 @@ export class Brokers {
       this.#failed.delete(name)
       return connection
     })
-    this.#openings.set(key, { connection, lane, opened })
+    this.#openings.set(key, { connection, purpose, opened })
     return opened
   }
 

@@ -1,5 +1,6 @@
-import { Control, Page } from '#src/protocol/ledger.js'
+import { Control } from '#src/protocol/ledger.js'
 import type { AssignedPartition } from '#src/protocol/messages.js'
+import { Page } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
 import type { Diary } from './diary.js'
 import type { Dice } from './dice.js'

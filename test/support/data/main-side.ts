@@ -1,7 +1,8 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { SlotConfig } from '#src/config/resolved.js'
-import { Ledger, Page } from '#src/protocol/ledger.js'
+import { Ledger } from '#src/protocol/ledger.js'
 import type { FromThread, SlotTask, ToThread } from '#src/protocol/messages.js'
+import { Page } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { soon } from './soon.js'
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { finishedUpTo, type Holding, Holdings, lagOf } from '#src/control/holdings.js'
 import { isResting } from '#src/control/pauses.js'
-import { Page } from '#src/protocol/ledger.js'
+import { Page } from '#src/protocol/page.js'
 import { pauseAt } from '../../support/control/pause.js'
 
 const partition = (number: number, offset: bigint, committed = -1n) => ({

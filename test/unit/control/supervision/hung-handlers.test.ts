@@ -14,8 +14,8 @@ import { monotonicMs } from '#src/util/clock.js'
 
 const log = pino({ level: 'silent' })
 
-const slotWith = (maxProcessingMs: number, lanes = 2) => {
-  const ledger = Ledger.create(lanes)
+const slotWith = (maxProcessingMs: number, rows = 2) => {
+  const ledger = Ledger.create(rows)
   const endThread = vi.fn<(why: PoolError) => void>()
   const config = { slot: 3, maxProcessingMs, handler: 'file:///orders.mjs' }
   const hookLimitsMs = { setup: 60_000, teardown: 25_000 }

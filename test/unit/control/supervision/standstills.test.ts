@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { NO_LEADER } from '#src/kafka/metadata.js'
 import { leadersOf } from '#src/kafka/partition-leaders.js'
-import { Page } from '#src/protocol/ledger.js'
+import { Page } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import type { FakeIncarnation } from '../../../support/control/fake-threads.js'

@@ -22,7 +22,7 @@ const TICK_MS = 10
 /** The limits are scaled down. */
 const SCALE = 1_000
 const FULL_TICKS = 20
-const LANES = 4
+const CONCURRENCY = 4
 
 const log = fc.record({
   sizes: fc.array(
@@ -128,12 +128,12 @@ const fetch = (
 test('whatever the batches, the handlers and the retries: memory is bounded but for one batch, and nobody starves', () => {
   fc.assert(
     fc.property(fc.array(log, { minLength: 1, maxLength: 30 }), fc.boolean(), (logs, cutsOff) => {
-      // With every lane taken for ever nobody could go on, whatever the plan.
+      // With every handler taken for ever nobody could go on, whatever the plan.
       let hanging = 0
       const all = logs.map((each) => {
         const hangs = each.standsAt !== null && each.how === 'hangs'
         if (hangs) hanging++
-        return new Simulated(hangs && hanging >= LANES ? { ...each, how: 'waits' } : each)
+        return new Simulated(hangs && hanging >= CONCURRENCY ? { ...each, how: 'waits' } : each)
       })
       const line = new Set(all)
       const ready = new Set<Simulated>()
@@ -211,7 +211,7 @@ test('whatever the batches, the handlers and the retries: memory is bounded but 
           if (each.state === 'idle' && !each.buffer.empty) ready.add(each)
         }
         for (const each of ready) {
-          if (all.filter(({ state }) => state === 'running').length >= LANES) break
+          if (all.filter(({ state }) => state === 'running').length >= CONCURRENCY) break
           ready.delete(each)
           if (each.state !== 'idle' || each.buffer.empty) continue
           each.state = each.stands && each.log.how === 'waits' ? 'waits' : 'running'

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { Troubles } from '#src/data/fetching/troubles.js'
 import { Partition } from '#src/data/partition.js'
-import { Page } from '#src/protocol/ledger.js'
+import { Page } from '#src/protocol/page.js'
 import { range } from '../../../support/data/batches.js'
 
 const bench = () => {

@@ -2,7 +2,8 @@ import { pino } from 'pino'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { MessageContext } from '#src/data/handling/context.js'
 import { Partition } from '#src/data/partition.js'
-import { Control, Ledger, Page } from '#src/protocol/ledger.js'
+import { Control, Ledger } from '#src/protocol/ledger.js'
+import { Page } from '#src/protocol/page.js'
 import { soon } from '../../../support/data/soon.js'
 
 afterEach(() => void vi.useRealTimers())

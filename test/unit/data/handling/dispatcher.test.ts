@@ -222,7 +222,7 @@ describe('with concurrency', () => {
     await soon('the next has begun', () => begun.length === 2)
   })
 
-  test('2, two partitions have one each in flight, in their own lanes', async () => {
+  test('2, two partitions have one each in flight, in their own rows of the ledger', async () => {
     const { handler, begun, close } = openHandler()
     const bench = new DispatcherBench(handler, { concurrency: 2 })
     for (const partition of bench.assign({ partition: 0 }, { partition: 1 }, { partition: 2 }))

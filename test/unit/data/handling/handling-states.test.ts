@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { HANDLING_TRANSITIONS, type Handling } from '#src/data/handling/handling-states.js'
 import { Partition } from '#src/data/partition.js'
-import { Page } from '#src/protocol/ledger.js'
+import { Page } from '#src/protocol/page.js'
 
 /** The steps that lead to a state from the first. */
 const WAY: Readonly<Record<Handling, readonly Handling[]>> = {

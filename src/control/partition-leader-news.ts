@@ -24,7 +24,7 @@ const PATIENCE_MS = 30_000
 
 /**
  * Looks for the leaders that threads have lost, once for all of them. A thread between two of its handlers is told where
- * to go on, when it might need many of its rare turns to open a connection, ask, and wait for a leader to be elected; and
+ * to go on, when it might need many of its event loop's rare rounds to open a connection, ask, and wait for a leader to be elected; and
  * whoever replaces a thread begins with the leaders of now. (The leader epoch tells which news is later, as in KIP-951.)
  */
 export class PartitionLeaderNews {

@@ -5,7 +5,7 @@ const MINUTE_MS = 60_000
 
 /**
  * Keeps what happens again and again from filling the log: one line when it begins, one a minute while it lasts, one
- * when it ends. What comes and goes in quick turns counts as lasting: its next beginning within the minute is not told,
+ * when it ends. What comes and goes quickly counts as lasting: its next beginning within the minute is not told,
  * and neither is the end of what was not told.
  *
  * ```ts

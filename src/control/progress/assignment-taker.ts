@@ -49,14 +49,15 @@ export class AssignmentTaker {
   readonly #options: TakerOptions
   readonly #sleep = new WakeableSleep()
   readonly #waiting = new Episode()
-  #turn = 0
+  /** Number of the assignment that is being taken. */
+  #latest = 0
 
   constructor(options: TakerOptions) {
     this.#options = options
   }
 
   cancel(): void {
-    this.#turn += 1
+    this.#latest += 1
     this.#sleep.wake()
   }
 
@@ -67,8 +68,8 @@ export class AssignmentTaker {
    */
   async take(partitions: readonly TopicPartition[], onTaken: (taken: Taken) => void): Promise<void> {
     this.cancel()
-    const turn = this.#turn
-    const isCurrent = () => turn === this.#turn
+    const number = this.#latest
+    const isCurrent = () => number === this.#latest
     for (let failures = 0; isCurrent(); failures++) {
       let reason: unknown
       try {

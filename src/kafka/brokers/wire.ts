@@ -61,7 +61,7 @@ const SILENT_MS = 1_000
 const SHOWN_BYTES = 40
 
 /** A handshake goes back and forth several times, and nothing is seen of it from here. */
-const HANDSHAKE_TURNS = 8
+const HANDSHAKE_ROUNDS = 8
 
 /**
  * One socket to one broker, from connecting to its death: requests go out, their answers come back in the same order.
@@ -154,7 +154,7 @@ export class Wire {
   guard<T>(what: string, timeoutMs: number, step: () => Promise<T>): Promise<T> {
     if (this.#death !== null) return Promise.reject(this.#death)
     return new Promise((resolve, reject) => {
-      const deadline = this.#deadline(what, timeoutMs, HANDSHAKE_TURNS)
+      const deadline = this.#deadline(what, timeoutMs, HANDSHAKE_ROUNDS)
       const settle = () => {
         deadline.stop()
         this.#guards.delete(fail)

@@ -5,6 +5,6 @@ export const soon = (what: string, condition: () => boolean, deadlineMs = 5_000)
   until(condition, { what, deadlineMs, everyMs: 1 })
 
 /** Gives everything that is due now, and what follows from it at once, the time to happen. */
-export const turns = async (count = 5): Promise<void> => {
+export const rounds = async (count = 5): Promise<void> => {
   for (let n = 0; n < count; n++) await new Promise((resolve) => setImmediate(resolve))
 }

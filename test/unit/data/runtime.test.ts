@@ -7,7 +7,7 @@ import type { DataClient } from '#src/kafka/client.js'
 import { Control } from '#src/protocol/ledger.js'
 import { FakeCluster } from '../../support/data/fake-cluster.js'
 import { MainSide } from '../../support/data/main-side.js'
-import { soon, turns } from '../../support/data/soon.js'
+import { rounds, soon } from '../../support/data/soon.js'
 import { threadConfig } from '../../support/data/thread-config.js'
 
 const open: { main: MainSide; running: Promise<unknown> }[] = []
@@ -78,7 +78,7 @@ describe('a thread that fills a slot', () => {
     await soon('the first has begun', () => begun.length === 1)
     main.ledger.raise(Control.pause)
     const quiet = main.quiesce()
-    await turns(20)
+    await rounds(20)
     expect(main.of('done').length).toBe(1)
     release()
     await quiet
@@ -122,7 +122,7 @@ describe('a thread that fills a slot', () => {
     cluster.produce(0, 1)
     cluster.produce(1, 1)
     await soon('the other one is handled', () => page.finishedUpTo(1) === 1n)
-    await turns(20)
+    await rounds(20)
     expect(page.finishedUpTo(0)).toBe(1n)
   })
 
@@ -138,7 +138,7 @@ describe('a thread that fills a slot', () => {
       returned = true
     })
     main.say({ type: 'stop' })
-    await turns(20)
+    await rounds(20)
     expect(returned).toBe(false)
     release()
     expect(await running).toBe('stopped')
@@ -177,7 +177,7 @@ describe('before it is ready, a thread', () => {
       connect: () => new Promise(() => {}),
     }
     const { main, running } = start(() => {}, { ports: { createClient: () => client } })
-    await turns()
+    await rounds()
     main.say({ type: 'stop' })
     expect(await running).toBe('stopped')
   })
@@ -243,11 +243,11 @@ describe('a thread whose handler module has setup and teardown', () => {
     const hooks: Partial<HandlerModule> = {
       setup: async ({ slot, incarnation, clientId }) => {
         did.push('setup begins')
-        await turns(5)
+        await rounds(5)
         did.push(`set up ${slot} ${incarnation} ${clientId}`)
       },
       teardown: async () => {
-        await turns(5)
+        await rounds(5)
         did.push('torn down')
       },
     }
@@ -270,7 +270,7 @@ describe('a thread whose handler module has setup and teardown', () => {
     await soon('it is in flight', () => main.ledger.flights().length === 1)
     main.ledger.raise(Control.stop)
     main.say({ type: 'stop' })
-    await turns(20)
+    await rounds(20)
     expect(did).toEqual(SET_UP)
     release()
     expect(await running).toBe('stopped')
@@ -300,7 +300,7 @@ describe('a thread whose handler module has setup and teardown', () => {
     const { main, running } = start(() => {}, { hooks: { ...hooks, setup } })
     await soon('setup has begun', () => did.length === 1)
     main.say({ type: 'stop' })
-    await turns(20)
+    await rounds(20)
     expect(did).toEqual(['setup begins'])
     release()
     expect(await running).toBe('stopped')
@@ -315,7 +315,7 @@ describe('a thread whose handler module has setup and teardown', () => {
     await main.ready()
     await main.assign([0, 1])
     await main.assign([], [0])
-    await turns(20)
+    await rounds(20)
     expect(did).toEqual(SET_UP)
     await main.assign([], [1])
     await soon('it is torn down', () => did.includes('torn down'))
@@ -342,7 +342,7 @@ describe('a thread whose handler module has setup and teardown', () => {
     await main.assign([1])
     await soon('the other one is handled', () => did.includes('handled 1'))
     release()
-    await turns(20)
+    await rounds(20)
     expect(did).toEqual([...SET_UP, 'handled 1'])
   })
 
@@ -373,7 +373,7 @@ describe('a thread whose handler module has setup and teardown', () => {
     const finish = async (what: string) => {
       await soon(`${what} has begun`, () => comeBack.length === 1 && did.at(-1) === `${what} begins`)
       comeBack.shift()?.()
-      await turns(50)
+      await rounds(50)
     }
     const cluster = new FakeCluster(3, (partition) => partition)
     cluster.produce(2, 1)

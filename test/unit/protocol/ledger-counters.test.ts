@@ -8,10 +8,10 @@ test('the counters of an incarnation do not wrap', () => {
   const ledger = Ledger.create(1)
   const words = new Int32Array(ledger.buffer)
   let expected = 0
-  for (let halfTurn = 1; halfTurn <= 5; halfTurn++) {
-    // Nobody counts that far in a test: up to the last message before the next half turn of the 32 bits.
-    words[FINISHED] = halfTurn % 2 === 1 ? 2 ** 31 - 1 : -1
-    expected = halfTurn * 2 ** 31 - 1
+  for (let half = 1; half <= 5; half++) {
+    // Nobody counts that far in a test: up to the last message before the next half of the 32 bits.
+    words[FINISHED] = half % 2 === 1 ? 2 ** 31 - 1 : -1
+    expected = half * 2 ** 31 - 1
     expect(ledger.counters.finished).toBe(expected)
     for (let n = 0; n < 3; n++) {
       ledger.countFinished()
@@ -21,7 +21,7 @@ test('the counters of an incarnation do not wrap', () => {
   expect(ledger.counters).toMatchObject({ failed: 0, retried: 0 })
 })
 
-test('a reader that comes while a counter takes a half turn sees it whole', () => {
+test('a reader that comes while a counter comes to its next half sees it whole', () => {
   const ledger = Ledger.create(1)
   const words = new Int32Array(ledger.buffer)
   words[FINISHED] = -(2 ** 31) // the first step of the writer is done, the second is not

@@ -15,7 +15,7 @@ describe('something that happens every second', () => {
     expect(episode.ended(201_000)).toBeNull()
   })
 
-  test('and that ends and begins again in quick turns costs no more lines than if it lasted, beside its first end', () => {
+  test('and that ends and begins again quickly costs no more lines than if it lasted, beside its first end', () => {
     const episode = new Episode()
     const lines = Array.from({ length: 120 }, (_, second) => {
       const word = episode.happened(second * 1_000)

@@ -11,12 +11,12 @@ export const deal = (
 ): GroupAssignment => {
   const assignment: GroupAssignment = new Map(members.map(({ memberId }) => [memberId, []]))
   const ring = [...assignment]
-  let turn = 0
+  let next = 0
   for (const [topic, subscribers] of subscribersByTopic(members)) {
     const eligible = new Set(subscribers.map(({ memberId }) => memberId))
     for (let partition = 0; partition < (partitionCounts.get(topic) ?? 0); ) {
       // Comes round to a subscriber, as there is one.
-      const [memberId, partitions] = ring[turn++ % ring.length] ?? []
+      const [memberId, partitions] = ring[next++ % ring.length] ?? []
       if (memberId === undefined || !eligible.has(memberId)) continue
       partitions?.push({ topic, partition: partition++ })
     }

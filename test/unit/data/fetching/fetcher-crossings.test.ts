@@ -3,7 +3,7 @@ import type { TopicMetadata } from '#src/kafka/metadata.js'
 import { batch, range } from '../../../support/data/batches.js'
 import { FakeCluster } from '../../../support/data/fake-cluster.js'
 import { startFetcher } from '../../../support/data/fetcher-bench.js'
-import { soon, turns } from '../../../support/data/soon.js'
+import { rounds, soon } from '../../../support/data/soon.js'
 
 /** Two things that happen while a third is under way. */
 
@@ -51,7 +51,7 @@ describe('while a position is compared with the log of a leader', () => {
     bench.fetcher.told(view(2, leaderEpoch))
     await soon('it goes on', () => bench.page.position(0) === 150n)
     held.open()
-    await turns()
+    await rounds()
     expect(bench.get(0).fetching).toMatchObject({ offset: 150, leader: 2, checking: false })
   })
 
@@ -70,13 +70,13 @@ describe('while a position is compared with the log of a leader', () => {
       },
     }))
     await soon('it is fetched', () => bench.page.position(0) === 100n)
-    await turns()
+    await rounds()
     cluster.elect(0, 2)
     bench.fetcher.told(view(2, 1))
     await soon('it is asked', () => cluster.epochQuestions.length === 1)
     await soon('it stands', () => !bench.get(0).fetching.checking)
     held.open()
-    await turns()
+    await rounds()
     expect(bench.page.position(0)).toBe(100n)
     cluster.produce(0, 20)
     await soon('it goes on', () => bench.page.position(0) === 120n)
@@ -203,7 +203,7 @@ describe('a look-up that fails', () => {
     await soon('it is fetched', () => bench.page.position(0) === 100n)
     bench.partitions.drop([1])
     held.open()
-    await turns()
+    await rounds()
     cluster.produce(0, 10)
     await soon('it goes on', () => bench.page.position(0) === 110n)
     expect([lookUps, bench.posted]).toEqual([1, []])

@@ -5,7 +5,7 @@ import { monotonicMs } from '#src/util/clock.js'
 import { batch, range } from '../../../support/data/batches.js'
 import { FakeCluster, type FakePartition } from '../../../support/data/fake-cluster.js'
 import { type FetcherBench, startFetcher } from '../../../support/data/fetcher-bench.js'
-import { soon, turns } from '../../../support/data/soon.js'
+import { rounds, soon } from '../../../support/data/soon.js'
 
 describe('the fetcher', () => {
   test('fills the buffers of all partitions in order, each from the node that leads it', async () => {
@@ -163,7 +163,7 @@ describe('the fetcher', () => {
     const bench = startFetcher(cluster)
     await soon('it has enough', () => bench.get(0).buffer.waitingBytes > 64 * 1024)
     const sent = cluster.fetches.length
-    await turns(50)
+    await rounds(50)
     expect(cluster.fetches.length).toBe(sent)
     bench.drain(bench.get(0))
     await soon('it is fetched again', () => cluster.fetches.length > sent)
@@ -174,7 +174,7 @@ describe('the fetcher', () => {
     cluster.produce(0, 1_000_000)
     const bench = startFetcher(cluster)
     await soon('it has enough', () => bench.get(0).buffer.waitingBytes > 64 * 1024)
-    await turns(20)
+    await rounds(20)
     const fetches = cluster.fetches.length
     const { appetite } = bench.get(0).fetching
     let looks = 0
@@ -186,7 +186,7 @@ describe('the fetcher', () => {
     const beganMs = performance.now()
     for (let turn = 0; turn < 500; turn++) {
       bench.fetcher.hasRoom(bench.get(0))
-      await turns(1)
+      await rounds(1)
     }
     expect(cluster.fetches.length).toBe(fetches)
     expect(looks).toBeLessThan(5 + (performance.now() - beganMs) / 4)
@@ -199,7 +199,7 @@ describe('the fetcher', () => {
     const dropped = bench.get(0)
     bench.partitions.drop([dropped.id])
     cluster.produce(0, 10)
-    await turns()
+    await rounds()
     expect(dropped.buffer.empty).toBe(true)
     expect(bench.page.position(0)).toBe(0n)
   })
@@ -277,7 +277,7 @@ describe('the fetcher', () => {
     await soon('it has asked', () => cluster.fetches.length > 0)
     const asked = cluster.fetches.length
     await soon('it asks again', () => cluster.fetches.length >= asked + 2)
-    await turns(100)
+    await rounds(100)
     expect(cluster.fetches.length).toBeLessThan(asked + 100)
   })
 
@@ -640,7 +640,7 @@ describe('a partition that cannot be read', () => {
     for (const { errors } of cluster.partitions) errors.push('TOPIC_AUTHORIZATION_FAILED')
     const bench = startFetcher(cluster)
     await soon('it is said', () => bench.lines.some(({ level }) => level === 50))
-    await turns(20)
+    await rounds(20)
     expect(bench.lines.filter(({ level }) => level === 50)).toMatchObject([
       { partitions: ['t-0', 't-1'], msg: expect.stringMatching(/topic t: .*READ/) },
     ])

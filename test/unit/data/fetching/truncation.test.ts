@@ -5,7 +5,7 @@ import { range } from '../../../support/data/batches.js'
 import { type BenchOptions, DispatcherBench } from '../../../support/data/dispatcher-bench.js'
 import { FakeCluster } from '../../../support/data/fake-cluster.js'
 import { type FetcherBench, startFetcher } from '../../../support/data/fetcher-bench.js'
-import { soon, turns } from '../../../support/data/soon.js'
+import { rounds, soon } from '../../../support/data/soon.js'
 
 /** A topic of one partition with messages of epoch 0, which node 1 leads. */
 const withEpochs = (count: number): FakeCluster => {
@@ -283,6 +283,6 @@ describe('a thread that is told of leaders', () => {
       type: 'leaders-lost',
       partitions: [{ topic: 't', partition: 0, leader: 1, leaderEpoch: 0 }],
     })
-    await turns()
+    await rounds()
   })
 })

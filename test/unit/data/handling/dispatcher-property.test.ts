@@ -5,7 +5,7 @@ import type { Partition } from '#src/data/partition.js'
 import { Control } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { DispatcherBench } from '../../../support/data/dispatcher-bench.js'
-import { soon, turns } from '../../../support/data/soon.js'
+import { rounds, soon } from '../../../support/data/soon.js'
 
 type Step =
   | { readonly do: 'fetched'; readonly partition: number; readonly gaps: readonly number[]; readonly hidden: number }
@@ -84,7 +84,7 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
           running.add(String(message.partition))
           if (async === 0) return end()
           if (async === 1) return Promise.resolve().then(end)
-          return turns(2 + (offset % 8)).then(end)
+          return rounds(2 + (offset % 8)).then(end)
         }
         const bench = new DispatcherBench(handler, {
           concurrency,
@@ -142,7 +142,7 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
               bench.ledger.extendLease(monotonicMs() + 60_000)
               return
             case 'let-run':
-              await turns(2)
+              await rounds(2)
           }
         }
 

@@ -7,7 +7,7 @@ import { Control } from '#src/protocol/ledger.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { range } from '../../../support/data/batches.js'
 import { DispatcherBench } from '../../../support/data/dispatcher-bench.js'
-import { soon, turns } from '../../../support/data/soon.js'
+import { rounds, soon } from '../../../support/data/soon.js'
 import { encodeBatch } from '../../../support/kafka/record-encoder.js'
 
 /** A batch with one message, by the decoder that threads use. */
@@ -113,7 +113,7 @@ describe('messages', () => {
     )
     const partitions = bench.assign(...range(0, 5).map((partition) => ({ partition })))
     for (const partition of partitions) bench.feed(partition, range(0, 20))
-    await turns(2)
+    await rounds(2)
     expect(seen).toHaveLength(10)
     expect(new Set(seen.map((name) => name[0])).size).toBe(5)
     await soon('all are finished', () => partitions.every((partition) => bench.toCommit(partition) === 20))
@@ -141,7 +141,7 @@ describe('messages', () => {
     await soon('the first is handled', () => begun.length > 0)
     expect(begun[0]).toBe(5 * 64)
     const handled = begun.length
-    await turns(1)
+    await rounds(1)
     expect(begun.length - handled).toBeLessThanOrEqual(1)
     arriving = 0
     clearInterval(receive)
@@ -205,7 +205,7 @@ describe('with concurrency', () => {
     const blockedMs: number[] = []
     while (partitions.some((partition) => bench.toCommit(partition) < 50)) {
       const beganMs = nowMs
-      await turns(1)
+      await rounds(1)
       blockedMs.push(nowMs - beganMs)
     }
     expect(Math.max(...blockedMs)).toBeLessThanOrEqual(12)
@@ -216,7 +216,7 @@ describe('with concurrency', () => {
     const bench = new DispatcherBench(handler)
     for (const partition of bench.assign({ partition: 0 }, { partition: 1 })) bench.feed(partition, [0, 1])
     await soon('one has begun', () => begun.length === 1)
-    await turns()
+    await rounds()
     expect(begun).toEqual(['t-0@0'])
     close('t-0@0').resolve()
     await soon('the next has begun', () => begun.length === 2)
@@ -228,7 +228,7 @@ describe('with concurrency', () => {
     for (const partition of bench.assign({ partition: 0 }, { partition: 1 }, { partition: 2 }))
       bench.feed(partition, [0, 1])
     await soon('two have begun', () => begun.length === 2)
-    await turns()
+    await rounds()
     expect(begun).toEqual(['t-0@0', 't-1@0'])
     expect(bench.ledger.flights().map(({ partitionId }) => partitionId)).toEqual([0, 1])
     close('t-1@0').resolve()
@@ -262,7 +262,7 @@ describe('a handler that fails', () => {
       { type: 'failed', partitionId: 0, offset: '5', attempt: 2, outcome: 'retry', retryInMs: 2 },
       { type: 'failed', partitionId: 0, offset: '5', attempt: 3, outcome: 'paused', retryInMs: null },
     ])
-    await turns()
+    await rounds()
     expect([bench.toCommit(partition), bench.position(partition)]).toEqual([5, 5])
     expect(partition.buffer.bytes).toBe(0)
     expect(bench.ledger.counters).toEqual({ finished: 0, failed: 1, retried: 2 })
@@ -433,7 +433,7 @@ describe('main halts the handling', () => {
     bench.feed(partition, range(0, 5))
     await soon('the first two are finished', () => bench.toCommit(partition) === 2)
     await bench.dispatcher.quiesce()
-    await turns()
+    await rounds()
     expect(bench.toCommit(partition)).toBe(2)
     bench.ledger.clear(Control.pause)
     bench.dispatcher.scheduleAll()
@@ -451,7 +451,7 @@ describe('main halts the handling', () => {
       quiet = true
     })
     close('t-0@0').resolve()
-    await turns()
+    await rounds()
     expect(quiet).toBe(false)
     close('t-1@0').reject(new Error('no'))
     await quiesced
@@ -472,7 +472,7 @@ describe('main halts the handling', () => {
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0])
     await soon('the retry is due', () => attempts.length === 1 && partition.handling === 'idle')
-    await turns()
+    await rounds()
     expect(attempts).toEqual([1])
     bench.ledger.clear(Control.pause)
     bench.dispatcher.scheduleAll()
@@ -544,7 +544,7 @@ describe('a lease that is over', () => {
     if (partition === undefined) throw new Error('no partition')
     bench.ledger.extendLease(monotonicMs() - 1)
     bench.feed(partition, [0, 1])
-    await turns(20)
+    await rounds(20)
     expect(seen).toEqual([])
     bench.ledger.extendLease(monotonicMs() + 60_000)
     await soon('both are finished', () => bench.toCommit(partition) === 2)
@@ -566,7 +566,7 @@ describe('a lease that is over', () => {
     aheadMs += sleptMs
     awakeMs += 10
     bench.feed(partition, [1])
-    await turns(20)
+    await rounds(20)
     expect(seen).toEqual(['0@0'])
     bench.ledger.extendLease(awakeMs + 45_000, aheadMs) // a heartbeat was answered
     awakeMs += 10
@@ -616,7 +616,7 @@ describe('a partition that is revoked', () => {
     bench.revoke(partition)
     expect(close('t-0@0')[outcome](new Error('no') as never)).toBeUndefined()
     await bench.dispatcher.quiesce()
-    await turns()
+    await rounds()
     expect(bench.toCommit(partition)).toBe(0)
     expect(bench.ledger.counters).toEqual({ finished: 0, failed: 0, retried: 0 })
     expect(bench.ledger.flights()).toEqual([])
@@ -636,7 +636,7 @@ describe('a partition that is revoked', () => {
     bench.feed(again, [0, 1])
     bench.feed(other, [0])
     await soon('the other one has begun', () => begun.length === 2)
-    await turns()
+    await rounds()
     expect(begun).toEqual(['t-0@0', 't-1@0'])
     close('t-0@0').resolve()
     await soon('the new one has begun', () => begun.length === 3)

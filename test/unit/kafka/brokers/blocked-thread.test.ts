@@ -39,7 +39,7 @@ const whileBlocked = async <T>(sliceMs: number, work: Promise<T>): Promise<T> =>
 }
 
 describe('a thread that handlers block', () => {
-  /** Connects, authenticates and asks for something, each within a time that is over before the next turn. */
+  /** Connects, authenticates and asks for something, each within a time that is over before the next round of its loop. */
   const comesThrough = async (sliceMs: number, timeoutMs: number, more: Partial<KafkaConfig>, tls?: object) => {
     const address = await farBroker({ delayMs: 2, ...(tls && { tls }) })
     const times = { connectionTimeout: timeoutMs, requestTimeout: timeoutMs, authenticationTimeout: timeoutMs }

@@ -6,15 +6,15 @@ const blockThread = (ms: number) => {
 }
 
 /** A deadline that is stopped when the test is over, and counts how often it was looked at. */
-const deadline = (timeoutMs: number, progress: () => number = () => 0, turns?: number) => {
+const deadline = (timeoutMs: number, progress: () => number = () => 0, rounds?: number) => {
   const onTimeout = vi.fn()
-  const made = new Deadline({ timeoutMs, progress, onTimeout, ...(turns && { turns }) })
+  const made = new Deadline({ timeoutMs, progress, onTimeout, ...(rounds && { rounds }) })
   onTestFinished(() => made.stop())
   return { onTimeout, stop: () => made.stop() }
 }
 
 /** One round of the event loop, through its poll for I/O, and then the thread is blocked. */
-const blockedTurn = async (ms: number) => {
+const blockedRound = async (ms: number) => {
   await new Promise((resolve) => setImmediate(resolve))
   blockThread(ms)
 }
@@ -30,11 +30,11 @@ describe('a deadline', () => {
     expect(tookMs).toBeLessThan(2_000)
   })
 
-  it('gives a blocked thread turns of its event loop, however much later the clock says it is, but no more than that', async () => {
+  it('gives a blocked thread rounds of its event loop, however much later the clock says it is, but no more than that', async () => {
     const { onTimeout } = deadline(10)
-    for (let turn = 0; turn < 3; turn++) await blockedTurn(60)
+    for (let round = 0; round < 3; round++) await blockedRound(60)
     expect(onTimeout).not.toHaveBeenCalled()
-    for (let turn = 0; turn < 8; turn++) await blockedTurn(20)
+    for (let round = 0; round < 8; round++) await blockedRound(20)
     expect(onTimeout).toHaveBeenCalledTimes(1)
   })
 

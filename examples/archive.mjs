@@ -16,5 +16,5 @@ const pool = new ConsumerPool({
 })
 
 await pool.start()
-// Waits for the messages in hand, then for `teardown`.
+// Waits for the messages in flight, then for `teardown`.
 process.on('SIGINT', () => pool.stop())

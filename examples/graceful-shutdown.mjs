@@ -1,4 +1,4 @@
-// How a service ends well: the first signal lets the messages in hand finish and commits them; the second one ends the
+// How a service ends well: the first signal lets the messages in flight finish and commits them; the second one ends the
 // process at once; a pool that cannot heal itself ends it too, so that the service manager starts it anew.
 //
 // (The command `kafka-consumer-pool run` does all of this by itself.)

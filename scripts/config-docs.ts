@@ -196,7 +196,7 @@ Others meet without a contradiction; there the pool sees to it that both hold:
 | \`drainTimeoutMs\` with \`maxProcessingMs\` | A handler may take longer than a stop waits. It is told to give up (\`context.signal\`) shortly before, and its message is handled again after the restart. |
 | \`retry.attempts\` with \`retry.initialPauseMs\`, \`retry.maxPauseMs\` | All attempts come before the first pause. After each pause there is one more, whatever \`attempts\` says. |
 | \`loadTimeoutMs\` with \`workers\` | A thread's time runs from its own boot, and no more than two for each core boot at once. |
-| \`concurrency\` with \`workers\` | Messages in hand are \`concurrency\` for each slot, and all share Node's threads for native work: the start names the \`UV_THREADPOOL_SIZE\` that would be enough. |
+| \`concurrency\` with \`workers\` | Messages in flight are \`concurrency\` for each slot, and all share Node's threads for native work: the start names the \`UV_THREADPOOL_SIZE\` that would be enough. |
 | \`workers\` with \`resourceLimits\` | The memory of the machine or container is shared by all slots. |
 | \`workers\` with the cores | Subscriptions that name none share them. |
 
@@ -204,8 +204,8 @@ Times may be as long as 2³¹ − 1 ms (24 days), alone and added up, unless an 
 
 ## Identity
 
-\`client.id\` is \`<base>-<slot>-<time>-<random>\`, made anew for every connection at the moment it is activated, for instance
-\`orders-03-1795240658.024123-9f86d081884\`. The base is \`clientId\`. A restarted slot has a new client id.
+Every client of the cluster (that of a seat, that of a thread) gets a new \`client.id\` when it is made:
+\`<base>-<slot>-<time>-<random>\`, for instance \`orders-03-1795240658.024123-9f86d081884\`. The base is \`clientId\`. A restarted slot has a new client id.
 
 \`group.instance.id\` is the user's, and stays the same over every restart of the slot:
 

@@ -82,7 +82,7 @@ const wallClockMs = (): number => Date.now() + (performance.now() % 1)
 const processMicros = strictlyIncreasing(wallClockMs)
 
 /**
- * Makes the `client.id` of a connection at the moment it is activated: `<base>-<slot>-<time>-<random>`, for instance
+ * Makes the `client.id` of a client at the moment it is made: `<base>-<slot>-<time>-<random>`, for instance
  * `orders-03-1795240658.024123-9f86d081884`.
  *
  * The slot stands before the time because assignors sort member ids, which begin with the client id: what changes at
@@ -99,7 +99,7 @@ export class ClientIds {
   }
 
   /**
-   * @param slot the slot's number, or a word (`pool`) for a connection that belongs to no slot
+   * @param slot the slot's number, or a word (`pool`) for a client that belongs to no slot
    * @throws RangeError when the base or the word cannot be part of a client id
    */
   next(base: string, slot: number | string): string {

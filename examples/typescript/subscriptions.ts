@@ -20,7 +20,7 @@ const options: ConsumerPoolOptions = {
       topics: ['orders'],
       handler: new URL('./handlers/webhook.js', import.meta.url),
       workers: 1,
-      // Waits for the network rather than computes: one thread can have several messages in hand.
+      // Waits for the network rather than computes: one thread can have several messages in flight.
       concurrency: 8,
       retry: { attempts: 10, initialDelayMs: 1_000, maxDelayMs: 60_000 },
     },

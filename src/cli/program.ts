@@ -35,7 +35,7 @@ const RUN_DESCRIPTION =
 
 const RUN_HELP = `
 Examples:
-  One thread for each core, each with its own connection and its own membership in the group:
+  One thread for each core, each with its own client and its own membership in the group:
     $ kafka-consumer-pool run --handler ./handler.mjs --brokers 127.0.0.1:9092 --topic orders --group orders
 
   Static members, which keep their partitions over a restart (orders-0, orders-1, …):
@@ -62,7 +62,7 @@ const addRun = (program: Command): void => {
     .option('--client-id <base>', 'base of the client ids (default: kafka-consumer-pool)')
     .option('--group-instance-id <id>', 'makes the members static: <id>-<slot>, or {slot} where you put it')
     .option('--from-beginning', 'begin at the first message where the group has no committed offset')
-    .option('--concurrency <n>', 'messages that an asynchronous handler may have in hand at once', positive)
+    .option('--concurrency <n>', 'messages that an asynchronous handler may have in flight at once', positive)
     .option('--assignor <name>', 'range, roundrobin or RoundRobinAssigner; several in order of preference', list)
     .option('--set <name=value>', "any other option, by Kafka's name, KafkaJS's or the pool's; may be repeated", each)
     .option('--config <file>', 'configuration file')

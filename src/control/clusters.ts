@@ -7,7 +7,7 @@ import type { Groups } from './groups.js'
 import { checkTopics } from './membership/topic-check.js'
 import { surplusWarning } from './surplus-slots.js'
 
-/** Two ways to reach the same cluster are two connections: one may be let in where the other is not. */
+/** Two ways to reach the same cluster are two clients: one may be let in where the other is not. */
 const wayTo = (kafka: KafkaConfig): string => JSON.stringify(kafka)
 
 export interface ClustersOptions {

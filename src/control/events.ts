@@ -2,11 +2,11 @@ import type { PoolError } from '../errors.js'
 import type { ErrorData } from '../protocol/error-data.js'
 import type { FailureOutcome, ResetReason } from '../protocol/reports.js'
 
-/** Who an event is about: enough to find the connection, the member and the thread on either side. */
+/** Who an event is about: enough to find the client, the member and the thread on either side. */
 export interface SlotIdentity {
   readonly slot: number
   readonly incarnation: number
-  /** `client.id` of the thread's connection. */
+  /** `client.id` of the thread's client. */
   readonly clientId: string
   readonly groupId: string
   readonly memberId: string
@@ -70,7 +70,7 @@ export interface SlotParked {
 export interface GroupJoined {
   readonly slot: number
   readonly groupId: string
-  /** `client.id` of the seat's connection. */
+  /** `client.id` of the seat's client. */
   readonly clientId: string
   readonly memberId: string
   readonly instanceId: string | null

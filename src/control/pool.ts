@@ -36,7 +36,7 @@ const stoppedTooSoon = (cause?: unknown): PoolError =>
   new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started', { cause })
 
 /**
- * Consumes Kafka on every core of this machine: one worker thread per slot, each with its own connection, while the
+ * Consumes Kafka on every core of this machine: one worker thread per slot, each with its own client, while the
  * membership in the consumer group lives here on the main thread.
  *
  * ```ts

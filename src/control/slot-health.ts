@@ -14,7 +14,7 @@ export interface SlotCondition {
   readonly holdings: readonly Holding[]
   /** Those of them where messages wait and nothing moves. */
   readonly stalled: readonly Holding[]
-  /** The thread that fills the slot has its handler, its connection and what it was given at its start. */
+  /** The thread that fills the slot has its handler, a client that is connected and what it was given at its start. */
   readonly isReady: boolean
   /** What that thread has finished, and what it handles. */
   readonly finished: number

@@ -52,10 +52,10 @@ export interface SlotOptions {
   readonly group: Group
   /** Those of the slot's group. */
   readonly suspects: Suspects
-  /** The connection that the whole pool shares, and the group's coordinator over it. */
+  /** The client that the whole pool shares, and the group's coordinator by way of it. */
   readonly poolClient: ControlClient
   readonly coordinator: Coordinator
-  /** Opens a connection for the seat, under a fresh client id. */
+  /** Makes a client for the seat, under a fresh client id. */
   readonly createSeatClient: () => ControlClient
   readonly nextClientId: () => string
   readonly topics: AskTopics
@@ -72,8 +72,8 @@ export interface SlotOptions {
 }
 
 /**
- * A stable place in the pool: its seat in the group, the thread that fills it now, and the books of what it holds.
- * The books outlive the threads, so a thread that dies is replaced without the group noticing.
+ * A stable place in the pool: its seat in the group, the thread that fills it now, and its holdings.
+ * They outlive the threads, so a thread that dies is replaced without the group noticing.
  */
 export class Slot implements SeatHost {
   readonly config: SlotConfig

@@ -45,12 +45,12 @@ export interface SlotStatus {
   readonly state: SlotState
   readonly incarnation: number
   readonly groupId: string
-  /** `client.id` of the thread's connection, or null while no thread fills the slot. */
+  /** `client.id` of the thread's client, or null while no thread fills the slot. */
   readonly clientId: string | null
   readonly threadId: number | null
   readonly seat: {
     readonly state: SeatState
-    /** `client.id` of the seat's own connection. */
+    /** `client.id` of the seat's own client. */
     readonly clientId: string
     readonly memberId: string
     readonly instanceId: string | null

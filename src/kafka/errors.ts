@@ -35,7 +35,7 @@ export const namedError = (name: string, what: string): KafkaError => {
 export const connectionError = (what: string, cause?: unknown): KafkaError =>
   new KafkaError('CONNECTION', -1, true, what, { cause })
 
-export const closedError = (): KafkaError => new KafkaError('CLOSED', -1, false, 'the connection was closed')
+export const closedError = (): KafkaError => new KafkaError('CLOSED', -1, false, 'the client was closed')
 
 export const timedOutError = (what: string): KafkaError => new KafkaError('REQUEST_TIMED_OUT', -1, true, what)
 

@@ -24,7 +24,7 @@ import { FakeCluster } from '../support/data/fake-cluster.js'
 import { MainSide } from '../support/data/main-side.js'
 import { threadConfig } from '../support/data/thread-config.js'
 import { encodeBatch } from '../support/kafka/record-encoder.js'
-import { Api, connectionTo, encoder, MODERN, startStub } from '../support/kafka/stub-broker.js'
+import { Api, clientOf, encoder, MODERN, startStub } from '../support/kafka/stub-broker.js'
 import { provoke, provokeBlocked, run, startThreads } from '../support/threads/start.js'
 import { startIncarnation } from '../support/threads/start-incarnation.js'
 
@@ -58,7 +58,7 @@ const connecting = async (minVersion: number, maxVersion: number): Promise<unkno
   )
   const offer = encoder().writeInt16(0).writeArray(ranges).writeInt32(0)
   const { address } = await startStub(({ apiKey }) => (apiKey === Api.apiVersions ? offer : undefined))
-  return thrown(connectionTo([address]).connect())
+  return thrown(clientOf([address]).connect())
 }
 
 const RECORDS = [{ offsetDelta: 0, value: Buffer.alloc(5_000) }]
@@ -119,7 +119,7 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
   KCP_BROKER_UNREACHABLE: async () => {
     const stub = await startStub()
     await stub.stop()
-    return thrown(connectionTo([stub.address]).connect())
+    return thrown(clientOf([stub.address]).connect())
   },
   KCP_BROKER_TOO_OLD: () => connecting(0, 3),
   KCP_BROKER_TOO_NEW: () => connecting(90, 99),

@@ -1,4 +1,4 @@
-// Asynchronous: with `concurrency: 8` up to 8 partitions of a slot have a message in hand at once, each in order.
+// Asynchronous: with `concurrency: 8` up to 8 partitions of a slot have a message in flight at once, each in order.
 import type { Handler } from 'kafka-consumer-pool/handler'
 
 const url = process.env.WEBHOOK_URL

@@ -17,8 +17,8 @@ export const nativeThreadsHint = (
   if (configured) return null
   // Of one message after the other nobody knows whether its handler is asynchronous; where others are, it counts as such.
   if (slots.every(({ concurrency }) => concurrency === 1)) return null
-  const inHand = slots.reduce((sum, { concurrency }) => sum + concurrency, 0)
-  if (inHand <= NODES_OWN) return null
-  const enough = Math.min(inHand + NODES_OWN, MOST)
-  return `up to ${inHand} messages are in hand at once (concurrency), and Node has ${NODES_OWN} threads in all for native asynchronous work: crypto, zlib, files, and the names of hosts. If the handlers use these, start the process with the environment variable UV_THREADPOOL_SIZE=${enough}; with any value (${NODES_OWN} is Node's own) this is not said again`
+  const inFlight = slots.reduce((sum, { concurrency }) => sum + concurrency, 0)
+  if (inFlight <= NODES_OWN) return null
+  const enough = Math.min(inFlight + NODES_OWN, MOST)
+  return `up to ${inFlight} messages are in flight at once (concurrency), and Node has ${NODES_OWN} threads in all for native asynchronous work: crypto, zlib, files, and the names of hosts. If the handlers use these, start the process with the environment variable UV_THREADPOOL_SIZE=${enough}; with any value (${NODES_OWN} is Node's own) this is not said again`
 }

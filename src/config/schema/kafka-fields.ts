@@ -106,7 +106,7 @@ export const kafkaFields = z.strictObject({
       .refine((base) => clientIdBaseFault(base) === undefined)
       .default('kafka-consumer-pool'),
     '1 to 214 characters of A-Z a-z 0-9 . _ -',
-    'Base of every `client.id`. Each connection gets its own, made when it is activated: `<base>-<slot>-<time>-<random>`.',
+    'Base of every `client.id`. Each client of the cluster (that of a seat, that of a thread) gets its own, made with it: `<base>-<slot>-<time>-<random>`.',
   ),
   ssl: sslFields,
   sasl: saslFields,

@@ -91,7 +91,7 @@ export interface KafkaOptions extends KafkaProperties {
   /** Addresses (`host:port`) from which the cluster is discovered. Required in some layer. */
   brokers?: List
   /**
-   * Base of every `client.id`. Each connection gets its own when it is activated: `<base>-<slot>-<time>-<random>`.
+   * Base of every `client.id`. Each client (that of a seat, that of a thread) gets its own: `<base>-<slot>-<time>-<random>`.
    *
    * @default 'kafka-consumer-pool'
    */

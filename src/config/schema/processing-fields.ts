@@ -24,7 +24,7 @@ export const processingFields = z.strictObject({
   ),
   concurrency: count(
     1,
-    'How many messages of a slot an asynchronous handler may have in hand at once, each of another partition. Native work (crypto, zlib, files, names of hosts) runs on four threads of the whole process unless `UV_THREADPOOL_SIZE` says otherwise, see [native work](how-it-works.md#native-work).',
+    'How many messages of a slot an asynchronous handler may have in flight at once, each of another partition. Native work (crypto, zlib, files, names of hosts) runs on four threads of the whole process unless `UV_THREADPOOL_SIZE` says otherwise, see [native work](how-it-works.md#native-work).',
     { max: 1_024 },
   ),
   retry: z.strictObject({

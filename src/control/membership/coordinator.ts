@@ -6,7 +6,7 @@ import { KafkaError } from '../../kafka/kafka-error.js'
 const coordinatorMoved = (error: unknown): boolean =>
   error instanceof KafkaError && (error.unanswered || COORDINATOR_MOVED.includes(error.code))
 
-/** The coordinator of one group as one connection sees it: looked up when needed, forgotten when it moved. */
+/** The coordinator of one group as one client sees it: looked up when needed, forgotten when it moved. */
 export class Coordinator {
   readonly #client: ControlClient
   readonly #groupId: string

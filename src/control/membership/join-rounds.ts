@@ -21,9 +21,9 @@ const FIRST_ANSWER_MS = 250
 export interface JoinRoundsOptions {
   readonly config: SlotConfig
   readonly group: Group
-  /** Over the seat's own connection, which a JoinGroup that waits for others may block. */
+  /** By way of the seat's own client, whose connection a JoinGroup that waits for others may block. */
   readonly coordinator: Coordinator
-  /** Over a connection that is free meanwhile. */
+  /** By way of one whose connection is free meanwhile. */
   readonly poolCoordinator: Coordinator
   readonly topics: AskTopics
   readonly log: Logger

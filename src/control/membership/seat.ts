@@ -30,7 +30,7 @@ export interface SeatOptions {
   readonly log: Logger
   /** The seat's own, under a fresh client id. */
   readonly client: ControlClient
-  /** Coordinator over the connection that the pool shares (free while a JoinGroup waits on the seat's own). */
+  /** By way of the client that the pool shares, whose connection is free while a JoinGroup waits on that of the seat's own. */
   readonly coordinator: Coordinator
   readonly topics: AskTopics
 }
@@ -90,7 +90,7 @@ export class Seat {
     return this.#state
   }
 
-  /** `client.id` of the seat's connection. */
+  /** `client.id` of the seat's client. */
   get clientId(): string {
     return this.#options.client.clientId
   }
@@ -133,7 +133,7 @@ export class Seat {
     }
   }
 
-  /** Opens the connection. Rejects when no broker can be reached. Not needed, but whoever awaits it hears why. */
+  /** Connects the client. Rejects when no broker can be reached. Not needed, but whoever awaits it hears why. */
   connect(): Promise<void> {
     return this.#options.client.connect()
   }
@@ -166,7 +166,7 @@ export class Seat {
     this.#draining = true
   }
 
-  /** Gives the membership up for good and closes the connection. `sendLeave` tells the coordinator. Never rejects. */
+  /** Gives the membership up for good and closes the client. `sendLeave` tells the coordinator. Never rejects. */
   leave(sendLeave: boolean): Promise<void> {
     this.#leaving ??= this.#leave(sendLeave)
     return this.#leaving
@@ -185,7 +185,7 @@ export class Seat {
     const told = isTold ? this.#sendLeave(coordinators) : Promise.resolve()
     if (coordinators.length > 1) await within(told, LEAVE_TIMEOUT_MS)
     client.close()
-    // The loop may be waiting for something that closing the connection does not end.
+    // The loop may be waiting for something that closing the client does not end.
     await within(Promise.all([told, this.#loop]), untilMs - monotonicMs())
     this.#rounds.forgetMemberId()
     this.#generation = -1

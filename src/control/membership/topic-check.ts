@@ -53,7 +53,7 @@ export const checkTopics = async (
   return found
 }
 
-/** The connection stood a moment ago. */
+/** A broker was reached a moment ago. */
 const answered = async <T>(topics: readonly string[], ask: () => Promise<T>): Promise<T> => {
   for (const untilMs = monotonicMs() + PATIENCE_MS; ; ) {
     try {

@@ -4,7 +4,7 @@ import type { HookName } from '../../protocol/ledger.js'
 import { within } from '../../util/within.js'
 import type { Incarnations } from './incarnations.js'
 
-/** How long a thread may take to close its connection and return, before it is ended. */
+/** How long a thread may take to close its client and return, before it is ended. */
 const GOODBYE_MS = 350
 /** How long `teardown` of the handler's module may take at the least, whatever `drainTimeoutMs` says. */
 export const TEARDOWN_MS = 1_000

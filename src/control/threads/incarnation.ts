@@ -55,7 +55,7 @@ export class Incarnation {
   readonly ledger: Ledger
   /** Resolves when a thread has booted and takes the incarnation up; it may never do so. */
   readonly boarded: Promise<void>
-  /** Resolves when the handler is loaded and the connection stands; rejects when the thread exits before. */
+  /** Resolves when the handler is loaded and the client is connected; rejects when the thread exits before. */
   readonly ready: Promise<{ readonly threadId: number; readonly effective: EffectiveConfig }>
   /** Always resolves. */
   readonly exited: Promise<Exit>

@@ -132,7 +132,7 @@ export class Incarnations {
     })
     incarnation.ledger.raise(this.#control)
     incarnation.ledger.extendLease(this.#lease.untilMs, this.#lease.aheadMs)
-    // It may begin to fetch as soon as its connection stands: there is nothing left that it would have to ask for.
+    // It may begin to fetch as soon as its client is connected: there is nothing left that it would have to ask for.
     Promise.all([incarnation.ready, incarnation.request(assignment(handout, []))]).then(
       ([{ effective }]) => {
         clearInterval(connecting)

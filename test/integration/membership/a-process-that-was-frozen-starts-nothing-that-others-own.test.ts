@@ -26,7 +26,7 @@ it('a process that is frozen for longer than its session starts no message of pa
   const before = await untilStable(frozen.groupId, 2)
 
   // Caught in the act: frozen in the middle of a message, with more of them in its buffers.
-  const inHand = await until(
+  const inFlight = await until(
     () =>
       record.read().find((handling) => {
         const { pid, outcome, startMs } = handling
@@ -64,7 +64,7 @@ it('a process that is frozen for longer than its session starts no message of pa
 
   expect(verdict).toMatchObject({ lost: [], unknown: [] })
   // What was in flight when the freeze came cannot be taken back; nothing else may overlap, or be started again.
-  const inFlightThen = ({ pid, startMs }: Handling) => pid === frozen.pid && startMs <= inHand.startMs
+  const inFlightThen = ({ pid, startMs }: Handling) => pid === frozen.pid && startMs <= inFlight.startMs
   expect(verdict.overlapping.filter((pair) => !pair.some(inFlightThen))).toEqual([])
   const stale = partitions.flatMap((partition) =>
     starts(true, partition).filter(

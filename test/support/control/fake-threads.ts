@@ -43,7 +43,7 @@ export class FakeIncarnation {
     this.#boarded.resolve()
   }
 
-  /** The handler is loaded and the connection stands. */
+  /** The handler is loaded and the client is connected. */
   boot(): void {
     this.say({ type: 'loaded' })
     this.#ready.resolve({ threadId: this.threadId, effective: {} })

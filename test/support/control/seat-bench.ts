@@ -59,12 +59,12 @@ export const seatBench = (more: { config?: SlotConfig; group?: Group; topics?: A
   return { seat, own, poolClient, host, group }
 }
 
-/** A promise that the connection's `close` rejects, as it does with everything pending. */
+/** A promise that the client's `close` rejects, as it does with everything pending. */
 export const untilClosed = <T>(client: FakeClient): Promise<T> =>
   new Promise((_, reject) => {
     const close = client.close.bind(client)
     client.close = () => {
       close()
-      reject(new Error('the connection was closed'))
+      reject(new Error('the client was closed'))
     }
   })

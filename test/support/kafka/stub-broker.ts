@@ -152,7 +152,7 @@ export const framed = (correlationId: number, body: Buffer): Buffer => {
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A connection that is closed when the test is over. */
-export const connectionTo = (brokers: readonly string[], more: Partial<KafkaConfig> = {}, view?: ClusterView) => {
+export const clientOf = (brokers: readonly string[], more: Partial<KafkaConfig> = {}, view?: ClusterView) => {
   const kafka = kafkaConfig({
     brokers,
     connectionTimeout: 100,

@@ -9,7 +9,7 @@ import type { ClusterView } from '#src/kafka/metadata.js'
 import {
   Api,
   apiVersions,
-  connectionTo,
+  clientOf,
   encoder,
   framed,
   MODERN,
@@ -40,7 +40,7 @@ const blockThread = (ms: number) => {
 describe('connect', () => {
   const failure = async (brokers: readonly string[], more: Partial<KafkaConfig> = {}) => {
     const started = performance.now()
-    const error = await connectionTo(brokers, more)
+    const error = await clientOf(brokers, more)
       .connect()
       .then(
         () => undefined,
@@ -210,7 +210,7 @@ describe('connect', () => {
 
   it('ends at once when the connection is closed', async () => {
     const { address } = await serve((socket) => void socket.resume())
-    const client = connectionTo([address], { connectionTimeout: 10_000 })
+    const client = clientOf([address], { connectionTimeout: 10_000 })
     const connecting = client.connect()
     setImmediate(() => client.close())
     await expect(connecting).rejects.toMatchObject({ type: 'CLOSED' })
@@ -233,7 +233,7 @@ describe('connect with a view of the cluster', () => {
       ...view,
       topics: view.topics.map((topic) => ({ ...topic, partitions: [{ partition: 0, leader: 0 }] })),
     }
-    const client = connectionTo([bystander.address], {}, onlyFirst)
+    const client = clientOf([bystander.address], {}, onlyFirst)
     await client.connect()
     expect(stub.requests.map(({ apiKey }) => apiKey)).toEqual([Api.apiVersions])
     void client.fetch(0, fetchOne).catch(() => {})
@@ -246,7 +246,7 @@ describe('connect with a view of the cluster', () => {
     const gone = await startStub()
     await gone.stop()
     const stub = await startStub()
-    const client = connectionTo([gone.address], {}, viewOf(gone.port, stub.port))
+    const client = clientOf([gone.address], {}, viewOf(gone.port, stub.port))
     await client.connect()
     expect(stub.requests.map(({ apiKey }) => apiKey)).toEqual([Api.apiVersions])
   })
@@ -255,14 +255,14 @@ describe('connect with a view of the cluster', () => {
     const gone = await startStub()
     await gone.stop()
     const stub = await startStub()
-    const client = connectionTo([stub.address], {}, viewOf(gone.port))
+    const client = clientOf([stub.address], {}, viewOf(gone.port))
     await client.connect()
     expect(client.view([]).brokers).toEqual([{ nodeId: 1, host: '127.0.0.1', port: stub.port }])
   })
 
   it('gives a view that another connection can begin with', async () => {
     const stub = await startStub()
-    const client = connectionTo([stub.address])
+    const client = clientOf([stub.address])
     expect(client.view(['t'])).toEqual({ brokers: [], topics: [] })
     await client.connect()
     const [topic] = await client.topics(['t'])
@@ -279,7 +279,7 @@ describe('a request', () => {
     more = {},
   ) => {
     const stub = await startStub(answer)
-    const client = connectionTo([stub.address], more)
+    const client = clientOf([stub.address], more)
     await client.connect()
     return { stub, client }
   }
@@ -461,7 +461,7 @@ describe('an idle connection', () => {
     const stub = await startStub(({ apiKey }) => (apiKey === Api.heartbeat ? heartbeatAnswer(0) : undefined))
     const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
     const before = timers()
-    const client = connectionTo([stub.address])
+    const client = clientOf([stub.address])
     await client.connect()
     await client.heartbeat(1, member)
     expect(timers()).toBeLessThanOrEqual(before)
@@ -472,7 +472,7 @@ describe('close', () => {
   it('rejects what is pending, ends every socket and leaves no timer', async () => {
     const stub = await startStub(({ apiKey }) => (apiKey === Api.heartbeat || apiKey === Api.fetch ? null : undefined))
     const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
-    const client = connectionTo([stub.address])
+    const client = clientOf([stub.address])
     await client.connect()
     const pending = [client.heartbeat(1, member), client.fetch(1, fetchOne)]
     await expect

@@ -3,13 +3,13 @@ import { nativeThreadsHint } from '#src/config/rules/native-threads.js'
 
 const slots = (...concurrency: number[]) => concurrency.map((each) => ({ concurrency: each }))
 
-test('where more messages may be in hand than Node has threads for native work, it is said how to have more', () => {
+test('where more messages may be in flight than Node has threads for native work, it is said how to have more', () => {
   expect(nativeThreadsHint(slots(16, 16), undefined)).toMatch(/^up to 32 messages .* UV_THREADPOOL_SIZE=36;/)
   expect(nativeThreadsHint(slots(5), '')).toContain('UV_THREADPOOL_SIZE=9')
   expect(nativeThreadsHint(slots(100_000), undefined)).toContain('UV_THREADPOOL_SIZE=1024')
 })
 
-test('slots that handle one message after the other count, too, where some take more: so much is in hand', () => {
+test('slots that handle one message after the other count, too, where some take more: so many are in flight', () => {
   expect(nativeThreadsHint(slots(16, ...Array(8).fill(1)), undefined)).toMatch(
     /^up to 24 messages .* UV_THREADPOOL_SIZE=28;/,
   )
@@ -25,6 +25,6 @@ test('nothing is said of a few messages, of handlers that come one after the oth
 
 test('the hint says what shares the threads, what to do, and how not to hear it again', () => {
   expect(nativeThreadsHint(slots(8, 8), undefined)).toBe(
-    "up to 16 messages are in hand at once (concurrency), and Node has 4 threads in all for native asynchronous work: crypto, zlib, files, and the names of hosts. If the handlers use these, start the process with the environment variable UV_THREADPOOL_SIZE=20; with any value (4 is Node's own) this is not said again",
+    "up to 16 messages are in flight at once (concurrency), and Node has 4 threads in all for native asynchronous work: crypto, zlib, files, and the names of hosts. If the handlers use these, start the process with the environment variable UV_THREADPOOL_SIZE=20; with any value (4 is Node's own) this is not said again",
   )
 })

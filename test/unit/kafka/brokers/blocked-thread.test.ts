@@ -10,7 +10,7 @@ import { createClient } from '#src/kafka/create-client.js'
 import type { Membership } from '#src/kafka/group.js'
 import { Authority } from '../../../support/cluster/authority.js'
 import { kafkaConfig } from '../../../support/config/slot-config.js'
-import { connectionTo } from '../../../support/kafka/stub-broker.js'
+import { clientOf } from '../../../support/kafka/stub-broker.js'
 
 const member: Membership = { groupId: 'g', generation: 1, memberId: 'm', instanceId: null }
 const PLAIN = { mechanism: 'plain', username: 'u', password: 'p' }
@@ -43,7 +43,7 @@ describe('a thread that handlers block', () => {
   const comesThrough = async (sliceMs: number, timeoutMs: number, more: Partial<KafkaConfig>, tls?: object) => {
     const address = await farBroker({ delayMs: 2, ...(tls && { tls }) })
     const times = { connectionTimeout: timeoutMs, requestTimeout: timeoutMs, authenticationTimeout: timeoutMs }
-    const client = connectionTo([address], { ...times, retry: ONCE, ...more })
+    const client = clientOf([address], { ...times, retry: ONCE, ...more })
     const work = async () => {
       await client.connect()
       for (let beat = 0; beat < 2; beat++) await client.heartbeat(1, member)
@@ -97,7 +97,7 @@ describe('a thread that handlers block', () => {
 
   it('is not kept for ever by a broker that says nothing', async () => {
     const address = await farBroker({ delayMs: 0, silent: true })
-    const client = connectionTo([address], { connectionTimeout: 20, retry: ONCE })
+    const client = clientOf([address], { connectionTimeout: 20, retry: ONCE })
     const started = performance.now()
     const failed = whileBlocked(50, client.connect())
     await expect(failed).rejects.toMatchObject({ code: 'KCP_BROKER_UNREACHABLE' })

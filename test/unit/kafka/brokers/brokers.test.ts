@@ -2,14 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Address, parseAddress } from '#src/kafka/brokers/address.js'
 import { firstReached } from '#src/kafka/brokers/first-reached.js'
 import type { Membership } from '#src/kafka/group.js'
-import {
-  Api,
-  connectionTo,
-  encoder,
-  metadata,
-  type StubRequest,
-  startStub,
-} from '../../../support/kafka/stub-broker.js'
+import { Api, clientOf, encoder, metadata, type StubRequest, startStub } from '../../../support/kafka/stub-broker.js'
 
 const member: Membership = { groupId: 'g', generation: 1, memberId: 'm', instanceId: null }
 
@@ -28,7 +21,7 @@ describe('a broker that has gone silent', () => {
     const silent = await startStub((request) => (isSilent ? null : answer(request)))
     const other = await startStub(answer)
     brokers.push({ nodeId: 1, port: silent.port }, { nodeId: 2, port: other.port })
-    const client = connectionTo([silent.address, other.address], { connectionTimeout: 20_000, requestTimeout: 50 })
+    const client = clientOf([silent.address, other.address], { connectionTimeout: 20_000, requestTimeout: 50 })
     await client.connect()
     isSilent = true
     await expect(client.heartbeat(1, member)).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
@@ -44,7 +37,7 @@ describe('a broker that has gone silent', () => {
     const silent = await startStub((request) => (isSilent ? null : answer(request)))
     const other = await startStub(answer)
     brokers.push({ nodeId: 1, port: silent.port }, { nodeId: 2, port: other.port })
-    const client = connectionTo([silent.address, other.address], { requestTimeout: 60_000 })
+    const client = clientOf([silent.address, other.address], { requestTimeout: 60_000 })
     await client.connect()
     isSilent = true
     const owed = client.topics(['t']).catch(() => 'never')
@@ -63,7 +56,7 @@ describe('a broker that has gone silent', () => {
   it('is not asked for its own address when there is nobody else to ask', async () => {
     let isSilent = false
     const stub = await startStub(() => (isSilent ? null : undefined))
-    const client = connectionTo([stub.address], { connectionTimeout: 50, requestTimeout: 50 })
+    const client = clientOf([stub.address], { connectionTimeout: 50, requestTimeout: 50 })
     await client.connect()
     isSilent = true
     await expect(client.heartbeat(1, member)).rejects.toMatchObject({ unanswered: true })

@@ -10,7 +10,7 @@ import type { Membership } from '#src/kafka/group.js'
 import {
   Api,
   apiVersions,
-  connectionTo,
+  clientOf,
   encoder,
   framed,
   MODERN,
@@ -51,7 +51,7 @@ const secured = async (
     if (request.apiKey === Api.saslAuthenticate) return authenticated(lifetimeMs)
     return request.apiKey === Api.heartbeat ? heartbeatAnswer() : undefined
   })
-  const client = connectionTo([stub.address], { sasl: PLAIN, ...more })
+  const client = clientOf([stub.address], { sasl: PLAIN, ...more })
   await client.connect()
   const before = stub.requests.length
   const asked = () => stub.requests.slice(before).map(({ apiKey }) => NAMES[apiKey] ?? `api ${apiKey}`)

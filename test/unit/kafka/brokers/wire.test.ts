@@ -7,7 +7,7 @@ import { kafkaConfig } from '../../../support/config/slot-config.js'
 import {
   type Answering,
   Api,
-  connectionTo,
+  clientOf,
   encoder,
   framed,
   metadata,
@@ -39,8 +39,8 @@ describe('a server that sends', () => {
   it.each(HOSTILE)('%s in place of its first answer ends that connection alone', async (_, bytes) => {
     const hostile = await serve((socket) => void socket.write(bytes))
     const { address } = await startStub()
-    await connectionTo([hostile.address, address]).connect()
-    const alone = connectionTo([hostile.address], { retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
+    await clientOf([hostile.address, address]).connect()
+    const alone = clientOf([hostile.address], { retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
     await expect(alone.connect()).rejects.toMatchObject({
       code: 'KCP_BROKER_UNREACHABLE',
       message: expect.stringContaining('not a Kafka broker; it says'),
@@ -58,7 +58,7 @@ describe('a server that sends', () => {
       socket.write(bytes)
       return null
     })
-    const client = connectionTo([address])
+    const client = clientOf([address])
     await client.connect()
     await expect(client.heartbeat(1, member)).rejects.toMatchObject({
       type: 'CONNECTION',
@@ -75,7 +75,7 @@ describe('a server that sends', () => {
       say(socket)
       return null
     })
-    const client = connectionTo([address])
+    const client = clientOf([address])
     await client.connect()
     return client
   }
@@ -111,7 +111,7 @@ describe('a server that sends', () => {
       socket.write(length(announced))
       return null
     })
-    const client = connectionTo([address], { requestTimeout: 100 })
+    const client = clientOf([address], { requestTimeout: 100 })
     await client.connect()
     await expect(client.fetch(1, request)).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
     announced++
@@ -134,7 +134,7 @@ describe('an answer whose lengths are nonsense', () => {
         return encoder().writeInt32(0).writeInt16(0).writeString(null).writeInt32(1).writeInt16(99)
       return undefined
     })
-    const client = connectionTo([address])
+    const client = clientOf([address])
     await client.connect()
     const broken = { type: 'CONNECTION', message: expect.stringContaining('has a field from byte') }
     await expect(client.describeGroup(1, 'g')).rejects.toMatchObject(broken)
@@ -146,7 +146,7 @@ describe('an answer whose lengths are nonsense', () => {
       apiKey === Api.saslHandshake ? encoder().writeInt16(0).writeInt32(MANY).writeEncoder(back(2)) : undefined,
     )
     const sasl = { mechanism: 'plain', username: 'u', password: 'p' }
-    const client = connectionTo([address], { sasl, retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
+    const client = clientOf([address], { sasl, retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
     await expect(client.connect()).rejects.toMatchObject({
       code: 'KCP_BROKER_UNREACHABLE',
       message: expect.stringContaining('SaslHandshake'),
@@ -158,7 +158,7 @@ describe('an answer to a Fetch', () => {
   const LATE_MS = 600
   const fetching = async (answer: (request: StubRequest) => ReturnType<Answering>, times = 1) => {
     const { address } = await startStub((request) => (request.apiKey === Api.fetch ? answer(request) : undefined))
-    const client = connectionTo([address])
+    const client = clientOf([address])
     await client.connect()
     const tell = vi.fn()
     const request: FetchRequest = {
@@ -215,7 +215,7 @@ describe('a broker that wants quiet', () => {
       asked.push(performance.now())
       return heartbeatAnswer(throttles[asked.length - 1])
     })
-    const client = connectionTo([address], { requestTimeout: 100 })
+    const client = clientOf([address], { requestTimeout: 100 })
     await client.connect()
     await Promise.all([client.heartbeat(1, member), client.heartbeat(1, member)])
     await client.heartbeat(1, member)
@@ -247,7 +247,7 @@ describe('a broker that wants quiet', () => {
     const { address } = await startStub(({ apiKey }) =>
       apiKey === Api.heartbeat ? heartbeatAnswer(60_000) : undefined,
     )
-    const client = connectionTo([address])
+    const client = clientOf([address])
     await client.connect()
     await client.heartbeat(1, member)
     const waiting = client.heartbeat(1, member)
@@ -276,7 +276,7 @@ describe('a broker that is gone from the metadata', () => {
       ]
       return metadata(both.slice(0, state.there ? 2 : 1))
     })
-    const client = connectionTo([stub.address])
+    const client = clientOf([stub.address])
     await client.connect()
     return { client, stub, other, state, held }
   }
@@ -303,7 +303,7 @@ describe('a broker that is gone from the metadata', () => {
       const named = brokers % 2 === 0 ? [] : [nowhere]
       return encoder().writeInt32(0).writeArray(named).writeString('cluster').writeInt32(1).writeArray([])
     })
-    const client = connectionTo([stub.address])
+    const client = clientOf([stub.address])
     await client.connect()
     for (let times = 0; times < 2; times++) {
       await client.topics(['t'])

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   Api,
   apiVersions,
-  connectionTo,
+  clientOf,
   encoder,
   MODERN,
   type StubRequest,
@@ -35,7 +35,7 @@ const connected = async (
   const stub = await startStub((request) =>
     request.apiKey === Api.apiVersions ? apiVersions(offered) : answer(request),
   )
-  const client = connectionTo([stub.address])
+  const client = clientOf([stub.address])
   await client.connect()
   const last = (apiKey: number) => stub.requests.findLast((request) => request.apiKey === apiKey)
   return { stub, client, last }

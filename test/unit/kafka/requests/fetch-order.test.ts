@@ -4,7 +4,7 @@ import { range } from '../../../support/data/batches.js'
 import { FetcherBench } from '../../../support/data/fetcher-bench.js'
 import { soon } from '../../../support/data/soon.js'
 import { encodeBatch, encodeRecord } from '../../../support/kafka/record-encoder.js'
-import { Api, connectionTo, encoder, type StubRequest, startStub } from '../../../support/kafka/stub-broker.js'
+import { Api, clientOf, encoder, type StubRequest, startStub } from '../../../support/kafka/stub-broker.js'
 
 /* The fetcher and the connection together, in front of a broker that fills its answers as Kafka does (KIP-74). */
 
@@ -90,7 +90,7 @@ const start = async (broker: { port: number }, partitions: number) => {
   const leaders = range(0, partitions).map((partition) => ({ partition, leader: 1 }))
   const known = [{ topic: 't', error: null, partitions: leaders }]
   const view = { brokers: [{ nodeId: 1, host: '127.0.0.1', port: broker.port }], topics: known }
-  const client = connectionTo([`127.0.0.1:${broker.port}`], {}, view)
+  const client = clientOf([`127.0.0.1:${broker.port}`], {}, view)
   await client.connect()
   const bench = new FetcherBench(
     { client: () => client, partitions: leaders },

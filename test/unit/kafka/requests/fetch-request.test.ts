@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { FetchRequest } from '#src/kafka/fetch.js'
 import { encodeBatch, plainRecords } from '../../../support/kafka/record-encoder.js'
-import { Api, connectionTo, encoder, startStub } from '../../../support/kafka/stub-broker.js'
+import { Api, clientOf, encoder, startStub } from '../../../support/kafka/stub-broker.js'
 
 const BATCH = encodeBatch({ baseOffset: 0, records: plainRecords(0, 50) })
 
@@ -26,7 +26,7 @@ const fetchOf = async (records: readonly Buffer[], more: Partial<FetchRequest>) 
     .writeInt32(0)
     .writeArray([encoder().writeString('t').writeArray(partitions)])
   const { address } = await startStub(({ apiKey }) => (apiKey === Api.fetch ? answer : undefined))
-  const client = connectionTo([address])
+  const client = clientOf([address])
   await client.connect()
   return client.fetch(1, {
     maxWaitMs: 0,

@@ -77,8 +77,8 @@ export class Holdings {
   }
 
   /**
-   * Moves everything to a fresh page for a new incarnation, each partition at the offset that its predecessor had
-   * reached. A predecessor that still writes (it would not die) writes into memory that nobody reads any more.
+   * Moves everything to a fresh page for a new incarnation, each partition at the offset up to which its predecessor had
+   * finished it. A predecessor that still writes (it would not die) writes into memory that nobody reads any more.
    * Partitions that stand still are kept out of the handout, once everything before that place is finished, until they
    * are tried again.
    */

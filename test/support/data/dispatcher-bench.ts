@@ -94,7 +94,7 @@ export class DispatcherBench {
     this.dispatcher.schedule(partition)
   }
 
-  toCommit(partition: Partition): number {
+  finishedUpTo(partition: Partition): number {
     const place = this.#place(partition)
     return Number(place.page.finishedUpTo(place.index))
   }

@@ -127,7 +127,7 @@ describe('a message in flight that the new leader does not have', () => {
       await soon('it begins', () => calls.length === n + 1)
       if (n < 7) calls[n]?.resolve()
     }
-    expect([handled.at(-1), bench.toCommit(partition)]).toEqual(['7', 7])
+    expect([handled.at(-1), bench.finishedUpTo(partition)]).toEqual(['7', 7])
     const page = bench.pages.get(partition)?.page
     const cutOff = (offset: number) => {
       partition.cutOff(offset, 3)
@@ -140,13 +140,13 @@ describe('a message in flight that the new leader does not have', () => {
     const { bench, partition, handled, cutOff, last, epoch } = await begun()
     cutOff(offset)
     last()?.resolve()
-    await soon('it went back', () => bench.toCommit(partition) === offset && partition.buffer.empty)
+    await soon('it went back', () => bench.finishedUpTo(partition) === offset && partition.buffer.empty)
     expect(epoch()).toBe(3)
     bench.feed(partition, range(offset, 12))
     await soon('the new one begins', () => handled.length === 9)
     expect(handled.at(-1)).toBe(String(offset))
     last()?.resolve()
-    await soon('it counts', () => bench.toCommit(partition) === offset + 1)
+    await soon('it counts', () => bench.finishedUpTo(partition) === offset + 1)
     expect(bench.faults).toEqual([])
   })
 
@@ -156,12 +156,12 @@ describe('a message in flight that the new leader does not have', () => {
     })
     cutOff(5)
     last()?.reject(new Error('no'))
-    await soon('it went back', () => bench.toCommit(partition) === 5 && partition.buffer.empty)
+    await soon('it went back', () => bench.finishedUpTo(partition) === 5 && partition.buffer.empty)
     bench.feed(partition, range(5, 6))
     await soon('the new one begins', () => handled.at(-1) === '5')
     expect([partition.attemptAt(5), bench.posted]).toEqual([1, []])
     last()?.resolve()
-    await soon('it counts', () => bench.toCommit(partition) === 6)
+    await soon('it counts', () => bench.finishedUpTo(partition) === 6)
   })
 
   test('is passed over when it waits for its next attempt', async () => {
@@ -172,14 +172,14 @@ describe('a message in flight that the new leader does not have', () => {
     await soon('it waits', () => partition.handling === 'waiting')
     cutOff(7)
     await soon('it is gone', () => partition.buffer.empty)
-    expect([bench.toCommit(partition), partition.attemptAt(7)]).toEqual([7, 1])
+    expect([bench.finishedUpTo(partition), partition.attemptAt(7)]).toEqual([7, 1])
   })
 
   test('below the offset where the logs part goes on as before', async () => {
     const { bench, partition, cutOff, last } = await begun()
     cutOff(8)
     last()?.resolve()
-    await soon('it counts', () => bench.toCommit(partition) === 8)
+    await soon('it counts', () => bench.finishedUpTo(partition) === 8)
     expect(partition.buffer.empty).toBe(true)
   })
 })

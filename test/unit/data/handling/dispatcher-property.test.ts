@@ -74,7 +74,7 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
           if (expected.revoked) violations.push(`${name} began after the revoke`)
           if (running.has(String(message.partition))) violations.push(`${name} began beside another of its partition`)
           if (running.size >= concurrency) violations.push(`${name} is one too many`)
-          if (bench.toCommit(expected.owned) > offset) violations.push(`${name} might be committed already`)
+          if (bench.finishedUpTo(expected.owned) > offset) violations.push(`${name} might be committed already`)
           const { fails, async } = fate(seed, message.partition, offset, context.attempt)
           const end = () => {
             running.delete(String(message.partition))
@@ -122,7 +122,7 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
               if (expected === undefined) return
               expected.revoked = true
               bench.partitions.drop([expected.owned.id])
-              assign(action.partition, bench.toCommit(expected.owned))
+              assign(action.partition, bench.finishedUpTo(expected.owned))
               return
             case 'pause':
               paused = true
@@ -150,7 +150,7 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
         for (const action of steps) await perform(action)
         await perform({ do: 'lease-back' })
         await perform({ do: 'resume' })
-        const through = ({ owned, end, revoked }: Expected) => revoked || bench.toCommit(owned) === end
+        const through = ({ owned, end, revoked }: Expected) => revoked || bench.finishedUpTo(owned) === end
         await soon('everything that is ours is through', () => current.every(through) || violations.length > 0)
         expect(violations).toEqual([])
         expect(bench.faults).toEqual([])

@@ -57,7 +57,7 @@ describe('messages', () => {
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, range(10, 13))
     bench.feed(partition, range(13, 15))
-    await soon('all are finished', () => bench.toCommit(partition) === 15)
+    await soon('all are finished', () => bench.finishedUpTo(partition) === 15)
     expect(seen).toEqual(['0@10', '0@11', '0@12', '0@13', '0@14'])
     expect(bench.ledger.counters).toEqual({ finished: 5, failed: 0, retried: 0 })
     expect(bench.ledger.flights()).toEqual([])
@@ -69,7 +69,7 @@ describe('messages', () => {
     if (first === undefined || second === undefined) throw new Error('no partition')
     bench.feed(first, [0, 4], 9)
     bench.feed(second, [], 5)
-    await soon('both are passed over', () => bench.toCommit(first) === 9 && bench.toCommit(second) === 5)
+    await soon('both are passed over', () => bench.finishedUpTo(first) === 9 && bench.finishedUpTo(second) === 5)
   })
 
   test('are in flight in the ledger while they are handled, and finished before they leave it', async () => {
@@ -80,7 +80,7 @@ describe('messages', () => {
     const [, partition] = bench.assign({ partition: 0 }, { partition: 1 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0, 1])
-    await soon('both are finished', () => bench.toCommit(partition) === 2)
+    await soon('both are finished', () => bench.finishedUpTo(partition) === 2)
     expect(flights).toEqual([
       { partitionId: 1, offset: 0n, attempt: 1 },
       { partitionId: 1, offset: 1n, attempt: 1 },
@@ -97,7 +97,7 @@ describe('messages', () => {
     )
     const partitions = bench.assign({ partition: 0 }, { partition: 1 })
     for (const partition of partitions) bench.feed(partition, range(0, 12))
-    await soon('all are finished', () => partitions.every((partition) => bench.toCommit(partition) === 12))
+    await soon('all are finished', () => partitions.every((partition) => bench.finishedUpTo(partition) === 12))
     const switches = seen.filter((name, n) => name[0] !== seen[n - 1]?.[0]).length
     expect(switches).toBeGreaterThan(4)
   })
@@ -116,7 +116,7 @@ describe('messages', () => {
     await rounds(2)
     expect(seen).toHaveLength(10)
     expect(new Set(seen.map((name) => name[0])).size).toBe(5)
-    await soon('all are finished', () => partitions.every((partition) => bench.toCommit(partition) === 20))
+    await soon('all are finished', () => partitions.every((partition) => bench.finishedUpTo(partition) === 20))
   })
 
   test('give way more often while an answer is arriving, and as long as more of it comes', async () => {
@@ -145,7 +145,7 @@ describe('messages', () => {
     expect(begun.length - handled).toBeLessThanOrEqual(1)
     arriving = 0
     clearInterval(receive)
-    await soon('all are finished', () => bench.toCommit(partition) === 20)
+    await soon('all are finished', () => bench.finishedUpTo(partition) === 20)
   })
 
   test.each([
@@ -183,7 +183,7 @@ describe('messages', () => {
     bench.feed(partition, range(0, 100))
     let ticks = 0
     const timer = setInterval(() => ticks++, 1)
-    await soon('all are finished', () => bench.toCommit(partition) === 100)
+    await soon('all are finished', () => bench.finishedUpTo(partition) === 100)
     clearInterval(timer)
     expect(ticks).toBeGreaterThan(3)
   })
@@ -203,7 +203,7 @@ describe('with concurrency', () => {
     const partitions = bench.assign(...range(0, 8).map((partition) => ({ partition })))
     for (const partition of partitions) bench.feed(partition, range(0, 50))
     const blockedMs: number[] = []
-    while (partitions.some((partition) => bench.toCommit(partition) < 50)) {
+    while (partitions.some((partition) => bench.finishedUpTo(partition) < 50)) {
       const beganMs = nowMs
       await rounds(1)
       blockedMs.push(nowMs - beganMs)
@@ -263,7 +263,7 @@ describe('a handler that fails', () => {
       { type: 'failed', partitionId: 0, offset: '5', attempt: 3, outcome: 'paused', retryInMs: null },
     ])
     await rounds()
-    expect([bench.toCommit(partition), bench.position(partition)]).toEqual([5, 5])
+    expect([bench.finishedUpTo(partition), bench.position(partition)]).toEqual([5, 5])
     expect(partition.buffer.bytes).toBe(0)
     expect(bench.ledger.counters).toEqual({ finished: 0, failed: 1, retried: 2 })
     expect(bench.ledger.flights()).toEqual([])
@@ -290,7 +290,7 @@ describe('a handler that fails', () => {
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0, 5, 9, 10])
     await soon('it is exhausted', () => partition.handling === 'paused')
-    expect(bench.toCommit(partition)).toBe(9)
+    expect(bench.finishedUpTo(partition)).toBe(9)
   })
 
   test('is not called again after a NonRetriableError', async () => {
@@ -318,7 +318,7 @@ describe('a handler that fails', () => {
     const [mended] = bench.assign({ partition: 0, offset: 5, exhausted: { offset: '5', attempts: 11 } })
     if (mended === undefined) throw new Error('no partition')
     bench.feed(mended, [5, 6])
-    await soon('it goes on', () => bench.toCommit(mended) === 7)
+    await soon('it goes on', () => bench.finishedUpTo(mended) === 7)
     expect(attempts).toEqual([11, 12, 1])
   })
 
@@ -358,10 +358,10 @@ describe('a handler that fails', () => {
       await soon('the pause is over', () => partition.handling === 'idle')
       bench.feed(partition, fetchedAgain)
       if (partition === same) {
-        await soon('both are finished', () => bench.toCommit(partition) === 2)
+        await soon('both are finished', () => bench.finishedUpTo(partition) === 2)
         expect(attempts).toEqual(['0 attempt 1', '0 attempt 2', '1 attempt 1', '1 attempt 2'])
       } else {
-        await soon('both are finished', () => bench.toCommit(partition) === 3)
+        await soon('both are finished', () => bench.finishedUpTo(partition) === 3)
         expect(attempts.slice(0, 3)).toEqual(['0 attempt 1', '1 attempt 1', '1 attempt 2'])
       }
     }
@@ -374,7 +374,7 @@ describe('a handler that fails', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, range(0, 3))
-    await soon('all are finished', () => bench.toCommit(partition) === 3)
+    await soon('all are finished', () => bench.finishedUpTo(partition) === 3)
     expect(bench.ledger.counters).toEqual({ finished: 3, failed: 1, retried: 2 })
     expect(bench.posted.at(-1)).toMatchObject({ offset: '1', outcome: 'skipped', retryInMs: null })
   })
@@ -388,7 +388,7 @@ describe('a handler that fails', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0, 1])
-    await soon('both are finished', () => bench.toCommit(partition) === 2)
+    await soon('both are finished', () => bench.finishedUpTo(partition) === 2)
     expect(attempts).toEqual(['0 attempt 1', '0 attempt 2', '1 attempt 1', '1 attempt 2'])
   })
 
@@ -400,7 +400,7 @@ describe('a handler that fails', () => {
     if (failing === undefined || other === undefined) throw new Error('no partition')
     bench.feed(failing, range(0, 3))
     bench.feed(other, range(0, 3))
-    await soon('the other one is through', () => bench.toCommit(other) === 3)
+    await soon('the other one is through', () => bench.finishedUpTo(other) === 3)
     expect(failing.handling).toBe('waiting')
     expect(bench.ledger.flights()).toEqual([])
     // Main sees that it waits for this and does not stand still for nothing.
@@ -417,7 +417,7 @@ describe('a handler that fails', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, range(0, 5_000))
-    await soon('all are passed over', () => bench.toCommit(partition) === 5_000)
+    await soon('all are passed over', () => bench.finishedUpTo(partition) === 5_000)
     expect(bench.ledger.counters.failed).toBe(5_000)
     expect(bench.posted.length).toBeLessThan(2_000)
   })
@@ -431,13 +431,13 @@ describe('main halts the handling', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, range(0, 5))
-    await soon('the first two are finished', () => bench.toCommit(partition) === 2)
+    await soon('the first two are finished', () => bench.finishedUpTo(partition) === 2)
     await bench.dispatcher.quiesce()
     await rounds()
-    expect(bench.toCommit(partition)).toBe(2)
+    expect(bench.finishedUpTo(partition)).toBe(2)
     bench.ledger.clear(Control.pause)
     bench.dispatcher.scheduleAll()
-    await soon('the others are finished', () => bench.toCommit(partition) === 5)
+    await soon('the others are finished', () => bench.finishedUpTo(partition) === 5)
   })
 
   test('and is told when the handler in flight has come back', async () => {
@@ -476,7 +476,7 @@ describe('main halts the handling', () => {
     expect(attempts).toEqual([1])
     bench.ledger.clear(Control.pause)
     bench.dispatcher.scheduleAll()
-    await soon('it is finished', () => bench.toCommit(partition) === 1)
+    await soon('it is finished', () => bench.finishedUpTo(partition) === 1)
     expect(attempts).toEqual([1, 2])
   })
 
@@ -492,7 +492,7 @@ describe('main halts the handling', () => {
     await bench.dispatcher.quiesce()
     expect(partition.handling).toBe('idle')
     expect(bench.retryInMs(partition)).toBe(0)
-    expect(bench.toCommit(partition)).toBe(0)
+    expect(bench.finishedUpTo(partition)).toBe(0)
   })
 
   test('and a handler that gives up because of the stop exhausts nothing', async () => {
@@ -512,7 +512,7 @@ describe('main halts the handling', () => {
     expect(call.cancelled()).toBe(true)
     call.reject(new Error('aborted'))
     await bench.dispatcher.quiesce()
-    expect(bench.toCommit(partition)).toBe(0)
+    expect(bench.finishedUpTo(partition)).toBe(0)
     expect(bench.posted).toEqual([])
     expect([bench.ledger.counters.failed, bench.ledger.givenUp]).toEqual([0, 1])
   })
@@ -520,7 +520,7 @@ describe('main halts the handling', () => {
   test.each([
     ['finishes after it was told to give up', Control.stop | Control.giveUp, 'resolve', 1],
     ['fails before it was told to', Control.stop, 'reject', 0],
-  ] as const)('and a handler that %s has given nothing up', async (_, bits, outcome, toCommit) => {
+  ] as const)('and a handler that %s has given nothing up', async (_, bits, outcome, finishedUpTo) => {
     const { handler, begun, close } = openHandler()
     const bench = new DispatcherBench(handler)
     const [partition] = bench.assign({ partition: 0 })
@@ -532,7 +532,7 @@ describe('main halts the handling', () => {
     if (outcome === 'resolve') call.resolve()
     else call.reject(new Error('no luck'))
     await bench.dispatcher.quiesce()
-    expect([bench.toCommit(partition), bench.ledger.givenUp]).toEqual([toCommit, 0])
+    expect([bench.finishedUpTo(partition), bench.ledger.givenUp]).toEqual([finishedUpTo, 0])
   })
 })
 
@@ -547,7 +547,7 @@ describe('a lease that is over', () => {
     await rounds(20)
     expect(seen).toEqual([])
     bench.ledger.extendLease(monotonicMs() + 60_000)
-    await soon('both are finished', () => bench.toCommit(partition) === 2)
+    await soon('both are finished', () => bench.finishedUpTo(partition) === 2)
   })
 
   test.each([
@@ -562,7 +562,7 @@ describe('a lease that is over', () => {
     if (partition === undefined) throw new Error('no partition')
     bench.ledger.extendLease(awakeMs + 45_000, aheadMs)
     bench.feed(partition, [0])
-    await soon('the first is finished', () => bench.toCommit(partition) === 1)
+    await soon('the first is finished', () => bench.finishedUpTo(partition) === 1)
     aheadMs += sleptMs
     awakeMs += 10
     bench.feed(partition, [1])
@@ -570,7 +570,7 @@ describe('a lease that is over', () => {
     expect(seen).toEqual(['0@0'])
     bench.ledger.extendLease(awakeMs + 45_000, aheadMs) // a heartbeat was answered
     awakeMs += 10
-    await soon('the second is finished', () => bench.toCommit(partition) === 2)
+    await soon('the second is finished', () => bench.finishedUpTo(partition) === 2)
   })
 
   test('holds when the wall clock is set back, or forward by less than what is left of it', async () => {
@@ -582,7 +582,7 @@ describe('a lease that is over', () => {
       if (partition === undefined) throw new Error('no partition')
       bench.ledger.extendLease(nowMs + 45_000, 1_795_000_000_000)
       bench.feed(partition, [0])
-      await soon('it is finished', () => bench.toCommit(partition) === 1)
+      await soon('it is finished', () => bench.finishedUpTo(partition) === 1)
     }
   })
 })
@@ -599,9 +599,9 @@ describe('a partition that is revoked', () => {
     if (revoked === undefined || other === undefined) throw new Error('no partition')
     bench.feed(revoked, range(0, 5))
     bench.feed(other, range(0, 1))
-    await soon('the other one is through', () => bench.toCommit(other) === 1)
+    await soon('the other one is through', () => bench.finishedUpTo(other) === 1)
     expect(seen).toEqual(['0@0', '0@1', '1@0'])
-    expect(bench.toCommit(revoked)).toBe(1)
+    expect(bench.finishedUpTo(revoked)).toBe(1)
     expect(bench.ledger.control).toBe(0)
     expect([...bench.partitions]).toEqual([other])
   })
@@ -617,7 +617,7 @@ describe('a partition that is revoked', () => {
     expect(close('t-0@0')[outcome](new Error('no') as never)).toBeUndefined()
     await bench.dispatcher.quiesce()
     await rounds()
-    expect(bench.toCommit(partition)).toBe(0)
+    expect(bench.finishedUpTo(partition)).toBe(0)
     expect(bench.ledger.counters).toEqual({ finished: 0, failed: 0, retried: 0 })
     expect(bench.ledger.flights()).toEqual([])
     expect([bench.posted, begun.length]).toEqual([[], 1])
@@ -640,9 +640,9 @@ describe('a partition that is revoked', () => {
     expect(begun).toEqual(['t-0@0', 't-1@0'])
     close('t-0@0').resolve()
     await soon('the new one has begun', () => begun.length === 3)
-    expect(bench.toCommit(old)).toBe(0)
+    expect(bench.finishedUpTo(old)).toBe(0)
     close('t-0@0').resolve()
-    await soon('the new one has finished its first', () => bench.toCommit(again) === 1)
+    await soon('the new one has finished its first', () => bench.finishedUpTo(again) === 1)
   })
 })
 

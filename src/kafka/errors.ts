@@ -1,4 +1,4 @@
-import { KafkaError } from './kafka-error.js'
+import { KafkaError, TIMED_OUT } from './kafka-error.js'
 import { kafkajs } from './kafkajs/kafkajs.js'
 
 const SASL_AUTHENTICATION_FAILED = 58
@@ -37,7 +37,7 @@ export const connectionError = (what: string, cause?: unknown): KafkaError =>
 
 export const closedError = (): KafkaError => new KafkaError('CLOSED', -1, false, 'the client was closed')
 
-export const timedOutError = (what: string): KafkaError => new KafkaError('REQUEST_TIMED_OUT', -1, true, what)
+export const timedOutError = (what: string): KafkaError => new KafkaError(TIMED_OUT, -1, true, what)
 
 interface KafkajsError extends Error {
   readonly type?: string

@@ -1,3 +1,6 @@
+/** The type of an error that stands for silence. */
+export const TIMED_OUT = 'REQUEST_TIMED_OUT'
+
 /** A broker's answer was an error code, or the request never got an answer. */
 export class KafkaError extends Error {
   override readonly name = 'KafkaError'
@@ -27,5 +30,10 @@ export class KafkaError extends Error {
   /** True when no answer came: refused, closed, timed out. */
   get unanswered(): boolean {
     return this.code === -1
+  }
+
+  /** True when an answer was waited for in vain. (A broker's own answer has the same name, but a code.) */
+  get isSilence(): boolean {
+    return this.unanswered && this.type === TIMED_OUT
   }
 }

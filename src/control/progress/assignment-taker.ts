@@ -2,14 +2,13 @@ import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
 import type { ControlClient } from '../../kafka/client.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
-import { doubled } from '../../util/backoff.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
 import { partitionName } from '../../util/partition-name.js'
-import { LONGEST_TIMER_MS } from '../../util/timers.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import type { Handout, Holdings, NewHolding } from '../holdings.js'
 import type { Coordinator } from '../membership/coordinator.js'
+import { Patience } from '../membership/patience.js'
 import { retryDelayMs } from '../membership/reactions.js'
 import { committedOffsets, startPositions } from './positions.js'
 
@@ -26,18 +25,14 @@ export interface TakerOptions {
 /** So many look-ups may fail before it is said: a topic that is between two leaders has one again in no time. */
 const QUIET_FAILURES = 3
 
-/**
- * How long an answer is waited for at first: a connection that is silent for longer is probably gone, and the partitions
- * wait. A broker that is only slow gets twice as long each time.
- */
-const ANSWER_MS = 6_000
-
 /** A part of an assignment that is held now. */
 export interface Taken {
   readonly handout: Handout
   readonly added: readonly TopicPartition[]
   /** Nothing of the assignment is missing any more. */
   readonly complete: boolean
+  /** Why something is. */
+  readonly missing: unknown
 }
 
 /**
@@ -70,21 +65,23 @@ export class AssignmentTaker {
     this.cancel()
     const number = this.#latest
     const isCurrent = () => number === this.#latest
+    const patience = new Patience()
     for (let failures = 0; isCurrent(); failures++) {
       let reason: unknown
       try {
-        const taken = await this.#look(partitions, isCurrent, doubled(ANSWER_MS, failures, LONGEST_TIMER_MS))
+        const taken = await this.#look(partitions, isCurrent, patience.ms)
         if (taken === null) return
         if (taken.complete || taken.added.length > 0) onTaken(taken)
         if (taken.complete) {
           this.#found()
           return
         }
-        reason = new Error('the partitions have no leader')
+        reason = taken.missing
       } catch (error) {
         if (!isCurrent()) return
         reason = error
       }
+      patience.failed(reason)
       if (failures >= QUIET_FAILURES) this.#wait(partitions, reason)
       await this.#sleep.for(retryDelayMs(failures))
     }
@@ -121,7 +118,7 @@ export class AssignmentTaker {
     const { config, holdings, poolClient, coordinator, isNew } = this.#options
     const wanted = partitions.filter((partition) => !holdings.has(partition))
     const committed = await committedOffsets(coordinator, config.consumer.groupId, wanted, { atMostMs })
-    const added = await startPositions(poolClient, wanted, committed, {
+    const { starts: added, missing } = await startPositions(poolClient, wanted, committed, {
       fromBeginning: config.fromBeginning,
       isNew,
       readUncommitted: config.consumer.readUncommitted,
@@ -129,6 +126,6 @@ export class AssignmentTaker {
     })
     if (!isCurrent()) return null
     this.#announceNew(added.filter((holding) => holding.committed < 0n && isNew(holding)))
-    return { handout: holdings.add(added), added, complete: added.length === wanted.length }
+    return { handout: holdings.add(added), added, complete: added.length === wanted.length, missing }
   }
 }

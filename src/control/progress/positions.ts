@@ -1,3 +1,4 @@
+import { KafkaError } from '../../kafka/kafka-error.js'
 import { NO_EPOCH, type TopicPartition } from '../../kafka/metadata.js'
 import type { LogClient, TopicPartitionOffset } from '../../kafka/offsets.js'
 import { partitionName } from '../../util/partition-name.js'
@@ -29,49 +30,57 @@ export const committedOffsets = async (
  * Where each partition starts: at the committed offset, or where the reset policy says when the group has committed
  * nothing there. Such a start is itself committed later, so that it is the same for whoever gets the partition next.
  *
- * @returns the partitions whose start is known; one that has no leader just now is left out
+ * @returns the partitions whose start is known, and why others are missing: one that has no leader just now is left out
  */
 export const startPositions = async (
   client: LogClient,
   partitions: readonly TopicPartition[],
   committed: ReadonlyMap<string, TopicPartitionOffset>,
   policy: ResetPolicy,
-): Promise<NewHolding[]> => {
+): Promise<{ readonly starts: NewHolding[]; readonly missing: unknown }> => {
   const isKnown = (entry: TopicPartitionOffset | undefined) => entry !== undefined && entry.offset >= 0n
   const reset = partitions.filter((partition) => !isKnown(committed.get(partitionName(partition))))
   const isFromBeginning = (partition: TopicPartition) => policy.fromBeginning || policy.isNew(partition)
+  const failures: unknown[] = []
+  const list = async (some: readonly TopicPartition[], at: 'earliest' | 'latest') =>
+    listWhatCanBe((each) => client.listOffsets(each, at, policy), some, failures)
   const listed = await Promise.all([
-    listWhatCanBe(client, reset.filter(isFromBeginning), 'earliest', policy),
-    listWhatCanBe(
-      client,
+    list(reset.filter(isFromBeginning), 'earliest'),
+    list(
       reset.filter((partition) => !isFromBeginning(partition)),
       'latest',
-      policy,
     ),
   ])
-  const starts = new Map(listed.flat().map((entry) => [partitionName(entry), entry]))
-  return partitions.flatMap(({ topic, partition }) => {
-    const found = committed.get(partitionName({ topic, partition }))
-    const start = isKnown(found) ? found : starts.get(partitionName({ topic, partition }))
+  const found = new Map(listed.flat().map((entry) => [partitionName(entry), entry]))
+  const starts = partitions.flatMap(({ topic, partition }) => {
+    const before = committed.get(partitionName({ topic, partition }))
+    const start = isKnown(before) ? before : found.get(partitionName({ topic, partition }))
     if (start === undefined) return []
     const { offset, leaderEpoch = NO_EPOCH } = start
-    return [{ topic, partition, offset, leaderEpoch, committed: found?.offset ?? -1n }]
+    return [{ topic, partition, offset, leaderEpoch, committed: before?.offset ?? -1n }]
   })
+  return { starts, missing: failures.find(isSilence) ?? failures[0] }
 }
+
+const isSilence = (error: unknown): boolean => error instanceof KafkaError && error.isSilence
 
 /** All at once, or else one by one, so that one that has no answer does not take the others' with it. */
 const listWhatCanBe = async (
-  client: LogClient,
+  list: (some: readonly TopicPartition[]) => Promise<readonly TopicPartitionOffset[]>,
   partitions: readonly TopicPartition[],
-  at: 'earliest' | 'latest',
-  policy: ResetPolicy,
+  failures: unknown[],
 ): Promise<readonly TopicPartitionOffset[]> => {
   if (partitions.length === 0) return []
-  const list = (some: readonly TopicPartition[]) => client.listOffsets(some, at, policy)
   try {
     return await list(partitions)
-  } catch {
-    const answers = await Promise.allSettled(partitions.map((partition) => list([partition])))
-    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+  } catch (error) {
+    failures.push(error)
+    const alone = partitions.map((partition) =>
+      list([partition]).catch((reason: unknown) => {
+        failures.push(reason)
+        return []
+      }),
+    )
+    return (await Promise.all(alone)).flat()
   }
 }

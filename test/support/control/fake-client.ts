@@ -7,6 +7,9 @@ export const kafkaError = (code: number, type = `CODE_${code}`, memberId?: strin
 
 export const unanswered = (): KafkaError => new KafkaError('CONNECTION', -1, true, 'connection refused')
 
+/** An answer was awaited in vain. */
+export const silence = (): KafkaError => new KafkaError('REQUEST_TIMED_OUT', -1, true, 'no answer within 6000 ms')
+
 const unexpected = (what: string) => (): Promise<never> => Promise.reject(new Error(`unexpected ${what}`))
 
 /**
@@ -46,7 +49,7 @@ export class FakeClient implements ControlClient {
     this.closed = true
   }
 
-  findCoordinator(): Promise<number> {
+  findCoordinator: ControlClient['findCoordinator'] = () => {
     this.asked.push('FindCoordinator')
     return next(this.onFindCoordinator)
   }

@@ -3,13 +3,20 @@ import { describe, expect, test } from 'vitest'
 import { finishedUpTo, Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { AssignmentTaker, type Taken } from '#src/control/progress/assignment-taker.js'
+import type { KafkaError } from '#src/kafka/kafka-error.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
-import { FakeClient, kafkaError, unanswered } from '../../../support/control/fake-client.js'
+import { FakeClient, kafkaError, silence, unanswered } from '../../../support/control/fake-client.js'
+import { collectLines } from '../../../support/log-lines.js'
 
 const orders = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'orders', partition }))
 
 /** @param before partitions that the topic had when the pool started */
-const world = (committed: Readonly<Record<number, bigint>>, fromBeginning = true, before = 10) => {
+const world = (
+  committed: Readonly<Record<number, bigint>>,
+  fromBeginning = true,
+  before = 10,
+  log = pino({ level: 'silent' }),
+) => {
   const client = new FakeClient()
   const resets: string[] = []
   client.committedOffsets = async (_node, _group, partitions) =>
@@ -25,7 +32,7 @@ const world = (committed: Readonly<Record<number, bigint>>, fromBeginning = true
     poolClient: client,
     coordinator: new Coordinator(client, 'group'),
     isNew: ({ partition }) => partition >= before,
-    log: pino({ level: 'silent' }),
+    log,
   })
   return { client, holdings, taker, resets }
 }
@@ -84,24 +91,50 @@ describe('taking an assignment', () => {
     expect(offsets(holdings)).toEqual([[0, 1n]])
   })
 
-  test('waits for no answer longer than 6 s at first, and then twice as long each time', async () => {
+  /** For how long the answers to OffsetFetch and ListOffsets were waited for, which fail like that before they are there. */
+  const waits = async (failures: { readonly fetch?: KafkaError[]; readonly list?: KafkaError[] }) => {
     const { taker, client } = world({})
-    const limits: unknown[] = []
-    const [fetched, listed] = [client.committedOffsets, client.listOffsets]
+    const limits: { fetch: unknown[]; list: unknown[] } = { fetch: [], list: [] }
+    const { fetch = [], list = [] } = failures
+    const { committedOffsets, listOffsets } = client
     client.committedOffsets = async (node, group, partitions, limit) => {
-      limits.push(limit)
-      return fetched(node, group, partitions)
+      limits.fetch.push(limit?.atMostMs)
+      const failure = fetch.shift()
+      if (failure !== undefined) throw failure
+      return committedOffsets(node, group, partitions)
     }
-    let failures = 2
     client.listOffsets = async (partitions, at, how) => {
-      limits.push(how)
-      if (failures-- > 0) throw unanswered()
-      return listed(partitions, at, how)
+      limits.list.push(how.atMostMs)
+      const failure = list.shift()
+      if (failure !== undefined) throw failure
+      return listOffsets(partitions, at, how)
     }
     await taker.take(orders(0), () => {})
-    const atMostMs = (ms: number) => expect.objectContaining({ atMostMs: ms })
+    return limits
+  }
+
+  test('waits for no answer longer than 6 s at first, and after each silence for twice as long', async () => {
+    const fetch = [silence(), silence()]
+    expect(await waits({ fetch })).toEqual({ fetch: [6_000, 12_000, 24_000], list: [24_000] })
     // One that failed among others is asked for alone.
-    expect(limits).toEqual([6_000, 6_000, 6_000, 12_000, 12_000].map(atMostMs))
+    const list = [silence(), unanswered()]
+    expect(await waits({ list })).toEqual({ fetch: [6_000, 12_000], list: [6_000, 6_000, 12_000] })
+  })
+
+  test('waits no longer for an answer because something else has failed before', async () => {
+    const fetch = [kafkaError(14), unanswered(), kafkaError(7, 'REQUEST_TIMED_OUT')]
+    const list = [kafkaError(5), unanswered()]
+    expect(await waits({ fetch, list })).toEqual({ fetch: Array(5).fill(6_000), list: Array(3).fill(6_000) })
+  })
+
+  test('says why it waits when that takes long', async () => {
+    const { logger, lines } = collectLines()
+    const { taker, client } = world({}, true, 10, logger)
+    const answer = client.listOffsets
+    let failures = 8
+    client.listOffsets = (...request) => (failures-- > 0 ? Promise.reject(kafkaError(9)) : answer(...request))
+    await taker.take(orders(0), () => {})
+    expect(lines).toMatchObject([{ err: { message: 'answered with CODE_9 (9)' } }, { msg: 'all starts are known now' }])
   })
 
   test('changes nothing when a newer assignment came meanwhile', async () => {

@@ -186,7 +186,7 @@ Others meet without a contradiction; there the pool sees to it that both hold:
 
 | Options | |
 |---|---|
-| \`sessionTimeout\` with \`requestTimeout\`, \`connectionTimeout\`, \`authenticationTimeout\` | A seat waits for an answer for a third of its session at most, and for a connection and its authentication for a sixth each, so that a connection that goes silent costs no membership; an answer to a commit for 6 s. Everything else has the times that you set. |
+| \`sessionTimeout\` with \`requestTimeout\`, \`connectionTimeout\`, \`authenticationTimeout\` | A seat waits for an answer for a third of its session at most, and for a connection and its authentication for a sixth each, so that a connection that goes silent costs no membership; an answer to a commit, about the coordinator or about where partitions begin for 6 s. Everything else has the times that you set. |
 | \`heartbeatInterval\` with \`rebalanceTimeout\` | Handlers have 3 s to come back before a rebalance, and the commit 0.7 s, but both together no more than half of what these two leave: the other half is for the join. |
 | \`maxProcessingMs\` with \`restart.healthyAfterMs\` | The time in which a handler hung is not health, so neither need be shorter than the other. |
 | \`maxProcessingMs\` with \`sessionTimeout\`, \`rebalanceTimeout\` | Heartbeats and rebalances do not wait for handlers. |

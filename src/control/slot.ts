@@ -166,6 +166,7 @@ export class Slot implements SeatHost {
     this.#commits = new Commits({
       holdings,
       coordinator,
+      seatsCoordinator: () => this.seat.freeCoordinator,
       membership: () => this.seat.membership,
       onDoubt: () => this.seat.poke(),
       onCommitted: (offsets, generation) => this.#report.committed(offsets, generation),

@@ -103,8 +103,8 @@ class KafkaClient implements Client {
     for (const topic of topics) this.#topics.set(topic.topic, topic)
   }
 
-  async findCoordinator(groupId: string): Promise<number> {
-    const { nodeId, ...address } = await askCoordinator(await this.#brokers.any(), groupId)
+  async findCoordinator(groupId: string, limit: { readonly atMostMs?: number } = {}): Promise<number> {
+    const { nodeId, ...address } = await this.#brokers.ask((any) => askCoordinator(any, groupId, limit))
     this.#brokers.learnOne(nodeId, address)
     return nodeId
   }
@@ -181,7 +181,7 @@ class KafkaClient implements Client {
     { atMostMs }: { readonly atMostMs?: number } = {},
   ): Promise<TopicMetadata[]> {
     if (names.length === 0) return []
-    const answer = await askMetadata(await this.#brokers.any(), names, { atMostMs })
+    const answer = await this.#brokers.ask((any) => askMetadata(any, names, { atMostMs }))
     this.#brokers.learn(answer.brokers)
     const topics = describeTopics(names, answer)
     for (const topic of topics) this.#topics.set(topic.topic, topic)

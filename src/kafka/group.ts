@@ -52,8 +52,8 @@ export interface GroupDescription {
 export interface GroupClient {
   /** True when the broker speaks the versions that carry a `group.instance.id` (JoinGroup v5, OffsetCommit v7, …). */
   readonly supportsStaticMembership: boolean
-  /** Node id of the group's coordinator. */
-  findCoordinator(groupId: string): Promise<number>
+  /** Node id of the group's coordinator. `atMostMs` is for how long a broker is waited for, if `requestTimeout` is longer. */
+  findCoordinator(groupId: string, limit?: { readonly atMostMs?: number }): Promise<number>
   joinGroup(node: number, request: JoinRequest): Promise<JoinResult>
   /**
    * @param holdMs how long the coordinator may wait for the leader's

@@ -1,6 +1,7 @@
 import type { ControlClient } from '../../kafka/client.js'
 import { COORDINATOR_MOVED } from '../../kafka/error-codes.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
+import { Patience } from './patience.js'
 
 /** True for the failures after which the coordinator must be looked up again. */
 const coordinatorMoved = (error: unknown): boolean =>
@@ -11,6 +12,8 @@ export class Coordinator {
   readonly #client: ControlClient
   readonly #groupId: string
   #node: number | null = null
+  /** With look-ups. */
+  readonly #patience = new Patience()
 
   constructor(client: ControlClient, groupId: string) {
     this.#client = client
@@ -20,7 +23,7 @@ export class Coordinator {
   /** Sends a request to the coordinator. A failure that means "not here" makes the next call look it up again. */
   async ask<T>(request: (client: ControlClient, node: number) => Promise<T>): Promise<T> {
     try {
-      this.#node ??= await this.#client.findCoordinator(this.#groupId)
+      this.#node ??= await this.#find()
       return await request(this.#client, this.#node)
     } catch (error) {
       if (coordinatorMoved(error)) this.#node = null
@@ -34,5 +37,16 @@ export class Coordinator {
       if (!coordinatorMoved(error)) throw error
       return this.ask(request)
     })
+  }
+
+  async #find(): Promise<number> {
+    try {
+      const node = await this.#client.findCoordinator(this.#groupId, { atMostMs: this.#patience.ms })
+      this.#patience.answered()
+      return node
+    } catch (error) {
+      this.#patience.failed(error)
+      throw error
+    }
   }
 }

@@ -118,6 +118,11 @@ export class Seat {
     return isMember(this.#state) && this.#lease.isValid
   }
 
+  /** The coordinator over the seat's own client; null while a JoinGroup that waits for others may keep everything else waiting. */
+  get freeCoordinator(): Coordinator | null {
+    return this.#state === 'stable' ? this.#coordinator : null
+  }
+
   /** True while the broker does not let the seat in, or will not have it. */
   get isRefused(): boolean {
     return this.#refused
@@ -174,8 +179,8 @@ export class Seat {
 
   async #leave(sendLeave: boolean): Promise<void> {
     const { coordinator, group, client } = this.#options
-    // A JoinGroup that waits for others keeps a LeaveGroup on the same connection waiting.
-    const coordinators = this.#state === 'stable' ? [coordinator, this.#coordinator] : [coordinator]
+    const own = this.freeCoordinator
+    const coordinators = own === null ? [coordinator] : [coordinator, own]
     this.#ended = true
     this.#enter('leaving')
     group.remove(this)

@@ -4,6 +4,7 @@ import type { Membership } from '../../kafka/group.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
 import type { TopicPartitionOffset } from '../../kafka/offsets.js'
 import { monotonicMs } from '../../util/clock.js'
+import { deferred } from '../../util/deferred.js'
 import { Episode } from '../../util/episode.js'
 import { partitionName } from '../../util/partition-name.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
@@ -20,13 +21,19 @@ const ABOUT_MEMBERSHIP: readonly number[] = [
   KafkaCode.rebalanceInProgress,
 ]
 
+/** How long the last commit waits for the client that the pool shares alone, which may have gone silent. */
+const ALONE_MS = 1_000
+
 /** Whether the same commit may be accepted later. */
 const mayHelp = (error: unknown): boolean =>
   error instanceof KafkaError && (error.retriable || ABOUT_MEMBERSHIP.includes(error.code))
 
 export interface CommitsOptions {
   readonly holdings: Holdings
+  /** Over the client that the pool shares. */
   readonly coordinator: Coordinator
+  /** The same over the seat's own client; null while that may be busy. */
+  readonly seatsCoordinator: () => Coordinator | null
   readonly membership: () => Membership
   /** The coordinator doubts the membership: ask it. */
   readonly onDoubt: () => void
@@ -45,6 +52,9 @@ export class Commits {
   #next: Promise<void> | null = null
   /** What the last commit left over may yet be stored. */
   #mayHelp = true
+  /** Resolves for the commit in flight when the slot stops, with how long that may wait alone. */
+  #haste = deferred<number>()
+  #isLast = false
   readonly #sleep = new WakeableSleep()
   readonly #trouble = new Episode()
 
@@ -72,6 +82,8 @@ export class Commits {
    * the broker has refused for good), or the deadline has come (monotonic). Never rejects.
    */
   async last(deadlineMs: number): Promise<void> {
+    this.#isLast = true
+    this.#haste.resolve(Math.min(ALONE_MS, (deadlineMs - monotonicMs()) / 2))
     for (let failures = 0; ; failures++) {
       await within(this.now(), deadlineMs - monotonicMs())
       const leftMs = deadlineMs - monotonicMs()
@@ -86,12 +98,12 @@ export class Commits {
   }
 
   async #commit(): Promise<void> {
-    const { holdings, coordinator, membership, log, onCommitted } = this.#options
+    const { holdings, membership, log, onCommitted } = this.#options
     const member = membership()
     const offsets = holdings.uncommitted()
     if (!this.#isDue) return
     try {
-      const refused = await coordinator.askPersistently((client, node) => client.commitOffsets(node, member, offsets))
+      const refused = await this.#send(member, offsets)
       const failed = new Set(refused.map(partitionName))
       const stored = offsets.filter((offset) => !failed.has(partitionName(offset)))
       for (const offset of stored) holdings.markCommitted(offset)
@@ -108,6 +120,24 @@ export class Commits {
       this.#mayHelp = mayHelp(error)
       this.#refused(error, offsets.length)
     }
+  }
+
+  /**
+   * Over the client that the pool shares. When that is silent while the slot stops, over the seat's own as well, which is
+   * alive by its heartbeats: what is stored twice is stored once.
+   */
+  #send(member: Membership, offsets: readonly TopicPartitionOffset[]) {
+    const { coordinator, seatsCoordinator } = this.#options
+    const over = (way: Coordinator) =>
+      way.askPersistently((client, node) => client.commitOffsets(node, member, offsets))
+    if (!this.#isLast) this.#haste = deferred()
+    const first = over(coordinator)
+    const hasty = this.#haste.promise.then(async (aloneMs) => {
+      if (await within(first, aloneMs)) return first
+      const other = seatsCoordinator()
+      return other === null ? first : Promise.any([first, over(other)])
+    })
+    return Promise.race([first, hasty])
   }
 
   #refused(error: unknown, partitions: number): void {

@@ -74,26 +74,46 @@ export class Brokers {
     }
   }
 
-  /** A connection to any broker, best one that is open and that no request holds up, least an address that has just failed. */
-  async any(): Promise<BrokerConnection> {
-    const open = [...this.#openings.values()].filter(
-      ({ connection, purpose }) => purpose === 'requests' && connection.isOpen,
-    )
-    const idle = open.find(({ connection }) => !connection.isHeld)
-    if (idle !== undefined) return this.open(idle.connection.address)
-    const tried = new Map<string, string>(open.map(({ connection }) => [formatAddress(connection.address), 'busy']))
-    const byName = new Map([...this.#known.values(), ...this.#bootstrap].map((each) => [formatAddress(each), each]))
-    const names = [...byName.keys()].filter((name) => !tried.has(name))
-    names.sort((a, b) => (this.#failed.get(a) ?? 0) - (this.#failed.get(b) ?? 0))
-    const failed = (address: Address, error: unknown): void => {
-      if (this.#closed || !(error instanceof KafkaError)) throw error
-      tried.set(formatAddress(address), error.message)
+  /**
+   * Asks what any broker knows, and another one, too, when there is no answer for a second. What one answers counts,
+   * whatever that is.
+   */
+  async ask<T>(question: (connection: BrokerConnection) => Promise<T>): Promise<T> {
+    const reasons: string[] = []
+    let unanswered: KafkaError | undefined
+    const attempt = async (address: Address): Promise<{ readonly asked: Promise<T> }> => {
+      const connection = await this.open(address)
+      const asked = question(connection)
+      await asked.catch((error: unknown) => {
+        if (!(error instanceof KafkaError) || !error.unanswered) return
+        unanswered ??= error
+        throw error
+      })
+      return { asked }
     }
-    const addresses = names.flatMap((name) => byName.get(name) ?? [])
-    const reached = await firstReached(addresses, (address) => this.open(address), failed)
-    if (reached !== undefined) return reached
-    if (open[0] !== undefined) return open[0].connection
-    throw connectionError(`no broker can be reached: ${[...tried.values()].join('; ')}`)
+    const failed = (_: Address, error: unknown): void => {
+      if (this.#closed || !(error instanceof KafkaError)) throw error
+      reasons.push(error.message)
+    }
+    const found = await firstReached(this.#inOrder(), attempt, failed)
+    if (found !== undefined) return found.asked
+    throw unanswered ?? connectionError(`no broker can be reached: ${reasons.join('; ')}`)
+  }
+
+  /**
+   * The addresses in the order in which they are asked: first a connection that is open and that no request holds up,
+   * then what is not open, an address that has just failed last of these, and then what is busy.
+   */
+  #inOrder(): Address[] {
+    const idle: Address[] = []
+    const busy: Address[] = []
+    for (const { connection, purpose } of this.#openings.values())
+      if (purpose === 'requests' && connection.isOpen) (connection.isHeld ? busy : idle).push(connection.address)
+    const open = new Set([...idle, ...busy].map(formatAddress))
+    const byName = new Map([...this.#known.values(), ...this.#bootstrap].map((each) => [formatAddress(each), each]))
+    const closed = [...byName].filter(([name]) => !open.has(name))
+    closed.sort(([a], [b]) => (this.#failed.get(a) ?? 0) - (this.#failed.get(b) ?? 0))
+    return [...idle, ...closed.map(([, address]) => address), ...busy]
   }
 
   /** The connection to an address, opened if need be. Callers at the same time share it. */
@@ -174,7 +194,7 @@ export class Brokers {
   #refresh(): Promise<void> {
     this.#refreshing ??= (async () => {
       try {
-        const { brokers } = await askMetadata(await this.any(), [])
+        const { brokers } = await this.ask((connection) => askMetadata(connection, []))
         this.learn(brokers)
       } finally {
         this.#refreshing = null

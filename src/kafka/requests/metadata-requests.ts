@@ -87,8 +87,9 @@ export const describeTopics = (names: readonly string[], answer: Answer<'Metadat
 export const askCoordinator = async (
   connection: BrokerConnection,
   groupId: string,
+  limit: { readonly atMostMs?: number } = {},
 ): Promise<{ readonly nodeId: number; readonly host: string; readonly port: number }> => {
-  const answer = await connection.ask('GroupCoordinator', { groupId })
+  const answer = await connection.ask('GroupCoordinator', { groupId }, limit)
   if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `FindCoordinator for group "${groupId}"`)
   return answer.coordinator
 }

@@ -686,6 +686,28 @@ describe('a slot that drains', () => {
     expect(await drained).toBe(true)
   })
 
+  test('has its last commit over the client of its seat when that of the pool is silent where it looks for the coordinator', async () => {
+    const bench = await running()
+    const handed = bench.threads.last.requests.at(-1)
+    if (handed?.type !== 'assign') throw new Error('nothing was handed')
+    bench.poolClient.commitOffsets = () => Promise.reject(kafkaError(16))
+    await bench.slot.commit()
+    bench.poolClient.onFindCoordinator = [() => new Promise(() => {})]
+    Page.from(handed.page).finish(0, 7)
+    const [seat] = bench.seats
+    if (seat === undefined) throw new Error('there is no seat')
+    const stored: unknown[] = []
+    seat.commitOffsets = async (_node, { generation }, offsets) => {
+      stored.push([generation, ...offsets])
+      return []
+    }
+    const drained = bench.slot.stop(monotonicMs() + 10_000, true)
+    await vi.advanceTimersByTimeAsync(2_500)
+    expect(await drained).toBe(true)
+    expect(stored).toMatchObject([[1, { partition: 0, offset: 7n }]])
+    expect(seat.leaves).toHaveLength(1)
+  })
+
   test('tells its handlers to give up shortly before the time is over, and says that it has not drained when one does', async () => {
     const bench = await running()
     const { last } = bench.threads

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { Commits } from '#src/control/progress/commits.js'
@@ -17,7 +17,17 @@ type Refused = TopicPartition & { readonly error: KafkaError }
 const world = (generation = 3) => {
   const { logger, lines } = collectLines()
   const client = new FakeClient()
+  const own = new FakeClient('own')
   const sent: (readonly TopicPartitionOffset[])[] = []
+  const sentOverOwn: (readonly TopicPartitionOffset[])[] = []
+  own.commitOffsets = async (_node, _member, offsets) => {
+    sentOverOwn.push(offsets)
+    return []
+  }
+  let free: Coordinator | null = new Coordinator(own, 'group')
+  const keepOwn = () => {
+    free = null
+  }
   const answers: (() => Promise<readonly Refused[]>)[] = []
   client.commitOffsets = async (_node, _member, offsets) => {
     sent.push(offsets)
@@ -29,6 +39,7 @@ const world = (generation = 3) => {
   const commits = new Commits({
     holdings,
     coordinator: new Coordinator(client, 'group'),
+    seatsCoordinator: () => free,
     membership: (): Membership => ({ groupId: 'group', generation, memberId: 'member', instanceId: null }),
     onDoubt: () => {
       told.doubts += 1
@@ -36,7 +47,7 @@ const world = (generation = 3) => {
     onCommitted: (offsets) => told.committed.push(...offsets.map(({ offset }) => offset)),
     log: logger,
   })
-  return { client, holdings, page, commits, sent, answers, told, lines }
+  return { client, own, keepOwn, holdings, page, commits, sent, sentOverOwn, answers, told, lines }
 }
 
 describe('commits', () => {
@@ -54,11 +65,11 @@ describe('commits', () => {
   })
 
   test('that were asked for during another one cover what was finished meanwhile', async () => {
-    const { commits, answers, holdings, told } = world()
+    const { commits, answers, holdings, sent, told } = world()
     let release = () => {}
     answers.push(() => new Promise((resolve) => (release = () => resolve([]))))
     const first = commits.now()
-    await Promise.resolve()
+    await vi.waitFor(() => expect(sent).toHaveLength(1))
     const [holding] = holdings.all()
     holding?.page.finish(holding.index, 8)
     const second = commits.now()
@@ -130,10 +141,83 @@ describe('the last commit', () => {
   })
 
   test('is over when its time is, although nobody answers', async () => {
-    const { commits, answers } = world()
+    const { commits, answers, keepOwn } = world()
+    keepOwn()
     answers.push(() => new Promise(() => {}))
     const deadlineMs = monotonicMs() + 100
     await commits.last(deadlineMs)
     expect(monotonicMs()).toBeGreaterThanOrEqual(deadlineMs - 5)
+  })
+
+  describe('over a client that has gone silent', () => {
+    beforeEach(() => {
+      vi.useFakeTimers()
+    })
+    afterEach(() => {
+      vi.useRealTimers()
+    })
+    const never = () => new Promise<never>(() => {})
+    const isDone = async (promise: Promise<void>, ms: number) => {
+      let done = false
+      void promise.then(() => (done = true))
+      await vi.advanceTimersByTimeAsync(ms)
+      return done
+    }
+
+    test('goes over that of the seat after a second', async () => {
+      const { commits, client, sentOverOwn, told } = world()
+      client.onFindCoordinator = [never]
+      expect(await isDone(commits.last(monotonicMs() + 25_000), 990)).toBe(false)
+      expect(sentOverOwn).toEqual([])
+      await vi.advanceTimersByTimeAsync(20)
+      expect([sentOverOwn.length, told.committed]).toEqual([1, [1n]])
+    })
+
+    test('goes over that of the seat in the middle of the time that is left, when that is short', async () => {
+      const { commits, answers, told } = world()
+      answers.push(never)
+      expect(await isDone(commits.last(monotonicMs() + 700), 360)).toBe(true)
+      expect(told.committed).toEqual([1n])
+    })
+
+    test('takes the one along on which a commit was waiting, and then covers what was finished since', async () => {
+      const { commits, answers, holdings, sentOverOwn, told } = world()
+      answers.push(never, never)
+      void commits.now()
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(sentOverOwn).toEqual([])
+      const [holding] = holdings.all()
+      holding?.page.finish(holding.index, 8)
+      expect(await isDone(commits.last(monotonicMs() + 5_000), 2_010)).toBe(true)
+      expect(told.committed).toEqual([1n, 8n])
+      expect(holdings.uncommitted()).toEqual([])
+    })
+
+    test('waits for it when a JoinGroup may keep that of the seat', async () => {
+      const { commits, answers, keepOwn, sentOverOwn } = world()
+      keepOwn()
+      answers.push(never)
+      const last = commits.last(monotonicMs() + 5_000)
+      expect(await isDone(last, 4_990)).toBe(false)
+      expect(await isDone(last, 20)).toBe(true)
+      expect(sentOverOwn).toEqual([])
+    })
+
+    test('hears what is said over either: a refusal by the one that was silent ends it', async () => {
+      const { commits, own, answers, sent, told } = world()
+      own.commitOffsets = never
+      const refused = new KafkaError('REFUSED', 29, false, 'refused')
+      answers.push(() => new Promise((_, reject) => setTimeout(() => reject(refused), 2_000)))
+      expect(await isDone(commits.last(monotonicMs() + 25_000), 2_010)).toBe(true)
+      expect([sent.length, told.committed]).toEqual([1, []])
+    })
+
+    test('is not sent twice where the first is answered in time, nor any other commit', async () => {
+      const { commits, answers, sentOverOwn, told } = world()
+      answers.push(() => new Promise((resolve) => setTimeout(() => resolve([]), 900)))
+      expect(await isDone(commits.last(monotonicMs() + 25_000), 910)).toBe(true)
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect([told.committed, sentOverOwn]).toEqual([[1n], []])
+    })
   })
 })

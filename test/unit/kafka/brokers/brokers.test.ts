@@ -53,6 +53,41 @@ describe('a broker that has gone silent', () => {
     await expect(owed).resolves.toBe('never')
   })
 
+  it('is not waited for alone: after a second another one is asked the same', async () => {
+    let isSilent = false
+    const brokers: { nodeId: number; port: number }[] = []
+    const answer = ({ apiKey }: StubRequest) => {
+      if (apiKey === Api.metadata) return metadata(brokers)
+      if (apiKey === Api.findCoordinator) return coordinatorIs(2, brokers[1]?.port ?? 0)
+      return undefined
+    }
+    const silent = await startStub((request) => (isSilent ? null : answer(request)))
+    const other = await startStub(answer)
+    brokers.push({ nodeId: 1, port: silent.port }, { nodeId: 2, port: other.port })
+    const client = connectionTo([silent.address, other.address], { connectionTimeout: 20_000, requestTimeout: 60_000 })
+    await client.connect()
+    isSilent = true
+    const beganAtMs = performance.now()
+    await expect(Promise.all([client.findCoordinator('g'), client.topics(['t'])])).resolves.toMatchObject([2, [{}]])
+    expect(performance.now() - beganAtMs).toBeLessThan(10_000)
+    const asked = silent.requests.filter(({ apiKey }) => apiKey === Api.findCoordinator)
+    expect(asked).toHaveLength(1)
+  })
+
+  it('is waited for no longer than it is said, and reached anew after that, when there is nobody else to ask', async () => {
+    const sockets = new Set<unknown>()
+    const stub = await startStub(({ apiKey, socket }) => {
+      if (apiKey !== Api.findCoordinator) return undefined
+      sockets.add(socket)
+      return sockets.size === 1 ? null : coordinatorIs(1, stub.port)
+    })
+    const client = connectionTo([stub.address], { requestTimeout: 60_000 })
+    await client.connect()
+    await expect(client.findCoordinator('g', { atMostMs: 50 })).rejects.toMatchObject({ isSilence: true })
+    await expect(client.findCoordinator('g', { atMostMs: 5_000 })).resolves.toBe(1)
+    expect(sockets.size).toBe(2)
+  })
+
   it('is not asked for its own address when there is nobody else to ask', async () => {
     let isSilent = false
     const stub = await startStub(() => (isSilent ? null : undefined))

@@ -86,7 +86,8 @@ const aSlot: Promised<{ readonly slot: SlotConfig; readonly pool: PoolSettings }
     ({ slot: { retry } }) => {
       let sumMs = 0
       for (let failures = 1; failures < retry.attempts && sumMs <= A_DAY_MS; failures++) {
-        if (failures > MANY) return (retry.attempts - MANY) * retry.maxDelayMs <= A_DAY_MS
+        // By now each wait is as long as the one before.
+        if (failures > MANY) return sumMs + (retry.attempts - failures) * backoffMs(failures, retry, 1) <= A_DAY_MS
         sumMs += backoffMs(failures, retry, 1)
       }
       return sumMs <= A_DAY_MS

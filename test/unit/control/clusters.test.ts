@@ -63,6 +63,24 @@ test('a partition is new when it was not there at the check before the start', a
   expect([0, 1].map((partition) => clusters.of(config).isNew({ topic: 'orders', partition }))).toEqual([false, true])
 })
 
+test('that holds for each way to reach the cluster, also when slots of one subscription have their own', async () => {
+  const slots = [slotConfig({ kafka: hurried }), slotConfig({ slot: 1 })] as const
+  const { clusters } = world(...slots)
+  await clusters.check()
+  expect(slots.map((slot) => clusters.of(slot).isNew({ topic: 'orders', partition: 1 }))).toEqual([true, true])
+})
+
+test('a topic that is missing for one slot of a subscription is told, whichever slot that is', async () => {
+  const slots = [slotConfig({ kafka: kafkaConfig({ brokers: ['elsewhere:9092'] }) }), slotConfig({ slot: 1 })] as const
+  const { clients, clusters } = world(...slots)
+  await clusters.connect()
+  Object.assign(clients[0] ?? {}, {
+    topics: async (names: string[]) =>
+      names.map((topic) => ({ topic, error: 'TOPIC_AUTHORIZATION_FAILED', partitions: [] })),
+  })
+  await expect(clusters.check()).rejects.toMatchObject({ code: 'KCP_BROKER_REFUSED' })
+})
+
 test('slots hear of new leaders in the cluster that they reach in their way', async () => {
   const slots = [slotConfig(), slotConfig({ slot: 1, kafka: hurried })] as const
   const { clients, clusters } = world(...slots)

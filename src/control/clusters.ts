@@ -51,7 +51,9 @@ export class Clusters {
   async check(): Promise<void> {
     const { slots, log } = this.#options
     for (const config of slots) this.#refuseOldBroker(config)
-    const found = await checkTopics(slots, (kafka, names) => this.of({ kafka }).topicsAtStart(names))
+    // A slot may have a way of its own, and what is found on another one is not known there.
+    const asked = new Map(slots.map((slot) => [`${slot.subscription} ${wayTo(slot.kafka)}`, slot]))
+    const found = await checkTopics([...asked.values()], (kafka, names) => this.of({ kafka }).topicsAtStart(names))
     const surplus = surplusWarning(slots, found)
     if (surplus !== null) log.warn(surplus)
   }

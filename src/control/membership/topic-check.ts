@@ -19,6 +19,7 @@ const isMissing = ({ error, partitions }: TopicMetadata): boolean => error !== n
 /**
  * Looks whether every subscribed topic is there, before anything joins. (A topic that vanishes later is tolerated.)
  *
+ * @param slots one of each subscription, for each way in which its slots reach a cluster
  * @throws {@link PoolError} `KCP_TOPIC_MISSING` naming all that are not, `KCP_BROKER_REFUSED` when one may not be read,
  *   `KCP_BROKER_UNREACHABLE` when the brokers do not answer any more
  */
@@ -26,9 +27,8 @@ export const checkTopics = async (
   slots: readonly SlotConfig[],
   metadata: (kafka: KafkaConfig, names: readonly string[]) => Promise<readonly TopicMetadata[]>,
 ): Promise<readonly TopicMetadata[]> => {
-  const subscriptions = [...new Map(slots.map((slot) => [slot.subscription, slot])).values()]
   const ask = ({ kafka, topics }: SlotConfig) => answered(topics, () => metadata(kafka, topics))
-  const look = async () => (await Promise.all(subscriptions.map(ask))).flat()
+  const look = async () => (await Promise.all(slots.map(ask))).flat()
   let found = await look()
   for (let tries = 1; tries < TRIES; tries++) {
     const missing = found.filter(isMissing)
@@ -71,4 +71,4 @@ const answered = async <T>(topics: readonly string[], ask: () => Promise<T>): Pr
   }
 }
 
-const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
+const quoted = (names: readonly string[]): string => [...new Set(names)].map((name) => `"${name}"`).join(', ')

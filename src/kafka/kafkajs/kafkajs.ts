@@ -1,4 +1,5 @@
 import { ErrorCode, PoolError } from '../../errors.js'
+import { letArraysGrow } from './growing-arrays.js'
 import { type Kafkajs, loadParts, requireKafkajs } from './parts.js'
 import type { ApiName } from './request-shapes.js'
 
@@ -82,6 +83,7 @@ export const loadVerified = (load: (path: string) => unknown): Kafkajs => {
   }
   const missing = missingMembers(parts)
   if (missing.length > 0) throw mismatch(`the kafkajs that was loaded lacks ${missing.join(', ')}`)
+  letArraysGrow(parts)
   return parts
 }
 

@@ -4,9 +4,9 @@ import type { ApiName, Apis } from './request-shapes.js'
 /*
  * The parts of kafkajs 2.2.4 that this project stands on, with types. They are not its public interface, so their shape
  * is verified when they are loaded (kafkajs.ts). Used are its request encoders and response decoders, its table
- * of errors and its SASL mechanisms. Not used are its Connection, whose socket a hostile frame turns into an exception
- * of the process, and its Cluster and BrokerPool: they retry behind our back, wait for pending requests when they close,
- * and ask for the metadata of every topic.
+ * of errors and its SASL mechanisms. One thing is changed (growing-arrays.ts). Not used are its Connection, whose socket a
+ * hostile frame turns into an exception of the process, and its Cluster and BrokerPool: they retry behind our back, wait
+ * for pending requests when they close, and ask for the metadata of every topic.
  */
 
 /** What kafkajs sends: the bytes behind the request header. */
@@ -95,7 +95,7 @@ export interface KafkajsErrorCode {
 /** Everything that is used of kafkajs. */
 export interface Kafkajs {
   readonly Encoder: new () => KafkajsEncoder
-  readonly Decoder: new (bytes: Buffer) => KafkajsDecoder
+  readonly Decoder: { new (bytes: Buffer): KafkajsDecoder; readonly prototype: KafkajsDecoder }
   readonly apiKeys: Readonly<Record<ApiName, number>>
   readonly requests: { readonly [K in ApiName]: RequestModule<Apis[K]['ask'], Apis[K]['answer']> }
   readonly errorCodes: readonly KafkajsErrorCode[]

@@ -5,12 +5,13 @@ import { describe, expect, it } from 'vitest'
 import type { Message } from '#src/kafka/message.js'
 import { loadCodecs } from '#src/kafka/records/codecs.js'
 import { decodeRecordSet } from '#src/kafka/records/record-set.js'
+import { heapBytes } from '../../../support/heap-bytes.js'
 import { compressed, entry, type OldTestMessage, signEntry } from '../../../support/kafka/message-set-encoder.js'
 import { encodeBatch, kafkajsFile, plainRecords } from '../../../support/kafka/record-encoder.js'
 
 const codecs = await loadCodecs({})
 
-const decode = (set: Buffer, fetchOffset = 0) =>
+const decode = (set: Buffer, fetchOffset = 0, maxDecompressedBytes = 1 << 20) =>
   decodeRecordSet(set, {
     topic: 't',
     partition: 0,
@@ -18,7 +19,7 @@ const decode = (set: Buffer, fetchOffset = 0) =>
     maxBytes: 1 << 20,
     aborted: [],
     codecs,
-    maxDecompressedBytes: 1 << 20,
+    maxDecompressedBytes,
   })
 
 /** A message with a set in it, whose offsets count from zero in format 1. */
@@ -73,6 +74,28 @@ describe('messages of formats 0 and 1', () => {
     const list = [5, 6, 7].map((offset) => ({ offset, key: null, value: Buffer.from(`v${offset}`), timestamp: 0 }))
     const { batch } = await decode(setOf(1, list), 7)
     expect(batch?.messages.map(({ offset }) => offset)).toEqual(['7'])
+  })
+
+  it('are counted with no less memory than V8 needs for them', async () => {
+    const list = Array.from({ length: 10_000 }, (_, offset) => ({
+      ...{ offset, key: null, value: Buffer.alloc(8), timestamp: 0 },
+    }))
+    const set = setOf(1, list)
+    await decode(set)
+    const before = heapBytes()
+    const { batch } = await decode(set)
+    const needed = heapBytes() - before
+    const counted = (batch?.bytes ?? 0) - list.length * (34 + 8)
+    expect(counted / needed).toBeGreaterThan(0.8)
+  })
+
+  it('stop at the limit for the objects, as all others do', async () => {
+    const list = Array.from({ length: 1_000 }, (_, offset) => ({ offset, key: null, value: null, timestamp: 0 }))
+    const { batch, undecodable } = await decode(setOf(1, list), 0, 79_999)
+    expect(batch).toBeNull()
+    expect(undecodable).toMatchObject({ code: 'KCP_BATCH_TOO_LARGE', offset: '999' })
+    expect(undecodable?.message).toContain('becomes 1000 messages, which take 80000 bytes as objects')
+    expect((await decode(setOf(1, list), 0, 80_000)).batch?.messages).toHaveLength(1_000)
   })
 
   it('with a codec that is not there name the package to install', async () => {

@@ -1,11 +1,10 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Message } from '#src/kafka/message.js'
 import { asFetched } from '#src/kafka/records/assigned-fields.js'
 import { type Codecs, loadCodecs } from '#src/kafka/records/codecs.js'
 import { decodeRecordSet, type RecordSetOptions } from '#src/kafka/records/record-set.js'
+import { heapBytes } from '../../../support/heap-bytes.js'
 import {
   encodeBatch,
   encodeRecord,
@@ -250,12 +249,6 @@ describe('a set of batches', () => {
     [10, 5_000],
     [5_000, 20],
   ])('counts no less for batches of %i small records than V8 needs', async (count, batches) => {
-    setFlagsFromString('--expose-gc')
-    const gc: () => void = runInNewContext('gc')
-    const heapBytes = () => {
-      for (let n = 0; n < 3; n++) gc()
-      return process.memoryUsage().heapUsed
-    }
     const records = Array.from({ length: count }, (_, offsetDelta) => ({ offsetDelta, value: Buffer.alloc(8) }))
     const all = Array.from({ length: batches }, (_, n) => encodeBatch({ baseOffset: n * count, records }))
     const set = Buffer.concat(all)
@@ -478,9 +471,12 @@ describe('codecs', () => {
     await decodeAll(batch, { maxDecompressedBytes: 6_000 })
   })
 
-  it('stop at the limit for the objects, too, before any is made: small records are many', async () => {
+  it.each([
+    ['compressed', 1],
+    ['not compressed', 0],
+  ])('stop at the limit for the objects, too, before any is made: small records are many (%s)', async (_, codec) => {
     const records = Array.from({ length: 1_000 }, (_, offsetDelta) => ({ offsetDelta }))
-    const batch = encodeBatch({ baseOffset: 0, codec: 1, records })
+    const batch = encodeBatch({ baseOffset: 0, codec, records })
     const { batch: none, undecodable } = await decode(batch, { maxDecompressedBytes: 79_999 })
     expect(none).toBeNull()
     expect(undecodable).toMatchObject({ code: 'KCP_BATCH_TOO_LARGE' })

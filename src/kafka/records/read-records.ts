@@ -8,6 +8,9 @@ export interface Collected {
   readonly offsets: number[]
 }
 
+/** Length, attributes, timestamp, offset, key, value and headers, a byte each. */
+export const LEAST_RECORD_BYTES = 7
+
 const malformed = (what: string, at: number): RangeError => new RangeError(`${what} at byte ${at} of the records`)
 
 /** Passes over a field and returns its length; a negative one stands for null and takes no bytes. */

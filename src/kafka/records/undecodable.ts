@@ -56,7 +56,7 @@ export const undecodable = (place: BatchPlace, cause: unknown, maxDecompressedBy
     return errorAt(
       ErrorCode.batchTooLarge,
       place,
-      `decompresses to ${reason}, which is over consumer.maxDecompressedBytes = ${maxDecompressedBytes}. Raise that option if the threads have the memory, or let the producer send smaller batches`,
+      `becomes ${reason}, which is over consumer.maxDecompressedBytes = ${maxDecompressedBytes}. Raise that option if the threads have the memory, or let the producer send smaller batches`,
       cause,
     )
   }

@@ -188,6 +188,22 @@ describe('messages', () => {
     expect(message.toJSON()).toEqual((await one()).toJSON())
   })
 
+  it.each([
+    ['not compressed', 0],
+    ['compressed', 1],
+  ])('keep their bytes when a handler hands those of one of them over to another thread (%s)', async (_, codec) => {
+    const records = [0, 1].map((offsetDelta) => ({ offsetDelta, value: Buffer.alloc(10_000, offsetDelta) }))
+    const { messages } = await decodeAll(encodeBatch({ baseOffset: 0, codec, records }))
+    const [first, second] = messages.map(({ value }) => value as Buffer)
+    try {
+      structuredClone(first, { transfer: [first?.buffer as ArrayBuffer] })
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'DataCloneError' }) // as newer Nodes do instead of cloning
+    }
+    expect(second).toHaveLength(10_000)
+    expect(messages[1]?.value).toEqual(records[1]?.value)
+  })
+
   it('have the time of the append when the topic says so', async () => {
     const batch = encodeBatch({ baseOffset: 0, logAppendTime: true, maxTimestamp: 42n, records: plainRecords(0, 2) })
     expect((await decodeAll(batch)).messages.map(({ timestamp }) => timestamp)).toEqual(['42', '42'])

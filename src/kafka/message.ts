@@ -8,7 +8,7 @@
  * makes a new object. Assigning works, for this object and this attempt: a retry sees the message as it was fetched.
  *
  * Buffers stay valid for as long as you hold them (they keep the fetched bytes around them alive: copy what you keep
- * for long).
+ * for long). They share that memory, so they cannot be transferred to another thread: transfer a copy.
  */
 export declare abstract class Message {
   get topic(): string

@@ -8,6 +8,7 @@ import { copyWithToJSON, toPlain } from './message-copy.js'
 import { refuseTooMany } from './object-bytes.js'
 import type { Collected } from './read-records.js'
 import { ENTRY_HEADER_BYTES, MAGIC_AT } from './record-batch.js'
+import { sharedBytes } from './shared-bytes.js'
 import { codecMissing } from './undecodable.js'
 
 /*
@@ -158,7 +159,7 @@ const readInner = async (outer: Buffer, wrapper: Entry, options: MessageSetOptio
   if (decompress === undefined) throw codecMissing({ topic, partition, offset: wrapper.offset }, codec)
   const zipped = fieldAt(outer, behind(outer, keyAt(wrapper.at, wrapper.magic)))
   if (zipped === null) throw new RangeError('a compressed message without a value')
-  const bytes = await decompress(zipped, maxDecompressedBytes)
+  const bytes = sharedBytes(await decompress(zipped, maxDecompressedBytes))
   const starts: number[] = []
   const inner: number[] = []
   for (let at = 0; at < bytes.length; ) {

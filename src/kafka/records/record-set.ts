@@ -7,6 +7,7 @@ import { readMessageSetEntry } from './message-set.js'
 import { BATCH_BYTES, MESSAGE_BYTES, refuseTooMany } from './object-bytes.js'
 import { type Collected, LEAST_RECORD_BYTES, readRecords } from './read-records.js'
 import { ENTRY_HEADER_BYTES, MAGIC_AT, RecordBatch } from './record-batch.js'
+import { sharedBytes } from './shared-bytes.js'
 import { codecMissing, undecodable } from './undecodable.js'
 
 export interface RecordSetOptions {
@@ -60,7 +61,8 @@ class RecordSetDecoder {
     this.#nextOffset = options.fetchOffset
   }
 
-  async decode(set: Buffer): Promise<DecodedRecordSet> {
+  async decode(received: Buffer): Promise<DecodedRecordSet> {
+    const set = sharedBytes(received)
     let at = 0
     while (at + MAGIC_AT < set.length) {
       const end = at + ENTRY_HEADER_BYTES + set.readInt32BE(at + 8)
@@ -134,7 +136,7 @@ class RecordSetDecoder {
       const decompress = codecs.get(codec)
       if (decompress === undefined) throw codecMissing({ topic, partition, offset: batch.baseOffset }, codec)
       const result = decompress(bytes, maxDecompressedBytes)
-      bytes = result instanceof Promise ? await result : result
+      bytes = sharedBytes(result instanceof Promise ? await result : result)
     }
     const { baseOffset, baseTimestamp, appendTimestamp } = batch
     const frame = { topic, partition, bytes, baseOffset, baseTimestamp, appendTimestamp }

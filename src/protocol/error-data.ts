@@ -23,9 +23,12 @@ const safely = (read: () => unknown): unknown => {
   }
 }
 
-/** Anything that was thrown, `null` and hostile getters included, as {@link ErrorData}. Never throws. */
+const isLikeAnError = (thrown: unknown): boolean =>
+  thrown instanceof Error || (typeof thrown === 'object' && thrown !== null && 'message' in thrown)
+
+/** Anything that was thrown, `null`, hostile getters and revoked proxies included, as {@link ErrorData}. Never throws. */
 export const toErrorData = (thrown: unknown, depth = 0): ErrorData => {
-  if (!(thrown instanceof Error) && !(typeof thrown === 'object' && thrown !== null && 'message' in thrown)) {
+  if (safely(() => isLikeAnError(thrown)) !== true) {
     return { name: 'Error', message: clip(`${String(safely(() => inspect(thrown, { depth: 1 })))} was thrown`) }
   }
   const error = thrown as Error & { code?: unknown }

@@ -12,10 +12,10 @@ export interface FailurePolicy extends Pick<SlotConfig, 'onExhausted'> {
   readonly retry: Pick<SlotConfig['retry'], 'attempts' | 'initialDelayMs' | 'maxDelayMs'>
 }
 
-/** By name too: the handler may have the class from another copy of this package. */
+/** By name too: the handler may have the class from another copy of this package. A revoked proxy may not be looked at. */
 const isNonRetriable = (thrown: unknown): boolean => {
-  if (thrown instanceof NonRetriableError) return true
   try {
+    if (thrown instanceof NonRetriableError) return true
     return (thrown as { name?: unknown } | null | undefined)?.name === 'NonRetriableError'
   } catch {
     return false

@@ -379,6 +379,18 @@ describe('a handler that fails', () => {
     expect(bench.posted.at(-1)).toMatchObject({ offset: '1', outcome: 'skipped', retryInMs: null })
   })
 
+  test('is a failure like any other, although nobody may even look at what was thrown', async () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const bench = new DispatcherBench(() => throwing(proxy), { onExhausted: 'skip' })
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0])
+    await soon('it is passed over', () => bench.toCommit(partition) === 1 || bench.faults.length > 0)
+    expect(bench.faults).toEqual([])
+    expect(bench.posted.at(-1)).toMatchObject({ type: 'failed', attempt: 3, outcome: 'skipped' })
+  })
+
   test('begins at attempt 1 again with the next message', async () => {
     const attempts: string[] = []
     const bench = new DispatcherBench(({ offset }, { attempt }) => {

@@ -1,15 +1,19 @@
-import { dirname } from 'node:path'
+import { dirname, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { defaultLoaders, type LilconfigResult, type Loader, lilconfig } from 'lilconfig'
 import { ConfigError, PoolError } from '../errors.js'
 import { isNoTypeScript, noTypeScript } from '../util/no-typescript.js'
+import { syntaxPlace } from '../util/syntax-place.js'
 import { within } from '../util/within.js'
 import { anchorPaths } from './layers/anchor-paths.js'
+import { isPlainObject } from './layers/read-layer.js'
 import type { ConsumerPoolOptions } from './options.js'
 
 const NAME = 'kafka-consumer-pool'
 
-const FORMS = ['json', 'js', 'cjs', 'mjs', 'ts', 'mts']
+const MODULES = ['js', 'cjs', 'mjs', 'ts', 'mts']
+
+const FORMS = ['json', ...MODULES]
 
 const LOAD_LIMIT_MS = 60_000
 
@@ -37,10 +41,13 @@ const invalid = (filepath: string, what: string, cause?: unknown): ConfigError =
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-const adviceFor = (filepath: string, error: unknown): string =>
-  isNoTypeScript(filepath, (error as { code?: unknown } | null)?.code)
-    ? noTypeScript('the configuration')
-    : reasonOf(error)
+const isModule = (filepath: string): boolean => MODULES.includes(extname(filepath).slice(1))
+
+const adviceFor = (filepath: string, error: unknown): string => {
+  if (isNoTypeScript(filepath, (error as { code?: unknown } | null)?.code)) return noTypeScript('the configuration')
+  const isSyntax = error instanceof SyntaxError && isModule(filepath) // JSON says where itself
+  return `${reasonOf(error)}${isSyntax ? syntaxPlace(filepath, error.stack) : ''}`
+}
 
 /** Errors of a file name the file, which the loaders' own do not; one whose import never ends is an error, too. */
 const named =
@@ -57,11 +64,17 @@ const named =
     }
   }
 
-/** lilconfig's own loader would `require` what Node does not import, as if it were JavaScript. */
-const importTypeScript: Loader = async (filepath) => (await import(pathToFileURL(filepath).href)).default
+/**
+ * lilconfig's own loader would `require` what cannot be imported: the reason is lost, and CommonJS runs twice. Compilers
+ * that emit CommonJS put the default export one level deeper.
+ */
+const importModule: Loader = async (filepath) => {
+  const { default: options } = await import(pathToFileURL(filepath).href)
+  return options?.__esModule === true ? options.default : options
+}
 
 const find = async (path: string | undefined, limitMs: number): Promise<LilconfigResult> => {
-  const all = { ...defaultLoaders, '.ts': importTypeScript, '.mts': importTypeScript }
+  const all = { ...defaultLoaders, ...Object.fromEntries(MODULES.map((form) => [`.${form}`, importModule])) }
   const loaders = Object.fromEntries(Object.entries(all).map(([ext, load]) => [ext, named(load, limitMs)]))
   const finder = lilconfig(NAME, { loaders, searchPlaces: SEARCH_PLACES, cache: false, ignoreEmptySearchPlaces: false })
   if (path === undefined) return await finder.search()
@@ -73,8 +86,18 @@ const find = async (path: string | undefined, limitMs: number): Promise<Lilconfi
     const remedy = missing
       ? 'does not exist. Check the path'
       : `cannot be read: ${reasonOf(cause)}. Use .json, .js, .mjs, .cjs, .ts or .mts`
-    throw invalid(path, remedy, cause)
+    throw invalid(resolve(path), remedy, cause)
   }
+}
+
+const kindOf = (value: unknown): string => {
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? `an instance of ${value?.constructor.name}` : `a ${typeof value}`
+}
+
+const whatIsMissing = (filepath: string): string => {
+  if (filepath.endsWith('package.json')) return `has no key "${NAME}"`
+  return isModule(filepath) ? 'exports nothing as default' : 'is empty'
 }
 
 /**
@@ -93,14 +116,8 @@ export const loadConfigFile = async (path?: string, limitMs = LOAD_LIMIT_MS): Pr
   // `any` in the library's types
   const options: unknown = found.config
   if (options === undefined || options === null) {
-    const where = filepath.endsWith('package.json') ? `has no key "${NAME}"` : 'is empty'
-    throw invalid(filepath, `${where}. Put the options of the pool there (a .js file exports them as default)`)
+    throw invalid(filepath, `${whatIsMissing(filepath)}. Put the options of the pool there`)
   }
-  if (typeof options !== 'object' || Array.isArray(options)) {
-    throw invalid(
-      filepath,
-      `holds ${Array.isArray(options) ? 'an array' : `a ${typeof options}`}. Put an object of options there`,
-    )
-  }
+  if (!isPlainObject(options)) throw invalid(filepath, `holds ${kindOf(options)}. Put a plain object of options there`)
   return { filepath, options: anchorPaths(options, dirname(filepath)) }
 }

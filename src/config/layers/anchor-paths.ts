@@ -1,15 +1,14 @@
 import { resolve } from 'node:path'
 import type { ConsumerPoolOptions } from '../options.js'
 import { handlerUrl, moduleSpecifier, namesModule } from './module-specifier.js'
+import { isPlainObject } from './read-layer.js'
 
-type Fields = Readonly<Record<string, unknown>>
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof URL)
-
-/** A copy of the object in which `change` has seen every value that is set. */
+/**
+ * A copy of the object in which `change` has seen every value that is set. What is no plain object stays as it is: the
+ * copy of a promise or a Map would be empty, and nobody would hear of it.
+ */
 const mapValues = (value: unknown, change: (item: unknown, name: string) => unknown): unknown =>
-  isFields(value)
+  isPlainObject(value)
     ? Object.fromEntries(
         Object.entries(value).map(([name, item]) => [name, item === undefined ? item : change(item, name)]),
       )

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { ErrorCode, PoolError } from '../../errors.js'
 import { type ErrorData, toErrorData } from '../../protocol/error-data.js'
 import { isNoTypeScript, noTypeScript } from '../../util/no-typescript.js'
+import { syntaxPlace } from '../../util/syntax-place.js'
 import type { Handler, HandlerModule, Setup, Teardown } from '../handler.js'
 
 const isFunction = (value: unknown): value is Handler => typeof value === 'function'
@@ -83,13 +84,6 @@ const requireFile = (url: string): void => {
   )
 }
 
-/** Where a syntax error is, which need not be in the handler's own file. V8 puts that before the stack, if Node lets it. */
-const placeOf = (url: string, { stack }: ErrorData): string => {
-  const [first = ''] = stack?.split('\n', 1) ?? []
-  if (/:\d+$/.test(first)) return ` (${first})`
-  return url.startsWith('file:') ? `. This says where: node ${fileURLToPath(url)}` : ''
-}
-
 /** What to do about an error that is not the module's own fault, and where one is that does not say so itself. */
 const importAdvice = (url: string, error: ErrorData): string => {
   if (isNoTypeScript(url, error.code)) {
@@ -99,7 +93,7 @@ const importAdvice = (url: string, error: ErrorData): string => {
   if (error.name === 'SyntaxError' && isEsmTakenForCommonJs.test(error.message)) {
     return '. Node takes the file for CommonJS: name it .mjs, or set "type": "module" in its package.json'
   }
-  return error.name === 'SyntaxError' ? placeOf(url, error) : ''
+  return error.name === 'SyntaxError' && url.startsWith('file:') ? syntaxPlace(fileURLToPath(url), error.stack) : ''
 }
 
 const importModule = async (url: string): Promise<unknown> => {

@@ -86,12 +86,16 @@ test('without a file there is nothing to load', async () => {
 test.each([
   ['missing.json', null, /missing\.json does not exist/],
   ['broken.json', '{ "kafka": ', /broken\.json cannot be read: .*JSON/],
-  ['broken.mjs', 'export default {', /broken\.mjs cannot be read: /],
+  ['broken.mjs', 'export default {', /broken\.mjs cannot be read: Unexpected end of input.*broken\.mjs/],
+  ['imports.mjs', 'import "not-installed"', /imports\.mjs cannot be read: Cannot find package 'not-installed'/],
   ['throws.mjs', 'throw new Error("boom")', /throws\.mjs cannot be read: boom/],
   ['empty.json', '', /empty\.json is empty/],
-  ['nothing.mjs', 'export const options = {}', /nothing\.mjs is empty.*exports them as default/],
+  ['nothing.mjs', 'export const options = {}', /nothing\.mjs exports nothing as default\. Put the options/],
+  ['empty.cjs', 'module.exports = undefined', /empty\.cjs exports nothing as default/],
   ['list.json', '[]', /list\.json holds an array/],
   ['text.json', '"x"', /text\.json holds a string/],
+  ['function.mjs', 'export default () => ({})', /function\.mjs holds a function\. Put a plain object/],
+  ['map.mjs', 'export default new Map()', /map\.mjs holds an instance of Map\. Put a plain object/],
   ['pool.yaml', 'kafka: {}', /pool\.yaml cannot be read: .*Use \.json/],
   ['package.json', '{}', /package\.json has no key "kafka-consumer-pool"/],
 ])('%s is refused by name', async (name, content, message) => {
@@ -100,6 +104,35 @@ test.each([
     code: 'KCP_CONFIG_INVALID',
     message: expect.stringMatching(message),
   })
+})
+
+test('a missing file is named by its whole path, because nobody may know the working directory', async () => {
+  process.chdir(root)
+  await expect(loadConfigFile('gone.json')).rejects.toThrow(`${join(root, 'gone.json')} does not exist`)
+})
+
+test('a file that throws is run once', async () => {
+  const path = file('once.cjs', 'globalThis.runs = (globalThis.runs ?? 0) + 1; throw new Error("boom")')
+  await expect(loadConfigFile(path)).rejects.toThrow(/once\.cjs cannot be read: boom/)
+  expect((globalThis as { runs?: number }).runs).toBe(1)
+})
+
+test('what compilers make of a default export in CommonJS is read', async () => {
+  const path = file(
+    'compiled.cjs',
+    `Object.defineProperty(exports, '__esModule', { value: true }); exports.default = ${JSON.stringify(options)}`,
+  )
+  expect((await loadConfigFile(path))?.options.consumer).toEqual({ groupId: 'g' })
+})
+
+test('what is no plain object in a file is left for the pool to refuse, not emptied', async () => {
+  const path = file(
+    'lost/pool.mjs',
+    `export default { ...${JSON.stringify({ ...options, subscriptions: undefined })}, topics: ['t'], handler: './h.js',
+      workers: 1, consumer: new Map([['groupId', 'g']]), perSlot: async () => ({ maxProcessingMs: 1 }) }`,
+  )
+  const loaded = await loadConfigFile(path)
+  expect(() => resolveConfig(loaded?.options)).toThrow(/consumer: .*no plain object[^]*perSlot\(0\): .*a promise/)
 })
 
 test('a file that is found and empty is not passed over', async () => {

@@ -132,7 +132,7 @@ test('what is no plain object in a file is left for the pool to refuse, not empt
       workers: 1, consumer: new Map([['groupId', 'g']]), perSlot: async () => ({ maxProcessingMs: 1 }) }`,
   )
   const loaded = await loadConfigFile(path)
-  expect(() => resolveConfig(loaded?.options)).toThrow(/consumer: .*no plain object[^]*perSlot\(0\): .*a promise/)
+  expect(() => resolveConfig(loaded?.options)).toThrow(/consumer: .*no plain object[\s\S]*perSlot\(0\): .*a promise/)
 })
 
 test('a file that is found and empty is not passed over', async () => {

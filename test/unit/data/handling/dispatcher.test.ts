@@ -168,7 +168,7 @@ describe('messages', () => {
     }
     let next = setImmediate(count)
     bench.feed(partition, range(0, 40))
-    await soon('all are finished', () => bench.toCommit(partition) === 40)
+    await soon('all are finished', () => bench.finishedUpTo(partition) === 40)
     clearImmediate(next)
     expect(Math.max(...perTurn.values())).toBe(most)
   })
@@ -386,7 +386,7 @@ describe('a handler that fails', () => {
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
     bench.feed(partition, [0])
-    await soon('it is passed over', () => bench.toCommit(partition) === 1 || bench.faults.length > 0)
+    await soon('it is passed over', () => bench.finishedUpTo(partition) === 1 || bench.faults.length > 0)
     expect(bench.faults).toEqual([])
     expect(bench.posted.at(-1)).toMatchObject({ type: 'failed', attempt: 3, outcome: 'skipped' })
   })

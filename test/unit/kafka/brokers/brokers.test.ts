@@ -64,7 +64,7 @@ describe('a broker that has gone silent', () => {
     const silent = await startStub((request) => (isSilent ? null : answer(request)))
     const other = await startStub(answer)
     brokers.push({ nodeId: 1, port: silent.port }, { nodeId: 2, port: other.port })
-    const client = connectionTo([silent.address, other.address], { connectionTimeout: 20_000, requestTimeout: 60_000 })
+    const client = clientOf([silent.address, other.address], { connectionTimeout: 20_000, requestTimeout: 60_000 })
     await client.connect()
     isSilent = true
     const beganAtMs = performance.now()
@@ -81,7 +81,7 @@ describe('a broker that has gone silent', () => {
       sockets.add(socket)
       return sockets.size === 1 ? null : coordinatorIs(1, stub.port)
     })
-    const client = connectionTo([stub.address], { requestTimeout: 60_000 })
+    const client = clientOf([stub.address], { requestTimeout: 60_000 })
     await client.connect()
     await expect(client.findCoordinator('g', { atMostMs: 50 })).rejects.toMatchObject({ isSilence: true })
     await expect(client.findCoordinator('g', { atMostMs: 5_000 })).resolves.toBe(1)

@@ -40,7 +40,7 @@ describe('a broker that has gone silent', () => {
     const client = clientOf([silent.address, other.address], { requestTimeout: 60_000 })
     await client.connect()
     isSilent = true
-    const owed = client.topics(['t']).catch(() => 'never')
+    const owed = client.heartbeat(1, member).catch(() => 'never')
     const asked = () => other.requests.filter(({ apiKey }) => apiKey === Api.metadata).length
     await vi.waitFor(
       () => {

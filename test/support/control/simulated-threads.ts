@@ -5,7 +5,6 @@ import { monotonicMs } from '#src/util/clock.js'
 import type { Diary } from './diary.js'
 import type { Dice } from './dice.js'
 import type { FakeIncarnation, FakeThreads } from './fake-threads.js'
-import type { SimulatedGroup } from './simulated-group.js'
 
 /** A partition that a thread has taken up. */
 interface Part {
@@ -39,7 +38,7 @@ class SimulatedThread {
   }
 
   get partitions(): readonly number[] {
-    return [...this.#parts.values()].map(({ partition }) => partition).sort()
+    return [...this.#parts.values()].map(({ partition }) => partition).sort((a, b) => a - b)
   }
 
   /** A little later. */
@@ -97,6 +96,9 @@ class SimulatedThread {
     const done = group.doneOf(partition)
     if (offset > done)
       diary.fault(`partition ${partition} begins at ${offset}, handled up to ${done}: some are skipped`)
+    // One may come back between the last commit of its generation and the next one.
+    if (offset + 1n < done && group.repeatsNothing === true)
+      diary.fault(`partition ${partition} begins at ${offset}, handled up to ${done}: some are repeated`)
     const others = [...this.#parts.values()].filter((part) => part.partition === partition)
     if (others.some(isLive)) diary.fault(`two live copies of partition ${partition} in a thread`)
     this.#parts.set(id, { id, partition, page, index, offset, halted: false })
@@ -150,8 +152,23 @@ class SimulatedThread {
   }
 }
 
+/** What threads need of the group of which their slot has a seat. */
+export interface SimulatedWorld {
+  /** Nothing goes wrong any more. */
+  readonly calm: boolean
+  readonly isStable: boolean
+  /** What the slot's seat is assigned. */
+  readonly assigned: readonly number[]
+  /** Nothing happens that may cost finished work, but for a message that was in flight. @default false */
+  readonly repeatsNothing?: boolean
+  /** The lowest offset of the partition that nobody has handled. */
+  doneOf(partition: number): bigint
+  /** Everything before that offset is handled. */
+  handled(partition: number, offset: bigint): void
+}
+
 interface SimulatedThreadsOptions {
-  readonly group: SimulatedGroup
+  readonly group: SimulatedWorld
   readonly dice: Dice
   readonly diary: Diary
   /** Messages that stop their partition. */

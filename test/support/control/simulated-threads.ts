@@ -96,7 +96,7 @@ class SimulatedThread {
     const done = group.doneOf(partition)
     if (offset > done)
       diary.fault(`partition ${partition} begins at ${offset}, handled up to ${done}: some are skipped`)
-    // One may come back between the last commit of its generation and the next one.
+    // One may have come back in between, see SimulatedPool.
     if (offset + 1n < done && group.repeatsNothing === true)
       diary.fault(`partition ${partition} begins at ${offset}, handled up to ${done}: some are repeated`)
     const others = [...this.#parts.values()].filter((part) => part.partition === partition)

@@ -19,6 +19,23 @@ const hookGraceMs = (limitMs: number): number => Math.max(graceMs(limitMs), 1_00
 /** The ledger cannot tell longer times from negative ones; and it is looked at in time before that. */
 const LONGEST_RUN_MS = LONGEST_TIMER_MS - 10_000
 
+/**
+ * How much of the time between two looks does not count. One that comes when the next one was due already has been kept from
+ * coming: the process stood still (SIGSTOP, a paused machine, no turn on the CPU), and its handlers with it.
+ */
+export const frozenMs = (betweenMs: number, intervalMs: number): number =>
+  betweenMs > 2 * intervalMs ? betweenMs - intervalMs : 0
+
+/** For each thing that runs in a thread a time in ms. */
+type Times = ReadonlyMap<string, number>
+
+/**
+ * For how long what runs now has stood still by now, when all has for another `frozenMs`. What has begun since the last look
+ * cannot have for longer than it runs.
+ */
+export const stoodStill = (running: Times, before: Times, frozenMs: number): Times =>
+  new Map([...running].map(([key, ms]) => [key, (before.get(key) ?? 0) + Math.min(frozenMs, Math.max(ms, 0))]))
+
 /** The handlers that have run longer than they may, grace included. */
 export const findHung = (flights: readonly Flight[], maxProcessingMs: number, grace: number): Flight[] =>
   flights.filter(({ runningMs }) => runningMs > Math.min(maxProcessingMs + grace, LONGEST_RUN_MS))
@@ -30,13 +47,20 @@ const isHookHung = ({ runningMs }: RunningHook, limitMs: number): boolean =>
 /** The option that limits a hook. */
 const LIMIT_OF = { setup: 'loadTimeoutMs', teardown: 'drainTimeoutMs' } as const satisfies Record<HookName, string>
 
+type WatchedLedger = Pick<Ledger, 'flights' | 'hook'>
+
+interface WatchedIncarnation {
+  readonly ledger: WatchedLedger
+  readonly incarnation: number
+}
+
 /** What the watch needs to know of a slot. */
 export interface WatchedSlot {
   readonly config: Pick<SlotConfig, 'slot' | 'maxProcessingMs' | 'handler'>
   /** How long `setup` and `teardown` of the handler's module may take. */
   readonly hookLimitsMs: Readonly<Record<HookName, number>>
   /** Of the thread that fills the slot now. */
-  readonly incarnation: { readonly ledger: Pick<Ledger, 'flights' | 'hook'>; readonly incarnation: number } | null
+  readonly incarnation: WatchedIncarnation | null
   /** Ends its thread. */
   endThread(why: PoolError): void
 }
@@ -49,38 +73,45 @@ export interface HungHandlersOptions {
 /**
  * Ends the threads of handlers that do not come back, and of a `setup` or `teardown` that blocks its thread. Such a thread
  * cannot be asked how it is, so this reads the ledgers, with one timer for the whole pool. Each flight and each thread
- * that a hook blocks is reported once.
+ * that a hook blocks is reported once. A process that wakes up ends no thread for the time in which it was frozen.
  */
 export class HungHandlers {
   readonly #options: HungHandlersOptions
+  readonly #intervalMs: number
   readonly #timer: NodeJS.Timeout
+  #lookedAtMs = Number.POSITIVE_INFINITY
+  readonly #stoodStill = new WeakMap<object, Times>()
   readonly #reported = new WeakMap<object, Set<string>>()
   readonly #blocked = new WeakSet<object>()
 
   constructor(options: HungHandlersOptions) {
     this.#options = options
     const shortestMs = Math.min(...options.slots.map(({ config }) => config.maxProcessingMs))
-    this.#timer = every(() => this.look(monotonicMs()), pollIntervalMs(shortestMs)).unref()
+    this.#intervalMs = pollIntervalMs(shortestMs)
+    this.#timer = every(() => this.look(monotonicMs()), this.#intervalMs).unref()
   }
 
   /** Looks at every slot; the timer does it. */
   look(nowMs: number): void {
-    for (const slot of this.#options.slots) this.#lookAt(slot, nowMs)
+    const frozen = frozenMs(nowMs - this.#lookedAtMs, this.#intervalMs)
+    this.#lookedAtMs = nowMs
+    for (const slot of this.#options.slots) this.#lookAt(slot, nowMs, frozen)
   }
 
   close(): void {
     clearInterval(this.#timer)
   }
 
-  #lookAt(slot: WatchedSlot, nowMs: number): void {
+  #lookAt(slot: WatchedSlot, nowMs: number, frozen: number): void {
     const { incarnation } = slot
     if (incarnation === null) return
-    this.#lookAtHook(slot, incarnation, nowMs)
+    const { flights, hook } = this.#running(incarnation.ledger, nowMs, frozen)
+    if (hook !== null) this.#lookAtHook(slot, incarnation, hook)
     const { maxProcessingMs, slot: number } = slot.config
-    const hung = findHung(incarnation.ledger.flights(nowMs), maxProcessingMs, graceMs(maxProcessingMs))
+    const hung = findHung(flights, maxProcessingMs, graceMs(maxProcessingMs))
     const reported = this.#reported.get(incarnation.ledger)
-    const fresh = hung.filter((flight) => reported?.has(flightKey(flight)) !== true)
-    this.#reported.set(incarnation.ledger, new Set(hung.map(flightKey)))
+    const fresh = hung.filter((flight) => reported?.has(keyOf(flight)) !== true)
+    this.#reported.set(incarnation.ledger, new Set(hung.map(keyOf)))
     const [first] = fresh
     if (first === undefined) return
     const { offset, runningMs } = first
@@ -93,14 +124,24 @@ export class HungHandlers {
     slot.endThread(error)
   }
 
-  #lookAtHook(
-    slot: WatchedSlot,
-    { ledger, incarnation }: NonNullable<WatchedSlot['incarnation']>,
-    nowMs: number,
-  ): void {
-    const { config, hookLimitsMs } = slot
+  /** What runs in a thread, without the time in which it stood still with the process. */
+  #running(ledger: WatchedLedger, nowMs: number, frozen: number) {
+    const flights = ledger.flights(nowMs)
     const hook = ledger.hook(nowMs)
-    if (hook === null || !isHookHung(hook, hookLimitsMs[hook.name]) || this.#blocked.has(ledger)) return
+    const running = [...flights, ...(hook === null ? [] : [hook])]
+    const times = new Map(running.map((each) => [keyOf(each), each.runningMs]))
+    const still = stoodStill(times, this.#stoodStill.get(ledger) ?? new Map(), frozen)
+    this.#stoodStill.set(ledger, still)
+    const awake = <T extends Flight | RunningHook>(each: T): T => ({
+      ...each,
+      runningMs: each.runningMs - (still.get(keyOf(each)) ?? 0),
+    })
+    return { flights: flights.map(awake), hook: hook === null ? null : awake(hook) }
+  }
+
+  #lookAtHook(slot: WatchedSlot, { ledger, incarnation }: WatchedIncarnation, hook: RunningHook): void {
+    const { config, hookLimitsMs } = slot
+    if (!isHookHung(hook, hookLimitsMs[hook.name]) || this.#blocked.has(ledger)) return
     this.#blocked.add(ledger)
     const { slot: number, handler } = config
     const limit = `${hookLimitsMs[hook.name] / 1_000} s`
@@ -110,6 +151,7 @@ export class HungHandlers {
   }
 }
 
-const flightKey = ({ partitionId, offset, attempt }: Flight): string => `${partitionId}@${offset}#${attempt}`
+const keyOf = (running: Flight | RunningHook): string =>
+  'name' in running ? running.name : `${running.partitionId}@${running.offset}#${running.attempt}`
 
 const plain = ({ offset, ...flight }: Flight) => ({ ...flight, offset: String(offset) })

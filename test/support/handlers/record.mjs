@@ -22,6 +22,11 @@ const fillHeap = () => {
   for (;;) chain = { before: chain, some: [1.5], more: { text: 'small' } }
 }
 
+/** Takes so many steps, each of which takes some time of a process that runs. */
+const steps = async (left) => {
+  for (; left > 0; left--) await sleep(10)
+}
+
 const raise = (thrown) => {
   throw thrown
 }
@@ -39,6 +44,7 @@ const hostile = {
 const deeds = {
   block,
   sleep,
+  steps,
   throw: () => raise(new Error('the message said: throw')),
   /** Fails so many attempts. */
   flaky: (attempts, { attempt }) => attempt <= attempts && raise(new Error(`the message said: flaky, ${attempt}`)),

@@ -3,9 +3,11 @@ import { pino } from 'pino'
 import { describe, expect, it, vi } from 'vitest'
 import {
   findHung,
+  frozenMs,
   graceMs,
   HungHandlers,
   pollIntervalMs,
+  stoodStill,
   type WatchedSlot,
 } from '#src/control/supervision/hung-handlers.js'
 import type { PoolError } from '#src/errors.js'
@@ -14,12 +16,17 @@ import { monotonicMs } from '#src/util/clock.js'
 
 const log = pino({ level: 'silent' })
 
-const slotWith = (maxProcessingMs: number, rows = 2) => {
-  const ledger = Ledger.create(rows)
+const slotWith = (maxProcessingMs: number, lanes = 2) => {
+  const ledger = Ledger.create(lanes)
   const endThread = vi.fn<(why: PoolError) => void>()
   const config = { slot: 3, maxProcessingMs, handler: 'file:///orders.mjs' }
   const hookLimitsMs = { setup: 60_000, teardown: 25_000 }
   return { config, hookLimitsMs, incarnation: { ledger, incarnation: 1 }, endThread } satisfies WatchedSlot
+}
+
+/** As the timer of a watch with a limit of a second looks. */
+const lookOften = (hung: HungHandlers, fromMs: number, toMs: number): void => {
+  for (let atMs = fromMs + 250; atMs <= toMs; atMs += 250) hung.look(atMs)
 }
 
 const watching = (slots: readonly WatchedSlot[], use: (hung: HungHandlers) => void): void => {
@@ -60,6 +67,54 @@ describe('findHung', () => {
   })
 })
 
+describe('the time between two looks', () => {
+  it('counts when the second was on time, or late by less than the next', () => {
+    for (const betweenMs of [0, 20, 250, 499, 500]) expect(frozenMs(betweenMs, 250)).toBe(0)
+    expect(frozenMs(Number.NEGATIVE_INFINITY, 250)).toBe(0)
+  })
+
+  it('counts up to when the second was due when that came later than the next was', () => {
+    expect(frozenMs(501, 250)).toBe(251)
+    expect(frozenMs(3_600_250, 250)).toBe(3_600_000)
+  })
+
+  it('is stood still by what runs now, and by what is new no longer than it runs', () => {
+    const before = new Map([
+      ['old', 100],
+      ['gone', 100],
+    ])
+    const running = new Map([
+      ['old', 9_000],
+      ['new', 30],
+      ['unborn', -5],
+    ])
+    expect([...stoodStill(running, before, 700)]).toEqual([
+      ['old', 800],
+      ['new', 30],
+      ['unborn', 0],
+    ])
+  })
+
+  it('never adds up to more than a thing has run, nor to more than was frozen', () => {
+    const looks = fc.array(fc.record({ betweenMs: fc.nat(5_000), fresh: fc.boolean() }), { maxLength: 50 })
+    fc.assert(
+      fc.property(looks, (steps) => {
+        let still: ReadonlyMap<string, number> = new Map()
+        let [key, startedMs, nowMs, frozenSince] = [0, 0, 0, 0]
+        for (const { betweenMs, fresh } of steps) {
+          const frozen = frozenMs(betweenMs, 250)
+          nowMs += betweenMs
+          if (fresh) [key, startedMs, frozenSince] = [key + 1, nowMs - Math.min(betweenMs, 100), 0]
+          frozenSince += frozen
+          still = stoodStill(new Map([[String(key), nowMs - startedMs]]), still, frozen)
+          const own = still.get(String(key)) ?? Number.NaN
+          expect(own).toBeLessThanOrEqual(Math.min(nowMs - startedMs, frozenSince))
+        }
+      }),
+    )
+  })
+})
+
 describe('the times of the watch', () => {
   it.each([
     [10, 20, 50],
@@ -70,7 +125,7 @@ describe('the times of the watch', () => {
   })
 })
 
-describe('HungHandlers', () => {
+describe('Liveness', () => {
   it('lets a handler run for the limit and the grace, and then ends its thread with the reason', () => {
     const slot = slotWith(1_000)
     const now = monotonicMs()
@@ -91,15 +146,52 @@ describe('HungHandlers', () => {
     const now = monotonicMs()
     ledger.begin(0, 5, 42, 1, now)
     watching([slot], (hung) => {
-      for (let n = 0; n < 5; n++) hung.look(now + 2_000 + n)
+      lookOften(hung, now, now + 2_000)
       expect(slot.endThread).toHaveBeenCalledTimes(1)
       ledger.end(0)
       ledger.begin(0, 5, 43, 1, now + 2_000)
-      hung.look(now + 3_000)
+      lookOften(hung, now + 2_000, now + 3_000)
       expect(slot.endThread).toHaveBeenCalledTimes(1)
-      hung.look(now + 4_000)
+      lookOften(hung, now + 3_000, now + 4_000)
       expect(slot.endThread).toHaveBeenCalledTimes(2)
     })
+  })
+
+  it('counts no time in which the process was frozen, and ends the thread of a handler that hangs after it on time', () => {
+    const slot = slotWith(1_000)
+    const now = monotonicMs()
+    slot.incarnation.ledger.begin(1, 5, 42, 1, now)
+    watching([slot], (hung) => {
+      lookOften(hung, now, now + 500)
+      const wokeMs = now + 3_600_500
+      hung.look(wokeMs)
+      expect(slot.endThread).not.toHaveBeenCalled()
+      // Another one begins: it has lost nothing. Of the first 500 ms and one interval have gone by.
+      slot.incarnation.ledger.begin(0, 6, 7, 1, wokeMs)
+      lookOften(hung, wokeMs, wokeMs + 250)
+      expect(slot.endThread).not.toHaveBeenCalled()
+      lookOften(hung, wokeMs + 250, wokeMs + 500)
+      expect(slot.endThread).toHaveBeenCalledTimes(1)
+      expect(slot.endThread.mock.calls[0]?.[0].message).toMatch(/offset 42 for 1250 ms/)
+      slot.incarnation.ledger.end(1)
+      lookOften(hung, wokeMs + 500, wokeMs + 1_250)
+    })
+    expect(slot.endThread).toHaveBeenCalledTimes(2)
+    expect(slot.endThread.mock.calls[1]?.[0].message).toMatch(/offset 7 for 1250 ms/)
+  })
+
+  it('counts no time in which the process was frozen against setup either', () => {
+    const slot = slotWith(1_000)
+    const now = monotonicMs()
+    slot.incarnation.ledger.beginHook('setup', now)
+    watching([slot], (hung) => {
+      lookOften(hung, now, now + 500)
+      hung.look(now + 3_600_500)
+      lookOften(hung, now + 3_600_500, now + 3_664_000)
+      expect(slot.endThread).not.toHaveBeenCalled()
+      lookOften(hung, now + 3_664_000, now + 3_665_000)
+    })
+    expect(slot.endThread).toHaveBeenCalledTimes(1)
   })
 
   it('looks at the same message anew when a replacement hangs on it', () => {
@@ -120,7 +212,7 @@ describe('HungHandlers', () => {
     const [slow, quick] = [slotWith(10_000), slotWith(1_000)]
     const now = monotonicMs()
     for (const slot of [slow, quick]) slot.incarnation.ledger.begin(0, 0, 7, 1, now)
-    watching([{ ...slow, incarnation: null }, slow, quick], (hung) => hung.look(now + 3_000))
+    watching([{ ...slow, thread: null }, slow, quick], (hung) => hung.look(now + 3_000))
     expect(slow.endThread).not.toHaveBeenCalled()
     expect(quick.endThread).toHaveBeenCalledTimes(1)
   })

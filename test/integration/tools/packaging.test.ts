@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +10,20 @@ import { Command } from '../../support/pool/command.js'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const execute = promisify(execFile)
+/** What the package is made of, all by itself. */
+const SOURCES = [
+  'package.json',
+  'tsconfig.json',
+  'src',
+  'workers',
+  'scripts',
+  'docs',
+  'README.md',
+  'CHANGELOG.md',
+  'LICENSE',
+]
+
+let temporary = ''
 let project = ''
 let packed: readonly string[] = []
 
@@ -26,20 +40,33 @@ const run = async (command: string, args: readonly string[], cwd = project): Pro
 const write = (files: Readonly<Record<string, string>>): Promise<unknown> =>
   Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(project, name), text)))
 
+/** Not where the other tests run: `prepack` empties `dist`. */
+const checkOut = async (): Promise<string> => {
+  const copy = join(temporary, 'checkout')
+  for (const name of SOURCES) await cp(join(root, name), join(copy, name), { recursive: true })
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  const old = join(copy, 'dist/src/control')
+  await mkdir(old, { recursive: true })
+  await writeFile(join(old, 'moved.js'), '// the output of a file that is somewhere else now')
+  return copy
+}
+
 beforeAll(async () => {
-  project = await realpath(await mkdtemp(join(tmpdir(), 'packaging-')))
-  // The code is compiled already; `prepack` would compile it under the feet of the other tests.
-  const printed = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', project], root)
+  temporary = await realpath(await mkdtemp(join(tmpdir(), 'packaging-')))
+  project = join(temporary, 'project')
+  await mkdir(project)
+  const quietly = ['--json', '--foreground-scripts=false']
+  const printed = await run('npm', ['pack', ...quietly, '--pack-destination', project], await checkOut())
   const [tarball] = JSON.parse(printed) as [{ filename: string; files: { path: string }[] }]
   packed = tarball.files.map(({ path }) => path)
   await write({ 'package.json': JSON.stringify({ name: 'stranger', private: true, type: 'module' }) })
   const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
   await run('npm', ['install', ...quiet, join(project, tarball.filename)])
-})
+}, 240_000)
 
-afterAll(() => rm(project, { recursive: true, force: true }))
+afterAll(() => rm(temporary, { recursive: true, force: true }))
 
-test('the package holds the compiled code and its texts, and nothing of tests, scripts or state', () => {
+test('the package holds the compiled code and its texts, and nothing of tests, scripts, state or files that were moved', () => {
   for (const file of [
     'package.json',
     'LICENSE',
@@ -51,6 +78,8 @@ test('the package holds the compiled code and its texts, and nothing of tests, s
     expect(packed).toContain(file)
   }
   expect(packed).toContain('dist/workers/consumer.js')
+  expect(packed).toContain('dist/src/control/pool.js')
+  expect(packed).not.toContain('dist/src/control/moved.js')
   expect(packed.filter((path) => /^(test|scripts|bench|src|workers)\/|^dist\/scripts|tsbuildinfo/.test(path))).toEqual(
     [],
   )

@@ -13,7 +13,7 @@ const integer = (name: string, text: string): number => {
 }
 
 /** Reads the command line; undefined when it asks for help. */
-export const parseCommand = (args: readonly string[]): BrokerOptions | undefined => {
+const parseCommand = (args: readonly string[]): BrokerOptions | undefined => {
   const { values } = parseArgs({
     args: [...args],
     options: {

@@ -1,7 +1,7 @@
 import { BrokerError } from './broker-error.js'
 import { type BrokerSecurity, NO_SECURITY } from './security.js'
 
-export const DEFAULT_VERSION = '4.3.0'
+const DEFAULT_VERSION = '4.3.0'
 
 /** What a caller may ask of `startBroker`. */
 export interface BrokerOptions {

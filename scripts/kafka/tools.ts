@@ -3,7 +3,7 @@ import { BrokerError } from './broker-error.js'
 import { type JavaRuntime, toolArguments } from './java.js'
 
 /** Kafka's command-line tools that can be run, by the names of their scripts. */
-export const KAFKA_TOOLS = {
+const KAFKA_TOOLS = {
   'kafka-configs': 'kafka.admin.ConfigCommand',
   'kafka-consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
   'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',

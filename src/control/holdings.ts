@@ -44,10 +44,6 @@ export class Holdings {
   readonly #byId = new Map<number, Holding>()
   #nextId = 0
 
-  get size(): number {
-    return this.#byKey.size
-  }
-
   all(): Holding[] {
     return [...this.#byKey.values()]
   }

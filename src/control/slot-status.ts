@@ -16,7 +16,7 @@ const describePause = ({ offset, error, attempts, retries, retryAtMs }: Pause, n
   retryInMs: retryAtMs === null ? null : Math.max(0, Math.round(retryAtMs - nowMs)),
 })
 
-export const describePartition = (holding: Holding, nowMs: number): PartitionStatus => ({
+const describePartition = (holding: Holding, nowMs: number): PartitionStatus => ({
   topic: holding.topic,
   partition: holding.partition,
   committed: holding.committed < 0n ? null : holding.committed.toString(),

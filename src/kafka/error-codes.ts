@@ -1,6 +1,5 @@
 /** Error codes of the Kafka protocol that somebody here decides by. Source: Kafka's `Errors`. */
 export const KafkaCode = {
-  coordinatorLoadInProgress: 14,
   coordinatorNotAvailable: 15,
   notCoordinator: 16,
   illegalGeneration: 22,

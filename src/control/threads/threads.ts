@@ -63,7 +63,6 @@ export class Threads {
   readonly #lost = new Set<Incarnation>()
   /** Incarnations that are not ready yet. */
   readonly #settling = new Set<Incarnation>()
-  #lostTotal = 0
   #closing: Promise<void> | null = null
 
   constructor(options: ThreadsOptions) {
@@ -102,11 +101,6 @@ export class Threads {
   /** How many threads that would not die are still alive. */
   get lost(): number {
     return this.#lost.size
-  }
-
-  /** How many threads would not die in time, those included that died later. */
-  get lostTotal(): number {
-    return this.#lostTotal
   }
 
   /** How many threads are booted and wait for a slot. */
@@ -180,7 +174,6 @@ export class Threads {
       this.#live.delete(incarnation)
       if (reason === 'lost') {
         this.#lost.add(incarnation)
-        this.#lostTotal += 1
         this.#options.onLost(incarnation)
       }
     })

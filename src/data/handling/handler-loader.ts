@@ -23,7 +23,7 @@ const layersOf = (exports: unknown): readonly unknown[] => {
 }
 
 /** The handler among a module's exports: the default export, or one named `handler`. */
-export const pickHandler = (exports: unknown): Handler | undefined =>
+const pickHandler = (exports: unknown): Handler | undefined =>
   layersOf(exports)
     .flatMap((layer) => [read(layer, 'default'), read(layer, 'handler')])
     .find(isFunction)

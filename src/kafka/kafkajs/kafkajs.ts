@@ -4,7 +4,7 @@ import { type Kafkajs, loadParts, requireKafkajs } from './parts.js'
 import type { ApiName } from './request-shapes.js'
 
 /** The one version whose internals this code was written and tested against. */
-export const KAFKAJS_VERSION = '2.2.4'
+const KAFKAJS_VERSION = '2.2.4'
 
 /**
  * The versions of each request that must be there; the highest ones carry the group instance id (KIP-345). None where

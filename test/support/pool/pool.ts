@@ -103,7 +103,7 @@ export const assignmentsOf = ({ slots }: PoolStatus): Readonly<Record<string, As
   )
 
 /** Member id to assignment, as the broker has it. */
-export const assignmentsIn = ({ members }: DescribedGroup): Readonly<Record<string, Assignment>> =>
+const assignmentsIn = ({ members }: DescribedGroup): Readonly<Record<string, Assignment>> =>
   Object.fromEntries(members.map(({ memberId, assignment }) => [memberId, assignment]))
 
 /** Every partition that somebody has according to the broker, as `topic-partition`, with repetitions. */

@@ -65,7 +65,7 @@ describe('the holdings of a slot', () => {
     const paused = holdings.all()[0]
     if (paused !== undefined) paused.paused = pauseAt(1)
     expect(holdings.rehouse().added.map((handed) => handed.partition)).toEqual([1])
-    expect(holdings.size).toBe(2)
+    expect(holdings.all()).toHaveLength(2)
   })
 
   test('hand out a partition that stands still further on, as what comes before that may not be handled yet', () => {
@@ -102,7 +102,7 @@ describe('the holdings of a slot', () => {
         exhausted: { offset: '7', attempts: 10 },
       },
     ])
-    expect([old.isRevoked(1), holdings.byId(1), holdings.byId(4), holdings.size]).toEqual([
+    expect([old.isRevoked(1), holdings.byId(1), holdings.byId(4), holdings.all().length]).toEqual([
       true,
       undefined,
       exhausted,

@@ -144,6 +144,6 @@ describe('taking an assignment', () => {
     taker.cancel()
     await first
     expect(parts).toEqual([])
-    expect(holdings.size).toBe(0)
+    expect(holdings.all()).toEqual([])
   })
 })

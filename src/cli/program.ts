@@ -21,6 +21,12 @@ const list = (value: string, before: readonly string[] | undefined): readonly st
 
 const each = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
 
+/** An unset variable of the shell, most likely: not a reason to search for another file. */
+const path = (value: string): string => {
+  if (value === '') throw new InvalidArgumentError('Expected the path of a file.')
+  return value
+}
+
 const positive = (value: string): number => {
   const number = readNumber(value) ?? Number.NaN
   if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('Expected a whole number from 1.')
@@ -65,7 +71,7 @@ const addRun = (program: Command): void => {
     .option('--concurrency <n>', 'messages that an asynchronous handler may have in flight at once', positive)
     .option('--assignor <name>', 'range, roundrobin or RoundRobinAssigner; several in order of preference', list)
     .option('--set <name=value>', "any other option, by Kafka's name, KafkaJS's or the pool's; may be repeated", each)
-    .option('--config <file>', 'configuration file')
+    .option('--config <file>', 'configuration file', path)
     .addOption(
       new Option('--log-level <level>', 'least important log lines to show (default: info)').choices([
         ...Object.keys(levels.values),

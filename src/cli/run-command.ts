@@ -2,7 +2,7 @@ import { loadConfigFile } from '../config/load-file.js'
 import type { ConsumerPoolOptions } from '../config/options.js'
 import { resolveConfig } from '../config/resolve.js'
 import { ConsumerPool } from '../control/pool.js'
-import { PoolError } from '../errors.js'
+import { ConfigError, PoolError } from '../errors.js'
 import { loggerFault } from '../telemetry/logger-fault.js'
 import { commandLog } from './command-log.js'
 import { ExitCode } from './exit-code.js'
@@ -13,9 +13,11 @@ import { report } from './report.js'
 import { runPool } from './run-pool.js'
 import { UsageError } from './usage-error.js'
 
-const explain = (error: unknown): string => {
+/** @param file the configuration file that was read: who has found it in a folder above may not know of it */
+const explain = (error: unknown, file: string | undefined): string => {
+  const origin = error instanceof ConfigError && file !== undefined ? `\nThe configuration file is ${file}` : ''
   // Our own errors say in one message what happened and what to do; anything else is a fault that needs its stack.
-  if (error instanceof PoolError) return `${error.code}: ${error.message}`
+  if (error instanceof PoolError) return `${error.code}: ${error.message}${origin}`
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
@@ -30,8 +32,10 @@ export const runCommand = async (flags: RunFlags): Promise<ExitCode> => {
   const paint = paintFor(stdout)
   const isScreen = stdout.isTTY && process.env.TERM !== 'dumb'
   let live: LiveStatus | undefined
+  let filepath: string | undefined
   try {
     const file = await loadConfigFile(flags.config)
+    filepath = file?.filepath
     const options = poolOptions(flags, file === null ? null : { ...file.options })
     // It refuses what is faulty, with whatever else is.
     if (loggerFault(options.logger) !== null) resolveConfig(options)
@@ -41,12 +45,14 @@ export const runCommand = async (flags: RunFlags): Promise<ExitCode> => {
       stdout.isTTY ? { write: (text) => stdout.write(text), paint } : null,
     )
     const pool = new ConsumerPool({ ...options, logger: log })
+    if (filepath !== undefined) log.info({ file: filepath }, 'configuration file')
     if (isScreen) live = new LiveStatus(pool, stdout, stderr.isTTY ? [stderr] : [], paint)
     return await runPool(pool, log)
   } catch (error) {
     if (error instanceof UsageError) throw error
     live?.close()
-    report(error, explain(error), `kafka-consumer-pool: ${explain(error)}`, process)
+    const reason = explain(error, filepath)
+    report(error, reason, `kafka-consumer-pool: ${reason}`, process)
     return ExitCode.failed
   } finally {
     live?.close()

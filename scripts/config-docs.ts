@@ -223,7 +223,7 @@ and are refused. An id has 1 to 249 characters of \`A-Z a-z 0-9 . _ -\` in the e
 
 \`kafka-consumer-pool.config.js\` (or \`.mjs\`, \`.cjs\`, \`.json\`; on Node 22.18 or 24 also \`.ts\`, \`.mts\`), \`.kafka-consumer-poolrc.json\` (or one of
 the others), or the key \`kafka-consumer-pool\` of a \`package.json\` holds the same options, found from the working directory
-upwards. Handlers, modules and PEM files in it are relative to the file. It has 60 s to load.
+upwards. Handlers, modules and PEM files in it are relative to the file. It has 60 s to load; the command's first line of log names it.
 
 ## Names that can have one value only
 

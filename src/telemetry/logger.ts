@@ -73,7 +73,7 @@ const warnOnce = (): ((error: unknown) => void) => {
     warned = true
     const what = error instanceof Error ? `${error.name}: ${error.message}` : typeof error
     const release = guardOutput(process.stderr) // which may be what has failed
-    process.emitWarning(`the logger of option logger failed, so that log lines are missing: ${what}`, {
+    process.emitWarning(`the log cannot be written (option logger), so that lines of it are missing: ${what}`, {
       code: 'KCP_LOGGER_THREW',
       type: 'KafkaConsumerPoolWarning',
     })

@@ -122,9 +122,12 @@ export class LayerReader {
       this.#issues.add(path, `${this.#functionAdvice(leaf)}. Got a function`, leaf.path)
       return
     }
-    const result = leaf.schema.safeParse(prepared(leaf, raw, textAllowed))
+    const wanted = prepared(leaf, raw, textAllowed)
+    const result = leaf.schema.safeParse(wanted)
     if (!result.success) {
-      this.#issues.add(path, `expected ${leaf.expects}, got ${shown(raw, secret)}`, leaf.path)
+      const item = faultyItem(wanted, result.error.issues[0]?.path[0])
+      const got = item === undefined ? shown(raw, secret) : `${shown(item, secret)} in it`
+      this.#issues.add(path, `expected ${leaf.expects}, got ${got}`, leaf.path)
       return
     }
     const value = result.data
@@ -166,6 +169,10 @@ export class LayerReader {
     return `expected an object${switchable ? ', true or false' : ''}, got ${got}`
   }
 }
+
+/** What is wrong with a list of several: of a long one only the beginning would be shown. */
+const faultyItem = (list: unknown, place: PropertyKey | undefined): unknown =>
+  Array.isArray(list) && list.length > 1 && typeof place === 'number' ? list[place] : undefined
 
 /** A raw value as its field wants it: text as number, boolean or list; modules as URLs; Buffers as plain data. */
 const prepared = (leaf: Leaf, raw: unknown, textAllowed: boolean): unknown => {

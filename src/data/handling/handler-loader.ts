@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ErrorCode, PoolError } from '../../errors.js'
 import { type ErrorData, toErrorData } from '../../protocol/error-data.js'
@@ -75,12 +75,31 @@ const refuseMisspeltHook = (exports: unknown, url: string): void => {
   )
 }
 
+const EXTENSIONS: readonly string[] = ['.mjs', '.js', '.cjs', '.mts', '.ts']
+
+const fileAt = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false })
+
+/** The path without its extension, or with another one: `import` adds none, as `require` does. */
+const neighbourOf = (path: string): string | undefined => {
+  const stem = path.replace(/\.[cm]?[jt]s$/, '')
+  return EXTENSIONS.map((extension) => stem + extension).find((other) => fileAt(other)?.isFile() === true)
+}
+
 const requireFile = (url: string): void => {
   if (!url.startsWith('file:')) return
-  if (statSync(fileURLToPath(url), { throwIfNoEntry: false })?.isFile() === true) return
+  const path = fileURLToPath(url)
+  const found = fileAt(path)
+  if (found?.isFile() === true) return
+  const neighbour = neighbourOf(path)
+  const advice =
+    found?.isDirectory() === true
+      ? 'that is a folder. Name the file in it'
+      : 'check the path, and that the file was compiled to where it is expected'
   throw new PoolError(
     ErrorCode.handlerNotFound,
-    `There is no handler module ${fileURLToPath(url)}: check the path, and that the file was compiled to where it is expected`,
+    neighbour === undefined
+      ? `There is no handler module ${path}: ${advice}`
+      : `There is no handler module ${path}. Did you mean ${neighbour}?`,
   )
 }
 

@@ -645,6 +645,14 @@ test.each([undefined, null, 7, 'x', [], new Map()])('options that are %s are ref
   expect(issuesOf(options)).toEqual([{ path: '', message: expect.stringContaining('expected an object of options') }])
 })
 
+test('of a list of several the item that is wrong is named, however long the list is', () => {
+  const brokers = [...Array.from({ length: 9 }, (_, n) => `broker-${n}.example.org:9092`), 'localhost']
+  const message = 'expected a list of at least one address like "host:9092", got \'localhost\' (string) in it'
+  for (const given of [brokers, brokers.join(',')]) {
+    expect(issuesOf({ ...base, kafka: { brokers: given } })).toEqual([{ path: 'kafka.brokers', message }])
+  }
+})
+
 test('every fault is reported at once, in data and in a text that a terminal can show', () => {
   const options = {
     ...base,

@@ -45,7 +45,18 @@ describe('a handler module', () => {
   })
 
   test('that is a folder is not there', async () => {
-    await expect(loadHandler(pathToFileURL(folder).href)).rejects.toMatchObject({ code: 'KCP_HANDLER_NOT_FOUND' })
+    await expect(loadHandler(pathToFileURL(folder).href)).rejects.toMatchObject({
+      code: 'KCP_HANDLER_NOT_FOUND',
+      message: expect.stringContaining('is a folder. Name the file in it'),
+    })
+  })
+
+  test.each(['near', 'near.js', 'near.ts'])('that is there under another extension than %s is named', async (name) => {
+    const near = fileURLToPath(moduleWith('near.mjs', 'export default () => {}'))
+    await expect(loadHandler(pathToFileURL(join(folder, name)).href)).rejects.toMatchObject({
+      code: 'KCP_HANDLER_NOT_FOUND',
+      message: expect.stringContaining(`${join(folder, name)}. Did you mean ${near}?`),
+    })
   })
 
   test('that throws while it is imported is the cause, with its stack', async () => {

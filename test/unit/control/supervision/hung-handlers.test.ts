@@ -212,7 +212,7 @@ describe('Liveness', () => {
     const [slow, quick] = [slotWith(10_000), slotWith(1_000)]
     const now = monotonicMs()
     for (const slot of [slow, quick]) slot.incarnation.ledger.begin(0, 0, 7, 1, now)
-    watching([{ ...slow, thread: null }, slow, quick], (hung) => hung.look(now + 3_000))
+    watching([{ ...slow, incarnation: null }, slow, quick], (hung) => hung.look(now + 3_000))
     expect(slow.endThread).not.toHaveBeenCalled()
     expect(quick.endThread).toHaveBeenCalledTimes(1)
   })

@@ -39,6 +39,13 @@ test.each([
   expect(read(path)).not.toContain('process.once(')
 })
 
+test('CONTRIBUTING.md names files and folders that are there', () => {
+  const named = [...read('CONTRIBUTING.md').matchAll(/`((?:src|test|scripts|bench|workers|docs)\/[\w./-]*)`/g)]
+  const paths = [...new Set(named.map(([, path = '']) => path))]
+  expect(paths.length).toBeGreaterThan(50)
+  expect(paths.filter((path) => !existsSync(root(path)))).toEqual([])
+})
+
 describe('docs/errors.md', () => {
   const sections = sectionsOf(read('docs/errors.md'))
 

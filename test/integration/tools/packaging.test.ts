@@ -255,6 +255,21 @@ test('a strict TypeScript project compiles a handler and a pool against the inst
   })
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   expect(await run(process.execPath, [tsc, '-p', 'tsconfig.json'])).toBe('')
+
+  // What CommonJS projects have by default until TypeScript 5, and knows no `exports`.
+  await write({
+    'tsconfig.old.json': JSON.stringify({
+      extends: './tsconfig.json',
+      compilerOptions: {
+        module: 'commonjs',
+        moduleResolution: 'node10',
+        ignoreDeprecations: '6.0',
+        verbatimModuleSyntax: false,
+      },
+      include: ['typed-handler.ts'],
+    }),
+  })
+  expect(await run(process.execPath, [tsc, '-p', 'tsconfig.old.json'])).toBe('')
 })
 
 test('the installed command introduces itself', async () => {

@@ -5,6 +5,8 @@ import { KafkaError } from '../kafka-error.js'
 import { kafkajs } from '../kafkajs/kafkajs.js'
 import type { ApiRanges, KafkajsLogger, KafkajsProtocol, SaslOptions } from '../kafkajs/parts.js'
 import type { Answer, ApiName, Ask } from '../kafkajs/request-shapes.js'
+import { type AnswerReader, readWith } from '../requests/answer-reader.js'
+import { readMechanisms, readVersions } from '../requests/answers.js'
 import type { Address } from './address.js'
 import { pickVersion, refuseBrokerWithout } from './api-versions.js'
 import { checkedAnswer } from './checked-answer.js'
@@ -23,6 +25,10 @@ export interface BrokerConnectionSettings extends WireSettings {
 type AskOptions = Partial<ExchangeOptions> & {
   /** A timeout that is longer is not waited for. */
   readonly atMostMs?: number | undefined
+}
+
+interface Reading<K extends ApiName> {
+  readonly read?: (answer: AnswerReader, version: number) => Answer<K>
 }
 
 /** A request that waits to be sent. */
@@ -119,14 +125,19 @@ export class BrokerConnection {
    * Sends a request in the highest version that both sides speak. Resolves with the decoded answer, error codes and all.
    *
    * @param options.versions those that may be used; default: all that we can send
+   * @param options.read reads the answer of a version; what has arrays is never left to kafkajs
    */
   async ask<K extends ApiName>(
     api: K,
     ask: Ask<K>,
-    { versions, ...options }: AskOptions & { readonly versions?: readonly number[] } = {},
+    { versions, read, ...options }: AskOptions & Reading<K> & { readonly versions?: readonly number[] } = {},
   ): Promise<Answer<K>> {
     const version = pickVersion(this.#ranges, api, versions)
-    return this.send(kafkajs().requests[api].protocol({ version })(ask), options)
+    const { request, response } = kafkajs().requests[api].protocol({ version })(ask)
+    return this.send(
+      { request, response: read === undefined ? response : readWith((answer) => read(answer, version)) },
+      options,
+    )
   }
 
   /**
@@ -228,8 +239,9 @@ export class BrokerConnection {
     const { ApiVersions } = kafkajs().requests
     for (const version of VERSIONS_OF_VERSIONS) {
       try {
-        const protocol = ApiVersions.protocol({ version })(undefined)
-        const { errorCode, apiVersions } = await this.#exchange(protocol, { timeoutMs }, (send) => send())
+        const { request } = ApiVersions.protocol({ version })(undefined)
+        const response = readWith((answer) => readVersions(answer, version))
+        const { errorCode, apiVersions } = await this.#exchange({ request, response }, { timeoutMs }, (send) => send())
         if (errorCode !== 0) throw brokerError(errorCode, `ApiVersions at ${this.#wire.name}`)
         return Object.fromEntries(apiVersions.map(({ apiKey, ...range }) => [apiKey, range]))
       } catch (error) {
@@ -248,7 +260,9 @@ export class BrokerConnection {
       session.authenticate(async (api, ask) => {
         const version = pickVersion(this.#ranges, api)
         const { request, response } = kafkajs().requests[api].protocol({ version })(ask)
-        const answer = await this.#exchange({ request, response }, { timeoutMs }, (send) => send())
+        const own = api === 'SaslHandshake' ? { decode: readWith(readMechanisms).decode } : {}
+        const reading = { ...response, ...own } as typeof response
+        const answer = await this.#exchange({ request, response: reading }, { timeoutMs }, (send) => send())
         return response.parse(answer)
       }),
     )

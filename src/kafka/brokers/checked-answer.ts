@@ -1,8 +1,7 @@
 /**
- * An answer as kafkajs's decoder can be trusted with it. That one believes every length: one that is too large gives
- * fewer bytes, and a negative one leads back, so that an array whose elements take no room is read until the memory is
- * used up. It takes strings and bytes with `slice`; this `slice` throws then. Everything that is read leads on, so an
- * array ends with the answer at the latest, whatever count was announced.
+ * An answer as kafkajs's decoder can be trusted with it, as long as that has no arrays. It believes every length: one that
+ * is too large gives fewer bytes, and a negative one leads back. It takes strings and bytes with `slice`; this `slice`
+ * throws then.
  */
 export const checkedAnswer = (answer: Buffer): Buffer => {
   const slice = (start: number, end: number = answer.length): Buffer => {

@@ -1,5 +1,4 @@
 import { ErrorCode, PoolError } from '../../errors.js'
-import { letArraysGrow } from './growing-arrays.js'
 import { type Kafkajs, loadParts, requireKafkajs } from './parts.js'
 import type { ApiName } from './request-shapes.js'
 
@@ -30,8 +29,6 @@ const NEEDED_VERSIONS: Readonly<Record<ApiName, readonly number[]>> = {
 
 const ENCODER_METHODS = ['Int16', 'Int32', 'Int64', 'Boolean', 'String', 'Bytes', 'Array'].map((type) => `write${type}`)
 
-const DECODER_METHODS = ['Int16', 'Int32', 'String', 'Bytes', 'Array'].map((type) => `read${type}`)
-
 const missingMethods = (of: unknown, name: string, methods: readonly string[]): string[] => {
   const prototype = (of as { prototype?: Record<string, unknown> } | undefined)?.prototype
   return methods.filter((method) => typeof prototype?.[method] !== 'function').map((method) => `${name}#${method}`)
@@ -49,7 +46,6 @@ const missingVersions = ({ requests, apiKeys }: Kafkajs): string[] =>
 /** The members of kafkajs that are needed and not there. */
 const missingMembers = (parts: Kafkajs): string[] => [
   ...missingMethods(parts.Encoder, 'Encoder', ENCODER_METHODS),
-  ...missingMethods(parts.Decoder, 'Decoder', DECODER_METHODS),
   ...missingVersions(parts),
   ...Object.entries(parts.authenticators)
     .filter(([, provider]) => typeof provider !== 'function')
@@ -83,7 +79,6 @@ export const loadVerified = (load: (path: string) => unknown): Kafkajs => {
   }
   const missing = missingMembers(parts)
   if (missing.length > 0) throw mismatch(`the kafkajs that was loaded lacks ${missing.join(', ')}`)
-  letArraysGrow(parts)
   return parts
 }
 

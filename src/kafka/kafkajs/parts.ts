@@ -3,10 +3,10 @@ import type { ApiName, Apis } from './request-shapes.js'
 
 /*
  * The parts of kafkajs 2.2.4 that this project stands on, with types. They are not its public interface, so their shape
- * is verified when they are loaded (kafkajs.ts). Used are its request encoders and response decoders, its table
- * of errors and its SASL mechanisms. One thing is changed (growing-arrays.ts). Not used are its Connection, whose socket a
- * hostile frame turns into an exception of the process, and its Cluster and BrokerPool: they retry behind our back, wait
- * for pending requests when they close, and ask for the metadata of every topic.
+ * is verified when they are loaded (kafkajs.ts). Used are its request encoders, its decoders of answers without arrays, its
+ * table of errors and its SASL mechanisms. Not used are its decoders of arrays, which take memory for as many items as are
+ * announced; its Connection, whose socket a hostile frame turns into an exception of the process; and its Cluster and
+ * BrokerPool: they retry behind our back, wait for pending requests when they close, and ask for the metadata of every topic.
  */
 
 /** What kafkajs sends: the bytes behind the request header. */
@@ -19,15 +19,6 @@ export interface KafkajsEncoder {
   writeString(value: string | null): this
   writeBytes(value: Buffer | null): this
   writeArray(items: readonly (KafkajsEncoder | string | number)[]): this
-}
-
-/** Reads what {@link KafkajsEncoder} writes. Null arrays read as empty ones. */
-export interface KafkajsDecoder {
-  readInt16(): number
-  readInt32(): number
-  readString(): string | null
-  readBytes(): Buffer | null
-  readArray<T>(read: (decoder: KafkajsDecoder) => T): T[]
 }
 
 export interface KafkajsRequest {
@@ -95,7 +86,6 @@ export interface KafkajsErrorCode {
 /** Everything that is used of kafkajs. */
 export interface Kafkajs {
   readonly Encoder: new () => KafkajsEncoder
-  readonly Decoder: { new (bytes: Buffer): KafkajsDecoder; readonly prototype: KafkajsDecoder }
   readonly apiKeys: Readonly<Record<ApiName, number>>
   readonly requests: { readonly [K in ApiName]: RequestModule<Apis[K]['ask'], Apis[K]['answer']> }
   readonly errorCodes: readonly KafkajsErrorCode[]
@@ -113,7 +103,6 @@ export const loadParts = (load: (path: string) => unknown): Kafkajs => {
     load(`./src/broker/saslAuthenticator/${name}`) as Kafkajs['authenticators'][string]
   return {
     Encoder: load('./src/protocol/encoder') as Kafkajs['Encoder'],
-    Decoder: load('./src/protocol/decoder') as Kafkajs['Decoder'],
     apiKeys: load('./src/protocol/requests/apiKeys') as Kafkajs['apiKeys'],
     requests,
     errorCodes,

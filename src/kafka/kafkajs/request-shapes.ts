@@ -1,6 +1,6 @@
 /*
- * The requests that are sent, as kafkajs's encoders want them and its decoders give them back. A decoded answer keeps
- * the broker's error codes; nothing has been thrown yet.
+ * The requests that are sent, as kafkajs's encoders want them, and their answers as its decoders give them back, or our own
+ * readers where they have arrays. A decoded answer keeps the broker's error codes; nothing has been thrown yet.
  */
 
 interface Throttled {
@@ -20,9 +20,10 @@ interface Topics<P> {
 export interface Apis {
   readonly ApiVersions: {
     readonly ask: undefined
-    readonly answer: Coded & {
-      readonly apiVersions: readonly { apiKey: number; minVersion: number; maxVersion: number }[]
-    }
+    readonly answer: Throttled &
+      Coded & {
+        readonly apiVersions: readonly { apiKey: number; minVersion: number; maxVersion: number }[]
+      }
   }
   readonly SaslHandshake: {
     readonly ask: { readonly mechanism: string }
@@ -48,8 +49,8 @@ export interface Apis {
           readonly partitionErrorCode: number
           readonly partitionId: number
           readonly leader: number
-          /** Absent before version 7. */
-          readonly leaderEpoch?: number
+          /** -1 before version 7. */
+          readonly leaderEpoch: number
         }[]
       }[]
     }
@@ -75,13 +76,13 @@ export interface Apis {
     readonly answer: Throttled &
       Coded & {
         readonly generationId: number
-        readonly groupProtocol: string | null
+        readonly groupProtocol: string
         readonly leaderId: string
         readonly memberId: string
         readonly members: readonly {
           readonly memberId: string
-          readonly groupInstanceId?: string | null
-          readonly memberMetadata: Buffer | null
+          readonly groupInstanceId: string | null
+          readonly memberMetadata: Buffer
         }[]
       }
   }
@@ -106,11 +107,10 @@ export interface Apis {
   }
   readonly LeaveGroup: {
     readonly ask: { readonly groupId: string; readonly memberId: string; readonly groupInstanceId: string | null }
-    readonly answer: Throttled & Coded & { readonly members?: readonly Coded[] }
+    readonly answer: Throttled & Coded & { readonly members: readonly Coded[] }
   }
   readonly DescribeGroups: {
     readonly ask: { readonly groupIds: readonly string[] }
-    /** Decoded by our own code (describe-group.ts). */
     readonly answer: Throttled & {
       readonly groups: readonly (Coded & {
         readonly state: string
@@ -147,14 +147,13 @@ export interface Apis {
       readonly topics: readonly Topics<{ readonly partition: number }>[]
     }
     readonly answer: Throttled & {
-      /** Absent before version 2. */
-      readonly errorCode?: number
+      readonly errorCode: number
       readonly responses: readonly Topics<
         Coded & {
           readonly partition: number
           readonly offset: string
-          /** Absent before version 5. */
-          readonly leaderEpoch?: number
+          /** -1 before version 5. */
+          readonly leaderEpoch: number
         }
       >[]
     }

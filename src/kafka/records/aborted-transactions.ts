@@ -1,3 +1,4 @@
+import { readInt64 } from './int64.js'
 import { type Collected, readRecords } from './read-records.js'
 import type { RecordBatch } from './record-batch.js'
 
@@ -6,6 +7,16 @@ export interface AbortedTransaction {
   /** Offset of the first record of the transaction. */
   readonly firstOffset: number
 }
+
+/** What one takes in an answer. */
+export const ABORTED_BYTES = 16
+
+/** Those that an answer names. */
+export const abortedIn = (bytes: Buffer): AbortedTransaction[] =>
+  Array.from({ length: bytes.length / ABORTED_BYTES }, (_, index) => ({
+    producerId: bytes.readBigInt64BE(index * ABORTED_BYTES),
+    firstOffset: readInt64(bytes, index * ABORTED_BYTES + 8),
+  }))
 
 const ABORT_MARKER = 0
 

@@ -68,6 +68,14 @@ export const undecodable = (place: BatchPlace, cause: unknown, maxDecompressedBy
   )
 }
 
+/** KCP_BATCH_UNDECODABLE: more aborted transactions than are held against the batches at once. */
+export const tooManyAborted = (place: BatchPlace, count: number, most: number): PoolError =>
+  errorAt(
+    ErrorCode.batchUndecodable,
+    place,
+    `cannot be read: with it and what comes behind it the broker names ${count} aborted transactions, and ${most} are the most that are read at once. Let less be fetched at once: lower consumer.maxBytesPerPartition (max.partition.fetch.bytes)`,
+  )
+
 /** KCP_BATCH_UNDECODABLE: the broker answered with CORRUPT_MESSAGE instead of the batch. */
 export const damagedAtBroker = (
   { topic, partition }: { readonly topic: string; readonly partition: number },

@@ -1,9 +1,9 @@
 import type { BrokerConnection } from '../brokers/broker-connection.js'
-import { errorName } from '../errors.js'
 import { kafkajs } from '../kafkajs/kafkajs.js'
 import type { KafkajsProtocol } from '../kafkajs/parts.js'
 import type { EpochEnd, EpochQuestion } from '../offsets.js'
-import { AnswerReader } from './answer-reader.js'
+import { readWith } from './answer-reader.js'
+import { readEnds } from './answers.js'
 import { byTopic } from './by-topic.js'
 
 /*
@@ -14,22 +14,7 @@ const API_KEY = 23
 const VERSION = 3
 const CONSUMER = -1
 
-const decode = async (raw: Buffer): Promise<{ clientSideThrottleTime: number; ends: EpochEnd[] }> => {
-  const reader = new AnswerReader(raw)
-  const clientSideThrottleTime = reader.int32()
-  const topics = reader.array(() => {
-    const topic = reader.string()
-    return reader.array(() => {
-      const error = errorName(reader.int16())
-      const partition = reader.int32()
-      const leaderEpoch = reader.int32()
-      return { topic, partition, error, leaderEpoch, endOffset: reader.offset() }
-    })
-  })
-  return { clientSideThrottleTime, ends: topics.flat() }
-}
-
-const ask = (questions: readonly EpochQuestion[]): KafkajsProtocol<Awaited<ReturnType<typeof decode>>> => {
+const ask = (questions: readonly EpochQuestion[]): KafkajsProtocol<ReturnType<typeof readEnds>> => {
   const { Encoder } = kafkajs()
   const topics = byTopic(questions, ({ partition, currentLeaderEpoch, leaderEpoch }) =>
     new Encoder().writeInt32(partition).writeInt32(currentLeaderEpoch).writeInt32(leaderEpoch),
@@ -40,7 +25,7 @@ const ask = (questions: readonly EpochQuestion[]): KafkajsProtocol<Awaited<Retur
       .writeArray(topics.map(({ topic, partitions }) => new Encoder().writeString(topic).writeArray(partitions)))
   return {
     request: { apiKey: API_KEY, apiVersion: VERSION, apiName: 'OffsetForLeaderEpoch', encode },
-    response: { decode, parse: async (answer) => answer },
+    response: readWith((answer) => readEnds(answer, questions.length)),
   }
 }
 

@@ -5,9 +5,12 @@ import type { FetchedPartition, FetchRequest } from '../fetch.js'
 import { kafkajs } from '../kafkajs/kafkajs.js'
 import type { Ask } from '../kafkajs/request-shapes.js'
 import { NO_EPOCH } from '../metadata.js'
+import { ABORTED_BYTES, abortedIn } from '../records/aborted-transactions.js'
 import type { Codecs } from '../records/codecs.js'
-import { decodeRecordSet } from '../records/record-set.js'
-import { decodeFetchResponse, type FetchAnswer, type PartitionAnswer } from './fetch-response.js'
+import { type DecodedRecordSet, decodeRecordSet } from '../records/record-set.js'
+import { tooManyAborted } from '../records/undecodable.js'
+import { readWith } from './answer-reader.js'
+import { type FetchAnswer, type PartitionAnswer, readFetchAnswer } from './fetch-response.js'
 
 const READ_UNCOMMITTED = 0
 const READ_COMMITTED = 1
@@ -38,9 +41,9 @@ const askFetch = (connection: BrokerConnection, request: FetchRequest): Promise<
     rackId: rackId ?? '',
     topics: inRuns(partitions),
   })
-  const decode = async (raw: Buffer) => decodeFetchResponse(raw, version, partitions.length)
+  const response = readWith((answer) => readFetchAnswer(answer, version, partitions.length))
   return connection.send(
-    { request: protocol.request, response: { decode, parse: async (answer) => answer } },
+    { request: protocol.request, response },
     { holdMs: maxWaitMs, answerBytes: limitBytes, ...(late && { late }) },
   )
 }
@@ -48,7 +51,13 @@ const askFetch = (connection: BrokerConnection, request: FetchRequest): Promise<
 /** The error of a partition that is not in the answer. */
 const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
 
-const NOTHING = { batch: null, cutOff: null, undecodable: null }
+const NOTHING: DecodedRecordSet = { batch: null, cutOff: null, undecodable: null }
+
+/**
+ * Aborted transactions of one partition in one answer. Each has a batch and a marker of some 140 bytes in what was fetched,
+ * or was open when that began; as an object it takes about as much.
+ */
+const MOST_ABORTED = 100_000
 
 /**
  * A slow partition's messages must not keep the bytes of all others alive, so a partition that is not nearly all of an
@@ -70,20 +79,28 @@ const decodePartition = async (
   roomBytes: number,
   codecs: Codecs,
 ): Promise<FetchedPartition> => {
-  const { topic, partition, errorCode, preferredReadReplica, records, aborted } = answer
-  const decoded =
-    errorCode !== 0 || records.length === 0
-      ? NOTHING
-      : await decodeRecordSet(ownBytes(records, answerBytes), {
-          topic,
-          partition,
-          fetchOffset: wanted.offset,
-          maxBytes: mostBytes,
-          roomBytes,
-          aborted: readUncommitted ? [] : aborted,
-          codecs,
-          maxDecompressedBytes,
-        })
+  const { topic, partition, errorCode, preferredReadReplica, records } = answer
+  const decode = (): Promise<DecodedRecordSet> | DecodedRecordSet => {
+    if (errorCode !== 0 || records.length === 0) return NOTHING
+    const { offset: fetchOffset } = wanted
+    const aborted = readUncommitted ? 0 : answer.aborted.length / ABORTED_BYTES
+    if (aborted > MOST_ABORTED)
+      return {
+        ...NOTHING,
+        undecodable: tooManyAborted({ topic, partition, offset: fetchOffset }, aborted, MOST_ABORTED),
+      }
+    return decodeRecordSet(ownBytes(records, answerBytes), {
+      topic,
+      partition,
+      fetchOffset,
+      maxBytes: mostBytes,
+      roomBytes,
+      aborted: aborted === 0 ? [] : abortedIn(answer.aborted),
+      codecs,
+      maxDecompressedBytes,
+    })
+  }
+  const decoded = await decode()
   const error = errorName(errorCode)
   return {
     topic,

@@ -1,5 +1,5 @@
-import type { AbortedTransaction } from '../records/aborted-transactions.js'
-import { AnswerReader } from './answer-reader.js'
+import { ABORTED_BYTES } from '../records/aborted-transactions.js'
+import type { AnswerReader } from './answer-reader.js'
 
 /** What a Fetch brought for one partition; the records are still bytes. */
 export interface PartitionAnswer {
@@ -9,7 +9,8 @@ export interface PartitionAnswer {
   readonly highWatermark: number
   /** Where the first open transaction begins; a broker may leave it at -1 when uncommitted records were asked for. */
   readonly lastStableOffset: number
-  readonly aborted: readonly AbortedTransaction[]
+  /** {@link AbortedTransaction}s, still as bytes: any number of them costs no object. */
+  readonly aborted: Buffer
   /** -1 before version 11, and when there is none. */
   readonly preferredReadReplica: number
   readonly records: Buffer
@@ -27,8 +28,7 @@ export interface FetchAnswer {
  *
  * @param asked how many partitions were asked for; an answer that has more is refused before they fill the heap
  */
-export const decodeFetchResponse = (raw: Buffer, version: number, asked: number): FetchAnswer => {
-  const reader = new AnswerReader(raw)
+export const readFetchAnswer = (reader: AnswerReader, version: number, asked: number): FetchAnswer => {
   const throttleMs = reader.int32()
   const errorCode = version >= 7 ? reader.int16() : 0
   if (version >= 7) reader.int32() // session id; we have no fetch sessions
@@ -38,9 +38,9 @@ export const decodeFetchResponse = (raw: Buffer, version: number, asked: number)
     const highWatermark = reader.offset()
     const lastStableOffset = reader.offset()
     if (version >= 5) reader.offset() // where the log starts
-    const aborted = reader.array(() => ({ producerId: reader.int64(), firstOffset: reader.offset() }))
+    const aborted = reader.take(ABORTED_BYTES * reader.int32())
     const preferredReadReplica = version >= 11 ? reader.int32() : -1
-    const records = reader.take(reader.int32())
+    const records = reader.bytes()
     return {
       topic,
       partition,
@@ -52,13 +52,7 @@ export const decodeFetchResponse = (raw: Buffer, version: number, asked: number)
       records,
     }
   }
-  let left = asked
-  const topics = reader.array(() => {
-    const topic = reader.string()
-    const partitions = reader.array(() => readPartition(topic), left)
-    left -= partitions.length
-    return partitions
-  }, asked)
+  const partitions = reader.topics(readPartition, asked).flatMap((topic) => topic.partitions)
   // Up to version 7 the broker waits itself before it answers.
-  return { clientSideThrottleTime: version >= 8 ? throttleMs : 0, errorCode, partitions: topics.flat() }
+  return { clientSideThrottleTime: version >= 8 ? throttleMs : 0, errorCode, partitions }
 }

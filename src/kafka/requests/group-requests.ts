@@ -2,6 +2,7 @@ import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { KafkaCode } from '../error-codes.js'
 import { brokerError } from '../errors.js'
 import type { JoinRequest, JoinResult, Membership } from '../group.js'
+import { readJoin, readLeave } from './answers.js'
 
 /*
  * The four requests of group membership. A static member's are sent only in the versions that carry its instance id
@@ -26,7 +27,7 @@ export const joinGroup = async (connection: BrokerConnection, request: JoinReque
       protocolType: 'consumer',
       groupProtocols: protocols,
     },
-    { holdMs: rebalanceTimeoutMs, ...staticOnly(instanceId, 5) },
+    { holdMs: rebalanceTimeoutMs, read: readJoin, ...staticOnly(instanceId, 5) },
   )
   if (answer.errorCode !== 0) {
     const required = answer.errorCode === KafkaCode.memberIdRequired ? { memberId: answer.memberId } : {}
@@ -34,13 +35,13 @@ export const joinGroup = async (connection: BrokerConnection, request: JoinReque
   }
   return {
     generation: answer.generationId,
-    protocol: answer.groupProtocol ?? '',
+    protocol: answer.groupProtocol,
     leaderId: answer.leaderId,
     memberId: answer.memberId,
     members: answer.members.map((member) => ({
       memberId: member.memberId,
-      instanceId: member.groupInstanceId ?? null,
-      metadata: member.memberMetadata ?? EMPTY,
+      instanceId: member.groupInstanceId,
+      metadata: member.memberMetadata,
     })),
   }
 }
@@ -83,10 +84,10 @@ export const leaveGroup = async (
   member: Omit<Membership, 'generation'>,
 ): Promise<void> => {
   const { groupId, memberId, instanceId } = member
-  const { errorCode, members = [] } = await connection.ask(
+  const { errorCode, members } = await connection.ask(
     'LeaveGroup',
     { groupId, memberId, groupInstanceId: instanceId },
-    staticOnly(instanceId, 3),
+    { read: readLeave, ...staticOnly(instanceId, 3) },
   )
   const code = errorCode || (members.find((left) => left.errorCode !== 0)?.errorCode ?? 0)
   if (code !== 0) throw brokerError(code, `LeaveGroup of group "${groupId}"`)

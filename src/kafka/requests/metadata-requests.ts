@@ -3,46 +3,19 @@ import type { BrokerConnection } from '../brokers/broker-connection.js'
 import { brokerError, errorName } from '../errors.js'
 import { kafkajs } from '../kafkajs/kafkajs.js'
 import type { Answer } from '../kafkajs/request-shapes.js'
-import { NO_EPOCH, NO_LEADER, type TopicMetadata } from '../metadata.js'
-import { AnswerReader } from './answer-reader.js'
+import { NO_LEADER, type TopicMetadata } from '../metadata.js'
+import { readWith } from './answer-reader.js'
+import { readConfigs, readMetadata } from './answers.js'
 
 const UNKNOWN_TOPIC_OR_PARTITION = 3
 const LEADER_NOT_AVAILABLE = 5
 const BROKER_RESOURCE = 4
 
-/** Version 7 carries leader epochs (KIP-320); kafkajs stops at 6, whose request is the same. */
-const METADATA_V7 = 7
+/** Version 7 carries leader epochs (KIP-320); its request is that of 6, where kafkajs stops. */
+const KAFKAJS_STOPS_AT = 6
 const WITHOUT_EPOCHS = [4, 5, 6]
 /** Brokers that do not speak this one forget to change the epochs while partitions are reassigned (KAFKA-9212). */
 const RELIABLE_EPOCHS = 9
-
-const decodeV7 = async (raw: Buffer): Promise<Answer<'Metadata'>> => {
-  const reader = new AnswerReader(raw)
-  const clientSideThrottleTime = reader.int32()
-  const brokers = reader.array(() => {
-    const broker = { nodeId: reader.int32(), host: reader.string(), port: reader.int32() }
-    reader.string() // rack
-    return broker
-  })
-  reader.string() // cluster id
-  reader.int32() // controller id
-  const topicMetadata = reader.array(() => {
-    const topicErrorCode = reader.int16()
-    const topic = reader.string()
-    reader.boolean() // internal
-    return { topicErrorCode, topic, partitionMetadata: reader.array(() => readPartition(reader)) }
-  })
-  return { clientSideThrottleTime, brokers, topicMetadata }
-}
-
-const readPartition = (reader: AnswerReader) => {
-  const partitionErrorCode = reader.int16()
-  const partitionId = reader.int32()
-  const leader = reader.int32()
-  const leaderEpoch = reader.int32()
-  for (const _ of ['replicas', 'in sync', 'offline']) reader.array(() => reader.int32())
-  return { partitionErrorCode, partitionId, leader, leaderEpoch }
-}
 
 /**
  * Metadata of the cluster's brokers and of the topics named; of none when none is. (kafkajs's own encoder would ask for
@@ -56,10 +29,12 @@ export const askMetadata = (
   const { requests, apiKeys, Encoder } = kafkajs()
   const tellsEpochs = (connection.ranges[apiKeys.Metadata]?.maxVersion ?? 0) >= RELIABLE_EPOCHS
   const version = pickVersion(connection.ranges, 'Metadata', tellsEpochs ? undefined : WITHOUT_EPOCHS)
-  const known = requests.Metadata.protocol({ version: Math.min(version, 6) })({ topics, allowAutoTopicCreation: false })
+  const known = requests.Metadata.protocol({ version: Math.min(version, KAFKAJS_STOPS_AT) })({
+    topics,
+    allowAutoTopicCreation: false,
+  })
   const encode = async () => new Encoder().writeArray(topics).writeBoolean(false)
-  const response =
-    version === METADATA_V7 ? { decode: decodeV7, parse: async (answer: Answer<'Metadata'>) => answer } : known.response
+  const response = readWith((answer) => readMetadata(answer, version))
   return connection.send({ request: { ...known.request, apiVersion: version, encode }, response }, options)
 }
 
@@ -69,7 +44,7 @@ export const describeTopics = (names: readonly string[], answer: Answer<'Metadat
   return names.map((name) => {
     const topic = found.get(name)
     const partitions = (topic?.partitionMetadata ?? []).map(
-      ({ partitionId, partitionErrorCode, leader, leaderEpoch = NO_EPOCH }) => ({
+      ({ partitionId, partitionErrorCode, leader, leaderEpoch }) => ({
         partition: partitionId,
         leader: partitionErrorCode === LEADER_NOT_AVAILABLE ? NO_LEADER : leader,
         leaderEpoch,
@@ -101,7 +76,8 @@ export const askBrokerConfig = async (
   names: readonly string[],
 ): Promise<Record<string, string>> => {
   const resource = { type: BROKER_RESOURCE, name: String(node), configNames: names }
-  const { resources } = await connection.ask('DescribeConfigs', { resources: [resource], includeSynonyms: false })
+  const ask = { resources: [resource], includeSynonyms: false }
+  const { resources } = await connection.ask('DescribeConfigs', ask, { read: readConfigs })
   const config: Record<string, string> = Object.create(null)
   for (const { errorCode, errorMessage, configEntries } of resources) {
     if (errorCode !== 0) {

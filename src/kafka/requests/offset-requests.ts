@@ -5,11 +5,12 @@ import { brokerError, connectionError } from '../errors.js'
 import type { Membership } from '../group.js'
 import type { KafkaError } from '../kafka-error.js'
 import { kafkajs } from '../kafkajs/kafkajs.js'
-import type { KafkajsProtocol } from '../kafkajs/parts.js'
-import type { Answer, Ask } from '../kafkajs/request-shapes.js'
+import type { KafkajsRequest } from '../kafkajs/parts.js'
+import type { Ask } from '../kafkajs/request-shapes.js'
 import { NO_EPOCH, type TopicPartition } from '../metadata.js'
 import type { TopicPartitionOffset } from '../offsets.js'
-import { AnswerReader } from './answer-reader.js'
+import { type AnswerReader, readWith } from './answer-reader.js'
+import { readCommit, readCommitted, readListed } from './answers.js'
 import { byTopic, flatten } from './by-topic.js'
 
 const READ_UNCOMMITTED = 0
@@ -25,8 +26,8 @@ const COMMIT_V7 = 7
  */
 const COMMIT_ANSWER_MS = 6_000
 
-const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsProtocol<Answer<'OffsetCommit'>> => {
-  const { requests, apiKeys, Encoder } = kafkajs()
+const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsRequest => {
+  const { apiKeys, Encoder } = kafkajs()
   const encode = async () =>
     new Encoder()
       .writeString(ask.groupId)
@@ -44,10 +45,7 @@ const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsProtocol<Answer<'OffsetCommi
             ),
         ),
       )
-  return {
-    request: { apiKey: apiKeys.OffsetCommit, apiVersion: COMMIT_V7, apiName: 'OffsetCommit', encode },
-    response: requests.OffsetCommit.protocol({ version: 5 })(ask).response,
-  }
+  return { apiKey: apiKeys.OffsetCommit, apiVersion: COMMIT_V7, apiName: 'OffsetCommit', encode }
 }
 
 /**
@@ -73,8 +71,10 @@ export const commitOffsets = async (
     })),
   }
   const version = pickVersion(connection.ranges, 'OffsetCommit', instanceId === null ? undefined : [COMMIT_V7])
-  const protocol = version === COMMIT_V7 ? commitV7(ask) : kafkajs().requests.OffsetCommit.protocol({ version })(ask)
-  const { responses } = await connection.send(protocol, { atMostMs: COMMIT_ANSWER_MS })
+  const request =
+    version === COMMIT_V7 ? commitV7(ask) : kafkajs().requests.OffsetCommit.protocol({ version })(ask).request
+  const response = readWith((answer) => readCommit(answer, version, offsets.length))
+  const { responses } = await connection.send({ request, response }, { atMostMs: COMMIT_ANSWER_MS })
   const refused = flatten(responses)
     .filter(({ errorCode }) => errorCode !== 0)
     .map(({ topic, partition, errorCode }) => ({
@@ -113,33 +113,8 @@ const refuseErrors = (what: string, found: readonly (TopicPartition & { readonly
   if (failed !== undefined) throw brokerError(failed.errorCode, `${what} for ${failed.topic}[${failed.partition}]`)
 }
 
-/** OffsetFetch v5 carries the leader epoch (KIP-320); kafkajs stops at v4, whose request is the same. */
-const FETCH_V5 = 5
-
-const decodeFetchV5 = async (raw: Buffer): Promise<Answer<'OffsetFetch'>> => {
-  const reader = new AnswerReader(raw)
-  const clientSideThrottleTime = reader.int32()
-  const responses = reader.array(() => {
-    const topic = reader.string()
-    const partitions = reader.array(() => {
-      const partition = reader.int32()
-      const offset = String(reader.int64())
-      const leaderEpoch = reader.int32()
-      reader.string() // metadata
-      return { partition, offset, leaderEpoch, errorCode: reader.int16() }
-    })
-    return { topic, partitions }
-  })
-  return { clientSideThrottleTime, responses, errorCode: reader.int16() }
-}
-
-const fetchV5 = (ask: Ask<'OffsetFetch'>): KafkajsProtocol<Answer<'OffsetFetch'>> => {
-  const { request } = kafkajs().requests.OffsetFetch.protocol({ version: 4 })(ask)
-  return {
-    request: { ...request, apiVersion: FETCH_V5 },
-    response: { decode: decodeFetchV5, parse: async (answer) => answer },
-  }
-}
+/** OffsetFetch v5 carries the leader epoch (KIP-320); its request is that of v4, where kafkajs stops. */
+const KAFKAJS_STOPS_AT = 4
 
 export const committedOffsets = async (
   connection: BrokerConnection,
@@ -151,9 +126,13 @@ export const committedOffsets = async (
   if (partitions.length === 0) return []
   const topics = byTopic(partitions, ({ partition }) => ({ partition }))
   const version = pickVersion(connection.ranges, 'OffsetFetch')
-  const ask = { groupId, topics }
-  const protocol = version === FETCH_V5 ? fetchV5(ask) : kafkajs().requests.OffsetFetch.protocol({ version })(ask)
-  const { errorCode = 0, responses } = await connection.send(protocol, limit)
+  const known = kafkajs().requests.OffsetFetch.protocol({ version: Math.min(version, KAFKAJS_STOPS_AT) })({
+    groupId,
+    topics,
+  })
+  const request = { ...known.request, apiVersion: version }
+  const response = readWith((answer) => readCommitted(answer, version, partitions.length))
+  const { errorCode, responses } = await connection.send({ request, response }, limit)
   const what = `OffsetFetch of group "${groupId}"`
   if (errorCode !== 0) throw brokerError(errorCode, what)
   const found = flatten(responses)
@@ -172,7 +151,8 @@ export const listOffsets = async (
     isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
     topics: byTopic(partitions, ({ partition }) => ({ partition, timestamp: TIMESTAMPS[at] })),
   }
-  const { responses } = await connection.ask('ListOffsets', ask, { atMostMs })
+  const read = (answer: AnswerReader, version: number) => readListed(answer, version, partitions.length)
+  const { responses } = await connection.ask('ListOffsets', ask, { atMostMs, read })
   const found = flatten(responses)
   refuseErrors('ListOffsets', found)
   const nowhere = found.find(({ offset }) => Number(offset) < 0)

@@ -136,9 +136,22 @@ describe('an answer whose lengths are nonsense', () => {
     })
     const client = clientOf([address])
     await client.connect()
-    const broken = { type: 'CONNECTION', message: expect.stringContaining('has a field from byte') }
-    await expect(client.describeGroup(1, 'g')).rejects.toMatchObject(broken)
-    await expect(client.findCoordinator('g')).rejects.toMatchObject(broken)
+    const broken = (what: string) => ({ type: 'CONNECTION', message: expect.stringContaining(what) })
+    const tooMany = broken(`an array of ${MANY} items where 1 may be`)
+    await expect(client.describeGroup(1, 'g')).rejects.toMatchObject(tooMany)
+    await expect(client.findCoordinator('g')).rejects.toMatchObject(broken('has a field from byte'))
+  })
+
+  it('takes no memory for what it announces and does not bring', async () => {
+    const longest = 2 ** 25 - 1 // a longer array is a sparse one
+    const { address } = await startStub(() => encoder().writeInt16(0).writeInt32(longest))
+    const client = connectionTo([address], { retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
+    const before = process.memoryUsage().heapUsed
+    await expect(client.connect()).rejects.toMatchObject({
+      code: 'KCP_BROKER_UNREACHABLE',
+      message: expect.stringContaining(`an array of ${longest} items`),
+    })
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(8 * longest)
   })
 
   it('is one while a client authenticates, too', async () => {

@@ -8,18 +8,18 @@ const BATCH = encodeBatch({ baseOffset: 0, records: plainRecords(0, 50) })
 const PARTITIONS = [0, 1, 2].map((partition) => ({ topic: 't', partition, offset: 0, maxBytes: 500_000 }))
 
 /** What comes of one Fetch for which the broker sends these bytes, for the partitions from 0 on. */
-const fetchOf = async (records: readonly Buffer[], more: Partial<FetchRequest>) => {
-  const partitions = records.map((bytes, partition) =>
-    encoder()
+const fetchOf = async (records: readonly Buffer[], more: Partial<FetchRequest>, aborted: readonly number[] = []) => {
+  const partitions = records.map((bytes, partition) => {
+    const body = encoder()
       .writeInt32(partition)
       .writeInt16(0)
       .writeInt64(50) // high watermark
       .writeInt64(50) // last stable offset
       .writeInt64(0)
-      .writeInt32(-1)
-      .writeInt32(-1)
-      .writeBytes(bytes),
-  )
+      .writeInt32(aborted[partition] ?? -1)
+    body.writeBufferInternal(Buffer.alloc(16 * (aborted[partition] ?? 0)))
+    return body.writeInt32(-1).writeBytes(bytes)
+  })
   const answer = encoder()
     .writeInt32(0)
     .writeInt16(0)
@@ -60,4 +60,16 @@ it('a partition that is missing in an answer has an error, unless all are, as wh
   expect(there).toMatchObject({ error: null })
   expect(missing).toMatchObject({ partition: 1, error: 'UNKNOWN_TOPIC_OR_PARTITION', batch: null })
   expect(await fetchOf([], { partitions: PARTITIONS })).toEqual([])
+})
+
+it('a partition with more aborted transactions than are real stands still, and the others go on', async () => {
+  const [many, few] = await fetchOf([BATCH, BATCH], {}, [100_001, 100_000])
+  expect(many).toMatchObject({ batch: null, undecodable: { code: 'KCP_BATCH_UNDECODABLE', partition: 0, offset: '0' } })
+  expect(many?.undecodable?.message).toMatch(
+    /100001 aborted transactions.*100000.*lower consumer\.maxBytesPerPartition/,
+  )
+  expect(few?.batch?.messages).toHaveLength(50)
+  // Nobody looks at them who reads what is not committed, too.
+  const [uncommitted] = await fetchOf([BATCH], { readUncommitted: true }, [100_001])
+  expect(uncommitted?.batch?.messages).toHaveLength(50)
 })

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeFetchResponse } from '#src/kafka/requests/fetch-response.js'
+import { abortedIn } from '#src/kafka/records/aborted-transactions.js'
+import { AnswerReader } from '#src/kafka/requests/answer-reader.js'
+import { readFetchAnswer } from '#src/kafka/requests/fetch-response.js'
 import { encodeBatch, kafkajsFile, plainRecords } from '../../../support/kafka/record-encoder.js'
 
 const Encoder = kafkajsFile('protocol/encoder')
@@ -63,7 +65,7 @@ describe('the answer to a Fetch', () => {
       fc.asyncProperty(answer, async (drawn) => {
         const raw = encode(drawn, version)
         const expected = await theirs.decode(raw)
-        const { partitions, clientSideThrottleTime } = decodeFetchResponse(raw, version, 9)
+        const { partitions, clientSideThrottleTime } = readFetchAnswer(new AnswerReader(raw), version, 9)
         expect(clientSideThrottleTime).toBe(expected.clientSideThrottleTime ?? 0)
         const flat = expected.responses.flatMap((topic: { topicName: string; partitions: object[] }) =>
           topic.partitions.map((item) => ({ ...item, topic: topic.topicName })),
@@ -75,7 +77,7 @@ describe('the answer to a Fetch', () => {
           expect(String(ours.highWatermark)).toBe(item.highWatermark)
           expect(String(ours.lastStableOffset)).toBe(item.lastStableOffset)
           expect(ours.preferredReadReplica).toBe(item.preferredReadReplica ?? -1)
-          expect(ours.aborted.map((a) => `${a.producerId} ${a.firstOffset}`)).toEqual(
+          expect(abortedIn(ours.aborted).map((a) => `${a.producerId} ${a.firstOffset}`)).toEqual(
             item.abortedTransactions.map((a: Record<string, string>) => `${a.producerId} ${a.firstOffset}`),
           )
           expect(ours.records.length > 0 ? ours.records.readInt32BE(57) : 0).toBe(item.messages.length)
@@ -100,7 +102,18 @@ describe('the answer to a Fetch', () => {
     ['partitions of one topic', [{ topic: 'a' as const, partitions: [empty, empty, empty] }]],
     ['partitions of several', Array.from({ length: 2 }, () => ({ topic: 'a' as const, partitions: [empty, empty] }))],
   ])('that has more %s than were asked for is refused, for each would be an object', (_, topics) => {
-    expect(() => decodeFetchResponse(encode({ throttleMs: 0, topics }, 11), 11, 2)).toThrow(RangeError)
+    expect(() => readFetchAnswer(new AnswerReader(encode({ throttleMs: 0, topics }, 11)), 11, 2)).toThrow(RangeError)
+  })
+
+  it.each([
+    2 ** 31 - 1,
+    2 ** 25,
+    2,
+  ])('that announces %i aborted transactions which are not there is refused', (count) => {
+    const head = new Encoder().writeInt32(0).writeInt16(0).writeInt32(0).writeInt32(1).writeString('a').writeInt32(1)
+    const body = head.writeInt32(0).writeInt16(0).writeInt64(0).writeInt64(0).writeInt64(0).writeInt32(count)
+    const raw = Buffer.concat([body.buffer, Buffer.alloc(24)])
+    expect(() => readFetchAnswer(new AnswerReader(raw), 11, 1)).toThrow(RangeError)
   })
 
   it('that ends too early is refused', () => {
@@ -117,6 +130,6 @@ describe('the answer to a Fetch', () => {
     } as const
     const raw = encode({ throttleMs: 0, topics: [{ topic: 'a', partitions: [whole] }] }, 11)
     for (let cut = 0; cut < raw.length; cut++)
-      expect(() => decodeFetchResponse(raw.subarray(0, cut), 11, 1)).toThrow(RangeError)
+      expect(() => readFetchAnswer(new AnswerReader(raw.subarray(0, cut)), 11, 1)).toThrow(RangeError)
   })
 })

@@ -17,7 +17,7 @@ const pool = new ConsumerPool({
   },
   topics: ['orders'],
   handler: new URL('./handlers/hash.mjs', import.meta.url),
-  // Less than the time that the service manager waits before it kills (Kubernetes: terminationGracePeriodSeconds).
+  // 3 s less than the service manager waits before it kills, or still less (Kubernetes: terminationGracePeriodSeconds).
   drainTimeoutMs: 20_000,
 })
 
@@ -27,7 +27,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
     // A second one is somebody who is impatient, unless it comes at the same moment: npm and systemd may send one twice.
     if (performance.now() - firstMs > 300) process.exit(1)
     firstMs = Math.min(firstMs, performance.now())
-    await pool.stop() // never rejects, never takes longer than drainTimeoutMs and a little
+    await pool.stop() // never rejects, never takes longer than drainTimeoutMs + 3 s
     process.exit(0)
   })
 }

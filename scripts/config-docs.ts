@@ -192,7 +192,7 @@ Others meet without a contradiction; there the pool sees to it that both hold:
 | \`maxProcessingMs\` with \`sessionTimeout\`, \`rebalanceTimeout\` | Heartbeats and rebalances do not wait for handlers. |
 | \`restart.*\` with each other | Crashes are counted in a row, however long the pauses between them are; a slot that is being tried again counts as parked, so that all slots can be parked at the same time. |
 | \`minBytes\` with \`maxBytes\`, \`maxBytesPerPartition\` | A fetch waits for no more than it asks for, which may be far less than these. Of the two limits the lower one counts. |
-| \`drainTimeoutMs\` with \`terminateTimeoutMs\` | A stop takes \`drainTimeoutMs\` and about a second, whatever \`terminateTimeoutMs\` says: that is for threads which are replaced. |
+| \`drainTimeoutMs\` with \`terminateTimeoutMs\` | A stop takes \`drainTimeoutMs\` + 3 s at most, whatever \`terminateTimeoutMs\` says: that is for threads which are replaced. |
 | \`drainTimeoutMs\` with \`maxProcessingMs\` | A handler may take longer than a stop waits. It is told to give up (\`context.signal\`) shortly before, and its message is handled again after the restart. |
 | \`retry.attempts\` with \`retry.initialPauseMs\`, \`retry.maxPauseMs\` | All attempts come before the first pause. After each pause there is one more, whatever \`attempts\` says. |
 | \`loadTimeoutMs\` with \`workers\` | A thread's time runs from its own boot, and no more than two for each core boot at once. |

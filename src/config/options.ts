@@ -113,7 +113,7 @@ export interface ResourceLimitOptions {
 export interface PoolOptions {
   /** Milliseconds between two commits of finished offsets. @default 1_000 */
   commitIntervalMs?: number | undefined
-  /** Milliseconds that `stop()` waits for the messages in flight before their threads are ended; below the time after which a service manager kills (Kubernetes: 30 s). @default 25_000 */
+  /** Milliseconds that `stop()` waits for the messages in flight before their threads are ended. A stop takes `drainTimeoutMs` + 3 s at most; let that be below the time after which a service manager kills (Kubernetes: 30 s). @default 25_000 */
   drainTimeoutMs?: number | undefined
   /** Milliseconds, at least 1,000, that a thread may take to load its handler's module, from its boot, and to set it up. @default 60_000 */
   loadTimeoutMs?: number | undefined

@@ -105,7 +105,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
 
   /**
    * Lets the handlers in flight finish (for at most `drainTimeoutMs`), commits what is finished, leaves the group and
-   * ends the threads. Idempotent; concurrent callers share one stop. Never rejects.
+   * ends the threads: `drainTimeoutMs` + 3 s at most. Idempotent; concurrent callers share one stop. Never rejects.
    */
   stop(): Promise<void> {
     return this.#stop(this.#config.pool.drainTimeoutMs)

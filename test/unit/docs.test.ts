@@ -46,6 +46,21 @@ test('CONTRIBUTING.md names files and folders that are there', () => {
   expect(paths.filter((path) => !existsSync(root(path)))).toEqual([])
 })
 
+test.each([
+  'README.md',
+  'docs/configuration.md',
+  'docs/how-it-works.md',
+  'scripts/config-docs.ts',
+  'src/config/schema/pool-fields.ts',
+  'src/config/options.ts',
+  'src/control/pool.ts',
+  'examples/graceful-shutdown.mjs',
+])('%s says how long a stop takes at most as the others do', (path) => {
+  const stop = /(?:never longer than|takes|longer than|threads:)\s+(?:\*\s+)?\\?`?drainTimeoutMs\\?`?\s+(\S+ \S+ s?)/g
+  const said = [...read(path).matchAll(stop)].map(([, more]) => more)
+  expect(new Set(said)).toEqual(new Set(['+ 3 s']))
+})
+
 describe('docs/errors.md', () => {
   const sections = sectionsOf(read('docs/errors.md'))
 

@@ -6,7 +6,7 @@ export const poolFields = z.strictObject({
   commitIntervalMs: milliseconds(1_000, 'How often finished offsets are committed.'),
   drainTimeoutMs: milliseconds(
     25_000,
-    'How long `stop()` waits for the messages in flight, and then for `teardown` of their handlers, before the threads are ended, and goes on trying to commit what is finished; when a tenth of it is left (3 s at most), `context.signal` aborts. A stop takes up to 3 s more, so the default fits in the 30 s that Kubernetes gives by default; keep it 3 s below the time after which your service manager kills. A rebalance meanwhile waits for them three seconds at most, see [a stop](how-it-works.md#a-stop).',
+    'How long `stop()` waits for the messages in flight, and then for `teardown` of their handlers, before the threads are ended, and goes on trying to commit what is finished; when a tenth of it is left (3 s at most), `context.signal` aborts. A stop takes `drainTimeoutMs` + 3 s at most, so the default fits in the 30 s that Kubernetes gives by default; keep it 3 s below the time after which your service manager kills. A rebalance meanwhile waits for them three seconds at most, see [a stop](how-it-works.md#a-stop).',
     { min: 0 },
   ),
   loadTimeoutMs: milliseconds(

@@ -755,6 +755,30 @@ describe('a slot that drains', () => {
     expect(other.threads.last.patienceMs).toBe(350)
   })
 
+  test('is over 2.4 s after its time when the last commit is silent and teardown hangs: the pool then needs 0.3 s more of its 3 s', async () => {
+    const bench = await running()
+    const handed = bench.threads.last.requests.at(-1)
+    if (handed?.type !== 'assign') throw new Error('nothing was handed')
+    const [seat] = bench.seats
+    const { last } = bench.threads
+    for (const client of [bench.poolClient, seat])
+      if (client !== undefined) client.commitOffsets = () => new Promise(() => {})
+    last.stop = () => new Promise(() => {})
+    last.silent = true
+    Page.from(handed.page).finish(0, 7)
+    const atMs = monotonicMs()
+    let isOver = false
+    const stopped = bench.slot.stop(atMs + 5_000, true).then(() => (isOver = true))
+    await vi.advanceTimersByTimeAsync(4_995)
+    last.answer()
+    await vi.advanceTimersByTimeAsync(2_350)
+    expect(isOver).toBe(false)
+    await vi.advanceTimersByTimeAsync(55)
+    expect(isOver).toBe(true)
+    await stopped
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   test('does not say that it has drained when its thread died with a message in flight', async () => {
     const bench = await running()
     const { last } = bench.threads

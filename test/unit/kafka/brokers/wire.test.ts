@@ -145,7 +145,7 @@ describe('an answer whose lengths are nonsense', () => {
   it('takes no memory for what it announces and does not bring', async () => {
     const longest = 2 ** 25 - 1 // a longer array is a sparse one
     const { address } = await startStub(() => encoder().writeInt16(0).writeInt32(longest))
-    const client = connectionTo([address], { retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
+    const client = clientOf([address], { retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
     const before = process.memoryUsage().heapUsed
     await expect(client.connect()).rejects.toMatchObject({
       code: 'KCP_BROKER_UNREACHABLE',

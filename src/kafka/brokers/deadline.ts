@@ -3,10 +3,20 @@ import { after } from '../../util/timers.js'
 /** Rounds of the event loop that anything gets, however late the clock says it is. */
 const ROUNDS = 4
 
+/** Of less than a kilobyte a second nobody can live; and who sends bytes one by one could hold on for ever. */
+const LEAST_BYTES_PER_MS = 1
+
+/** What has come from the other side so far. */
+export interface Progress {
+  /** Whole things: it was found, it is connected, it has answered. */
+  readonly steps: number
+  readonly bytes: number
+}
+
 export interface DeadlineOptions {
   readonly timeoutMs: number
-  /** A number that changes with every sign of life. */
-  readonly progress: () => number
+  /** Each step is a sign of life, and so are bytes that come at a rate at which they come to an end. */
+  readonly progress: () => Progress
   readonly onTimeout: () => void
   /** @default 4 */
   readonly rounds?: number
@@ -20,10 +30,10 @@ export interface DeadlineOptions {
  */
 export class Deadline {
   readonly #partMs: number
-  readonly #progress: () => number
+  readonly #progress: () => Progress
   readonly #onTimeout: () => void
   #left: number
-  #seen: number
+  #seen: Progress
   #timer: NodeJS.Timeout | undefined
   #immediate: NodeJS.Immediate | undefined
 
@@ -51,9 +61,13 @@ export class Deadline {
   #endPart(): void {
     const now = this.#progress()
     this.#left--
-    if (now !== this.#seen) this.#left = Math.max(this.#left, 1)
+    if (this.#isAlive(now)) this.#left = Math.max(this.#left, 1)
     this.#seen = now
     if (this.#left > 0) this.#wait()
     else this.#onTimeout()
+  }
+
+  #isAlive({ steps, bytes }: Progress): boolean {
+    return steps !== this.#seen.steps || bytes - this.#seen.bytes >= this.#partMs * LEAST_BYTES_PER_MS
   }
 }

@@ -4,6 +4,8 @@ import { Deadline } from './deadline.js'
 /** How long an address is waited for alone. */
 const HEAD_START_MS = 1_000
 
+const NOTHING = { steps: 0, bytes: 0 }
+
 /**
  * Asks the addresses in order: the next one when one has failed, and also when it has not answered for a second. So one
  * that is silent holds nobody up, and a host that answers is not passed over for one that stands behind it.
@@ -47,7 +49,7 @@ export const firstReached = <T>(
       }
       pending++
       if (waiting.length > 0)
-        headStart = new Deadline({ timeoutMs: HEAD_START_MS, progress: () => 0, onTimeout: askNext })
+        headStart = new Deadline({ timeoutMs: HEAD_START_MS, progress: () => NOTHING, onTimeout: askNext })
       attempt(address).then(
         (value) => end(() => resolve(value)),
         (error: unknown) => failed(address, error),

@@ -7,7 +7,7 @@ import type { KafkajsRequest } from '../kafkajs/parts.js'
 import type { Logger } from '../logger.js'
 import { type Address, formatAddress } from './address.js'
 import { hintFor, type Phase, strangerBehind } from './broken-connection.js'
-import { Deadline } from './deadline.js'
+import { Deadline, type Progress } from './deadline.js'
 import { FrameReader } from './frame-reader.js'
 import type { SocketFactory } from './open-socket.js'
 import { requestFrame } from './request-frame.js'
@@ -79,8 +79,10 @@ export class Wire {
   #phase: Phase = 'connecting'
   #death: KafkaError | null = null
   #correlationId = 0
-  /** Signs of life of the other side. */
-  #signs = 0
+  /** What the other side has done: it was found, is connected, has answered. */
+  #steps = 0
+  /** What it has sent. */
+  #bytes = 0
 
   constructor(address: Address, settings: WireSettings, onDeath: (reason: KafkaError) => void) {
     this.address = address
@@ -109,6 +111,10 @@ export class Wire {
 
   get isIdle(): boolean {
     return this.#pending.length === 0
+  }
+
+  get #progress(): Progress {
+    return { steps: this.#steps, bytes: this.#bytes }
   }
 
   /** @throws ConfigError when option ssl has no usable content */
@@ -204,7 +210,7 @@ export class Wire {
       throw new ConfigError(`option ssl ${fault}`, [{ path: 'kafka.ssl', message: fault }], { cause })
     }
     const alive = () => {
-      this.#signs++
+      this.#steps++
     }
     this.#socket
       .on('lookup', alive)
@@ -222,7 +228,7 @@ export class Wire {
   }
 
   #receive(chunk: Buffer): void {
-    this.#signs++
+    this.#bytes += chunk.length
     this.#frames.add(chunk)
     while (this.#death === null) {
       const { length } = this.#frames
@@ -246,6 +252,7 @@ export class Wire {
       return
     }
     this.#phase = 'open'
+    this.#steps++
     this.#pending.shift()
     first.deadline.stop()
     first.late?.stop()
@@ -269,14 +276,14 @@ export class Wire {
   }
 
   #late({ afterMs, tell }: Lateness, heldMs: number): Deadline {
-    return new Deadline({ timeoutMs: heldMs + afterMs, progress: () => this.#signs, onTimeout: tell })
+    return new Deadline({ timeoutMs: heldMs + afterMs, progress: () => this.#progress, onTimeout: tell })
   }
 
   #deadline(what: string, timeoutMs: number, rounds?: number): Deadline {
     return new Deadline({
       timeoutMs,
       ...(rounds && { rounds }),
-      progress: () => this.#signs,
+      progress: () => this.#progress,
       onTimeout: () =>
         this.destroy(timedOutError(`${what} at ${this.name}: no answer within ${Math.round(timeoutMs)} ms`)),
     })

@@ -1,12 +1,14 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { Deadline } from '#src/kafka/brokers/deadline.js'
+import { Deadline, type Progress } from '#src/kafka/brokers/deadline.js'
 
 const blockThread = (ms: number) => {
   for (const until = performance.now() + ms; performance.now() < until; );
 }
 
+const NOTHING = { steps: 7, bytes: 7 }
+
 /** A deadline that is stopped when the test is over, and counts how often it was looked at. */
-const deadline = (timeoutMs: number, progress: () => number = () => 0, rounds?: number) => {
+const deadline = (timeoutMs: number, progress: () => Progress = () => NOTHING, rounds?: number) => {
   const onTimeout = vi.fn()
   const made = new Deadline({ timeoutMs, progress, onTimeout, ...(rounds && { rounds }) })
   onTestFinished(() => made.stop())
@@ -23,7 +25,7 @@ describe('a deadline', () => {
   it('is over after its time when nothing comes', async () => {
     const started = performance.now()
     await new Promise<void>((resolve) => {
-      new Deadline({ timeoutMs: 100, progress: () => 7, onTimeout: resolve })
+      new Deadline({ timeoutMs: 100, progress: () => NOTHING, onTimeout: resolve })
     })
     const tookMs = performance.now() - started
     expect(tookMs).toBeGreaterThanOrEqual(95)
@@ -39,13 +41,26 @@ describe('a deadline', () => {
   })
 
   it('goes on while there are signs of life, and ends when they end', async () => {
-    let signs = 0
+    let steps = 0
     let alive = true
-    const { onTimeout } = deadline(10, () => (alive ? signs++ : signs))
-    await expect.poll(() => signs, { timeout: 4_000 }).toBeGreaterThan(12)
+    const { onTimeout } = deadline(10, () => ({ steps: alive ? steps++ : steps, bytes: 0 }))
+    await expect.poll(() => steps, { timeout: 4_000 }).toBeGreaterThan(12)
     expect(onTimeout).not.toHaveBeenCalled()
     alive = false
     await expect.poll(() => onTimeout.mock.calls.length).toBe(1)
+  })
+
+  it('goes on while bytes come at a rate at which they come to an end, and ends when they only drip', async () => {
+    let bytes = 0
+    let perLook = 100 / 4
+    const { onTimeout } = deadline(100, () => {
+      bytes += perLook
+      return { steps: 0, bytes }
+    })
+    await expect.poll(() => bytes, { timeout: 4_000 }).toBeGreaterThan(12 * perLook)
+    expect(onTimeout).not.toHaveBeenCalled()
+    perLook--
+    await expect.poll(() => onTimeout.mock.calls.length, { timeout: 4_000 }).toBe(1)
   })
 
   it('is not due at once when the time is longer than Node’s timers reach', async () => {

@@ -119,6 +119,16 @@ describe('a server that sends', () => {
   })
 })
 
+it('a server that sends its first answer byte by byte is waited for no longer than a silent one', async () => {
+  const { address } = await serve((socket) => {
+    socket.write(length(1_000))
+    const drip = setInterval(() => socket.write('\0'), 5)
+    socket.on('close', () => clearInterval(drip))
+  })
+  const client = clientOf([address], { retry: { retries: 1, initialRetryTime: 1, maxRetryTime: 1 } })
+  await expect(client.connect()).rejects.toThrow(/no answer within \d+ ms/)
+})
+
 describe('an answer whose lengths are nonsense', () => {
   const MANY = 2_000_000
   const count = () => encoder().writeInt32(0).writeInt32(MANY)
@@ -202,10 +212,12 @@ describe('an answer to a Fetch', () => {
   })
 
   it('is not late while it is arriving', async () => {
-    const answer = framed(1, nothing(0).buffer)
+    const parts = 24
+    const answer = framed(1, Buffer.concat([nothing(0).buffer, Buffer.alloc(parts * 1_000)]))
+    const size = Math.ceil(answer.length / parts)
     const { tell, all } = await fetching(({ socket }) => {
-      for (const [index] of answer.entries())
-        setTimeout(() => socket.write(answer.subarray(index, index + 1)), (index * 2 * LATE_MS) / answer.length)
+      for (let part = 0; part < parts; part++)
+        setTimeout(() => socket.write(answer.subarray(part * size, (part + 1) * size)), (part * 2 * LATE_MS) / parts)
       return null
     })
     await all

@@ -4,6 +4,8 @@ import type { ControlClient } from '../kafka/client.js'
 import type { ClusterView, TopicMetadata, TopicPartition } from '../kafka/metadata.js'
 import type { LostLeader } from '../protocol/messages.js'
 import type { Groups } from './groups.js'
+import { Coordinator } from './membership/coordinator.js'
+import { Patience } from './membership/patience.js'
 import { TopicWatch } from './membership/topic-watch.js'
 import { PartitionLeaderNews } from './partition-leader-news.js'
 
@@ -19,6 +21,7 @@ export interface ClusterOptions {
 export class Cluster {
   /** For commits and metadata. */
   readonly client: ControlClient
+  readonly #commits = new Patience()
   readonly #watch: TopicWatch
   readonly #news: PartitionLeaderNews
   readonly #listeners = new Set<(view: ClusterView) => void>()
@@ -38,6 +41,11 @@ export class Cluster {
       for (const listener of this.#listeners) listener(view)
     }
     this.#news = new PartitionLeaderNews({ client, tell, log })
+  }
+
+  /** A group's coordinator, by way of that client. */
+  coordinatorOf(groupId: string): Coordinator {
+    return new Coordinator(this.client, groupId, this.#commits)
   }
 
   /** Metadata before anything joins: what is there now is what the pool found. */

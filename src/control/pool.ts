@@ -15,7 +15,6 @@ import { announce } from './announce.js'
 import { Clusters } from './clusters.js'
 import type { PoolEvents } from './events.js'
 import { Groups } from './groups.js'
-import { Coordinator } from './membership/coordinator.js'
 import { kafkaOfSeat } from './membership/seat-times.js'
 import { POOL_TRANSITIONS, type PoolStep } from './pool-states.js'
 import { describePool } from './pool-status.js'
@@ -161,7 +160,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       limiter: this.#limiter,
       ...this.#groups.of(config),
       poolClient: cluster.client,
-      coordinator: new Coordinator(cluster.client, config.consumer.groupId),
+      coordinator: cluster.coordinatorOf(config.consumer.groupId),
       createSeatClient: () => this.#createClient(nextClientId(), kafkaOfSeat(config)),
       nextClientId,
       topics: (names) => cluster.topics(names),

@@ -138,8 +138,9 @@ class KafkaClient implements Client {
     node: number,
     member: Membership,
     offsets: readonly TopicPartitionOffset[],
+    limit: { readonly atMostMs?: number } = {},
   ): Promise<readonly (TopicPartition & { readonly error: KafkaError })[]> {
-    return commitOffsets(await this.#brokers.to(node), member, offsets)
+    return commitOffsets(await this.#brokers.to(node), member, offsets, limit)
   }
 
   async committedOffsets(

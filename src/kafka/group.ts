@@ -71,12 +71,14 @@ export interface GroupClient {
   describeGroup(node: number, groupId: string): Promise<GroupDescription>
   /**
    * Resolves with the partitions that were refused and why (the request itself may succeed for the others). Rejects when
-   * the node is not the group's coordinator.
+   * the node is not the group's coordinator. `atMostMs` is for how long an answer is waited for, if `requestTimeout` is
+   * longer.
    */
   commitOffsets(
     node: number,
     member: Membership,
     offsets: readonly TopicPartitionOffset[],
+    limit?: { readonly atMostMs?: number },
   ): Promise<readonly (TopicPartition & { readonly error: KafkaError })[]>
   /** Committed offsets; -1n where the group has none. `atMostMs` is for how long, if `requestTimeout` is longer. */
   committedOffsets(

@@ -53,6 +53,7 @@ it('the limit is met while a crash is healed: only the slot that needs a thread 
     expect(await run(threads).exited).toMatchObject({ reason: 'crashed', error: { code: 'KCP_THREAD_NOT_STARTED' } })
   }
   await expect(neighbour.request({ type: 'quiesce' })).resolves.toBeUndefined()
+  await expect.poll(() => system.alive, { timeout: 10_000 }).toBe(1) // their remains may take a moment
   system.atMost = 3
   await run(threads).ready
 })

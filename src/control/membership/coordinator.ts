@@ -12,12 +12,15 @@ export class Coordinator {
   readonly #client: ControlClient
   readonly #groupId: string
   #node: number | null = null
-  /** With look-ups. */
-  readonly #patience = new Patience()
+  readonly #lookUps = new Patience()
+  /** With commits over this client. */
+  readonly commits: Patience
 
-  constructor(client: ControlClient, groupId: string) {
+  /** @param commits shared by whoever shares the client @default the first one of all */
+  constructor(client: ControlClient, groupId: string, commits = new Patience()) {
     this.#client = client
     this.#groupId = groupId
+    this.commits = commits
   }
 
   /** Sends a request to the coordinator. A failure that means "not here" makes the next call look it up again. */
@@ -39,14 +42,7 @@ export class Coordinator {
     })
   }
 
-  async #find(): Promise<number> {
-    try {
-      const node = await this.#client.findCoordinator(this.#groupId, { atMostMs: this.#patience.ms })
-      this.#patience.answered()
-      return node
-    } catch (error) {
-      this.#patience.failed(error)
-      throw error
-    }
+  #find(): Promise<number> {
+    return this.#lookUps.during((limit) => this.#client.findCoordinator(this.#groupId, limit))
   }
 }

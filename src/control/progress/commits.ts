@@ -129,7 +129,9 @@ export class Commits {
   #send(member: Membership, offsets: readonly TopicPartitionOffset[]) {
     const { coordinator, seatsCoordinator } = this.#options
     const over = (way: Coordinator) =>
-      way.askPersistently((client, node) => client.commitOffsets(node, member, offsets))
+      way.askPersistently((client, node) =>
+        way.commits.during((limit) => client.commitOffsets(node, member, offsets, limit)),
+      )
     if (!this.#isLast) this.#haste = deferred()
     const first = over(coordinator)
     const hasty = this.#haste.promise.then(async (aloneMs) => {

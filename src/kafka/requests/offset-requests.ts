@@ -20,12 +20,6 @@ const TIMESTAMPS = { earliest: -2, latest: -1 } as const
 /** OffsetCommit v7 carries the group instance id (KIP-345); kafkajs stops at v5, whose answer is the same. */
 const COMMIT_V7 = 7
 
-/**
- * How long an answer to OffsetCommit is waited for: a broker itself gives a commit up after 5 s
- * (`offsets.commit.timeout.ms`), so a connection that is silent for longer is gone, and a stop must have time for another.
- */
-const COMMIT_ANSWER_MS = 6_000
-
 const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsRequest => {
   const { apiKeys, Encoder } = kafkajs()
   const encode = async () =>
@@ -56,6 +50,7 @@ export const commitOffsets = async (
   connection: BrokerConnection,
   member: Membership,
   offsets: readonly TopicPartitionOffset[],
+  limit: { readonly atMostMs?: number } = {},
 ): Promise<(TopicPartition & { readonly error: KafkaError })[]> => {
   if (offsets.length === 0) return []
   const { groupId, generation, memberId, instanceId } = member
@@ -74,7 +69,7 @@ export const commitOffsets = async (
   const request =
     version === COMMIT_V7 ? commitV7(ask) : kafkajs().requests.OffsetCommit.protocol({ version })(ask).request
   const response = readWith((answer) => readCommit(answer, version, offsets.length))
-  const { responses } = await connection.send({ request, response }, { atMostMs: COMMIT_ANSWER_MS })
+  const { responses } = await connection.send({ request, response }, limit)
   const refused = flatten(responses)
     .filter(({ errorCode }) => errorCode !== 0)
     .map(({ topic, partition, errorCode }) => ({

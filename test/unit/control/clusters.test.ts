@@ -37,6 +37,13 @@ test('slots that reach a cluster in the same way share a client; another way has
   expect(new Set(slots.map((slot) => groups.of(slot).group)).size).toBe(1)
 })
 
+test('who commits over one client has the same patience, because one that has none ends the connection for all', () => {
+  const slots = [slotConfig(), slotConfig({ slot: 1, consumer: { groupId: 'other' } })] as const
+  const { clusters } = world(...slots)
+  const [one, other] = slots.map((slot) => clusters.of(slot).coordinatorOf(slot.consumer.groupId))
+  expect(one?.commits).toBe(other?.commits)
+})
+
 test('a message that kills is suspect to all slots of its group, and to no other group', () => {
   const slots = [
     slotConfig(),

@@ -349,6 +349,14 @@ describe('a request', () => {
     expect(performance.now() - beganAtMs).toBeLessThan(5_000)
   })
 
+  it('waits for an answer to a commit no longer than it is told', async () => {
+    const { client } = await connected(({ apiKey }) => (apiKey === Api.offsetCommit ? null : undefined))
+    const beganAtMs = performance.now()
+    const asked = client.commitOffsets(1, member, [{ topic: 't', partition: 0, offset: 1n }], { atMostMs: 50 })
+    await expect(asked).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
+    expect(performance.now() - beganAtMs).toBeLessThan(5_000)
+  })
+
   it('waits for where a log begins or ends no longer than it is told', async () => {
     let mute = false
     const { client } = await connected(({ apiKey }) => (mute && apiKey === Api.metadata ? null : undefined))

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { Commits } from '#src/control/progress/commits.js'
@@ -7,7 +7,7 @@ import { KafkaError } from '#src/kafka/kafka-error.js'
 import type { TopicPartition } from '#src/kafka/metadata.js'
 import type { TopicPartitionOffset } from '#src/kafka/offsets.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { FakeClient, kafkaError } from '../../../support/control/fake-client.js'
+import { FakeClient, kafkaError, silence } from '../../../support/control/fake-client.js'
 import { collectLines } from '../../../support/log-lines.js'
 
 const SASL_AUTHENTICATION_FAILED = 58
@@ -98,6 +98,28 @@ describe('commits', () => {
     await commits.now()
     expect(told).toEqual({ doubts: 1, committed: [] })
     expect(holdings.uncommitted()).toHaveLength(1)
+  })
+
+  test('wait for 6 s, and for twice as long after each silence, until a slow coordinator is waited for long enough', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { commits, client, holdings, told } = world()
+    const limits: unknown[] = []
+    client.commitOffsets = async (_node, _member, _offsets, { atMostMs = 0 } = {}) => {
+      limits.push(atMostMs)
+      await vi.advanceTimersByTimeAsync(Math.min(atMostMs, 15_000))
+      if (atMostMs < 15_000) throw silence()
+      return []
+    }
+    await commits.now()
+    await commits.now()
+    const [holding] = holdings.all()
+    holding?.page.finish(holding.index, 8)
+    await commits.now()
+    expect([limits, told.committed]).toEqual([
+      [6_000, 12_000, 24_000, 24_000],
+      [1n, 8n],
+    ])
   })
 
   test('go to the new coordinator when it has moved', async () => {

@@ -30,9 +30,10 @@ export class Cluster {
     this.client = client
     const topicsOf = new Map(slots.map((slot) => [groups.of(slot).group, new Set<string>()]))
     for (const slot of slots) for (const topic of slot.topics) topicsOf.get(groups.of(slot).group)?.add(topic)
+    const metadata = new Patience()
     this.#watch = new TopicWatch({
       groups: [...topicsOf].map(([group, topics]) => ({ group, topics })),
-      metadata: (names) => client.topics(names),
+      metadata: (names) => metadata.during((limit) => client.topics(names, limit)),
       intervalMs: Math.min(...slots.map(({ consumer }) => consumer.metadataMaxAge)),
       heartbeatMs: Math.max(...slots.map(({ consumer }) => consumer.heartbeatInterval)),
       log,

@@ -89,8 +89,8 @@ class KafkaClient implements Client {
     this.#brokers.close()
   }
 
-  topics(names: readonly string[]): Promise<TopicMetadata[]> {
-    return this.#askTopics(names)
+  topics(names: readonly string[], limit: { readonly atMostMs?: number } = {}): Promise<TopicMetadata[]> {
+    return this.#askTopics(names, limit)
   }
 
   view(names: readonly string[]): ClusterView {

@@ -39,8 +39,11 @@ export interface ClusterView {
 
 /** What a client is asked about the brokers and the topics of its cluster. */
 export interface MetadataClient {
-  /** Fresh metadata from a broker, never from a cache, in the order asked for. Topics are never auto-created. */
-  topics(names: readonly string[]): Promise<TopicMetadata[]>
+  /**
+   * Fresh metadata from a broker, never from a cache, in the order asked for. Topics are never auto-created. `atMostMs` is
+   * for how long a broker is waited for, if `requestTimeout` is longer.
+   */
+  topics(names: readonly string[], limit?: { readonly atMostMs?: number }): Promise<TopicMetadata[]>
   /** What this client has last heard of the brokers, and of those of the topics of which it has. */
   view(topics: readonly string[]): ClusterView
   /** Takes over what another client has heard. */

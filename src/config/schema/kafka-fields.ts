@@ -125,7 +125,7 @@ export const kafkaFields = z.strictObject({
   ),
   requestTimeout: milliseconds(
     30_000,
-    'How long to wait for the answer to a request. A seat waits for a third of `sessionTimeout` at most, so that a connection that has gone silent does not cost the membership; a commit waits for 6 s at most, so that a stop has time to send it on another, and so does who looks up the coordinator or where partitions begin, but for twice as long after each silence.',
+    'How long to wait for the answer to a request. A seat waits for a third of `sessionTimeout` at most, so that a connection that has gone silent does not cost the membership; a commit waits for 6 s at most, so that a stop has time to send it on another, and so does who looks up the coordinator, which partitions there are to assign, or where they begin, but for twice as long after each silence.',
   ),
   retry: z.strictObject({
     retries: count(

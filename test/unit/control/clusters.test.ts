@@ -5,7 +5,7 @@ import { Clusters } from '#src/control/clusters.js'
 import { Groups } from '#src/control/groups.js'
 import type { ClusterView } from '#src/kafka/metadata.js'
 import { kafkaConfig, slotConfig } from '../../support/config/slot-config.js'
-import { FakeClient } from '../../support/control/fake-client.js'
+import { FakeClient, silence } from '../../support/control/fake-client.js'
 
 const world = (...slots: SlotConfig[]) => {
   const clients: FakeClient[] = []
@@ -42,6 +42,22 @@ test('who commits over one client has the same patience, because one that has no
   const { clusters } = world(...slots)
   const [one, other] = slots.map((slot) => clusters.of(slot).coordinatorOf(slot.consumer.groupId))
   expect(one?.commits).toBe(other?.commits)
+})
+
+test('who assigns waits for metadata for 6 s, and for twice as long after a silence', async () => {
+  const config = slotConfig()
+  const { clients, clusters } = world(config)
+  const cluster = clusters.of(config)
+  const limits: unknown[] = []
+  Object.assign(clients[0] ?? {}, {
+    topics: async (_names: string[], limit?: { atMostMs: number }) => {
+      if (limits.push(limit?.atMostMs) === 1) throw silence()
+      return []
+    },
+  })
+  await expect(cluster.topics(['orders'])).rejects.toMatchObject({ isSilence: true })
+  await cluster.topics(['orders'])
+  expect(limits).toEqual([6_000, 12_000])
 })
 
 test('a message that kills is suspect to all slots of its group, and to no other group', () => {

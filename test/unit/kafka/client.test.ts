@@ -357,6 +357,13 @@ describe('a request', () => {
     expect(performance.now() - beganAtMs).toBeLessThan(5_000)
   })
 
+  it('waits for metadata no longer than it is told', async () => {
+    let mute = false
+    const { client } = await connected(({ apiKey }) => (mute && apiKey === Api.metadata ? null : undefined))
+    mute = true
+    await expect(client.topics(['t'], { atMostMs: 50 })).rejects.toMatchObject({ type: 'REQUEST_TIMED_OUT' })
+  })
+
   it('waits for where a log begins or ends no longer than it is told', async () => {
     let mute = false
     const { client } = await connected(({ apiKey }) => (mute && apiKey === Api.metadata ? null : undefined))

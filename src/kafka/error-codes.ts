@@ -1,5 +1,6 @@
 /** Error codes of the Kafka protocol that somebody here decides by. Source: Kafka's `Errors`. */
 export const KafkaCode = {
+  unknownTopicOrPartition: 3,
   coordinatorNotAvailable: 15,
   notCoordinator: 16,
   illegalGeneration: 22,

@@ -24,9 +24,15 @@ const ABOUT_MEMBERSHIP: readonly number[] = [
 /** How long the last commit waits for the client that the pool shares alone, which may have gone silent. */
 const ALONE_MS = 1_000
 
-/** Whether the same commit may be accepted later. */
-const mayHelp = (error: unknown): boolean =>
-  error instanceof KafkaError && (error.retriable || ABOUT_MEMBERSHIP.includes(error.code))
+/** A coordinator that has just taken over may not know all topics. One that it does not know after so many tries is gone. */
+const UNKNOWN_TRIES = 5
+
+/** Whether the same commit may be accepted later, after so many tries. */
+const mayHelp = (error: unknown, tries: number): boolean => {
+  if (!(error instanceof KafkaError)) return false
+  if (error.code === KafkaCode.unknownTopicOrPartition) return tries < UNKNOWN_TRIES
+  return error.retriable || ABOUT_MEMBERSHIP.includes(error.code)
+}
 
 export interface CommitsOptions {
   readonly holdings: Holdings
@@ -50,8 +56,8 @@ export class Commits {
   readonly #options: CommitsOptions
   #running: Promise<void> | null = null
   #next: Promise<void> | null = null
-  /** What the last commit left over may yet be stored. */
-  #mayHelp = true
+  /** Why the last commit left something over. */
+  #reasons: readonly unknown[] = []
   /** Resolves for the commit in flight when the slot stops, with how long that may wait alone. */
   #haste = deferred<number>()
   #isLast = false
@@ -84,11 +90,11 @@ export class Commits {
   async last(deadlineMs: number): Promise<void> {
     this.#isLast = true
     this.#haste.resolve(Math.min(ALONE_MS, (deadlineMs - monotonicMs()) / 2))
-    for (let failures = 0; ; failures++) {
+    for (let tries = 1; ; tries++) {
       await within(this.now(), deadlineMs - monotonicMs())
       const leftMs = deadlineMs - monotonicMs()
-      if (leftMs <= 0 || !this.#mayHelp || !this.#isDue) return
-      await this.#sleep.for(Math.min(retryDelayMs(failures), leftMs))
+      if (leftMs <= 0 || !this.#isDue || !this.#reasons.some((reason) => mayHelp(reason, tries))) return
+      await this.#sleep.for(Math.min(retryDelayMs(tries - 1), leftMs))
     }
   }
 
@@ -109,7 +115,7 @@ export class Commits {
       for (const offset of stored) holdings.markCommitted(offset)
       if (stored.length > 0) onCommitted(stored, member.generation)
       const first = refused[0]
-      this.#mayHelp = refused.some(({ error }) => mayHelp(error))
+      this.#reasons = refused.map(({ error }) => error)
       if (first !== undefined) {
         this.#refused(first.error, refused.length)
         return
@@ -117,7 +123,7 @@ export class Commits {
       const afterMs = this.#trouble.ended(monotonicMs())
       if (afterMs !== null) log.info({ afterMs: Math.round(afterMs) }, 'offsets are committed again')
     } catch (error) {
-      this.#mayHelp = mayHelp(error)
+      this.#reasons = [error]
       this.#refused(error, offsets.length)
     }
   }

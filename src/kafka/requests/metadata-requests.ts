@@ -1,5 +1,6 @@
 import { pickVersion } from '../brokers/api-versions.js'
 import type { BrokerConnection } from '../brokers/broker-connection.js'
+import { KafkaCode } from '../error-codes.js'
 import { brokerError, errorName } from '../errors.js'
 import { kafkajs } from '../kafkajs/kafkajs.js'
 import type { Answer } from '../kafkajs/request-shapes.js'
@@ -7,7 +8,6 @@ import { NO_LEADER, type TopicMetadata } from '../metadata.js'
 import { readWith } from './answer-reader.js'
 import { readConfigs, readMetadata } from './answers.js'
 
-const UNKNOWN_TOPIC_OR_PARTITION = 3
 const LEADER_NOT_AVAILABLE = 5
 const BROKER_RESOURCE = 4
 
@@ -52,7 +52,7 @@ export const describeTopics = (names: readonly string[], answer: Answer<'Metadat
     )
     return {
       topic: name,
-      error: errorName(topic?.topicErrorCode ?? UNKNOWN_TOPIC_OR_PARTITION),
+      error: errorName(topic?.topicErrorCode ?? KafkaCode.unknownTopicOrPartition),
       partitions: partitions.sort((a, b) => a.partition - b.partition),
     }
   })

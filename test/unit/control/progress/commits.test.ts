@@ -162,6 +162,25 @@ describe('the last commit', () => {
     expect(sent).toHaveLength(1)
   })
 
+  test('is given up for a topic that is gone after a few tries, and not at the end of the time', async () => {
+    const { commits, client, sent } = world()
+    const gone = new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', 3, true, 'gone')
+    client.commitOffsets = async (_node, _member, offsets) => {
+      sent.push(offsets)
+      return [{ topic: 'orders', partition: 0, error: gone }]
+    }
+    await commits.last(monotonicMs() + 60_000)
+    expect(sent).toHaveLength(5)
+  })
+
+  test('is tried again for a topic that a coordinator does not know yet', async () => {
+    const { commits, answers, told } = world()
+    const unknown = new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', 3, true, 'unknown')
+    answers.push(async () => [{ topic: 'orders', partition: 0, error: unknown }])
+    await commits.last(soon())
+    expect(told.committed).toEqual([1n])
+  })
+
   test('is over when its time is, although nobody answers', async () => {
     const { commits, answers, keepOwn } = world()
     keepOwn()

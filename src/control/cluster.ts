@@ -34,6 +34,8 @@ export class Cluster {
     this.#watch = new TopicWatch({
       groups: [...topicsOf].map(([group, topics]) => ({ group, topics })),
       metadata: (names) => metadata.during((limit) => client.topics(names, limit)),
+      describe: async ({ groupId }) =>
+        this.coordinatorOf(groupId).ask((shared, node) => shared.describeGroup(node, groupId)),
       intervalMs: Math.min(...slots.map(({ consumer }) => consumer.metadataMaxAge)),
       heartbeatMs: Math.max(...slots.map(({ consumer }) => consumer.heartbeatInterval)),
       log,

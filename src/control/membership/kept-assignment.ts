@@ -4,10 +4,10 @@ import { PoolError } from '../../errors.js'
 import type { GroupDescription } from '../../kafka/group.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
-import { partitionName } from '../../util/partition-name.js'
 import { decodeAssignment, decodeSubscription } from './assignors/subscription.js'
 import type { Coordinator } from './coordinator.js'
 import type { AskTopics } from './steady-topics.js'
+import { withoutOwner } from './without-owner.js'
 
 /*
  * The coordinator keeps the assignment of a static member that is away and hands it back to whoever comes with its
@@ -30,13 +30,10 @@ const changes = (before: readonly string[], now: readonly string[]): string | nu
 }
 
 const unowned = (group: GroupDescription, metadata: readonly TopicMetadata[]): string | null => {
-  const owned = new Set(group.members.flatMap(({ assignment }) => decodeAssignment(assignment)).map(partitionName))
-  const missing = metadata.filter(({ topic, partitions }) =>
-    partitions.some(({ partition }) => !owned.has(partitionName({ topic, partition }))),
-  )
+  const missing = withoutOwner(group, metadata)
   return missing.length === 0
     ? null
-    : `the static member has come back and partitions of ${names(missing.map(topicOf))} have no owner`
+    : `the static member has come back and partitions of ${names(missing)} have no owner`
 }
 
 /**

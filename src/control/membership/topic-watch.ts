@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { GroupDescription } from '../../kafka/group.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
 import { doubled } from '../../util/backoff.js'
 import { after } from '../../util/timers.js'
@@ -6,16 +7,27 @@ import type { Group } from './group.js'
 import { changedTopics } from './group-leader.js'
 import { KnownPartitions } from './known-partitions.js'
 import { type AskTopics, steadyTopics } from './steady-topics.js'
+import { withoutOwner } from './without-owner.js'
 
 /** How many heartbeats a pool that does not lead gives the group's leader to notice new partitions itself. */
 const LEADER_HEADSTART_BEATS = 4
+/** States of a group in which nobody can say who owns what. */
+const REBALANCING = ['PreparingRebalance', 'CompletingRebalance']
 /** How soon a topic in error is looked at again; after twice as long each time that it still is. */
 const SOON_MS = 1_000
+
+/** A topic that has more partitions than when it was last seen. */
+interface Growth {
+  readonly metadata: TopicMetadata
+  /** It was deleted, and somebody has made it again. */
+  readonly isBack: boolean
+}
 
 export interface TopicWatchOptions {
   /** The pool's groups on this cluster, with the topics that its seats subscribe to. */
   readonly groups: readonly { readonly group: Group; readonly topics: ReadonlySet<string> }[]
   readonly metadata: AskTopics
+  readonly describe: (group: Group) => Promise<GroupDescription>
   readonly intervalMs: number
   readonly heartbeatMs: number
   readonly log: Logger
@@ -25,7 +37,8 @@ export interface TopicWatchOptions {
  * Makes a group rebalance when its topics have other partitions than its assignment was made for. A seat that leads
  * knows what it has assigned, to whom it may be. A static member that was restarted does not know that it leads
  * (JoinGroup before v9, KIP-814), so "the leader looks" is not enough: whoever is in the group looks whether the topics
- * grow, and whoever does not lead waits a little for the leader and then forces it.
+ * grow, and whoever does not lead waits a little for the leader, asks whether somebody owns what has come (each pool looks
+ * in its own time, and the leader may have looked long before), and then forces it.
  */
 export class TopicWatch {
   readonly known = new KnownPartitions()
@@ -77,7 +90,7 @@ export class TopicWatch {
       const found = await steadyTopics(names, metadata)
       if (this.#closed) return
       this.known.look(found)
-      const grown = found.filter((topic) => this.#hasGrown(topic)).map(({ topic }) => topic)
+      const grown = found.map((topic) => this.#growthOf(topic)).filter((growth) => growth !== null)
       const compared = groups.map(({ group, topics }) => this.#compare(group, topics, found, grown))
       isWell = found.every(({ error }) => error === null) && compared.every(Boolean)
     } catch (error) {
@@ -88,12 +101,13 @@ export class TopicWatch {
     this.#lookAfter(isWell ? intervalMs : doubled(SOON_MS, Math.min(this.#inVain, 10), intervalMs))
   }
 
-  #hasGrown({ topic, error, partitions }: TopicMetadata): boolean {
+  #growthOf(metadata: TopicMetadata): Growth | null {
+    const { topic, error, partitions } = metadata
     if (error === 'UNKNOWN_TOPIC_OR_PARTITION') this.#counts.set(topic, 0) // deleted: all that comes back is new
-    if (error !== null) return false
+    if (error !== null) return null
     const before = this.#counts.get(topic) ?? 0
     this.#counts.set(topic, partitions.length)
-    return partitions.length > before
+    return partitions.length > before ? { metadata, isBack: before === 0 } : null
   }
 
   /** @returns false while the leader is in a rebalance, and what it is about to assign cannot be known */
@@ -101,7 +115,7 @@ export class TopicWatch {
     group: Group,
     topics: ReadonlySet<string>,
     found: readonly TopicMetadata[],
-    grown: readonly string[],
+    grown: readonly Growth[],
   ): boolean {
     const leader = leaderOf(group)
     if (leader?.assignedFrom) {
@@ -109,17 +123,37 @@ export class TopicWatch {
       if (changed.length > 0) leader.rejoin(`the number of partitions has changed: ${changed.join(', ')}`)
       return leader.state === 'stable'
     }
-    const ours = grown.filter((topic) => topics.has(topic))
+    const ours = grown.filter(({ metadata }) => topics.has(metadata.topic))
     if (ours.length > 0) this.#forceLater(group, ours)
     return true
   }
 
-  #forceLater(group: Group, topics: readonly string[]): void {
-    const { generation } = group
-    this.#after(LEADER_HEADSTART_BEATS * this.#options.heartbeatMs, () => {
-      if (group.generation !== generation) return
-      group.seats.find((seat) => seat.state === 'stable')?.rejoin(`more partitions in ${topics.join(', ')}`)
+  #forceLater(group: Group, grown: readonly Growth[], generation = group.generation): void {
+    this.#after(LEADER_HEADSTART_BEATS * this.#options.heartbeatMs, async () => {
+      const isOver = () => this.#closed || group.generation !== generation
+      if (isOver()) return
+      const missing = await this.#withoutOwner(group, grown)
+      if (isOver()) return
+      if (missing === null) this.#forceLater(group, grown, generation)
+      else if (missing.length > 0)
+        group.seats.find((seat) => seat.state === 'stable')?.rejoin(`more partitions in ${missing.join(', ')}`)
     })
+  }
+
+  /** Of the topics that have grown; null while the group rebalances. Where nobody can say, all of them. */
+  async #withoutOwner(group: Group, grown: readonly Growth[]): Promise<string[] | null> {
+    const { describe, log } = this.#options
+    // The owners of one that is back had one of the same name.
+    const back = grown.filter(({ isBack }) => isBack).map(({ metadata }) => metadata.topic)
+    const topics = grown.map(({ metadata }) => metadata)
+    try {
+      const description = await describe(group)
+      if (REBALANCING.includes(description.state)) return null
+      return [...new Set([...back, ...withoutOwner(description, topics)])]
+    } catch (error) {
+      log.debug({ err: error, groupId: group.groupId }, 'could not see who owns the partitions that have come')
+      return topics.map(({ topic }) => topic)
+    }
   }
 
   #lookAfter(ms: number): void {
@@ -127,11 +161,11 @@ export class TopicWatch {
     if (!this.#closed) this.#nextLook = after(() => this.#look(), ms).unref()
   }
 
-  #after(ms: number, action: () => void): void {
+  #after(ms: number, action: () => Promise<void>): void {
     if (this.#closed) return
     const timer = after(() => {
       this.#timers.delete(timer)
-      action()
+      void action()
     }, ms)
     timer.unref()
     this.#timers.add(timer)

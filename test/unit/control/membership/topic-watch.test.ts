@@ -1,10 +1,11 @@
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { encodeSubscription } from '#src/control/membership/assignors/subscription.js'
+import { encodeAssignment, encodeSubscription } from '#src/control/membership/assignors/subscription.js'
 import { Group } from '#src/control/membership/group.js'
 import type { PartitionCounts } from '#src/control/membership/group-leader.js'
 import type { Seat } from '#src/control/membership/seat.js'
 import { TopicWatch } from '#src/control/membership/topic-watch.js'
+import type { GroupDescription } from '#src/kafka/group.js'
 import type { TopicMetadata } from '#src/kafka/metadata.js'
 import { seatBench } from '../../../support/control/seat-bench.js'
 import { joinedAs } from '../../../support/control/slot-bench.js'
@@ -26,6 +27,14 @@ const there = (topic: string, partitions: number): TopicMetadata => ({
 
 const failing = (topic: string, error: string): TopicMetadata => ({ topic, error, partitions: [] })
 
+/** What the coordinator says of a group in which one member owns so many partitions of `orders`. */
+const owning = (partitions: number, state = 'Stable'): GroupDescription => {
+  const owned = Array.from({ length: partitions }, (_, partition) => ({ topic: 'orders', partition }))
+  const names = { memberId: 'theirs', instanceId: null, clientId: 'theirs', host: '/127.0.0.1' }
+  const member = { ...names, metadata: encodeSubscription({ topics: ['orders'] }), assignment: encodeAssignment(owned) }
+  return { state, members: state === 'Stable' ? [member] : [] }
+}
+
 /** A cluster with these topics, and a pool with one group that subscribes to `orders`. */
 const world = (...topics: readonly TopicMetadata[]) => {
   const cluster = new Map<string, TopicMetadata>()
@@ -34,16 +43,28 @@ const world = (...topics: readonly TopicMetadata[]) => {
   }
   say(...topics)
   const group = new Group('group', 1)
+  const coordinator = { asked: 0, says: async () => owning(2) }
   const watch = new TopicWatch({
     groups: [{ group, topics: new Set(['orders']) }],
     metadata: async (names) => names.map((name) => cluster.get(name) ?? failing(name, 'UNKNOWN_TOPIC_OR_PARTITION')),
+    describe: () => {
+      coordinator.asked++
+      return coordinator.says()
+    },
     intervalMs: INTERVAL_MS,
     heartbeatMs: 500,
     log: pino({ level: 'silent' }),
   })
   onTestFinished(() => watch.close())
   watch.begin(topics)
-  return { group, watch, say }
+  return { group, watch, say, coordinator }
+}
+
+/** A seat that does not lead. */
+const following = (group: Group) => {
+  const rejoin = vi.fn()
+  group.add({ isLeader: false, assignedFrom: null, state: 'stable', rejoin } as unknown as Seat)
+  return rejoin
 }
 
 const leading = (group: Group, counts: Readonly<Record<string, number>>) => {
@@ -121,8 +142,7 @@ test('a partition is new when it was not there at the start, or its topic was go
 
 test('a pool that does not know that it leads leaves it at that when the leader was quick', async () => {
   const { group, say } = world(there('orders', 2))
-  const rejoin = vi.fn()
-  group.add({ isLeader: false, assignedFrom: null, state: 'stable', rejoin } as unknown as Seat)
+  const rejoin = following(group)
   say(there('orders', 3))
   await oneLook()
   group.noteGeneration(9)
@@ -132,8 +152,7 @@ test('a pool that does not know that it leads leaves it at that when the leader 
 
 test('a pool that does not know that it leads forces a rebalance when the leader has not noticed', async () => {
   const { group, say } = world(there('orders', 2))
-  const rejoin = vi.fn()
-  group.add({ isLeader: false, assignedFrom: null, state: 'stable', rejoin } as unknown as Seat)
+  const rejoin = following(group)
   say(there('orders', 3))
   await oneLook()
   expect(rejoin).not.toHaveBeenCalled()
@@ -141,10 +160,52 @@ test('a pool that does not know that it leads forces a rebalance when the leader
   expect(rejoin).toHaveBeenCalledTimes(1)
 })
 
+test('a pool that looks long after the leader leaves a group alone in which everything has an owner', async () => {
+  const { group, say, coordinator } = world(there('orders', 2))
+  const rejoin = following(group)
+  group.noteGeneration(9)
+  coordinator.says = async () => owning(3)
+  say(there('orders', 3))
+  await oneLook()
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect([coordinator.asked, rejoin.mock.calls.length]).toEqual([1, 0])
+})
+
+test('a pool asks again when the group is in a rebalance, which may be about something else', async () => {
+  const { group, say, coordinator } = world(there('orders', 2))
+  const rejoin = following(group)
+  coordinator.says = async () => owning(0, 'PreparingRebalance')
+  say(there('orders', 3))
+  await oneLook()
+  await vi.advanceTimersByTimeAsync(4 * 500)
+  expect([coordinator.asked, rejoin.mock.calls.length]).toEqual([1, 0])
+  coordinator.says = async () => owning(2)
+  await vi.advanceTimersByTimeAsync(4 * 500)
+  expect([coordinator.asked, rejoin.mock.calls.length]).toEqual([2, 1])
+})
+
+test.each<[string, () => Promise<GroupDescription>]>([
+  ['the coordinator cannot be asked', () => Promise.reject(new Error('too old'))],
+  [
+    'another member was assigned what nobody here can read',
+    async () => {
+      const [member] = owning(3).members
+      return { state: 'Stable', members: member === undefined ? [] : [{ ...member, assignment: Buffer.from([9]) }] }
+    },
+  ],
+])('a pool that cannot see who owns what forces a rebalance: %s', async (_, says) => {
+  const { group, say, coordinator } = world(there('orders', 2))
+  const rejoin = following(group)
+  coordinator.says = says
+  say(there('orders', 3))
+  await oneLook()
+  await vi.advanceTimersByTimeAsync(4 * 500)
+  expect(rejoin).toHaveBeenCalledTimes(1)
+})
+
 test('a topic that was deleted and created again with as many partitions is assigned anew', async () => {
   const { group, say } = world(there('orders', 1))
-  const rejoin = vi.fn()
-  group.add({ isLeader: false, assignedFrom: null, state: 'stable', rejoin } as unknown as Seat)
+  const rejoin = following(group)
   say(failing('orders', 'UNKNOWN_TOPIC_OR_PARTITION'))
   await oneLook()
   say(there('orders', 1))

@@ -166,6 +166,7 @@ export class PartitionLeaderFinder {
 
   #apply(metadata: TopicMetadata, looked: readonly Partition[]): void {
     const unknown = looked.filter(isUnknown)
+    if (unknown.length === 0) return
     if (metadata.error === 'TOPIC_AUTHORIZATION_FAILED') {
       this.denied(metadata.topic, unknown)
       return

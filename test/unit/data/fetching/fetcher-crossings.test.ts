@@ -211,6 +211,25 @@ describe('a look-up that fails', () => {
   })
 })
 
+test('a topic that is denied when all its partitions are gone is nobody’s trouble', async () => {
+  const cluster = new FakeCluster(1)
+  cluster.topicError = 'TOPIC_AUTHORIZATION_FAILED'
+  const held = gate()
+  let lookUps = 0
+  const bench = startFetcher(cluster, {}, (client) => ({
+    topics: async (names) => {
+      lookUps++
+      await held.opened
+      return client.topics(names)
+    },
+  }))
+  await soon('it is looked up', () => lookUps === 1)
+  bench.partitions.drop([0])
+  held.open()
+  await rounds()
+  expect(bench.lines).toEqual([])
+})
+
 test('leaders that are lost in one answer are told in one message and looked up together', async () => {
   const cluster = withEpochs(1, 300)
   const bench = startFetcher(cluster)

@@ -16,6 +16,9 @@ import { PositionCheck } from './position-check.js'
 import { needsCheck } from './position-verdict.js'
 import { Troubles } from './troubles.js'
 
+/** The trouble of a partition that is to begin elsewhere, whoever says what of it. */
+const NO_OFFSET = 'no offset to reset to'
+
 /** Keeps the buffers of all partitions filled: one {@link NodeLoop} for each broker node that leads one of them. */
 export class Fetcher implements NodeLoopEvents {
   readonly #context: FetchContext
@@ -32,7 +35,8 @@ export class Fetcher implements NodeLoopEvents {
     this.#leaders = new PartitionLeaderFinder(context, (partition) => this.#found(partition))
     this.#reset = new OffsetReset(context, {
       done: (partition) => this.#wentOn(partition),
-      failed: (partition, reason) => this.#leaders.lost([partition], { reason }),
+      failed: (partition, reason) =>
+        this.#leaders.lost([partition], { reason: `${NO_OFFSET} (${reason})`, cause: NO_OFFSET }),
     })
     this.#check = new PositionCheck(context, {
       done: (partition) => this.#route(partition),

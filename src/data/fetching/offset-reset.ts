@@ -37,7 +37,7 @@ export class OffsetReset {
         (error) => {
           partition.fetching.resetting = false
           if (!partition.fetching.halted) {
-            this.#events.failed(partition, `no offset to reset to (${toErrorData(error).message})`)
+            this.#events.failed(partition, toErrorData(error).message)
           }
         },
       )

@@ -102,6 +102,24 @@ describe('a log that has nothing of what was read', () => {
     expect(cluster.fetches[0]?.request.partitions[0]?.offset).toBe(40)
   })
 
+  test('is one trouble while no other offset can be found, whatever the reasons say', async () => {
+    const cluster = new FakeCluster(1)
+    Object.assign(cluster.partition(0), { start: 40, end: 200 })
+    let failures = 0
+    const bench = startFetcher(cluster, {}, (client) => ({
+      listOffsets: async (...question) => {
+        if (failures++ < 3) throw new Error(`node ${failures} does not answer`)
+        return client.listOffsets(...question)
+      },
+    }))
+    await soon('it goes on', () => bench.page.position(0) === 200n, 20_000)
+    const told = bench.lines.filter(({ msg }) => msg.includes('no offset')).map(({ level, msg }) => [level, msg])
+    expect(told).toEqual([
+      [40, expect.stringContaining('no offset to reset to (node 2 does not answer)')],
+      [30, 'no longer: no offset to reset to'],
+    ])
+  })
+
   test('is not read from offset -1 when the broker names no other', async () => {
     const cluster = new FakeCluster(1)
     Object.assign(cluster.partition(0), { start: 40, end: 200 })

@@ -79,7 +79,7 @@ export class HungHandlers {
   readonly #options: HungHandlersOptions
   readonly #intervalMs: number
   readonly #timer: NodeJS.Timeout
-  #lookedAtMs = Number.POSITIVE_INFINITY
+  #lookedAtMs = monotonicMs()
   readonly #stoodStill = new WeakMap<object, Times>()
   readonly #reported = new WeakMap<object, Set<string>>()
   readonly #blocked = new WeakSet<object>()

@@ -125,12 +125,13 @@ describe('the times of the watch', () => {
   })
 })
 
-describe('Liveness', () => {
+describe('HungHandlers', () => {
   it('lets a handler run for the limit and the grace, and then ends its thread with the reason', () => {
     const slot = slotWith(1_000)
     const now = monotonicMs()
     slot.incarnation.ledger.begin(1, 5, 42, 1, now)
     watching([slot], (hung) => {
+      lookOften(hung, now, now + 1_000)
       hung.look(now + 1_100)
       expect(slot.endThread).not.toHaveBeenCalled()
       hung.look(now + 1_102)
@@ -180,6 +181,18 @@ describe('Liveness', () => {
     expect(slot.endThread.mock.calls[1]?.[0].message).toMatch(/offset 7 for 1250 ms/)
   })
 
+  it('counts no time of a freeze that comes before its first look', () => {
+    const slot = slotWith(1_000)
+    const now = monotonicMs()
+    slot.incarnation.ledger.begin(0, 5, 42, 1, now)
+    watching([slot], (hung) => {
+      hung.look(now + 3_600_000)
+      expect(slot.endThread).not.toHaveBeenCalled()
+      lookOften(hung, now + 3_600_000, now + 3_602_000)
+    })
+    expect(slot.endThread).toHaveBeenCalledTimes(1)
+  })
+
   it('counts no time in which the process was frozen against setup either', () => {
     const slot = slotWith(1_000)
     const now = monotonicMs()
@@ -199,10 +212,11 @@ describe('Liveness', () => {
     const now = monotonicMs()
     watching([slot], (hung) => {
       for (const incarnation of [1, 2]) {
+        const beganMs = now + incarnation * 2_000
         const ledger = Ledger.create(1)
-        ledger.begin(0, 5, 42, 1, now)
+        ledger.begin(0, 5, 42, 1, beganMs)
         slot.incarnation = { ledger, incarnation }
-        hung.look(now + 2_000)
+        lookOften(hung, beganMs, beganMs + 2_000)
         expect(slot.endThread).toHaveBeenCalledTimes(incarnation)
       }
     })
@@ -212,7 +226,7 @@ describe('Liveness', () => {
     const [slow, quick] = [slotWith(10_000), slotWith(1_000)]
     const now = monotonicMs()
     for (const slot of [slow, quick]) slot.incarnation.ledger.begin(0, 0, 7, 1, now)
-    watching([{ ...slow, incarnation: null }, slow, quick], (hung) => hung.look(now + 3_000))
+    watching([{ ...slow, incarnation: null }, slow, quick], (hung) => lookOften(hung, now, now + 3_000))
     expect(slow.endThread).not.toHaveBeenCalled()
     expect(quick.endThread).toHaveBeenCalledTimes(1)
   })
@@ -228,6 +242,7 @@ describe('Liveness', () => {
       ledger.beginHook(hook, now - 600_000)
       ledger.endHook()
       ledger.beginHook(hook, now)
+      lookOften(hung, now, now + dueMs - 1)
       hung.look(now + dueMs - 1)
       expect(slot.endThread).not.toHaveBeenCalled()
       for (let n = 2; n < 5; n++) hung.look(now + dueMs + n)

@@ -71,7 +71,7 @@ describe('a deadline', () => {
   })
 
   it('says nothing any more when it was stopped between its timer and its look', async () => {
-    const { onTimeout, stop } = deadline(1, () => 0, 1)
+    const { onTimeout, stop } = deadline(1, () => ({ steps: 0, bytes: 0 }), 1)
     const stopped = new Promise<void>((resolve) => {
       setTimeout(() => {
         stop()

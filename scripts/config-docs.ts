@@ -98,7 +98,7 @@ Values are laid over each other, name by name; the more specific one wins:
 4. what \`perSlot(slot)\` returns for the slot. Slots are numbered from 0 through all subscriptions.
 
 - An option that is \`undefined\` or left out never erases one that is set. \`null\` is not a value and is refused.
-- Objects (\`retry\`, \`ssl\`, \`sasl\`, \`codecs\`) are merged by their parts: a subscription may set \`retry.attempts\` alone.
+- Objects (\`retry\`, \`deadLetter\`, \`ssl\`, \`sasl\`, \`codecs\`) are merged by their parts: a subscription may set \`retry.attempts\` alone.
 - Two names for one option (\`sessionTimeout\` and \`session.timeout.ms\`) in one layer must agree; in different layers the
   more specific one wins, whichever name it has.
 - Kafka's dotted names are one flat set, as in Java: each may stand in \`kafka\` or in \`consumer\`. KafkaJS names stand where
@@ -140,6 +140,10 @@ ${table('processing')}
 
 \`max.poll.interval.ms\` limits the time for one message here, not for a batch, and no rebalance waits for it: the
 membership lives on the main thread, which rejoins while a handler is busy. So it says nothing of \`rebalanceTimeout\`.
+
+\`deadLetter\` is \`true\`, \`false\` or the options above; an object turns it on. It is off unless something turns it on, and
+\`false\` turns off what a less specific layer says. With \`onExhausted: 'skip'\` it contradicts itself and is refused; so is a
+pattern that makes the name of no topic, and one whose dead letters come back to a handler that could not handle them.
 
 ## \`consumer\`
 
@@ -195,6 +199,7 @@ Others meet without a contradiction; there the pool sees to it that both hold:
 | \`drainTimeoutMs\` with \`terminateTimeoutMs\` | A stop takes \`drainTimeoutMs\` + 3 s at most, whatever \`terminateTimeoutMs\` says: that is for threads which are replaced. |
 | \`drainTimeoutMs\` with \`maxProcessingMs\` | A handler may take longer than a stop waits. It is told to give up (\`context.signal\`) shortly before, and its message is handled again after the restart. |
 | \`retry.attempts\` with \`retry.initialPauseMs\`, \`retry.maxPauseMs\` | All attempts come before the first pause. After each pause there is one more, whatever \`attempts\` says. |
+| \`retry.attempts\` with \`deadLetter\` | All attempts come first; \`NonRetriableError\` skips those that are left. |
 | \`loadTimeoutMs\` with \`workers\` | A thread's time runs from its own boot, and no more than two for each core boot at once. |
 | \`concurrency\` with \`workers\` | Messages in flight are \`concurrency\` for each slot, and all share Node's threads for native work: the start names the \`UV_THREADPOOL_SIZE\` that would be enough. |
 | \`workers\` with \`resourceLimits\` | The memory of the machine or container is shared by all slots. |

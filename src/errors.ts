@@ -18,6 +18,8 @@ export const ErrorCode = {
   batchUndecodable: 'KCP_BATCH_UNDECODABLE',
   batchTooLarge: 'KCP_BATCH_TOO_LARGE',
   handlerExhausted: 'KCP_HANDLER_EXHAUSTED',
+  deadLetterNotStored: 'KCP_DEAD_LETTER_NOT_STORED',
+  deadLetterBreaker: 'KCP_DEAD_LETTER_BREAKER',
   handlerHung: 'KCP_HANDLER_HUNG',
   threadNotStarted: 'KCP_THREAD_NOT_STARTED',
   threadCrashed: 'KCP_THREAD_CRASHED',

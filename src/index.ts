@@ -6,6 +6,7 @@ export type {
   GroupFenced,
   GroupJoined,
   InFlightMessage,
+  MessageDeadLettered,
   MessageFailed,
   OffsetReset,
   OffsetsCommitted,
@@ -39,4 +40,4 @@ export {
   PoolError,
 } from './errors.js'
 export * from './handler.js'
-export type { ResetReason } from './protocol/reports.js'
+export type { DeadLetterReason, FailureOutcome, PauseReason, ResetReason } from './protocol/reports.js'

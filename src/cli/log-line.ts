@@ -1,5 +1,6 @@
 import { partitionName } from '../util/partition-name.js'
 import type { Color, Paint } from './paint.js'
+import { printable } from './printable.js'
 
 /** What pino writes, parsed. */
 type Entry = Readonly<Record<string, unknown>>
@@ -22,10 +23,6 @@ const LONG_WINDED = new Set(['memberId', 'threadId'])
 const DEBUG = 20
 const SLOT_WIDTH = 'slot 00'.length
 const INDENT = '             '
-
-// Log lines may carry what came in a message: it must not steer the terminal.
-const printable = (text: string): string =>
-  text.replace(/[^\P{Cc}\n\t]/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`)
 
 const isRecord = (value: unknown): value is Entry =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

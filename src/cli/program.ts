@@ -1,36 +1,22 @@
 import { createRequire } from 'node:module'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { levels } from 'pino'
-import { readNumber } from '../config/layers/from-text.js'
+import { addDlq } from './dlq/program.js'
+import { each, list, positive } from './option-values.js'
 import type { RunFlags } from './pool-options.js'
-import { report } from './report.js'
 import { runCommand } from './run-command.js'
 import { UsageError } from './usage-error.js'
+import { usageReporter } from './usage-reporter.js'
 
 const { version, description } = createRequire(import.meta.url)('kafka-consumer-pool/package.json') as {
   readonly version: string
   readonly description: string
 }
 
-/** An option that may be given more than once, each time with one value or several between commas. */
-const list = (value: string, before: readonly string[] | undefined): readonly string[] => {
-  const items = value.split(',').map((item) => item.trim())
-  if (items.includes('')) throw new InvalidArgumentError('Expected one value, or several between commas.')
-  return [...(before ?? []), ...items]
-}
-
-const each = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
-
 /** An unset variable of the shell, most likely: not a reason to search for another file. */
 const path = (value: string): string => {
   if (value === '') throw new InvalidArgumentError('Expected the path of a file.')
   return value
-}
-
-const positive = (value: string): number => {
-  const number = readNumber(value) ?? Number.NaN
-  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('Expected a whole number from 1.')
-  return number
 }
 
 const RUN_DESCRIPTION =
@@ -90,21 +76,13 @@ const addRun = (program: Command): void => {
     })
 }
 
-const MORE = '(kafka-consumer-pool run --help says more)'
-
-/** What is wrong with the command line, in commander's words: `error: unknown option '--wrokers'`. */
-const reportUsage = (text: string): void => {
-  const said = text.trimEnd()
-  const message = `${said.replace(/^error: /, '').replaceAll('\n', ' ')} ${MORE}`
-  report(new UsageError(message), message, `${said}\n${MORE}`, process)
-}
-
 /** The command `kafka-consumer-pool`. */
 export const createProgram = (): Command => {
   const program = new Command('kafka-consumer-pool')
     .description(description)
     .version(version)
-    .configureOutput({ outputError: reportUsage })
+    .configureOutput({ outputError: usageReporter('run') })
   addRun(program)
+  addDlq(program)
   return program
 }

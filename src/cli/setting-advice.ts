@@ -17,9 +17,14 @@ const flags: ReadonlyMap<string, readonly [string, string]> = new Map(
   FLAGS.flatMap(([flag, example, ...names]) => names.map((name) => [essence(name), [flag, example]] as const)),
 )
 
+const DEAD_LETTER =
+  'a topic turns dead letters on: --set "deadLetter.topic={topic}.dlq", where {topic} stands for the topic that a message came from'
+
 const SWITCHES: Readonly<Record<string, string>> = {
   ssl: 'security.protocol turns TLS on: --set security.protocol=SSL (or SASL_SSL); --set ssl.ca.location=./ca.pem names the authorities to trust',
   sasl: 'security.protocol turns SASL on: --set security.protocol=SASL_SSL --set sasl.mechanism=PLAIN --set sasl.username=… --set sasl.password=…',
+  deadLetter: DEAD_LETTER,
+  'processing.deadLetter': DEAD_LETTER,
 }
 
 const FILE_ONLY: readonly string[] = ['subscriptions', 'perSlot', 'logger', 'kafka', 'consumer']

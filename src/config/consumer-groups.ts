@@ -1,7 +1,7 @@
 import type { SlotConfig } from './resolved.js'
 
 /** One broker in common makes two lists of brokers one cluster: who names none of the other's is on a cluster of his own. */
-const isSameCluster = (a: SlotConfig, b: SlotConfig): boolean =>
+export const isSameCluster = (a: SlotConfig, b: SlotConfig): boolean =>
   a.kafka.brokers.some((broker) => b.kafka.brokers.includes(broker))
 
 const isSameGroup = (a: SlotConfig, b: SlotConfig): boolean =>

@@ -21,6 +21,27 @@ export interface RetryOptions {
   maxPauseMs?: number | undefined
 }
 
+/** Where messages go that cannot be handled. */
+export interface DeadLetterOptions {
+  /**
+   * Name of the topic; `{topic}` stands for that of the topic that a message came from. It must exist: nothing creates it.
+   *
+   * @default '{topic}.dlq'
+   */
+  topic?: string | undefined
+  /**
+   * The partition with the same number, or another one where that is not there or has no leader (`any`); or that one and
+   * no other (`same`).
+   *
+   * @default 'any'
+   */
+  partition?: 'any' | 'same' | undefined
+  /** How many messages of one partition may go there in a row before the partition stands still. @default 10 */
+  breaker?: number | undefined
+  /** Milliseconds, at least 1,000, after which such a partition goes on by itself. By default it does not. */
+  resumeAfterMs?: number | undefined
+}
+
 /** How messages are processed. Each option may be set for the pool, for a subscription and for a slot. */
 export interface ProcessingOptions {
   /** Milliseconds that a handler may take for one message before its thread is ended and replaced. @default 300_000 */
@@ -45,11 +66,17 @@ export interface ProcessingOptions {
   retry?: RetryOptions | undefined
   /**
    * Whether an exhausted message stops its partition, which is tried again later (`pause`), or is logged and passed over
-   * (`skip`).
+   * (`skip`). With `deadLetter` it goes there.
    *
    * @default 'pause'
    */
   onExhausted?: 'pause' | 'skip' | undefined
+  /**
+   * The topic to which exhausted messages go. `true` for `{topic}.dlq`; `false` turns off what a less specific layer says.
+   *
+   * @default false
+   */
+  deadLetter?: DeadLetterOptions | boolean | undefined
 }
 
 /** The last layer: what one slot has different from its subscription. */

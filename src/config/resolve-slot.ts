@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Issues } from './issues.js'
 import type { Layer } from './layers/layer.js'
 import type { KafkaConfig, SlotConfig } from './resolved.js'
+import { resolveDeadLetter } from './rules/dead-letter.js'
 import { checkSlotRules } from './rules/rules.js'
 import { resolveSasl, resolveSsl } from './rules/security.js'
 import { consumerFields } from './schema/consumer-fields.js'
@@ -69,9 +70,11 @@ export const resolveSlot = (
     ...consumer
   } = parseSection(consumerFields, layer, 'consumer')
   const kafka: KafkaConfig = { ...connection, brokers, ssl, sasl, codecs: definedCodecs(codecs) }
+  const { deadLetter, ...processing } = parseSection(processingFields, layer, 'processing')
   return {
     ...place,
-    ...parseSection(processingFields, layer, 'processing'),
+    ...processing,
+    deadLetter: resolveDeadLetter(layer, deadLetter, place.topics, issues),
     kafka,
     consumer: { groupId, groupInstanceId, ...consumer, rackId: rackId === '' ? null : rackId },
   }

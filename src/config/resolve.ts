@@ -11,6 +11,7 @@ import { readSubscriptions, readWorkers, type Subscription, subscriptionNames } 
 import { resolvePool } from './resolve-pool.js'
 import { resolveSlot } from './resolve-slot.js'
 import type { ResolvedConfig } from './resolved.js'
+import { refuseLoops } from './rules/dead-letter.js'
 import { fitHeap } from './rules/heap-share.js'
 import { namesAt } from './schema/leaves.js'
 
@@ -101,6 +102,7 @@ export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): 
     }
   })
   const pool = resolvePool(shared, slots.length, memoryBytes, issues)
+  refuseLoops(slots, issues)
   const resolved = resolveGroups(fitHeap(slots, pool.resourceLimits, issues), issues)
   if (issues.any) throw issues.toError()
   return deepFreeze({ pool, slots: resolved })

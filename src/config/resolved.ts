@@ -33,8 +33,19 @@ type MadeOfConsumer = {
 
 export interface ConsumerConfig extends Resolved<typeof consumerFields, MadeOfConsumer> {}
 
+/** Where exhausted messages go. */
+export interface DeadLetterConfig {
+  /** With `{topic}` in the place of the topic that a message came from, see `deadLetterTopic`. */
+  readonly topic: string
+  readonly partition: 'any' | 'same'
+  readonly breaker: number
+  /** Null: not by itself. */
+  readonly resumeAfterMs: number | null
+}
+
 /** Everything one slot needs to know; `slot` counts through the whole pool. */
-export interface SlotConfig extends Resolved<typeof processingFields> {
+export interface SlotConfig
+  extends Resolved<typeof processingFields, { readonly deadLetter: DeadLetterConfig | null }> {
   readonly slot: number
   /** Index in `subscriptions`. */
   readonly subscription: number

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../config/resolved.js'
-import type { ControlClient } from '../kafka/client.js'
+import type { ControlClient, WritingClient } from '../kafka/client.js'
 import type { ClusterView, TopicMetadata, TopicPartition } from '../kafka/metadata.js'
 import type { LostLeader } from '../protocol/messages.js'
+import { ClusterStore } from './dead-letters/store.js'
 import type { Groups } from './groups.js'
 import { Coordinator } from './membership/coordinator.js'
 import { Patience } from './membership/patience.js'
@@ -14,6 +15,8 @@ export interface ClusterOptions {
   readonly slots: readonly SlotConfig[]
   readonly groups: Groups
   readonly client: ControlClient
+  /** The one that writes dead letters. */
+  readonly createWriter: () => WritingClient
   readonly log: Logger
 }
 
@@ -22,12 +25,14 @@ export class Cluster {
   /** For commits and metadata. */
   readonly client: ControlClient
   readonly #commits = new Patience()
+  readonly deadLetters: ClusterStore
   readonly #watch: TopicWatch
   readonly #news: PartitionLeaderNews
   readonly #listeners = new Set<(view: ClusterView) => void>()
 
-  constructor({ slots, groups, client, log }: ClusterOptions) {
+  constructor({ slots, groups, client, createWriter, log }: ClusterOptions) {
     this.client = client
+    this.deadLetters = new ClusterStore(createWriter)
     const topicsOf = new Map(slots.map((slot) => [groups.of(slot).group, new Set<string>()]))
     for (const slot of slots) for (const topic of slot.topics) topicsOf.get(groups.of(slot).group)?.add(topic)
     const metadata = new Patience()
@@ -85,6 +90,7 @@ export class Cluster {
   close(): void {
     this.#watch.close()
     this.#news.close()
+    this.deadLetters.close()
     this.client.close()
   }
 }

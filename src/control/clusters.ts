@@ -1,8 +1,9 @@
 import type { Logger } from 'pino'
 import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { ControlClient } from '../kafka/client.js'
+import type { ControlClient, WritingClient } from '../kafka/client.js'
 import { Cluster } from './cluster.js'
+import { deadLetterWarnings } from './dead-letters/topic-warnings.js'
 import type { Groups } from './groups.js'
 import { checkTopics } from './membership/topic-check.js'
 import { surplusWarning } from './surplus-slots.js'
@@ -15,6 +16,8 @@ export interface ClustersOptions {
   readonly groups: Groups
   /** The client of all slots that reach a cluster in the same way. */
   readonly createClient: (kafka: KafkaConfig) => ControlClient
+  /** The client that writes their dead letters, made when the first one comes. */
+  readonly createWriter: (kafka: KafkaConfig) => WritingClient
   readonly log: Logger
 }
 
@@ -31,9 +34,10 @@ export class Clusters {
     const way = wayTo(kafka)
     const known = this.#found.get(way)
     if (known !== undefined) return known
-    const { slots, groups, createClient, log } = this.#options
+    const { slots, groups, createClient, createWriter, log } = this.#options
     const own = slots.filter((slot) => wayTo(slot.kafka) === way)
-    const cluster = new Cluster({ slots: own, groups, client: createClient(kafka), log })
+    const client = createClient(kafka)
+    const cluster = new Cluster({ slots: own, groups, client, createWriter: () => createWriter(kafka), log })
     this.#found.set(way, cluster)
     return cluster
   }
@@ -56,6 +60,8 @@ export class Clusters {
     const found = await checkTopics([...asked.values()], (kafka, names) => this.of({ kafka }).topicsAtStart(names))
     const surplus = surplusWarning(slots, found)
     if (surplus !== null) log.warn(surplus)
+    const ask = (kafka: KafkaConfig, names: readonly string[]) => this.of({ kafka }).client.topics(names)
+    for (const warning of await deadLetterWarnings(slots, found, ask)) log.warn(warning)
   }
 
   /** Makes no group rebalance any more. */

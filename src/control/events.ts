@@ -1,6 +1,6 @@
 import type { PoolError } from '../errors.js'
 import type { ErrorData } from '../protocol/error-data.js'
-import type { FailureOutcome, ResetReason } from '../protocol/reports.js'
+import type { DeadLetterReason, FailureOutcome, PauseReason, ResetReason } from '../protocol/reports.js'
 
 /** Who an event is about: enough to find the client, the member and the thread on either side. */
 export interface SlotIdentity {
@@ -115,17 +115,27 @@ export interface MessageFailed extends SlotIdentity, EventMessage {
   readonly retryInMs: number | null
 }
 
+export interface MessageDeadLettered extends SlotIdentity, EventMessage {
+  readonly reason: DeadLetterReason
+  /** What the handler threw last. */
+  readonly error: ErrorData
+  /** Where it is now. */
+  readonly deadLetter: EventPartition & { readonly offset: string }
+}
+
 export interface PartitionPaused extends SlotIdentity, EventPartition {
+  /** Why it stands still. */
+  readonly reason: PauseReason
   /** The message, or the start of the batch, at which the partition stands still. */
   readonly offset: string
-  /** `KCP_HANDLER_EXHAUSTED` with the handler's own error as its `cause`, or what is wrong with the batch. */
+  /** With the handler's own error as the `cause` of `KCP_HANDLER_EXHAUSTED` and `KCP_DEAD_LETTER_BREAKER`. */
   readonly error: PoolError
   /** How often the message was tried in all; null for a batch that cannot be read. */
   readonly attempts: number | null
   /** How often it was tried again since the partition stands still, in vain. */
   readonly retries: number
-  /** When it is tried again. */
-  readonly retryInMs: number
+  /** When it is tried again; null when that takes `resume()` or a restart. */
+  readonly retryInMs: number | null
 }
 
 export interface PartitionResumed extends SlotIdentity, EventPartition {
@@ -173,9 +183,11 @@ export interface PoolEvents {
   'group:fenced': [GroupFenced]
   /** The coordinator has stored these offsets (the next message to handle of each partition). */
   'offsets:committed': [OffsetsCommitted]
-  /** A handler threw or rejected; the event says whether the message is tried again, paused at, or passed over. */
+  /** A handler threw or rejected; the event says what becomes of the message: another try, a pause, a dead letter, nothing. */
   'message:failed': [MessageFailed]
-  /** A partition stands still: its next message is exhausted or cannot be read. It is tried again; the others go on. */
+  /** A message that was given up is stored in its dead-letter topic, and counts as finished. */
+  'message:dead-lettered': [MessageDeadLettered]
+  /** A partition stands still, and the event says why and when it is tried again; the others go on. */
   'partition:paused': [PartitionPaused]
   /** A partition that stood still has moved on. */
   'partition:resumed': [PartitionResumed]

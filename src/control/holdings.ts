@@ -14,6 +14,10 @@ export interface Holding extends TopicPartition {
   /** What the group has stored; -1n when that is nothing. */
   committed: bigint
   paused: Pause | null
+  /** The message that main stores in the dead-letter topic before the partition goes on. */
+  deadLetter: { readonly offset: string } | null
+  /** No thread has it, until it is handed out anew. */
+  away: boolean
 }
 
 /** A partition with the offset to start from, as found when it was assigned. */
@@ -64,7 +68,14 @@ export class Holdings {
       partitions.map(({ leaderEpoch = NO_EPOCH }) => leaderEpoch),
     )
     const added = partitions.map(({ topic, partition, committed }, index): Holding => {
-      const holding = { id: this.#nextId++, topic, partition, page, index, committed, paused: null }
+      const holding = {
+        id: this.#nextId++,
+        topic,
+        partition,
+        page,
+        index,
+        ...{ committed, paused: null, deadLetter: null, away: false },
+      }
       this.#byKey.set(partitionName(holding), holding)
       this.#byId.set(holding.id, holding)
       return holding
@@ -76,22 +87,25 @@ export class Holdings {
    * Moves everything to a fresh page for a new incarnation, each partition at the offset up to which its predecessor had
    * finished it. A predecessor that still writes (it would not die) writes into memory that nobody reads any more.
    * Partitions that stand still are kept out of the handout, once everything before that place is finished, until they
-   * are tried again.
+   * are tried again; so are those of a dead letter, until it is stored.
    */
   rehouse(): Handout {
     const holdings = this.all()
     // The offsets first: see Page#epoch.
     const offsets = holdings.map(finishedUpTo)
     const page = Page.create(offsets, holdings.map(epochOf))
-    const moving = holdings.filter((holding) => !standsStill(holding))
-    for (const [index, holding] of holdings.entries()) move(holding, page, index, isResting(holding.paused))
+    const moving = holdings.filter((holding) => !staysBack(holding))
+    for (const [index, holding] of holdings.entries()) {
+      move(holding, page, index, isResting(holding.paused) || holding.deadLetter !== null)
+      holding.away = staysBack(holding)
+    }
     for (const holding of moving) holding.paused = tried(holding.paused)
     return { page: page.buffer, added: moving.map(assigned) }
   }
 
-  /** Hands out anew what stands still and is to be tried again by now; null when nothing is. */
+  /** Hands out anew what stands still and is to be tried again by now, or has got past its place; null when nothing is. */
   retry(nowMs: number): (Handout & { readonly removedIds: readonly number[] }) | null {
-    const due = this.all().filter((holding) => standsStill(holding) && isDue(holding.paused, nowMs))
+    const due = this.all().filter((holding) => isForThread(holding, nowMs))
     if (due.length === 0) return null
     const offsets = due.map(finishedUpTo)
     const page = Page.create(offsets, due.map(epochOf))
@@ -103,6 +117,7 @@ export class Holdings {
       holding.id = this.#nextId++
       this.#byId.set(holding.id, holding)
       holding.paused = tried(holding.paused)
+      holding.away = false
     }
     return { page: page.buffer, added: due.map(assigned), removedIds }
   }
@@ -142,6 +157,15 @@ export const standsThere = (holding: Holding): boolean =>
 
 const standsStill = (holding: Holding): boolean => isResting(holding.paused) && standsThere(holding)
 
+/** It is not handed out, for the time being. */
+const staysBack = (holding: Holding): boolean => holding.deadLetter !== null || standsStill(holding)
+
+/** It stands still and is tried again by now, or nothing keeps it back any more. */
+const isForThread = (holding: Holding, nowMs: number): boolean =>
+  standsStill(holding)
+    ? holding.deadLetter === null && isDue(holding.paused, nowMs)
+    : holding.away && holding.deadLetter === null
+
 /** Its pause is over: it has got past the place where it stood still. */
 export const hasMovedOn = (holding: Holding): boolean =>
   holding.paused !== null && finishedUpTo(holding) > BigInt(holding.paused.offset)
@@ -180,4 +204,6 @@ const assigned = (holding: Holding): AssignedPartition => ({
 })
 
 const exhausted = (pause: Pause | null): Pick<AssignedPartition, 'exhausted'> =>
-  pause === null || pause.attempts === null ? {} : { exhausted: { offset: pause.offset, attempts: pause.attempts } }
+  pause === null || pause.attempts === null || pause.reason === 'dead-letter'
+    ? {}
+    : { exhausted: { offset: pause.offset, attempts: pause.attempts } }

@@ -28,6 +28,7 @@ export const describePool = (parts: PoolParts): PoolStatus => {
       finished: sum((slot) => slot.finished),
       failed: sum((slot) => slot.failed),
       retried: sum((slot) => slot.retried),
+      deadLettered: sum((slot) => slot.deadLettered),
       restarts: sum((slot) => slot.restarts),
       inFlight: sum((slot) => slot.inFlight),
       lag: partitions.reduce((total, { lag }) => total + BigInt(lag ?? 0), 0n).toString(),

@@ -5,7 +5,7 @@ import { resolveConfig } from '../config/resolve.js'
 import type { KafkaConfig, ResolvedConfig, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { ClientIds } from '../identity.js'
-import type { ControlClient } from '../kafka/client.js'
+import type { Client } from '../kafka/client.js'
 import { createClient } from '../kafka/create-client.js'
 import { createLogger, relay } from '../telemetry/logger.js'
 import { monotonicMs } from '../util/clock.js'
@@ -80,6 +80,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       slots,
       groups: this.#groups,
       createClient: (kafka) => this.#createClient(this.#ids.next(kafka.clientId, 'pool'), kafka),
+      createWriter: (kafka) => this.#createClient(this.#ids.next(kafka.clientId, 'dlq'), kafka),
       log: this.#log,
     })
   }
@@ -108,6 +109,17 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
    */
   stop(): Promise<void> {
     return this.#stop(this.#config.pool.drainTimeoutMs)
+  }
+
+  /**
+   * Lets a partition go on that stands still (`partition:paused`): it is tried again within a second, however long it
+   * would have had to wait. One that stands still because of `deadLetter.breaker` goes on in no other way, but for a
+   * restart or `deadLetter.resumeAfterMs`.
+   *
+   * @returns whether it stood still in this pool
+   */
+  resume(topic: string, partition: number): boolean {
+    return this.#slots.map((slot) => slot.resume({ topic, partition })).includes(true)
   }
 
   /** A plain frozen snapshot of what the pool, its slots and their partitions are doing. */
@@ -160,6 +172,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       limiter: this.#limiter,
       ...this.#groups.of(config),
       poolClient: cluster.client,
+      deadLetters: cluster.deadLetters,
       coordinator: cluster.coordinatorOf(config.consumer.groupId),
       createSeatClient: () => this.#createClient(nextClientId(), kafkaOfSeat(config)),
       nextClientId,
@@ -178,7 +191,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     return slot
   }
 
-  #createClient(clientId: string, kafka: KafkaConfig): ControlClient {
+  #createClient(clientId: string, kafka: KafkaConfig): Client {
     return createClient({ clientId, kafka, log: this.#log, loadTimeoutMs: this.#config.pool.loadTimeoutMs })
   }
 

@@ -4,16 +4,24 @@ import type { PoolError } from '../errors.js'
 import type { Membership } from '../kafka/group.js'
 import type { TopicPartition } from '../kafka/metadata.js'
 import type { TopicPartitionOffset } from '../kafka/offsets.js'
-import type { FromThread } from '../protocol/messages.js'
+import { fromErrorData } from '../protocol/error-data.js'
+import type { PartitionReport } from '../protocol/messages.js'
+import { monotonicMs } from '../util/clock.js'
 import { Episode } from '../util/episode.js'
 import { partitionName } from '../util/partition-name.js'
+import { RateLimit } from '../util/rate-limit.js'
 import { unreachable } from '../util/unreachable.js'
+import type { LetterFacts } from './dead-letters/letter.js'
+import type { StoredAt } from './dead-letters/store.js'
 import type { EventPartition, PoolEvents, SlotIdentity } from './events.js'
 import { finishedUpTo, type Holding } from './holdings.js'
 import type { Seat } from './membership/seat.js'
-import type { Pause } from './pauses.js'
+import { type Pause, retryInMsOf } from './pauses.js'
 import type { DeadIncarnation } from './supervision/recovery.js'
 import type { Incarnations } from './threads/incarnations.js'
+
+/** So many messages may be given up that their lines would fill the log; each has its event. */
+const LETTER_LINES_PER_SECOND = 50
 
 export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]) => void
 
@@ -32,6 +40,7 @@ export class SlotReporter {
   readonly #log: Logger
   readonly #emit: Emit
   readonly #stall = new Episode()
+  readonly #letters = new RateLimit(LETTER_LINES_PER_SECOND)
 
   constructor(options: SlotReporterOptions) {
     this.#options = options
@@ -121,13 +130,28 @@ export class SlotReporter {
     })
   }
 
-  paused(holding: Holding, { offset, error, attempts, retries, retryAtMs }: Pause, nowMs: number): void {
-    const retryInMs = Math.max(0, Math.round((retryAtMs ?? nowMs) - nowMs))
-    const event = { ...this.#identity(), ...coordinates(holding), offset, attempts, retries, retryInMs }
-    const inSeconds = `${Math.round(retryInMs / 1000)} s`
+  deadLettered(holding: Holding, { offset, attempts: attempt, reason, error }: LetterFacts, at: StoredAt): void {
+    const event = { ...this.#identity(), ...coordinates(holding), offset, attempt, reason, error, deadLetter: at }
+    if (this.#letters.allows(monotonicMs())) {
+      const unreported = this.#letters.takeRefused()
+      const often = attempt === 1 ? '1 attempt' : `${attempt} attempts`
+      const more = unreported === 0 ? '' : ` (and ${unreported} others of which no line tells)`
+      const to = `${partitionName(at)}@${at.offset}`
+      const line = { ...event, error: undefined, err: fromErrorData(error) }
+      this.#log.warn(line, `dead letter: ${partitionName(holding)}@${offset} went to ${to} after ${often}${more}`)
+    }
+    this.#emit('message:dead-lettered', event)
+  }
+
+  paused(holding: Holding, { reason, offset, error, attempts, retries, retryAtMs }: Pause, nowMs: number): void {
+    const retryInMs = retryInMsOf(retryAtMs, nowMs) ?? (retryAtMs === null ? 0 : null)
+    const event = { ...this.#identity(), ...coordinates(holding), reason, offset, attempts, retries, retryInMs }
+    const then =
+      retryInMs === null ? 'goes on when it is resumed' : `is tried again in ${Math.round(retryInMs / 1000)} s`
+    const what = reason === 'dead-letter' ? 'waits for its dead letter' : 'stands still'
     this.#log.error(
       { err: error, ...event },
-      `${partitionName(holding)} stands still at offset ${offset} and is tried again in ${inSeconds}; other partitions go on`,
+      `${partitionName(holding)} ${what} at offset ${offset} and ${then}; other partitions go on`,
     )
     this.#emit('partition:paused', { ...event, error })
   }
@@ -139,7 +163,7 @@ export class SlotReporter {
   }
 
   /** What a thread said about a partition that the slot still holds. */
-  heard(message: Extract<FromThread, { partitionId: number }>, holding: Holding): void {
+  heard(message: PartitionReport, holding: Holding): void {
     const where = { ...this.#identity(), ...coordinates(holding) }
     switch (message.type) {
       case 'failed': {

@@ -4,16 +4,20 @@ import { toErrorData } from '../protocol/error-data.js'
 import { monotonicMs } from '../util/clock.js'
 import { finishedUpTo, type Holding, lagOf } from './holdings.js'
 import type { Seat } from './membership/seat.js'
-import type { Pause } from './pauses.js'
+import { type Pause, retryInMsOf } from './pauses.js'
 import type { PartitionPause, PartitionStatus, SlotState, SlotStatus } from './status.js'
 import type { Incarnations } from './threads/incarnations.js'
 
-const describePause = ({ offset, error, attempts, retries, retryAtMs }: Pause, nowMs: number): PartitionPause => ({
+const describePause = (
+  { reason, offset, error, attempts, retries, retryAtMs }: Pause,
+  nowMs: number,
+): PartitionPause => ({
+  reason,
   offset,
   error: toErrorData(error),
   attempts,
   retries,
-  retryInMs: retryAtMs === null ? null : Math.max(0, Math.round(retryAtMs - nowMs)),
+  retryInMs: retryInMsOf(retryAtMs, nowMs),
 })
 
 const describePartition = (holding: Holding, nowMs: number): PartitionStatus => ({
@@ -36,12 +40,13 @@ export const describeSlot = (parts: {
   readonly seat: Seat
   readonly incarnations: Incarnations
   readonly holdings: readonly Holding[]
+  readonly deadLettered: number
   readonly restarts: number
   readonly lastError: PoolError | null
   readonly stalled: boolean
   readonly waitingFor: string | null
 }): SlotStatus => {
-  const { config, state, seat, incarnations, holdings, restarts, lastError, stalled, waitingFor } = parts
+  const { config, state, seat, incarnations, holdings, deadLettered, restarts, lastError, stalled, waitingFor } = parts
   const { generation, memberId, instanceId } = seat.membership
   const nowMs = monotonicMs()
   return {
@@ -64,6 +69,7 @@ export const describeSlot = (parts: {
     assignment: [...holdings].sort(byTopicAndPartition).map((holding) => describePartition(holding, nowMs)),
     inFlight: incarnations.current?.ledger.flights().length ?? 0,
     ...incarnations.counters,
+    deadLettered,
     restarts,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message },
     stalled,

@@ -13,6 +13,8 @@ import { deferred } from '../util/deferred.js'
 import { after } from '../util/timers.js'
 import { mayEnter } from '../util/transitions.js'
 import { within } from '../util/within.js'
+import { DeadLetters } from './dead-letters/dead-letters.js'
+import type { DeadLetterStore } from './dead-letters/store.js'
 import type { InFlightMessage } from './events.js'
 import { giveUpLeadMs } from './give-up-time.js'
 import { Holdings } from './holdings.js'
@@ -55,6 +57,7 @@ export interface SlotOptions {
   /** The client that the whole pool shares, and the group's coordinator by way of it. */
   readonly poolClient: ControlClient
   readonly coordinator: Coordinator
+  readonly deadLetters: DeadLetterStore
   /** Makes a client for the seat, under a fresh client id. */
   readonly createSeatClient: () => ControlClient
   readonly nextClientId: () => string
@@ -87,6 +90,7 @@ export class Slot implements SeatHost {
   readonly #report: SlotReporter
   readonly #stall: StallWatch
   readonly #standstills: Standstills
+  readonly #deadLetters: DeadLetters
   readonly #recovery: Recovery
   readonly #booted = deferred<void>()
   readonly #started = deferred<void>()
@@ -162,6 +166,10 @@ export class Slot implements SeatHost {
     this.#standstills = new Standstills({
       ...{ config, holdings, log, client: poolClient, report: this.#report },
       incarnations: this.#incarnations,
+    })
+    this.#deadLetters = new DeadLetters({
+      ...{ config, holdings, log, report: this.#report, store: options.deadLetters },
+      send: (message) => this.incarnation?.send(message),
     })
     this.#commits = new Commits({
       holdings,
@@ -246,7 +254,13 @@ export class Slot implements SeatHost {
     const isStable = this.#state === 'running' && this.seat.state === 'stable'
     this.#stall.look(this.#holdings.all(), isStable && !isBusy, nowMs)
     this.#report.stalled(this.#stall.stalled, nowMs)
+    this.#deadLetters.look(nowMs)
     this.#standstills.look(isStable && this.seat.isConfirmed, nowMs)
+  }
+
+  /** A partition that stands still is tried again within a second. @returns whether it is held here and stands still */
+  resume(partition: TopicPartition): boolean {
+    return this.#standstills.resume(partition, monotonicMs())
   }
 
   /**
@@ -269,10 +283,13 @@ export class Slot implements SeatHost {
     this.#incarnations.raise(Control.stop)
     const { incarnation } = this
     const drainMs = deadlineMs - monotonicMs()
+    this.#deadLetters.close()
     const back = this.#incarnations.quiesce(drainMs)
     const giveUp = after(() => this.#incarnations.raise(Control.giveUp), drainMs - giveUpLeadMs(drainMs))
     void back.then(() => clearTimeout(giveUp))
-    await Promise.race([back, this.#moot.promise])
+    // What is being written to a dead-letter topic is finished with it, if it comes in time.
+    const settled = within(this.#deadLetters.settled(), drainMs)
+    await Promise.race([Promise.all([back, settled]), this.#moot.promise])
     await this.#commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
     await departure.done(leaves)
     this.#assignment.cancel()
@@ -293,6 +310,7 @@ export class Slot implements SeatHost {
       seat: this.seat,
       incarnations: this.#incarnations,
       holdings: this.#holdings.all(),
+      deadLettered: this.#deadLetters.total,
       restarts: this.#restarts,
       lastError: this.#lastError,
       stalled: this.#stall.stalled.length > 0,
@@ -307,7 +325,10 @@ export class Slot implements SeatHost {
     this.#incarnations.raise(Control.pause)
     const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
     const graceMs = this.#options.group.departure.graceLeftMs(monotonicMs())
-    const quiet = await this.#incarnations.quiesce(Math.min(quiesceMs, graceMs))
+    const waitMs = Math.min(quiesceMs, graceMs)
+    const settled = within(this.#deadLetters.settled(), waitMs)
+    const quiet = await this.#incarnations.quiesce(waitMs)
+    await settled
     if (!quiet) this.#log.info({ inFlight: this.#inFlight }, 'rebalancing while handlers are in flight')
     await within(this.commit(), commitMs)
   }
@@ -370,6 +391,11 @@ export class Slot implements SeatHost {
       case 'leaders-lost':
         this.#options.onLeadersLost(message.partitions)
         return
+      case 'dead-letter': {
+        const holding = this.#holdings.byId(message.partitionId)
+        if (holding !== undefined) this.#deadLetters.heard(message, holding)
+        return
+      }
       case 'failed':
       case 'partition-paused':
       case 'offset-reset': {

@@ -1,5 +1,5 @@
 import type { ErrorData } from '../protocol/error-data.js'
-import type { EffectiveConfig } from '../protocol/reports.js'
+import type { EffectiveConfig, PauseReason } from '../protocol/reports.js'
 import type { SeatState } from './membership/seat-states.js'
 import type { PoolStep } from './pool-states.js'
 
@@ -9,15 +9,23 @@ export type SlotState = 'starting' | 'running' | 'restarting' | 'parked' | 'stop
 
 /** Why a partition stands still although it is assigned, and when it is tried again. */
 export interface PartitionPause {
+  /**
+   * `exhausted`: its next message is; `unreadable`: its next batch cannot be read; `dead-letter`: it waits for its dead
+   * letter, which is not stored yet; `breaker`: too many messages went to the dead-letter topic in a row.
+   */
+  readonly reason: PauseReason
   /** The message, or the start of the batch, at which it stands. */
   readonly offset: string
-  /** `KCP_HANDLER_EXHAUSTED` with the handler's own error as its `cause`, or what is wrong with the batch. */
+  /**
+   * What is wrong: `KCP_HANDLER_EXHAUSTED` and `KCP_DEAD_LETTER_BREAKER` with the handler's own error as the `cause`,
+   * `KCP_DEAD_LETTER_NOT_STORED` with the broker's, or that of the batch.
+   */
   readonly error: ErrorData
   /** How often the message was tried in all; null for a batch that cannot be read. */
   readonly attempts: number | null
   /** How often it was tried again since it stands still, in vain. */
   readonly retries: number
-  /** In how many milliseconds it is tried again; null while it is being tried. */
+  /** In how many milliseconds it is tried again; null while it is being tried, or when that takes `resume()` or a restart. */
   readonly retryInMs: number | null
 }
 
@@ -65,6 +73,8 @@ export interface SlotStatus {
   readonly finished: number
   readonly failed: number
   readonly retried: number
+  /** Of those that failed, how many are stored in a dead-letter topic. */
+  readonly deadLettered: number
   /** How often the slot's thread was replaced. */
   readonly restarts: number
   /** The last reason for which the thread was replaced or the slot parked, or null. */
@@ -81,6 +91,7 @@ export interface PoolTotals {
   readonly finished: number
   readonly failed: number
   readonly retried: number
+  readonly deadLettered: number
   readonly restarts: number
   readonly inFlight: number
   /** Sum of the known lags, as a string. */

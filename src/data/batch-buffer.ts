@@ -109,7 +109,7 @@ export class BatchBuffer {
   /**
    * Frees the memory that can be freed; what is let go has to be fetched again.
    *
-   * @param inFlight a handler is at the next message, so the first batch has to stay
+   * @param inFlight a handler, or main, is at the next message, so the first batch has to stay
    * @returns the offset from which to fetch; undefined when nothing can be freed
    */
   letGo(inFlight: boolean): number | undefined {

@@ -17,6 +17,8 @@ export interface FailedMessage {
   readonly attempts: number
   /** All attempts were used up before: the partition stood still at it, and it is tried once more. */
   readonly wasExhausted: boolean
+  /** Nothing was finished since the last dead letter of the partition. */
+  readonly afterDeadLetter: boolean
 }
 
 /** Where a partition stands with the fetcher. */
@@ -85,7 +87,10 @@ export class Partition {
     this.#page = page
     this.#index = index
     this.#epoch = page.epoch(index)
-    if (exhausted !== undefined) this.failed = { ...exhausted, offset: Number(exhausted.offset), wasExhausted: true }
+    if (exhausted !== undefined) {
+      const offset = Number(exhausted.offset)
+      this.failed = { ...exhausted, offset, wasExhausted: true, afterDeadLetter: false }
+    }
     this.fetching = {
       offset: Number(offset),
       offsetEpoch: leaderEpoch,
@@ -109,6 +114,11 @@ export class Partition {
   /** Where it stands with the dispatcher. */
   get handling(): Handling {
     return this.#handling
+  }
+
+  /** What is buffered cannot be handled yet, although no handler is in flight. */
+  get waits(): boolean {
+    return this.#handling === 'waiting' || this.#handling === 'dead-lettering'
   }
 
   /** The one place where that changes. */
@@ -157,7 +167,11 @@ export class Partition {
   /** A leader does not have what was read from `offset` on: it is read again from there, and so it is committed. */
   cutOff(offset: number, leaderEpoch: number): void {
     this.buffer.cutOff(offset)
-    if (this.failed !== null && this.failed.offset >= offset) this.failed = null // another message stands there now
+    if (this.failed !== null && this.failed.offset >= offset) {
+      this.failed = null // another message stands there now
+      // At once: main would finish what is gone.
+      if (this.#handling === 'dead-lettering') this.finish(offset, leaderEpoch)
+    }
     this.moveTo(offset, leaderEpoch)
   }
 
@@ -191,10 +205,19 @@ export class Partition {
     this.publishPosition()
   }
 
+  /**
+   * Main stores the next message in the dead-letter topic, and finishes it on the page: behind it, with the epoch that
+   * stands there. Its own does no harm, an earlier one would (see Page#epoch).
+   */
+  awaitDeadLetter(offset: number): void {
+    this.enter('dead-lettering')
+    this.finish(offset, this.buffer.head?.leaderEpoch ?? this.#epoch)
+  }
+
   /** Its buffer's memory is needed elsewhere, as far as it can be freed. What was in it is fetched again. */
   letGo(): void {
     const { head } = this.buffer
-    const offset = this.buffer.letGo(this.inFlight)
+    const offset = this.buffer.letGo(this.inFlight || this.#handling === 'dead-lettering')
     if (head === undefined || offset === undefined) return
     this.fetching.offset = offset
     // The new position has to stand when another leads. Not with the epoch of what is finished: see pauseAt.

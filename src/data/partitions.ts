@@ -20,6 +20,11 @@ export class Partitions implements Iterable<Partition> {
     return this.#owned.size
   }
 
+  /** The partition of that id if it is still owned. */
+  byId(id: number): Partition | undefined {
+    return this.#owned.get(id)
+  }
+
   [Symbol.iterator](): Iterator<Partition> {
     return this.#owned.values()
   }

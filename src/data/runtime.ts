@@ -18,6 +18,7 @@ import type { ContextFacts } from './handling/context.js'
 import { Dispatcher } from './handling/dispatcher.js'
 import { Failures } from './handling/failures.js'
 import { Gate } from './handling/gate.js'
+import { giveUp } from './handling/give-up.js'
 import { HandlerLife } from './handling/handler-life.js'
 import { Turns } from './handling/turns.js'
 import { Partitions } from './partitions.js'
@@ -44,6 +45,7 @@ interface Work {
   readonly dispatcher: Dispatcher
   readonly fetcher: Fetcher
   readonly gate: Gate
+  readonly turns: Turns
 }
 
 /** One incarnation of a slot, seen from inside its thread: from the task that main gives it until it returns. */
@@ -170,6 +172,7 @@ export class Runtime {
         dispatcher.schedule(partition)
         fetcher.hasRoom(partition)
       },
+      onGivenUp: (given) => giveUp(given, this.#post),
     })
     const dispatcher: Dispatcher = new Dispatcher({ concurrency: config.concurrency, partitions, gate, turns, onFault })
     const fetcher: Fetcher = new Fetcher({
@@ -182,7 +185,7 @@ export class Runtime {
       onFetched: (partition) => dispatcher.schedule(partition),
       onFault,
     })
-    return { dispatcher, fetcher, gate }
+    return { dispatcher, fetcher, gate, turns }
   }
 
   async #receive(message: ToThread): Promise<void> {
@@ -202,6 +205,11 @@ export class Runtime {
         if (this.#work === undefined) this.#view = withNews(this.#view, message.view)
         else this.#work.fetcher.told(message.view)
         break
+      case 'dead-letter': {
+        const partition = this.#partitions.byId(message.partitionId)
+        if (partition !== undefined) this.#work?.turns.deadLettered(partition, message.outcome === 'stored')
+        break
+      }
       case 'stop':
         this.#stop()
         break
@@ -249,7 +257,8 @@ export class Runtime {
     this.#post({ type: 'done', requestId })
   }
 
-  readonly #post = (message: FromThread): void => this.#task.port.postMessage(message)
+  readonly #post = (message: FromThread, transfer: readonly ArrayBuffer[] = []): void =>
+    this.#task.port.postMessage(message, transfer)
 
   readonly #stop = (): void => {
     this.#ended = true

@@ -1,7 +1,9 @@
+import type { DeletingClient } from './delete-records.js'
 import type { FetchClient } from './fetch.js'
 import type { GroupClient } from './group.js'
 import type { MetadataClient } from './metadata.js'
 import type { LogClient } from './offsets.js'
+import type { ProduceClient } from './produce.js'
 
 /*
  * What the rest of the project knows of a client of a cluster, each plane only what it may use: that threads never commit
@@ -30,5 +32,8 @@ export interface ControlClient extends AnyClient, GroupClient {
 /** What a thread uses: no request to a group among it. */
 export interface DataClient extends AnyClient, FetchClient {}
 
-/** Both in one. */
-export interface Client extends ControlClient, DataClient {}
+/** What writes dead letters. */
+export interface WritingClient extends AnyClient, ProduceClient {}
+
+/** All in one. */
+export interface Client extends ControlClient, DataClient, WritingClient, DeletingClient {}

@@ -18,13 +18,17 @@ import type { Logger } from './logger.js'
 import type { ClusterView, TopicMetadata, TopicPartition } from './metadata.js'
 import type { EpochEnd, EpochQuestion, TopicPartitionOffset } from './offsets.js'
 import { leadersOf } from './partition-leaders.js'
+import type { RawMessage } from './raw-message.js'
 import { type Codecs, loadCodecs } from './records/codecs.js'
+import { encodeBatch } from './records/record-writer.js'
+import { deleteRecords } from './requests/delete-records-request.js'
 import { describeGroup } from './requests/describe-group.js'
 import { endsOfEpochs } from './requests/epoch-requests.js'
 import { fetch } from './requests/fetch-request.js'
 import { heartbeat, joinGroup, leaveGroup, syncGroup } from './requests/group-requests.js'
 import { askBrokerConfig, askCoordinator, askMetadata, describeTopics } from './requests/metadata-requests.js'
 import { commitOffsets, committedOffsets, listOffsets } from './requests/offset-requests.js'
+import { produce } from './requests/produce-request.js'
 
 export interface ClientOptions {
   /** Sent with every request. */
@@ -175,6 +179,24 @@ class KafkaClient implements Client {
   async fetch(node: number, request: FetchRequest): Promise<readonly FetchedPartition[]> {
     const codecs = await this.#loadCodecs()
     return fetch(await this.#brokers.to(node, 'fetch'), request, codecs)
+  }
+
+  async produce(
+    node: number,
+    where: TopicPartition,
+    messages: readonly RawMessage[],
+    how: { readonly compress?: boolean } = {},
+  ): Promise<bigint> {
+    const batch = await encodeBatch(messages, how)
+    return produce(await this.#brokers.to(node), where, batch, this.#kafka.requestTimeout)
+  }
+
+  async deleteRecords(offsets: readonly TopicPartitionOffset[]): Promise<void> {
+    const topics = await this.#askTopics([...new Set(offsets.map(({ topic }) => topic))])
+    const led = [...leadersOf(offsets, topics)] as [number, TopicPartitionOffset[]][]
+    await Promise.all(
+      led.map(async ([node, own]) => deleteRecords(await this.#brokers.to(node), own, this.#kafka.requestTimeout)),
+    )
   }
 
   async #askTopics(

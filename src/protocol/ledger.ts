@@ -9,6 +9,7 @@ import { monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.j
  *   read at any time      ◄─── Ledger ─────        counters, handlers in flight, `setup` or `teardown` that runs
  *   revoked flags         ──── Page ──────►        read when the control word says so
  *   commits, lag          ◄─── Page ──────         how far it is finished and the epoch of that, position, end, size of batches
+ *   dead letters          ──── Page ──────►        finished behind a message that the thread waits for
  *   stalls                ◄─── Page ──────         when a failed message is tried again
  *
  * A Ledger belongs to one incarnation and dies with it, so a thread that would not die can never write into the memory

@@ -1,8 +1,9 @@
 import type { SlotConfig } from '../config/resolved.js'
 import type { ClusterView, TopicPartition } from '../kafka/metadata.js'
 import type { KnownLeader } from '../kafka/partition-leaders.js'
+import type { RawMessage } from '../kafka/raw-message.js'
 import type { ErrorData } from './error-data.js'
-import type { EffectiveConfig, FailureOutcome, ResetReason } from './reports.js'
+import type { DeadLetterReason, EffectiveConfig, FailureOutcome, ResetReason } from './reports.js'
 
 /*
  * What the main thread and a worker thread say to each other, over one MessagePort per incarnation (so a message of an
@@ -84,6 +85,11 @@ export type ToThread =
   | { readonly type: 'resume' }
   /** What main has just heard of topics that some thread has lost a leader of. */
   | { readonly type: 'leaders'; readonly view: ClusterView }
+  /**
+   * Answer to a dead letter. `stored`: its message is finished. `standstill`: not yet, so the thread lets go of the
+   * partition, as it does of one that is `paused`; main assigns it anew.
+   */
+  | { readonly type: 'dead-letter'; readonly partitionId: number; readonly outcome: 'stored' | 'standstill' }
   /** Close the client and return. */
   | { readonly type: 'stop' }
 
@@ -104,6 +110,18 @@ export type FromThread =
       readonly retryInMs: number | null
       readonly outcome: FailureOutcome
     }
+  /** The message was given up. Its partition waits until main has stored it, and answers; the handler's lane is free. */
+  | {
+      readonly type: 'dead-letter'
+      readonly partitionId: number
+      readonly offset: string
+      readonly attempt: number
+      readonly reason: DeadLetterReason
+      readonly error: ErrorData
+      readonly message: RawMessage
+      /** Nothing was finished since the last dead letter of the partition. */
+      readonly follows: boolean
+    }
   /** The partition stands still: its next batch cannot be read. Main assigns it anew when that is to be tried again. */
   | {
       readonly type: 'partition-paused'
@@ -123,3 +141,6 @@ export type FromThread =
     }
   /** One line of pino JSON from the thread's logger. */
   | { readonly type: 'log'; readonly line: string }
+
+/** What a thread says of a partition that it has. */
+export type PartitionReport = Exclude<Extract<FromThread, { partitionId: number }>, { type: 'dead-letter' }>

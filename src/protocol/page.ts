@@ -71,6 +71,15 @@ export class Page {
     Atomics.store(this.#offsets, index * PAGE_OFFSETS + FINISHED_UP_TO, BigInt(offset))
   }
 
+  /**
+   * Main: the message at `offset` is finished, which its thread waits for. Not when the thread has gone back meanwhile.
+   *
+   * @returns whether that was what the thread waited for
+   */
+  finishAt(index: number, offset: bigint): boolean {
+    return Atomics.compareExchange(this.#offsets, index * PAGE_OFFSETS + FINISHED_UP_TO, offset, offset + 1n) === offset
+  }
+
   /** The next offset to fetch. */
   position(index: number): bigint {
     return Atomics.load(this.#offsets, index * PAGE_OFFSETS + POSITION)

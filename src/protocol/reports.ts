@@ -3,8 +3,24 @@
  * it the schema: whoever compiles against this package shall not have to load that.
  */
 
-/** What becomes of a message whose attempt failed: tried again, its partition stands still, or passed over. */
-export type FailureOutcome = 'retry' | 'paused' | 'skipped'
+/**
+ * What becomes of a message whose attempt failed: tried again, its partition stands still, passed over, or it goes to the
+ * dead-letter topic.
+ */
+export type FailureOutcome = 'retry' | 'paused' | 'skipped' | 'dead-letter'
+
+/** Why a message goes to the dead-letter topic: all attempts failed, or the handler threw `NonRetriableError`. */
+export type DeadLetterReason = 'exhausted' | 'non-retriable'
+
+/**
+ * Why a partition stands still.
+ *
+ * - `exhausted`: its next message is
+ * - `unreadable`: its next batch cannot be read
+ * - `dead-letter`: its next message is not stored in the dead-letter topic yet
+ * - `breaker`: too many messages went there in a row
+ */
+export type PauseReason = 'exhausted' | 'unreadable' | 'dead-letter' | 'breaker'
 
 /**
  * - `out-of-range`: the offset is not on the broker, and the reset policy chose another

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { resolveConfig } from '#src/config/resolve.js'
+import type { SlotConfig } from '#src/config/resolved.js'
 import { checkTopics } from '#src/control/membership/topic-check.js'
 import { Escalation } from '#src/control/supervision/escalation.js'
 import { graceMs, HungHandlers } from '#src/control/supervision/hung-handlers.js'
@@ -99,8 +100,8 @@ const joining = async (code: number): Promise<unknown> => {
 }
 
 /** A slot that holds partitions 0 and 1 of `orders`. */
-const running = async () => {
-  const bench = slotBench()
+const running = async (more: Partial<SlotConfig> = {}) => {
+  const bench = slotBench({ config: slotConfig(more) })
   const starting = bench.slot.boot().then(() => bench.slot.join())
   bench.threads.last.boot()
   await starting
@@ -112,6 +113,22 @@ const errorOf = (event: unknown): unknown => (event as { readonly error?: unknow
 
 const MESSAGE_FAILS: Handler = () => {
   throw new Error('no')
+}
+
+/** A slot with a dead-letter topic, and a thread that gives up a message at each of these offsets. */
+const givingUp = async (offsets: readonly number[]) => {
+  const deadLetter = { topic: '{topic}.dlq', partition: 'any', breaker: 1, resumeAfterMs: null } as const
+  const bench = await running({ deadLetter })
+  const inThread = new DispatcherBench(MESSAGE_FAILS, { deadLetter })
+  const [partition] = inThread.assign({ partition: 0 })
+  if (partition === undefined) throw new Error('unreachable')
+  inThread.feed(partition, offsets)
+  /** What the thread says from now on reaches the slot, until it waits for main. */
+  const untilItWaits = async (): Promise<void> => {
+    await vi.waitUntil(() => partition.handling === 'dead-lettering')
+    for (const message of inThread.posted.splice(0)) bench.threads.last.say(message as ThreadReport)
+  }
+  return { bench, untilItWaits, goesOn: () => inThread.turns.deadLettered(partition, true) }
 }
 
 const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
@@ -161,6 +178,22 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
     if (partition !== undefined) inThread.feed(partition, [0])
     await vi.waitUntil(() => partition?.handling === 'paused')
     for (const message of inThread.posted) bench.threads.last.say(message as ThreadReport)
+    return errorOf(bench.heard('partition:paused')[0])
+  },
+  KCP_DEAD_LETTER_NOT_STORED: async () => {
+    const { bench, untilItWaits } = await givingUp([0])
+    await untilItWaits()
+    bench.store.fail(kafkaError(KafkaCode.topicAuthorizationFailed, 'TOPIC_AUTHORIZATION_FAILED'))
+    await vi.waitUntil(() => bench.heard('partition:paused').length > 0)
+    return errorOf(bench.heard('partition:paused')[0])
+  },
+  KCP_DEAD_LETTER_BREAKER: async () => {
+    const { bench, untilItWaits, goesOn } = await givingUp([0, 1])
+    await untilItWaits()
+    bench.store.succeed()
+    await vi.waitUntil(() => bench.heard('message:dead-lettered').length > 0)
+    goesOn()
+    await untilItWaits()
     return errorOf(bench.heard('partition:paused')[0])
   },
   KCP_HANDLER_HUNG: async () => {

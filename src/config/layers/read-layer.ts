@@ -20,8 +20,8 @@ export const isPlainObject = (value: unknown): value is Readonly<Record<string, 
 const kindOf = (value: unknown): string =>
   typeof value === 'object' ? 'one that is no plain object (a Map, a Promise, …)' : `a ${typeof value}`
 
-/** Objects in which KafkaJS allows a plain word as well. `true` turns the section on, `false` off. */
-const SWITCHABLE: ReadonlySet<string> = new Set(['kafka.ssl', 'kafka.sasl'])
+/** Objects in whose place a plain word may stand. `true` turns the section on, `false` off. */
+const SWITCHABLE: ReadonlySet<string> = new Set(['kafka.ssl', 'kafka.sasl', 'processing.deadLetter'])
 
 /**
  * Reads what one layer sets, from the objects in which the user wrote it, into one flat {@link Layer}. Every value is

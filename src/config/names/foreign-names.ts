@@ -10,7 +10,7 @@ export const essence = (name: string): string => name.toLowerCase().replace(/[^a
 
 const COMMITS = 'the pool itself commits what is finished, every commitIntervalMs, and no sooner'
 const RETRY = 'that is retry here (attempts, initialDelayMs, maxDelayMs), beside topics and handler'
-const DEAD_LETTERS = 'there are no dead-letter topics yet: onExhausted: "pause" or "skip" says what happens in the end'
+const DEAD_LETTERS = 'that is deadLetter here: deadLetter: { topic: "{topic}.dlq" }, beside topics and handler'
 const ONE_BY_ONE = 'messages are handed over one by one, so there are no batches to size'
 const SLOTS = 'that is workers here: the number of threads, each a member of the group'
 const LONG_RUNNING =
@@ -42,7 +42,7 @@ const foreignNames: ReadonlyMap<string, string> = new Map([
     'dead-letter-topic',
     'dead-letter-queue',
     'dead_letter_queue.topic',
-    'dead-letter',
+    'errors.deadletterqueue.topic.name',
     'dlq',
     'dlt',
     'dlq-topic',

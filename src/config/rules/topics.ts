@@ -2,6 +2,9 @@ import { type Issues, pathTo, shown } from '../issues.js'
 
 const TOPIC = /^[A-Za-z0-9._-]{1,249}$/
 
+/** Whether a broker allows it as the name of a topic (`Topic.validate`). */
+export const isTopicName = (name: string): boolean => TOPIC.test(name) && name !== '.' && name !== '..'
+
 /** Checks the topics of one subscription, by the broker's own rules for names (`Topic.validate`). */
 export const readTopics = (value: unknown, path: string, issues: Issues): readonly string[] => {
   if (value === undefined) {
@@ -16,7 +19,7 @@ export const readTopics = (value: unknown, path: string, issues: Issues): readon
   value.forEach((topic: unknown, index) => {
     const at = pathTo(path, index)
     if (topic instanceof RegExp) issues.add(at, 'is a regular expression, which is not supported. Name the topics')
-    else if (typeof topic !== 'string' || !TOPIC.test(topic) || topic === '.' || topic === '..') {
+    else if (typeof topic !== 'string' || !isTopicName(topic)) {
       issues.add(at, `expected the name of a topic (1 to 249 characters of A-Z a-z 0-9 . _ -), got ${shown(topic)}`)
     } else if (topics.includes(topic)) issues.add(at, `names "${topic}" for the second time. Remove it`)
     else topics.push(topic)

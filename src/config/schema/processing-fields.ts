@@ -55,6 +55,31 @@ export const processingFields = z.strictObject({
   }),
   onExhausted: choice(
     ['pause', 'skip'],
-    'What happens to a message whose attempts all failed: its partition stands still, visible in the status, and is tried again after `retry.initialPauseMs` (`pause`), or it is logged and passed over (`skip`). When every partition of the pool stands still and trying again was of no use, the pool gives up (`pool:escalated`).',
+    'What happens to a message whose attempts all failed, without `deadLetter`: its partition stands still, visible in the status, and is tried again after `retry.initialPauseMs` (`pause`), or it is logged and passed over (`skip`). When every partition of the pool stands still and trying again was of no use, the pool gives up (`pool:escalated`).',
   ),
+  deadLetter: z.strictObject({
+    enabled: field(z.boolean().optional(), 'true or false', 'Whether exhausted messages go to a dead-letter topic.'),
+    topic: field(
+      z
+        .string()
+        .regex(/^(?:[A-Za-z0-9._-]|\{topic\})+$/)
+        .default('{topic}.dlq'),
+      'the name of a topic (characters of A-Z a-z 0-9 . _ -, and {topic} for the name of the topic that a message came from)',
+      'The [dead-letter topic](dead-letters.md): a message whose attempts all failed, or for which the handler threw `NonRetriableError`, goes there, and its partition goes on. `{topic}` stands for the name of its own topic. It must exist: nothing creates it.',
+    ),
+    partition: choice(
+      ['any', 'same'],
+      'To which partition: that with the number of its own, or, where the dead-letter topic has fewer, or that one has no leader, another one (`any`); or that with the same number and no other (`same`).',
+    ),
+    breaker: count(
+      10,
+      'How many messages of one partition may go there in a row. At the next one the partition stands still: if all fail, most likely something else is wrong than the messages. It goes on after `pool.resume(topic, partition)`, after a restart, or after `deadLetter.resumeAfterMs`.',
+    ),
+    resumeAfterMs: field(
+      z.int().min(1_000).max(A_DAY_MS).optional(),
+      `a whole number of milliseconds from 1000 to ${A_DAY_MS}`,
+      'After how long a partition goes on by itself that stands still because of `deadLetter.breaker`, beginning with the message at which it stands. A day at most.',
+      'never',
+    ),
+  }),
 })

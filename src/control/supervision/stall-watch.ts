@@ -16,7 +16,10 @@ export const stallLimitMs = ({ sessionTimeout }: Pick<ConsumerConfig, 'sessionTi
 
 /** Messages wait in a partition that is free to move, or nobody knows because it was never fetched. */
 const waits = (holding: Holding, nowMs: number): boolean =>
-  !isResting(holding.paused) && lagOf(holding) !== 0n && holding.page.retryInMs(holding.index, nowMs) <= 0
+  holding.deadLetter === null &&
+  !isResting(holding.paused) &&
+  lagOf(holding) !== 0n &&
+  holding.page.retryInMs(holding.index, nowMs) <= 0
 
 /** For how long a partition has stood at an offset, with the same thread: each writes to a page of its own. */
 interface Standing {

@@ -2,10 +2,11 @@ import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import type { ControlClient } from '../../kafka/client.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
 import { fromErrorData } from '../../protocol/error-data.js'
-import type { FromThread } from '../../protocol/messages.js'
+import type { PartitionReport } from '../../protocol/messages.js'
 import { type Holder, type Holding, type Holdings, hasMovedOn } from '../holdings.js'
-import { pauseAfter, type Standstill } from '../pauses.js'
+import { hurried, pauseAfter, type Standstill } from '../pauses.js'
 import type { SlotReporter } from '../slot-reporter.js'
 import { exhausted } from './exhausted.js'
 import { UnfetchedEnds } from './unfetched-ends.js'
@@ -34,7 +35,7 @@ export class Standstills {
   }
 
   /** What a thread said about a partition that the slot still holds. */
-  heard(message: Extract<FromThread, { partitionId: number }>, holding: Holding, nowMs: number): void {
+  heard(message: PartitionReport, holding: Holding, nowMs: number): void {
     if (hasMovedOn(holding)) this.#over(holding, nowMs)
     if (message.type === 'offset-reset') this.#over(holding, nowMs) // what it stood at is gone
     const standstill = this.#standstillOf(message, holding)
@@ -58,19 +59,32 @@ export class Standstills {
     this.#ends.look(held, nowMs)
   }
 
+  /**
+   * A partition that stands still is tried again at the next look, however long it would have had to wait.
+   *
+   * @returns whether it stands still
+   */
+  resume({ topic, partition }: TopicPartition, nowMs: number): boolean {
+    const held = this.#options.holdings.all()
+    const holding = held.find((each) => each.topic === topic && each.partition === partition)
+    if (holding === undefined || holding.paused === null) return false
+    holding.paused = hurried(holding.paused, nowMs)
+    return true
+  }
+
   #over(holding: Holding, nowMs: number): void {
     const { paused } = holding
     holding.paused = null
     if (paused !== null) this.#options.report.resumed(holding, paused, nowMs)
   }
 
-  #standstillOf(message: Extract<FromThread, { partitionId: number }>, holding: Holding): Standstill | null {
+  #standstillOf(message: PartitionReport, holding: Holding): Standstill | null {
     const { slot, consumer } = this.#options.config
     const { topic, partition } = holding
     const where = { slot, groupId: consumer.groupId, topic, partition }
     if (message.type === 'failed' && message.outcome === 'paused') {
       const { offset, attempt: attempts, error } = message
-      return { offset, attempts, error: exhausted({ ...where, offset, attempts }, error) }
+      return { reason: 'exhausted', offset, attempts, error: exhausted({ ...where, offset, attempts }, error) }
     }
     if (message.type !== 'partition-paused') return null
     const { offset } = message
@@ -79,6 +93,6 @@ export class Standstills {
       cause instanceof PoolError
         ? cause
         : new PoolError(ErrorCode.batchUndecodable, cause.message, { ...where, offset, cause })
-    return { offset, attempts: null, error }
+    return { reason: 'unreadable', offset, attempts: null, error }
   }
 }

@@ -125,7 +125,7 @@ export class NodeLoop {
   }
 
   #candidate(partition: Partition): Candidate {
-    const { buffer, fetching, handling, inFlight } = partition
+    const { buffer, fetching, waits, inFlight } = partition
     fetching.appetite.handled(buffer.handledBytes, !buffer.empty, this.#context.now())
     const { askBytes, enoughBytes, leastBytes, expansion } = fetching.appetite
     return {
@@ -138,8 +138,8 @@ export class NodeLoop {
       expansion,
       atEnd: fetching.atEnd,
       fresh: fetching.fresh,
-      waits: handling === 'waiting',
-      cannotMove: handling === 'waiting' || inFlight || this.#context.partitions.isBlocked(partition),
+      waits,
+      cannotMove: waits || inFlight || this.#context.partitions.isBlocked(partition),
     }
   }
 

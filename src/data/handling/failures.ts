@@ -16,7 +16,7 @@ export interface FailureContext {
 
 /**
  * Reports each second, at most: a handler that fails at once on a million messages a second must not fill the main
- * thread's memory. The ledger counts every failure; a paused partition is always reported.
+ * thread's memory. The ledger counts every failure; one that leaves its partition waiting is always reported.
  */
 const REPORTS_PER_SECOND = 200
 
@@ -37,8 +37,8 @@ export class Failures {
     // A message is exhausted once, however often it is tried after that.
     if (verdict.outcome === 'retry' || wasExhausted) ledger.countRetried()
     else ledger.countFailed()
-    if (this.#limit.allows(now()) || verdict.outcome === 'paused')
-      this.#report(partition, { offset, attempt }, thrown, verdict)
+    const waits = verdict.outcome === 'paused' || verdict.outcome === 'dead-letter'
+    if (this.#limit.allows(now()) || waits) this.#report(partition, { offset, attempt }, thrown, verdict)
     return verdict
   }
 
@@ -69,6 +69,6 @@ export class Failures {
       log.warn({ ...where, err: thrown, retryInMs }, `${what}; trying again in ${retryInMs} ms`)
     } else if (verdict.outcome === 'skipped') {
       log.error({ ...where, err: thrown }, `${what}; it is passed over, as onExhausted: 'skip' says`)
-    } // of a pause main tells, which knows when it ends
+    } // of a pause main tells, which knows when it ends, and of a dead letter, which knows where it is
   }
 }

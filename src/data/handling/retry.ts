@@ -1,14 +1,15 @@
 import type { SlotConfig } from '../../config/resolved.js'
 import { NonRetriableError } from '../../errors.js'
-import type { FailureOutcome } from '../../protocol/reports.js'
+import type { DeadLetterReason } from '../../protocol/reports.js'
 import { backoffMs } from '../../util/backoff.js'
 
 /** What becomes of a message whose attempt failed. */
 export type FailureVerdict =
   | { readonly outcome: 'retry'; readonly delayMs: number }
-  | { readonly outcome: Exclude<FailureOutcome, 'retry'> }
+  | { readonly outcome: 'dead-letter'; readonly reason: DeadLetterReason }
+  | { readonly outcome: 'paused' | 'skipped' }
 
-export interface FailurePolicy extends Pick<SlotConfig, 'onExhausted'> {
+export interface FailurePolicy extends Pick<SlotConfig, 'onExhausted' | 'deadLetter'> {
   readonly retry: Pick<SlotConfig['retry'], 'attempts' | 'initialDelayMs' | 'maxDelayMs'>
 }
 
@@ -37,8 +38,10 @@ export const judgeFailure = (
   random: number,
   wasExhausted = false,
 ): FailureVerdict => {
-  if (!wasExhausted && attempt < policy.retry.attempts && !isNonRetriable(thrown)) {
+  const isFinal = isNonRetriable(thrown)
+  if (!wasExhausted && attempt < policy.retry.attempts && !isFinal) {
     return { outcome: 'retry', delayMs: backoffMs(attempt, policy.retry, random) }
   }
+  if (policy.deadLetter !== null) return { outcome: 'dead-letter', reason: isFinal ? 'non-retriable' : 'exhausted' }
   return { outcome: policy.onExhausted === 'skip' ? 'skipped' : 'paused' }
 }

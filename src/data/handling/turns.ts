@@ -1,8 +1,11 @@
+import { ErrorCode, PoolError } from '../../errors.js'
+import type { Message } from '../../kafka/message.js'
 import { asFetched } from '../../kafka/records/assigned-fields.js'
+import type { DeadLetterReason } from '../../protocol/reports.js'
 import { after } from '../../util/timers.js'
 import type { BufferedBatch } from '../batch-buffer.js'
 import type { Handler } from '../handler.js'
-import type { Partition } from '../partition.js'
+import type { FailedMessage, Partition } from '../partition.js'
 import { type ContextFacts, MessageContext } from './context.js'
 import type { Failures } from './failures.js'
 import type { Gate } from './gate.js'
@@ -21,8 +24,19 @@ export interface TurnsOptions {
   readonly onTurn: () => void
   /** A turn is over, so the buffer may have more room. */
   readonly onRoom: (partition: Partition) => void
-  /** The pause before the next attempt is over. */
+  /** The pause before the next attempt is over, or the dead letter is stored. */
   readonly onRetry: (partition: Partition) => void
+  /** The message was given up: see {@link Turns.deadLettered}. */
+  readonly onGivenUp: (given: GivenUp) => void
+}
+
+/** A message for the dead-letter topic. */
+export interface GivenUp {
+  readonly partition: Partition
+  readonly message: Message
+  readonly offset: number
+  readonly thrown: unknown
+  readonly reason: DeadLetterReason
 }
 
 /** A handler call that returned a promise. */
@@ -83,6 +97,29 @@ export class Turns {
   /** Resolves when no handler is in flight. */
   async quiet(): Promise<void> {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenQuiet.push(resolve))
+  }
+
+  /**
+   * Main has answered: the next message of the partition is stored in the dead-letter topic, so it is finished; or it is
+   * not yet, and the partition stands still.
+   */
+  deadLettered(partition: Partition, isStored: boolean): void {
+    const { failed, buffer } = partition
+    const { head } = buffer
+    if (partition.handling !== 'dead-lettering' || !this.#options.gate.counts(partition)) return
+    if (head === undefined) throw new PoolError(ErrorCode.internal, `${partition.key} waits with an empty buffer`)
+    if (!isStored) {
+      partition.pauseAt(failed?.offset ?? head.nextOffset)
+      return
+    }
+    if (failed === null)
+      this.#finishBatch(partition, head) // the message was cut off the log meanwhile
+    else {
+      this.#finish(partition, head, failed.offset)
+      partition.failed = { ...failed, afterDeadLetter: true }
+    }
+    partition.enter('idle')
+    this.#options.onRetry(partition)
   }
 
   /** The event loop goes round, then the next slice begins: one for the thread, however many turns wait for it. */
@@ -199,7 +236,7 @@ export class Turns {
     }
     const verdict = failures.judge(partition, offset, thrown)
     if (verdict.outcome === 'retry') {
-      partition.failed = { offset, attempts: partition.attemptAt(offset), wasExhausted: false }
+      partition.failed = this.#failed(partition, offset)
       partition.enter('waiting')
       partition.retryAt(facts.now() + verdict.delayMs)
       partition.retryTimer = after(() => {
@@ -207,7 +244,18 @@ export class Turns {
         partition.retryAt(null)
         onRetry(partition)
       }, verdict.delayMs)
+    } else if (verdict.outcome === 'dead-letter') {
+      const message = batch.messages[partition.buffer.cursor] as Message
+      partition.awaitDeadLetter(offset) // before main hears of it, and writes behind it
+      this.#options.onGivenUp({ partition, message, offset, thrown, reason: verdict.reason })
+      partition.failed = this.#failed(partition, offset)
     } else if (verdict.outcome === 'skipped') this.#finish(partition, batch, offset)
     else partition.pauseAt(offset)
+  }
+
+  #failed(partition: Partition, offset: number): FailedMessage {
+    const { failed } = partition
+    const attempts = partition.attemptAt(offset)
+    return { offset, attempts, wasExhausted: false, afterDeadLetter: failed?.afterDeadLetter ?? false }
   }
 }

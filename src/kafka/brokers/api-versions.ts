@@ -28,7 +28,10 @@ const IMPLEMENTED: Readonly<Record<ApiName, readonly number[]>> = {
   // kafkajs stops at 4.
   OffsetFetch: [2, 3, 4, 5],
   ListOffsets: [1, 2, 3],
+  DeleteRecords: [0, 1],
   DescribeConfigs: [0, 1, 2],
+  // The first that carries record batches of format 2, and the last with a plain header; kafkajs stops at 7.
+  Produce: [3, 4, 5, 6, 7, 8],
   Fetch: [4, 5, 6, 7, 8, 9, 10, 11],
 }
 

@@ -167,6 +167,15 @@ export interface Apis {
       readonly responses: readonly Topics<Coded & { readonly partition: number; readonly offset: string }>[]
     }
   }
+  readonly DeleteRecords: {
+    readonly ask: {
+      readonly topics: readonly Topics<{ readonly partition: number; readonly offset: string }>[]
+      readonly timeout: number
+    }
+    readonly answer: Throttled & {
+      readonly topics: readonly Topics<Coded & { readonly partition: number }>[]
+    }
+  }
   readonly DescribeConfigs: {
     readonly ask: {
       readonly resources: readonly {
@@ -182,6 +191,11 @@ export interface Apis {
         readonly configEntries: readonly { readonly configName: string; readonly configValue: string | null }[]
       })[]
     }
+  }
+  readonly Produce: {
+    /** Encoded by our own code (produce-request.ts), as its answer is decoded. */
+    readonly ask: never
+    readonly answer: never
   }
   readonly Fetch: {
     readonly ask: {

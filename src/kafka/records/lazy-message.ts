@@ -16,6 +16,16 @@ export interface RecordFrame {
   readonly appendTimestamp: bigint | null
 }
 
+/** A message as it was fetched: its bytes, and its headers in their order. */
+export interface MessageParts {
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: readonly (readonly [name: Buffer, value: Buffer | null])[]
+  readonly timestamp: string
+}
+
+const NO_BYTES = Buffer.alloc(0)
+
 type HeaderValue = Buffer | null | (Buffer | null)[]
 
 /** A record of format 2 whose fields are decoded when they are read. Its bytes were checked before it was made. */
@@ -33,6 +43,22 @@ export class LazyMessage implements Message {
     this.#offsetDelta = offsetDelta
   }
 
+  static is(message: object): message is LazyMessage {
+    return #frame in message
+  }
+
+  /** Views of the fetched bytes, whatever was assigned to the message. */
+  static partsOf(message: LazyMessage): MessageParts {
+    const reader = message.#atKey()
+    const key = reader.nullableBytes()
+    const value = reader.nullableBytes()
+    const headers: [Buffer, Buffer | null][] = []
+    for (let left = reader.varint(); left > 0; left--) {
+      headers.push([reader.nullableBytes() ?? NO_BYTES, reader.nullableBytes()])
+    }
+    return { key, value, headers, timestamp: message.#timestamp() }
+  }
+
   get topic(): string {
     return this.#frame.topic
   }
@@ -46,10 +72,7 @@ export class LazyMessage implements Message {
   }
 
   get timestamp(): string {
-    const { appendTimestamp, baseTimestamp, bytes } = this.#frame
-    if (appendTimestamp !== null) return String(appendTimestamp)
-    const delta = new ByteReader(bytes, this.#start + 1).varlong()
-    return String(BigInt.asIntN(64, baseTimestamp + delta))
+    return this.#timestamp()
   }
 
   get attributes(): number {
@@ -82,6 +105,13 @@ export class LazyMessage implements Message {
   /** So that `console.log(message)` shows the fields. */
   [inspect.custom](): PlainMessage {
     return toPlain(this)
+  }
+
+  #timestamp(): string {
+    const { appendTimestamp, baseTimestamp, bytes } = this.#frame
+    if (appendTimestamp !== null) return String(appendTimestamp)
+    const delta = new ByteReader(bytes, this.#start + 1).varlong()
+    return String(BigInt.asIntN(64, baseTimestamp + delta))
   }
 
   #atKey(): ByteReader {

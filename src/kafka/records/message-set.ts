@@ -4,6 +4,7 @@ import { makeAssignable } from './assigned-fields.js'
 import type { Codecs } from './codecs.js'
 import { crc32 } from './crc32.js'
 import { readInt64 } from './int64.js'
+import type { MessageParts } from './lazy-message.js'
 import { copyWithToJSON, toPlain } from './message-copy.js'
 import { refuseTooMany } from './object-bytes.js'
 import type { Collected } from './read-records.js'
@@ -72,7 +73,7 @@ interface SetFrame {
 }
 
 /** A message of format 0 or 1 whose fields are decoded when they are read, as those of every message are. */
-class OldMessage implements Message {
+export class OldMessage implements Message {
   declare readonly toJSON: Message['toJSON']
   readonly #frame: SetFrame
   readonly #at: number
@@ -83,6 +84,18 @@ class OldMessage implements Message {
     this.#frame = frame
     this.#at = at
     this.#offset = offset
+  }
+
+  static is(message: object): message is OldMessage {
+    return #frame in message
+  }
+
+  /** Views of the fetched bytes, whatever was assigned to the message. It had no headers yet. */
+  static partsOf(message: OldMessage): MessageParts {
+    const { appendTimestamp, bytes } = message.#frame
+    const at = keyAt(message.#at, message.#magic)
+    const timestamp = String(appendTimestamp ?? timestampAt(bytes, message.#at, message.#magic))
+    return { key: fieldAt(bytes, at), value: fieldAt(bytes, behind(bytes, at)), headers: [], timestamp }
   }
 
   get topic(): string {

@@ -31,6 +31,7 @@ const CLIENT_WAITS = {
   OffsetCommit: 4,
   OffsetFetch: 4,
   ListOffsets: 3,
+  DeleteRecords: 1,
   DescribeConfigs: 2,
 } as const
 
@@ -162,6 +163,16 @@ export const readListed = (answer: AnswerReader, version: number, asked: number)
     return { partition, errorCode, offset: String(answer.int64()) }
   }, asked)
   return { clientSideThrottleTime: quiet('ListOffsets', version, throttleMs), responses }
+}
+
+export const readDeleted = (answer: AnswerReader, version: number, asked: number): Answer<'DeleteRecords'> => {
+  const throttleMs = answer.int32()
+  const topics = answer.topics(() => {
+    const partition = answer.int32()
+    answer.int64() // where the log starts now
+    return { partition, errorCode: answer.int16() }
+  }, asked)
+  return { clientSideThrottleTime: quiet('DeleteRecords', version, throttleMs), topics }
 }
 
 /** Of one broker. */

@@ -96,7 +96,12 @@ const aSlot: Promised<{ readonly slot: SlotConfig; readonly pool: PoolSettings }
   [
     'what stands still is tried again within a day (before that no pool escalates), not all the time, and at last every maxPauseMs',
     ({ slot: { retry } }) => {
-      const standstill = { offset: '0', error: new PoolError('KCP_HANDLER_EXHAUSTED', 'model'), attempts: 1 }
+      const standstill = {
+        reason: 'exhausted' as const,
+        offset: '0',
+        error: new PoolError('KCP_HANDLER_EXHAUSTED', 'model'),
+        attempts: 1,
+      }
       let pause = pauseAfter(null, standstill, retry, 0, 0.5)
       const first = pause.retryAtMs ?? 0
       for (let tries = 0; tries < 40; tries++) pause = pauseAfter(pause, standstill, retry, 0, 0.5)

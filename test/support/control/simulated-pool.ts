@@ -13,6 +13,7 @@ import type { Diary } from './diary.js'
 import type { Dice } from './dice.js'
 import { FakeClient } from './fake-client.js'
 import { FakeThreads } from './fake-threads.js'
+import { FakeWriter } from './fake-writer.js'
 import type { SimulatedCoordinator } from './simulated-coordinator.js'
 import type { SimulatedNetwork } from './simulated-network.js'
 import { SimulatedThreads, type SimulatedWorld } from './simulated-threads.js'
@@ -73,6 +74,7 @@ export class SimulatedPool {
     this.#clusters = new Clusters({
       ...{ slots: configs, groups: this.#groups, log },
       createClient: () => this.#sharedClient(),
+      createWriter: () => new FakeWriter(`${this.#options.name}-writer`),
     })
     const settings: PoolSettings = {
       ...{ commitIntervalMs: 1_000, drainTimeoutMs: DRAIN_MS, loadTimeoutMs: 60_000, terminateTimeoutMs: 5_000 },
@@ -165,6 +167,7 @@ export class SimulatedPool {
       ...{ config, settings, log, limiter: this.#limiter },
       threads: fakes.asThreads,
       poolClient: cluster.client,
+      deadLetters: cluster.deadLetters,
       coordinator: new Coordinator(cluster.client, config.consumer.groupId),
       createSeatClient: () => {
         const client = new FakeClient(`${name}-seat-${config.slot}`)

@@ -12,6 +12,7 @@ import type { TopicPartitionOffset } from '#src/kafka/offsets.js'
 import { restartConfig } from '../config/restart-config.js'
 import { slotConfig } from '../config/slot-config.js'
 import { FakeClient } from './fake-client.js'
+import { FakeStore } from './fake-store.js'
 import { FakeThreads } from './fake-threads.js'
 
 export const joinedAs =
@@ -59,6 +60,7 @@ export const slotBench = (
   const config = overrides.config ?? slotConfig()
   const threads = new FakeThreads()
   const poolClient = new FakeClient('shared')
+  const store = new FakeStore()
   const seats: FakeClient[] = []
   /** Connections that the seat will open, first to last; then ready-made ones. */
   const upcoming: FakeClient[] = []
@@ -89,6 +91,7 @@ export const slotBench = (
     suspects: new Suspects(),
     poolClient,
     coordinator: new Coordinator(poolClient, 'group'),
+    deadLetters: store,
     createSeatClient: () => {
       const client = upcoming.shift() ?? member()
       seats.push(client)
@@ -110,6 +113,7 @@ export const slotBench = (
     slot,
     threads,
     poolClient,
+    store,
     seats,
     errors,
     upcoming,

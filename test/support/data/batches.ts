@@ -1,18 +1,19 @@
 import type { MessageBatch } from '#src/kafka/fetch.js'
 import type { Message } from '#src/kafka/message.js'
+import { OldMessage } from '#src/kafka/records/message-set.js'
 
+const VALUE_AT = 34
+
+/** A message of format 1 (see message-set.ts) as a thread decodes it; nobody looks at its checksum any more. */
 export const message = (topic: string, partition: number, offset: number): Message => {
-  const plain = {
-    topic,
-    partition,
-    offset: String(offset),
-    timestamp: '1700000000000',
-    attributes: 0,
-    key: null,
-    value: Buffer.from(`value ${offset}`),
-    headers: {},
-  }
-  return { ...plain, toJSON: () => plain }
+  const value = `value ${offset}`
+  const bytes = Buffer.alloc(VALUE_AT + value.length)
+  bytes.writeInt8(1, 16)
+  bytes.writeBigInt64BE(1_700_000_000_000n, 18)
+  bytes.writeInt32BE(-1, 26)
+  bytes.writeInt32BE(value.length, 30)
+  bytes.write(value, VALUE_AT)
+  return new OldMessage({ topic, partition, bytes, appendTimestamp: null }, 0, offset)
 }
 
 /** A batch with these offsets; `nextOffset` lies behind the last one unless records at its end are not shown. */

@@ -4,6 +4,7 @@ import type { ContextFacts } from '#src/data/handling/context.js'
 import { Dispatcher } from '#src/data/handling/dispatcher.js'
 import { Failures } from '#src/data/handling/failures.js'
 import { Gate } from '#src/data/handling/gate.js'
+import { giveUp } from '#src/data/handling/give-up.js'
 import type { FailurePolicy } from '#src/data/handling/retry.js'
 import { Turns } from '#src/data/handling/turns.js'
 import type { Partition } from '#src/data/partition.js'
@@ -28,6 +29,7 @@ export class DispatcherBench {
   readonly ledger: Ledger
   readonly partitions = new Partitions()
   readonly dispatcher: Dispatcher
+  readonly turns: Turns
   readonly posted: FromThread[] = []
   readonly faults: unknown[] = []
   readonly pages = new Map<Partition, { readonly page: Page; readonly index: number }>()
@@ -38,6 +40,7 @@ export class DispatcherBench {
     const policy: FailurePolicy = {
       retry: options.retry ?? { attempts: 3, initialDelayMs: 1, maxDelayMs: 2 },
       onExhausted: options.onExhausted ?? 'pause',
+      deadLetter: options.deadLetter ?? null,
     }
     this.ledger = Ledger.create(concurrency)
     this.ledger.extendLease(now() + 60_000)
@@ -57,7 +60,9 @@ export class DispatcherBench {
       onTurn: () => {},
       onRoom: () => {},
       onRetry: (partition) => this.dispatcher.schedule(partition),
+      onGivenUp: (given) => giveUp(given, post),
     })
+    this.turns = turns
     const onFault = (fault: unknown) => void this.faults.push(fault)
     this.dispatcher = new Dispatcher({ concurrency, partitions, gate, turns, onFault })
   }

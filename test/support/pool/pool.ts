@@ -23,6 +23,7 @@ const EVENTS: readonly EventName[] = [
   'group:fenced',
   'offsets:committed',
   'message:failed',
+  'message:dead-lettered',
   'partition:paused',
   'partition:resumed',
   'offset:reset',

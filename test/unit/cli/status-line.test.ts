@@ -7,6 +7,7 @@ const quiet: PoolTotals = {
   finished: 0,
   failed: 0,
   retried: 0,
+  deadLettered: 0,
   restarts: 0,
   inFlight: 0,
   lag: '0',

@@ -1,7 +1,7 @@
 import { expectTypeOf, test } from 'vitest'
 import type { z } from 'zod'
 import type { KafkaProperties } from '#src/config/names/kafka-properties.js'
-import type { PoolOptions, ProcessingOptions } from '#src/config/options.js'
+import type { DeadLetterOptions, PoolOptions, ProcessingOptions } from '#src/config/options.js'
 import type { consumerFields } from '#src/config/schema/consumer-fields.js'
 import type { kafkaFields } from '#src/config/schema/kafka-fields.js'
 import type { ConsumerOptions, KafkaOptions, SaslOptions, SslOptions } from '#src/config/schema/kafka-options.js'
@@ -33,7 +33,9 @@ type Providers = 'mechanism' | 'oauthBearerProvider' | 'authenticationProvider'
 
 test('the options of pool and processing that editors show are those of the schema', () => {
   expectTypeOf<PoolOptions>().toEqualTypeOf<AllWritten<z.output<typeof poolFields>>>()
-  expectTypeOf<ProcessingOptions>().toEqualTypeOf<AllWritten<z.output<typeof processingFields>>>()
+  type Processing = z.output<typeof processingFields>
+  expectTypeOf<Omit<ProcessingOptions, 'deadLetter'>>().toEqualTypeOf<AllWritten<Omit<Processing, 'deadLetter'>>>()
+  expectTypeOf<DeadLetterOptions>().toEqualTypeOf<AllWritten<Omit<Processing['deadLetter'], 'enabled'>>>()
 })
 
 test('the options of kafka and consumer that editors show are those of the schema', () => {

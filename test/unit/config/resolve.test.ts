@@ -58,6 +58,7 @@ describe('defaults', () => {
         concurrency: 1,
         retry: { attempts: 10, initialDelayMs: 200, maxDelayMs: 60_000, initialPauseMs: 30_000, maxPauseMs: 600_000 },
         onExhausted: 'pause',
+        deadLetter: null,
         maxProcessingMs: 300_000,
         kafka: {
           brokers: ['a:1'],

@@ -6,6 +6,7 @@ import { Groups } from '#src/control/groups.js'
 import type { ClusterView } from '#src/kafka/metadata.js'
 import { kafkaConfig, slotConfig } from '../../support/config/slot-config.js'
 import { FakeClient, silence } from '../../support/control/fake-client.js'
+import { FakeWriter } from '../../support/control/fake-writer.js'
 
 const world = (...slots: SlotConfig[]) => {
   const clients: FakeClient[] = []
@@ -20,6 +21,7 @@ const world = (...slots: SlotConfig[]) => {
       clients.push(client)
       return client
     },
+    createWriter: () => new FakeWriter(),
     log: pino({ level: 'silent' }),
   })
   onTestFinished(() => clusters.close())

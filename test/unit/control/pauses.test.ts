@@ -5,6 +5,7 @@ import { pauseAt } from '../../support/control/pause.js'
 
 const config = { initialPauseMs: 30_000, maxPauseMs: 600_000 }
 const standstill = (offset: string) => ({
+  reason: 'exhausted' as const,
   offset,
   error: new PoolError(ErrorCode.handlerExhausted, 'no'),
   attempts: 10,
@@ -30,7 +31,7 @@ test('the pauses of partitions that stood still together are spread', () => {
 })
 
 test('what stands still further on begins anew', () => {
-  const before = pauseAt(5, { retries: 4, sinceMs: 0, retryAtMs: null })
+  const before = pauseAt(5, { reason: 'exhausted', retries: 4, sinceMs: 0, retryAtMs: null })
   expect(pauseAfter(before, standstill('6'), config, 9_000, 0.5)).toMatchObject({
     ...{ offset: '6', retries: 0, sinceMs: 9_000, retryAtMs: 39_000 },
   })

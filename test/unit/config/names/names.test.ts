@@ -170,7 +170,7 @@ describe('names', () => {
     [{}, {}, { long_running_job: true }, 'long_running_job', 'it is not needed'],
     [{ retry: { attempts: 3 } }, {}, {}, 'kafka.retry.attempts', 'does not belong here but in retry, beside topics'],
     [{}, {}, { setup: () => {} }, 'setup', 'unknown name: it is no option: export it from the module of the handler'],
-    [{}, {}, { 'dead_letter_queue.topic': 'd' }, '["dead_letter_queue.topic"]', 'there are no dead-letter topics yet'],
+    [{}, {}, { 'dead_letter_queue.topic': 'd' }, '["dead_letter_queue.topic"]', 'that is deadLetter here'],
     // Parts of other options
     [{}, {}, { maxRestarts: 3 }, 'maxRestarts', 'unknown name: that is restart.maxRestarts here'],
     [{}, {}, { restart: { stackSizeMb: 3 } }, 'restart.stackSizeMb', 'that is resourceLimits.stackSizeMb here'],

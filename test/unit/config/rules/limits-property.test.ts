@@ -71,6 +71,8 @@ const anyOptions = fc.record({
   slot: fc.oneof({ weight: 3, arbitrary: fc.constant<Values>({}) }, someOf(ofSlots, 1)),
 })
 
+const isOfDeadLetters = (path: string): boolean => path.startsWith('processing.deadLetter.')
+
 type Drawn = typeof anyOptions extends fc.Arbitrary<infer T> ? T : never
 
 /** Of attempts that need not wait a million take no time; the model took each for a wait of `maxDelayMs`. */
@@ -84,8 +86,10 @@ const attemptsAtOnce: Drawn = {
 const optionsOf = ({ workers, shared, subscription, slot }: Drawn): Fields => {
   const required = { 'kafka.brokers': ['a:1'], 'consumer.groupId': 'g' }
   const perSlot = written(slot)
+  // A contradiction that is none of numbers, and has a test of its own.
+  const hasDeadLetters = [shared, subscription, slot].some((values) => Object.keys(values).some(isOfDeadLetters))
   return {
-    ...written({ ...required, ...shared }),
+    ...written({ ...required, ...shared, ...(hasDeadLetters && { 'processing.onExhausted': 'pause' }) }),
     workers,
     subscriptions: [{ topics: ['t'], handler: './h.js', ...written(subscription) }],
     perSlot: (number: number) => (number === 0 ? perSlot : undefined),

@@ -9,6 +9,7 @@ const WAY: Readonly<Record<Handling, readonly Handling[]>> = {
   queued: ['queued'],
   running: ['queued', 'running'],
   waiting: ['queued', 'running', 'waiting'],
+  'dead-lettering': ['queued', 'running', 'dead-lettering'],
   paused: ['queued', 'running', 'paused'],
 }
 

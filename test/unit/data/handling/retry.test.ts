@@ -5,7 +5,11 @@ import { type FailurePolicy, judgeFailure } from '#src/data/handling/retry.js'
 import { NonRetriableError } from '#src/errors.js'
 import { backoffMs } from '#src/util/backoff.js'
 
-const policy: FailurePolicy = { retry: { attempts: 5, initialDelayMs: 200, maxDelayMs: 30_000 }, onExhausted: 'pause' }
+const policy: FailurePolicy = {
+  retry: { attempts: 5, initialDelayMs: 200, maxDelayMs: 30_000 },
+  ...{ onExhausted: 'pause', deadLetter: null },
+}
+const deadLetter = { topic: 'dead', partition: 'any', breaker: 10, resumeAfterMs: null } as const
 const plain = new Error('no')
 
 test('the attempts of a message take about 100 s by default, so that an outage of a minute exhausts nothing', () => {
@@ -43,6 +47,15 @@ describe('a failed attempt', () => {
     ['the class of another copy of the package', Object.assign(new Error('never'), { name: 'NonRetriableError' })],
   ])('with %s is the last one', (_, thrown) => {
     expect(judgeFailure(1, thrown, policy, 0.5)).toEqual({ outcome: 'paused' })
+  })
+
+  test('goes to the dead-letter topic where there is one, with the reason', () => {
+    const withTopic = { ...policy, deadLetter }
+    expect(judgeFailure(4, plain, withTopic, 0.5)).toMatchObject({ outcome: 'retry' })
+    expect(judgeFailure(5, plain, withTopic, 0.5)).toEqual({ outcome: 'dead-letter', reason: 'exhausted' })
+    expect(judgeFailure(2, plain, withTopic, 0.5, true)).toEqual({ outcome: 'dead-letter', reason: 'exhausted' })
+    const final = { outcome: 'dead-letter', reason: 'non-retriable' }
+    expect(judgeFailure(1, new NonRetriableError('never'), withTopic, 0.5)).toEqual(final)
   })
 
   const hostile = new Proxy(

@@ -1,0 +1,22 @@
+import { InvalidArgumentError } from 'commander'
+import { readNumber } from '../config/layers/from-text.js'
+
+/** An option that may be given more than once, each time with one value or several between commas. */
+export const list = (value: string, before: readonly string[] | undefined): readonly string[] => {
+  const items = value.split(',').map((item) => item.trim())
+  if (items.includes('')) throw new InvalidArgumentError('Expected one value, or several between commas.')
+  return [...(before ?? []), ...items]
+}
+
+/** An option that may be given more than once, each time with one value. */
+export const each = (value: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  value,
+]
+
+/** A whole number from 1. */
+export const positive = (value: string): number => {
+  const number = readNumber(value) ?? Number.NaN
+  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('Expected a whole number from 1.')
+  return number
+}

@@ -24,7 +24,13 @@ const report = (type) => {
   const { slots, totals } = pool.status()
   const generations = slots.map(({ seat }) => seat.generation)
   const assignment = slots.map(({ assignment: own }) => own.map(({ partition }) => partition).join(' '))
-  process.send({ type, generations, assignment, lag: Number(totals.lag), inFlight: totals.inFlight })
+  process.send({
+    type,
+    generations,
+    assignment,
+    lag: totals.lag === null ? null : Number(totals.lag),
+    inFlight: totals.inFlight,
+  })
 }
 
 process.on('message', () => report('status'))

@@ -44,7 +44,7 @@ await pool.start()
 
 const timer = setInterval(() => {
   const { state, totals } = pool.status()
-  console.log(`${state}: ${totals.finished} finished, ${totals.failed} failed, lag ${totals.lag}`)
+  console.log(`${state}: ${totals.finished} finished, ${totals.failed} failed, lag ${totals.lag ?? 'unknown'}`)
 }, 1_000)
 
 process.on('SIGINT', async () => {

@@ -42,7 +42,7 @@ const parts = (before: Snapshot, now: Snapshot): Part[] => {
     [state, STATE_COLORS[state]],
     [`${running}/${slots.length} slots`, running === slots.length ? null : 'yellow'],
     [`${formatRate(messagesPerSecond(before, now))} msg/s`, 'bold'],
-    [`lag ${formatCount(totals.lag)}`, null],
+    [`lag ${totals.lag === null ? '?' : formatCount(totals.lag)}`, null],
     [`restarts ${formatCount(totals.restarts)}`, totals.restarts === 0 ? null : 'yellow'],
     ...notable(`${paused} partition${paused === 1 ? '' : 's'} paused`, paused),
     ...notable(`${stalled} stalled`, stalled),

@@ -16,6 +16,12 @@ const stateOf = ({ step, isEscalated, slots }: PoolParts): PoolState => {
   return step === 'running' && !slots.every(({ isHealthy }) => isHealthy) ? 'degraded' : step
 }
 
+/** A part of the sum would look like the whole: just after the start like nothing that waits. */
+export const totalLag = (lags: readonly (string | null)[]): string | null => {
+  const known = lags.filter((lag) => lag !== null)
+  return known.length < lags.length ? null : known.reduce((total, lag) => total + BigInt(lag), 0n).toString()
+}
+
 /** A plain frozen snapshot of the whole pool. */
 export const describePool = (parts: PoolParts): PoolStatus => {
   const slots = parts.slots.map((slot) => slot.status())
@@ -31,7 +37,7 @@ export const describePool = (parts: PoolParts): PoolStatus => {
       deadLettered: sum((slot) => slot.deadLettered),
       restarts: sum((slot) => slot.restarts),
       inFlight: sum((slot) => slot.inFlight),
-      lag: partitions.reduce((total, { lag }) => total + BigInt(lag ?? 0), 0n).toString(),
+      lag: totalLag(partitions.map(({ lag }) => lag)),
       rebalances: parts.rebalances,
       lostThreads: parts.lostThreads,
     },

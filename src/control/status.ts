@@ -94,8 +94,8 @@ export interface PoolTotals {
   readonly deadLettered: number
   readonly restarts: number
   readonly inFlight: number
-  /** Sum of the known lags, as a string. */
-  readonly lag: string
+  /** Sum of the lags of all partitions that the pool holds, as a string; null until each of them is known. */
+  readonly lag: string | null
   /** Generations of its groups that came after the pool's start was complete. */
   readonly rebalances: number
   /** Threads that would not die and were left behind. */

@@ -42,6 +42,10 @@ describe('the status line', () => {
     )
   })
 
+  it('does not say that nothing waits while that is not known', () => {
+    expect(statusLine(snapshot(0), snapshot(1_000, { lag: null }), 200, plain)).toContain('  lag ?  ')
+  })
+
   it('says what stands still only when something does', () => {
     const paused = { topic: 't', partition: 0, paused: { offset: '1' } }
     const troubled = [slot({ assignment: [paused] } as unknown as Partial<SlotStatus>), slot({ stalled: true })]

@@ -21,8 +21,6 @@ const LOAD_LIMIT_MS = 60_000
 const SEARCH_PLACES: string[] = [
   'package.json',
   ...FORMS.map((form) => `.${NAME}rc.${form}`),
-  `.config/${NAME}rc`,
-  ...FORMS.map((form) => `.config/${NAME}rc.${form}`),
   ...FORMS.map((form) => `${NAME}.config.${form}`),
 ]
 

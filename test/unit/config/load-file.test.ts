@@ -77,6 +77,13 @@ test.each([
   expect(loaded?.options.consumer).toEqual({ groupId: 'g' })
 })
 
+test('nothing is found where no page says that it is looked for', async () => {
+  file('hidden/.config/kafka-consumer-poolrc', JSON.stringify(options))
+  file('hidden/.config/kafka-consumer-poolrc.json', JSON.stringify(options))
+  process.chdir(join(root, 'hidden'))
+  expect(await loadConfigFile()).toBeNull()
+})
+
 test('without a file there is nothing to load', async () => {
   mkdirSync(join(root, 'nothing'), { recursive: true })
   process.chdir(join(root, 'nothing'))

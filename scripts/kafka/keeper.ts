@@ -33,6 +33,11 @@ class KeptProcess implements Kept {
   }
 }
 
+const whyEnded = (code: number | null, said: string): string => {
+  const reason = /^\w*Error.*$/m.exec(said)?.[0] ?? said.trim()
+  return `The broker's watchdog ended with exit code ${code}${reason === '' ? '.' : `: ${reason}`}`
+}
+
 interface Starting {
   readonly resolve: (kept: Kept) => void
   readonly reject: (error: Error) => void
@@ -62,15 +67,21 @@ export class Keeper {
       detached: true,
       env,
       execArgv: [],
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    let said = ''
+    watchdog.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said += text
     })
     const folder = await new Promise<string>((resolve, reject) => {
       watchdog.once('message', (message: FromWatchdog) => {
         if (message.type === 'ready') resolve(message.folder)
       })
       watchdog.once('error', reject)
-      watchdog.once('exit', (code) => reject(new BrokerError(`The broker's watchdog ended with exit code ${code}.`)))
+      // Not at its exit: what it says of the reason may come behind that.
+      watchdog.once('close', (code) => reject(new BrokerError(whyEnded(code, said))))
     })
+    watchdog.stderr?.destroy()
     return new Keeper(watchdog, folder)
   }
 

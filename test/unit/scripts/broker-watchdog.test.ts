@@ -4,7 +4,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Keeper } from '#scripts/kafka/keeper.js'
 import { until } from '#scripts/support/until.js'
 
@@ -50,6 +50,12 @@ for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
     await until(() => !isAlive(pid) && !existsSync(folder), { what: 'the clean-up', deadlineMs: 5000 })
   })
 }
+
+test('a watchdog that cannot make its folder says why', async () => {
+  vi.stubEnv('TMPDIR', '/nowhere/at/all')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  await expect(Keeper.start()).rejects.toThrow(/exit code 1: Error: ENOENT: .*\/nowhere\/at\/all/)
+})
 
 test('commands for the end run after a SIGKILL of the parent too', async () => {
   const { parent, folder } = await startParent()

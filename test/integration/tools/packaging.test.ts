@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -22,6 +22,8 @@ const SOURCES = [
   'CHANGELOG.md',
   'LICENSE',
 ]
+
+const INSTALLED = 'node_modules/kafka-consumer-pool'
 
 let temporary = ''
 let project = ''
@@ -66,7 +68,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(temporary, { recursive: true, force: true }))
 
-test('the package holds the compiled code and its texts, and nothing of tests, scripts, state or files that were moved', () => {
+test('the package holds the code, compiled and as it was written, and its texts, and nothing of tests, scripts, state or files that were moved', () => {
   for (const file of [
     'package.json',
     'LICENSE',
@@ -80,9 +82,17 @@ test('the package holds the compiled code and its texts, and nothing of tests, s
   expect(packed).toContain('dist/workers/consumer.js')
   expect(packed).toContain('dist/src/control/pool.js')
   expect(packed).not.toContain('dist/src/control/moved.js')
-  expect(packed.filter((path) => /^(test|scripts|bench|src|workers)\/|^dist\/scripts|tsbuildinfo/.test(path))).toEqual(
-    [],
-  )
+  expect(packed.filter((path) => /^(test|scripts|bench)\/|^dist\/scripts|tsbuildinfo/.test(path))).toEqual([])
+})
+
+test('every source map leads to a file of the package', async () => {
+  const maps = packed.filter((path) => path.endsWith('.map'))
+  expect(maps).toContain('dist/workers/entry.cjs.map')
+  const lost = maps.map(async (map) => {
+    const { sources } = JSON.parse(await readFile(join(project, INSTALLED, map), 'utf8')) as { sources: string[] }
+    return sources.map((source) => posix.join(dirname(map), source)).filter((source) => !packed.includes(source))
+  })
+  expect((await Promise.all(lost)).flat()).toEqual([])
 })
 
 test('a plain JavaScript project consumes messages with the installed package', async () => {
@@ -253,8 +263,18 @@ test('a strict TypeScript project compiles a handler and a pool against the inst
       new ConsumerPool({ workers: 'many', topics: ['a'], handler: './h.js' })
     `,
   })
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  expect(await run(process.execPath, [tsc, '-p', 'tsconfig.json'])).toBe('')
+  /** The files of the package that the compiler reads; rejects with what it complains about. */
+  const compile = async (config: string): Promise<string[]> => {
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+    const read = await run(process.execPath, [tsc, '-p', config, '--listFiles'])
+    return read.split('\n').filter((path) => path.includes(INSTALLED))
+  }
+  const declarations = expect.stringMatching(`${INSTALLED}/(dist/.*\\.d\\.ts|package\\.json)$`)
+  const onlyDeclarations = (files: string[]) => {
+    expect(files.length).toBeGreaterThan(0)
+    for (const path of files) expect(path).toEqual(declarations)
+  }
+  onlyDeclarations(await compile('tsconfig.json'))
 
   // What CommonJS projects have by default until TypeScript 5, and knows no `exports`.
   await write({
@@ -269,7 +289,7 @@ test('a strict TypeScript project compiles a handler and a pool against the inst
       include: ['typed-handler.ts'],
     }),
   })
-  expect(await run(process.execPath, [tsc, '-p', 'tsconfig.old.json'])).toBe('')
+  onlyDeclarations(await compile('tsconfig.old.json'))
 })
 
 test('the installed command introduces itself', async () => {

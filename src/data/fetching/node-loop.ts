@@ -1,7 +1,7 @@
 import type { FetchedPartition } from '../../kafka/fetch.js'
 import { doubled } from '../../util/backoff.js'
 import { partitionName } from '../../util/partition-name.js'
-import { sleep } from '../../util/timers.js'
+import { after } from '../../util/timers.js'
 import type { Partition } from '../partition.js'
 import { WakeUp } from '../wake-up.js'
 import { bufferLimit } from './buffer-limit.js'
@@ -159,7 +159,7 @@ export class NodeLoop {
       await this.#wakeUp.wait(FULL_MS) // nobody calls when a partition is dropped with its buffer
     }
     const restMs = nowMs + (isCalm ? BETWEEN_CALM_LOOKS_MS : BETWEEN_LOOKS_MS) - now()
-    if (restMs > 0) await sleep(restMs)
+    if (restMs > 0) await new Promise<void>((resolve) => after(resolve, restMs))
   }
 
   async #fetch(parts: readonly FetchPlan<Candidate>[], maxWaitMs: number): Promise<void> {

@@ -59,6 +59,7 @@ export class DataPlane {
       arrivingBytes: () => 0,
       awaitsFirst: () => this.fetcher.awaitsFirst,
       onTurn: () => {},
+      onGivenUp: () => {},
       onRoom: (partition) => this.fetcher.hasRoom(partition),
       onRetry: (partition) => {
         this.dispatcher.schedule(partition)

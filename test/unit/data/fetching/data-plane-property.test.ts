@@ -68,6 +68,7 @@ const newLife = (seed: number) => {
     policy: {
       retry: { attempts: 3, initialDelayMs, maxDelayMs: 5_000 },
       onExhausted: dice.chance(0.5) ? 'skip' : 'pause',
+      deadLetter: null,
     },
   })
   const { ledger, fetcher, dispatcher } = plane

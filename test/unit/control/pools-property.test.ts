@@ -19,7 +19,7 @@ const STEP_MS = 100
 const HEARD_MS = 20_000
 /** The longest pauses of partitions and of parked slots are 10 min. */
 const CALM_MS = 15 * 60_000
-/** Longer than the longest look for new partitions, each of which may cost a pool that does not lead one generation. */
+/** Longer than the longest look for new partitions. What came last may still cost a generation or two, but no more. */
 const QUIET_MS = 120_000
 /** The longest timeout of a request that nobody awaits any more, and of what follows it. */
 const REST_MS = 61_000

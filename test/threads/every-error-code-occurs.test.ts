@@ -199,9 +199,11 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
   KCP_HANDLER_HUNG: async () => {
     const bench = await running()
     const { maxProcessingMs } = bench.slot.config
-    bench.threads.last.ledger.begin(0, 0, 0, 1, monotonicMs())
+    const beganMs = monotonicMs()
+    bench.threads.last.ledger.begin(0, 0, 0, 1, beganMs)
     const hung = new HungHandlers({ slots: [bench.slot], log })
-    hung.look(monotonicMs() + maxProcessingMs + graceMs(maxProcessingMs) + 1)
+    const dueMs = beganMs + maxProcessingMs + graceMs(maxProcessingMs)
+    for (let atMs = beganMs; atMs <= dueMs + 1_000; atMs += 1_000) hung.look(atMs)
     hung.close()
     await vi.waitUntil(() => bench.heard('slot:crashed').length > 0)
     return errorOf(bench.heard('slot:crashed')[0])

@@ -19,12 +19,15 @@ const hookGraceMs = (limitMs: number): number => Math.max(graceMs(limitMs), 1_00
 /** The ledger cannot tell longer times from negative ones; and it is looked at in time before that. */
 const LONGEST_RUN_MS = LONGEST_TIMER_MS - 10_000
 
+/** What is shorter than that need not be a freeze: on a busy machine many looks come late, while the handlers go on. */
+const LEAST_FREEZE_MS = 1_000
+
 /**
  * How much of the time between two looks does not count. One that comes when the next one was due already has been kept from
  * coming: the process stood still (SIGSTOP, a paused machine, no turn on the CPU), and its handlers with it.
  */
 export const frozenMs = (betweenMs: number, intervalMs: number): number =>
-  betweenMs > 2 * intervalMs ? betweenMs - intervalMs : 0
+  betweenMs - intervalMs > Math.max(intervalMs, LEAST_FREEZE_MS) ? betweenMs - intervalMs : 0
 
 /** For each thing that runs in a thread a time in ms. */
 type Times = ReadonlyMap<string, number>

@@ -68,13 +68,15 @@ describe('findHung', () => {
 })
 
 describe('the time between two looks', () => {
-  it('counts when the second was on time, or late by less than the next', () => {
-    for (const betweenMs of [0, 20, 250, 499, 500]) expect(frozenMs(betweenMs, 250)).toBe(0)
+  it('counts when the second was on time, or late by no more than the next and a second', () => {
+    for (const betweenMs of [0, 20, 250, 500, 1_250]) expect(frozenMs(betweenMs, 250)).toBe(0)
+    for (const betweenMs of [0, 1_000, 4_000]) expect(frozenMs(betweenMs, 2_000)).toBe(0)
     expect(frozenMs(Number.NEGATIVE_INFINITY, 250)).toBe(0)
   })
 
-  it('counts up to when the second was due when that came later than the next was', () => {
-    expect(frozenMs(501, 250)).toBe(251)
+  it('counts up to when the second was due when that came later', () => {
+    expect(frozenMs(1_251, 250)).toBe(1_001)
+    expect(frozenMs(4_001, 2_000)).toBe(2_001)
     expect(frozenMs(3_600_250, 250)).toBe(3_600_000)
   })
 

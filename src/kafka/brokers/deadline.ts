@@ -5,6 +5,8 @@ const ROUNDS = 4
 
 /** Of less than a kilobyte a second nobody can live; and who sends bytes one by one could hold on for ever. */
 const LEAST_BYTES_PER_MS = 1
+/** However long a part is: a blocked thread gets no more in one than what one poll brings, which may be a record of TLS. */
+const ENOUGH_BYTES = 16 * 1024
 
 /** What has come from the other side so far. */
 export interface Progress {
@@ -68,6 +70,7 @@ export class Deadline {
   }
 
   #isAlive({ steps, bytes }: Progress): boolean {
-    return steps !== this.#seen.steps || bytes - this.#seen.bytes >= this.#partMs * LEAST_BYTES_PER_MS
+    const enough = Math.min(this.#partMs * LEAST_BYTES_PER_MS, ENOUGH_BYTES)
+    return steps !== this.#seen.steps || bytes - this.#seen.bytes >= enough
   }
 }

@@ -63,6 +63,23 @@ describe('a deadline', () => {
     await expect.poll(() => onTimeout.mock.calls.length, { timeout: 4_000 }).toBe(1)
   })
 
+  it('wants no more bytes of a long time than a thread gets in one poll that is blocked meanwhile', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    let bytes = 0
+    let perPoll = 64 * 1024
+    const { onTimeout } = deadline(600_000, () => {
+      bytes += perPoll
+      return { steps: 0, bytes }
+    })
+    await vi.advanceTimersByTimeAsync(10 * 600_000)
+    expect(bytes).toBeGreaterThan(30 * perPoll)
+    expect(onTimeout).not.toHaveBeenCalled()
+    perPoll = 1024
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(onTimeout).toHaveBeenCalledTimes(1)
+  })
+
   it('is not due at once when the time is longer than Node’s timers reach', async () => {
     const { onTimeout } = deadline(2 ** 40)
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -193,12 +193,20 @@ export class Partition {
     this.publishPosition()
   }
 
-  /** An exhausted message: the partition stands still before it, with all before it finished, and holds no memory. */
+  /** An exhausted message: the partition stands still before it, with all before it finished. */
   pauseAt(offset: number): void {
-    this.enter('paused')
     // A later epoch does no harm (see Page#epoch); that of what was finished last may have ended before this offset, in a
     // log that is compacted, and the offset would look truncated.
     this.finish(offset, this.buffer.head?.leaderEpoch ?? this.#epoch)
+    this.handBack(offset)
+  }
+
+  /**
+   * The partition stands still before that message, and holds no memory. How far it is finished is not written again: a
+   * message that was entrusted to main may be finished by now.
+   */
+  handBack(offset: number): void {
+    this.enter('paused')
     this.fetching.halted = true
     this.fetching.offset = offset
     this.buffer.clear()

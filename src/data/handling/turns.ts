@@ -109,7 +109,7 @@ export class Turns {
     if (partition.handling !== 'dead-lettering' || !this.#options.gate.counts(partition)) return
     if (head === undefined) throw new PoolError(ErrorCode.internal, `${partition.key} waits with an empty buffer`)
     if (!isStored) {
-      partition.pauseAt(failed?.offset ?? head.nextOffset)
+      partition.handBack(failed?.offset ?? head.nextOffset)
       return
     }
     if (failed === null)

@@ -79,6 +79,16 @@ describe('a message that is given up', () => {
     expect([bench.finishedUpTo(first), bench.position(first)]).toEqual([1, 1])
   })
 
+  test('lets its partition go late, when main has stored it after all: it stays finished', async () => {
+    const { bench, first, untilItWaits } = world([1])
+    bench.feed(first, [0, 1, 2])
+    await untilItWaits(first)
+    const place = bench.pages.get(first)
+    expect(place?.page.finishAt(place.index, 1n)).toBe(true)
+    bench.turns.deadLettered(first, false)
+    expect([first.handling, bench.finishedUpTo(first)]).toEqual(['paused', 2])
+  })
+
   test('keeps its batch, and no more, when the memory is needed elsewhere', async () => {
     const { bench, first, store, untilItWaits, handled } = world([0])
     bench.feed(first, [0, 1])

@@ -208,10 +208,7 @@ export class DeadLetters {
   /** From now on no thread has the partition, until the letter is stored. */
   #tell({ holding, episode }: Pending, pause: Pause, nowMs: number): void {
     episode.happened(nowMs)
-    if (!holding.away) {
-      this.#send(holding, 'standstill')
-      holding.away = true
-    }
+    if (!holding.away) this.#takeBack(holding)
     this.#options.report.paused(holding, pause, nowMs)
   }
 
@@ -224,7 +221,7 @@ export class DeadLetters {
     const retryAtMs = nowMs + (resumeAfterMs ?? Number.POSITIVE_INFINITY)
     holding.paused = { reason: 'breaker', offset, attempts, error, retries: 0, sinceMs: nowMs, retryAtMs }
     this.#rows.delete(holding)
-    this.#send(holding, 'standstill')
+    this.#takeBack(holding)
     report.paused(holding, holding.paused, nowMs)
   }
 
@@ -233,6 +230,12 @@ export class DeadLetters {
     this.#pending.delete(holding)
     holding.deadLetter = null
     if (!holding.away) this.#send(holding, outcome)
+  }
+
+  /** Whatever its thread says of it before it hears that is of no account. */
+  #takeBack(holding: Holding): void {
+    this.#send(holding, 'standstill')
+    holding.away = true
   }
 
   #send({ id: partitionId }: Holding, outcome: 'stored' | 'standstill'): void {

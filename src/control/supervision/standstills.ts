@@ -39,7 +39,7 @@ export class Standstills {
     if (hasMovedOn(holding)) this.#over(holding, nowMs)
     if (message.type === 'offset-reset') this.#over(holding, nowMs) // what it stood at is gone
     const standstill = this.#standstillOf(message, holding)
-    if (standstill === null) return
+    if (standstill === null || holding.away) return // its thread has not heard yet that it lets go of it
     const pause = pauseAfter(holding.paused, standstill, this.#options.config.retry, nowMs, Math.random())
     holding.paused = pause
     this.#options.report.paused(holding, pause, nowMs)

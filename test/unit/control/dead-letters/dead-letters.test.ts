@@ -407,6 +407,36 @@ describe('the breaker', () => {
     await stop(bench)
   })
 
+  test('holds, and can be resumed, whatever its thread says before it hears of it', async () => {
+    const bench = await running({ breaker: 1 })
+    await storing(bench, 5)
+    giveUp(bench, 6, { follows: true })
+    const partitionId = given(bench.threads.last, 0)?.id ?? -1
+    const error = { name: 'Error', message: 'no batch' }
+    bench.threads.last.say({ type: 'partition-paused', partitionId, offset: '50', error })
+    await pass(bench, 60)
+    expect(partitionOf(bench).paused).toMatchObject({ reason: 'breaker', offset: '6' })
+    expect(bench.threads.last.handed).toEqual([0, 1])
+    bench.slot.resume({ topic: 'orders', partition: 0 })
+    await pass(bench, 1)
+    expect(given(bench.threads.last, 0)).toMatchObject({ offset: '6' })
+    await stop(bench)
+  })
+
+  test('gives the partition back when what it stood at is gone before its thread hears of it', async () => {
+    const bench = await running({ breaker: 1 })
+    await storing(bench, 5)
+    giveUp(bench, 6, { follows: true })
+    const place = given(bench.threads.last, 0)
+    place?.page.finish(place.index, 3)
+    const reset = { type: 'offset-reset', from: '7', to: '3', reason: 'truncated' } as const
+    bench.threads.last.say({ ...reset, partitionId: place?.id ?? -1 })
+    await pass(bench, 2)
+    expect(partitionOf(bench).paused).toBe(null)
+    expect(given(bench.threads.last, 0)).toMatchObject({ offset: '3' })
+    await stop(bench)
+  })
+
   test('lets it go on by itself when that was asked for', async () => {
     const bench = await running({ breaker: 1, resumeAfterMs: 30_000 })
     await storing(bench, 5)

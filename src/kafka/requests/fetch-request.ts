@@ -5,10 +5,10 @@ import type { FetchedPartition, FetchRequest } from '../fetch.js'
 import { kafkajs } from '../kafkajs/kafkajs.js'
 import type { Ask } from '../kafkajs/request-shapes.js'
 import { NO_EPOCH } from '../metadata.js'
-import { ABORTED_BYTES, abortedIn } from '../records/aborted-transactions.js'
+import { ABORTED_BYTES, type AbortedTransaction, abortedIn } from '../records/aborted-transactions.js'
 import type { Codecs } from '../records/codecs.js'
 import { type DecodedRecordSet, decodeRecordSet } from '../records/record-set.js'
-import { tooManyAborted } from '../records/undecodable.js'
+import { type BatchPlace, tooManyAborted, undecodable } from '../records/undecodable.js'
 import { readWith } from './answer-reader.js'
 import { type FetchAnswer, type PartitionAnswer, readFetchAnswer } from './fetch-response.js'
 
@@ -59,6 +59,12 @@ const NOTHING: DecodedRecordSet = { batch: null, cutOff: null, undecodable: null
  */
 const MOST_ABORTED = 100_000
 
+const readAborted = (bytes: Buffer, place: BatchPlace): AbortedTransaction[] => {
+  const count = bytes.length / ABORTED_BYTES
+  if (count > MOST_ABORTED) throw tooManyAborted(place, count, MOST_ABORTED)
+  return abortedIn(bytes)
+}
+
 /**
  * A slow partition's messages must not keep the bytes of all others alive, so a partition that is not nearly all of an
  * answer gets its own copy.
@@ -80,22 +86,22 @@ const decodePartition = async (
   codecs: Codecs,
 ): Promise<FetchedPartition> => {
   const { topic, partition, errorCode, preferredReadReplica, records } = answer
-  const decode = (): Promise<DecodedRecordSet> | DecodedRecordSet => {
+  const place = { topic, partition, offset: wanted.offset }
+  const decode = async (): Promise<DecodedRecordSet> => {
     if (errorCode !== 0 || records.length === 0) return NOTHING
-    const { offset: fetchOffset } = wanted
-    const aborted = readUncommitted ? 0 : answer.aborted.length / ABORTED_BYTES
-    if (aborted > MOST_ABORTED)
-      return {
-        ...NOTHING,
-        undecodable: tooManyAborted({ topic, partition, offset: fetchOffset }, aborted, MOST_ABORTED),
-      }
+    let aborted: AbortedTransaction[]
+    try {
+      aborted = readUncommitted ? [] : readAborted(answer.aborted, place)
+    } catch (error) {
+      return { ...NOTHING, undecodable: undecodable(place, error, maxDecompressedBytes) }
+    }
     return decodeRecordSet(ownBytes(records, answerBytes), {
       topic,
       partition,
-      fetchOffset,
+      fetchOffset: wanted.offset,
       maxBytes: mostBytes,
       roomBytes,
-      aborted: aborted === 0 ? [] : abortedIn(answer.aborted),
+      aborted,
       codecs,
       maxDecompressedBytes,
     })

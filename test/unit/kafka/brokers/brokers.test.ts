@@ -101,6 +101,38 @@ describe('a broker that has gone silent', () => {
   })
 })
 
+describe('what any broker knows', () => {
+  /** Two brokers, of which the first says this when it is asked for a coordinator, and the second that it is itself. */
+  const two = async (answer: (request: StubRequest) => ReturnType<typeof coordinatorIs> | null) => {
+    const brokers: { nodeId: number; port: number }[] = []
+    const byDefault = ({ apiKey }: StubRequest) => (apiKey === Api.metadata ? metadata(brokers) : undefined)
+    const isAsked = ({ apiKey }: StubRequest) => apiKey === Api.findCoordinator
+    const first = await startStub((request) => (isAsked(request) ? answer(request) : byDefault(request)))
+    const second = await startStub((request) => (isAsked(request) ? coordinatorIs(2, second.port) : byDefault(request)))
+    brokers.push({ nodeId: 1, port: first.port }, { nodeId: 2, port: second.port })
+    const client = connectionTo([first.address, second.address], { connectionTimeout: 20_000, requestTimeout: 20_000 })
+    await client.connect()
+    return { client, asked: () => [first, second].map(({ requests }) => requests.filter(isAsked).length) }
+  }
+
+  it('is asked of the next one at once when a connection breaks', async () => {
+    const { client, asked } = await two(({ socket }) => {
+      socket.destroy()
+      return null
+    })
+    await expect(client.findCoordinator('g')).resolves.toBe(2)
+    expect(asked()).toEqual([1, 1])
+  })
+
+  it('is asked of nobody else when one has refused to say it', async () => {
+    const { client, asked } = await two(() =>
+      encoder().writeInt32(0).writeInt16(30).writeString(null).writeInt32(-1).writeString('').writeInt32(-1),
+    )
+    await expect(client.findCoordinator('g')).rejects.toMatchObject({ type: 'GROUP_AUTHORIZATION_FAILED' })
+    expect(asked()).toEqual([1, 0])
+  })
+})
+
 describe('of several addresses', () => {
   const addresses = ['a:1', 'b:2', 'c:3'].map(parseAddress)
   const never = () => new Promise<string>(() => {})

@@ -8,7 +8,7 @@ const BATCH = encodeBatch({ baseOffset: 0, records: plainRecords(0, 50) })
 const PARTITIONS = [0, 1, 2].map((partition) => ({ topic: 't', partition, offset: 0, maxBytes: 500_000 }))
 
 /** What comes of one Fetch for which the broker sends these bytes, for the partitions from 0 on. */
-const fetchOf = async (records: readonly Buffer[], more: Partial<FetchRequest>, aborted: readonly number[] = []) => {
+const fetchOf = async (records: readonly Buffer[], more: Partial<FetchRequest>, aborted: readonly Buffer[] = []) => {
   const partitions = records.map((bytes, partition) => {
     const body = encoder()
       .writeInt32(partition)
@@ -16,8 +16,8 @@ const fetchOf = async (records: readonly Buffer[], more: Partial<FetchRequest>, 
       .writeInt64(50) // high watermark
       .writeInt64(50) // last stable offset
       .writeInt64(0)
-      .writeInt32(aborted[partition] ?? -1)
-    body.writeBufferInternal(Buffer.alloc(16 * (aborted[partition] ?? 0)))
+      .writeInt32((aborted[partition]?.length ?? -16) / 16)
+    body.writeBufferInternal(aborted[partition] ?? Buffer.alloc(0))
     return body.writeInt32(-1).writeBytes(bytes)
   })
   const answer = encoder()
@@ -63,13 +63,21 @@ it('a partition that is missing in an answer has an error, unless all are, as wh
 })
 
 it('a partition with more aborted transactions than are real stands still, and the others go on', async () => {
-  const [many, few] = await fetchOf([BATCH, BATCH], {}, [100_001, 100_000])
+  const [most, more] = [100_000, 100_001].map((count) => Buffer.alloc(16 * count)) as [Buffer, Buffer]
+  const [many, few] = await fetchOf([BATCH, BATCH], {}, [more, most])
   expect(many).toMatchObject({ batch: null, undecodable: { code: 'KCP_BATCH_UNDECODABLE', partition: 0, offset: '0' } })
   expect(many?.undecodable?.message).toMatch(
     /100001 aborted transactions.*100000.*lower consumer\.maxBytesPerPartition/,
   )
   expect(few?.batch?.messages).toHaveLength(50)
   // Nobody looks at them who reads what is not committed, too.
-  const [uncommitted] = await fetchOf([BATCH], { readUncommitted: true }, [100_001])
+  const [uncommitted] = await fetchOf([BATCH], { readUncommitted: true }, [more])
   expect(uncommitted?.batch?.messages).toHaveLength(50)
+})
+
+it('a partition with an aborted transaction that begins beyond all offsets stands still, and the others go on', async () => {
+  const beyond = Buffer.alloc(16, 0x7f)
+  const [first, second] = await fetchOf([BATCH, BATCH], {}, [beyond])
+  expect(first).toMatchObject({ batch: null, undecodable: { code: 'KCP_BATCH_UNDECODABLE', partition: 0 } })
+  expect(second?.batch?.messages).toHaveLength(50)
 })

@@ -61,6 +61,8 @@ export class Commits {
   /** Resolves for the commit in flight when the slot stops, with how long that may wait alone. */
   #haste = deferred<number>()
   #isLast = false
+  /** The last try of the last commit had no answer: the next one begins with the other client. */
+  #swaps = false
   readonly #sleep = new WakeableSleep()
   readonly #trouble = new Episode()
 
@@ -123,29 +125,36 @@ export class Commits {
       const afterMs = this.#trouble.ended(monotonicMs())
       if (afterMs !== null) log.info({ afterMs: Math.round(afterMs) }, 'offsets are committed again')
     } catch (error) {
+      if (this.#isLast && error instanceof KafkaError && error.unanswered) this.#swaps = !this.#swaps
       this.#reasons = [error]
       this.#refused(error, offsets.length)
     }
   }
 
   /**
-   * Over the client that the pool shares. When that is silent while the slot stops, over the seat's own as well, which is
-   * alive by its heartbeats: what is stored twice is stored once.
+   * Over the client that the pool shares. When that is silent while the slot stops, over the seat's own as well, which its
+   * heartbeats keep alive: what is stored twice is stored once.
    */
   #send(member: Membership, offsets: readonly TopicPartitionOffset[]) {
-    const { coordinator, seatsCoordinator } = this.#options
     const over = (way: Coordinator) =>
       way.askPersistently((client, node) =>
         way.commits.during((limit) => client.commitOffsets(node, member, offsets, limit)),
       )
     if (!this.#isLast) this.#haste = deferred()
-    const first = over(coordinator)
+    const first = over(this.#ways[0])
     const hasty = this.#haste.promise.then(async (aloneMs) => {
       if (await within(first, aloneMs)) return first
-      const other = seatsCoordinator()
-      return other === null ? first : Promise.any([first, over(other)])
+      const [, other] = this.#ways
+      return other === undefined ? first : Promise.any([first, over(other)])
     })
     return Promise.race([first, hasty])
+  }
+
+  get #ways(): readonly [Coordinator, Coordinator?] {
+    const { coordinator, seatsCoordinator } = this.#options
+    const own = seatsCoordinator()
+    if (own === null) return [coordinator]
+    return this.#swaps ? [own, coordinator] : [coordinator, own]
   }
 
   #refused(error: unknown, partitions: number): void {

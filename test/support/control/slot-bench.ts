@@ -80,6 +80,8 @@ export const slotBench = (
     const client = new FakeClient(`seat-${seats.length}`)
     client.onJoin = [joinedAs(`member-${seats.length}`, 1)]
     client.onSync = [assignment(0, 1)]
+    // The same coordinator.
+    client.commitOffsets = (...request) => poolClient.commitOffsets(...request)
     return overrides.answers?.(client) ?? client
   }
   const slot = new Slot({

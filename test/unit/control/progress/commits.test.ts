@@ -253,6 +253,21 @@ describe('the last commit', () => {
       expect([sent.length, told.committed]).toEqual([1, []])
     })
 
+    test('takes turns with that of the seat when neither is silent, but broken', async () => {
+      const { commits, client, own, told } = world()
+      const asked: string[] = []
+      const broken = (name: string) => () => {
+        asked.push(name)
+        return Promise.reject(new KafkaError('CONNECTION', -1, true, 'refused'))
+      }
+      client.onFindCoordinator = [broken('pool')]
+      own.onFindCoordinator = [broken('seat'), broken('seat'), async () => 1]
+      expect(await isDone(commits.last(monotonicMs() + 5_000), 500)).toBe(true)
+      // Each look-up is tried once more.
+      expect(asked).toEqual(['pool', 'pool', 'seat', 'seat', 'pool', 'pool'])
+      expect(told.committed).toEqual([1n])
+    })
+
     test('is not sent twice where the first is answered in time, nor any other commit', async () => {
       const { commits, answers, sentOverOwn, told } = world()
       answers.push(() => new Promise((resolve) => setTimeout(() => resolve([]), 900)))

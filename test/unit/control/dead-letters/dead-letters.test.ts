@@ -140,6 +140,8 @@ describe('a message that was given up', () => {
 
   test('that cannot be stored is tried again after longer and longer, and said so; no thread has its partition', async () => {
     const bench = await running()
+    const idle = given(bench.threads.last, 1)
+    idle?.page.fetched(idle.index, 0, 0) // or it would be one that was never fetched, after all the time that goes by here
     giveUp(bench, 5)
     bench.store.fail(MISSING)
     await settle()

@@ -110,7 +110,7 @@ describe('what any broker knows', () => {
     const first = await startStub((request) => (isAsked(request) ? answer(request) : byDefault(request)))
     const second = await startStub((request) => (isAsked(request) ? coordinatorIs(2, second.port) : byDefault(request)))
     brokers.push({ nodeId: 1, port: first.port }, { nodeId: 2, port: second.port })
-    const client = connectionTo([first.address, second.address], { connectionTimeout: 20_000, requestTimeout: 20_000 })
+    const client = clientOf([first.address, second.address], { connectionTimeout: 20_000, requestTimeout: 20_000 })
     await client.connect()
     return { client, asked: () => [first, second].map(({ requests }) => requests.filter(isAsked).length) }
   }

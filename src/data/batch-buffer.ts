@@ -54,7 +54,7 @@ export class BatchBuffer {
       this.#batches.push({ messages, offsets, bytes, receivedBytes, nextOffset, leaderEpoch })
       this.#bytes += bytes
       this.#receivedBytes += receivedBytes
-    } else if (last === undefined) {
+    } else if (last === undefined || wouldLoseEpoch(last, leaderEpoch)) {
       this.#batches.push({ messages, offsets, bytes: 0, receivedBytes: 0, nextOffset, leaderEpoch })
     } else {
       // Nothing to show (aborted transactions, control records): any number of these costs no memory.
@@ -132,3 +132,10 @@ export class BatchBuffer {
     return head.receivedBytes * Math.min(1, messages / head.messages.length)
   }
 }
+
+/**
+ * A later epoch does no harm to the messages of a batch, see Page#epoch. With none a log that has others in their place
+ * would look like their own to whoever goes on in the midst of the batch.
+ */
+const wouldLoseEpoch = (batch: BufferedBatch, next: number): boolean =>
+  next === NO_EPOCH && batch.leaderEpoch !== NO_EPOCH && batch.messages.length > 0

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { BatchBuffer } from '#src/data/batch-buffer.js'
+import { NO_EPOCH } from '#src/kafka/metadata.js'
 import { batch } from '../../support/data/batches.js'
 
 describe('a buffer', () => {
@@ -28,6 +29,17 @@ describe('a buffer', () => {
     buffer.push(batch('t', 0, [], 7, 500))
     expect(buffer.head?.nextOffset).toBe(7)
     expect(buffer.bytes).toBe(0)
+  })
+
+  test('keeps the epoch of its messages when behind them one comes that is not known, as after an offset reset', () => {
+    const buffer = new BatchBuffer()
+    buffer.push({ ...batch('t', 0, [4, 5]), leaderEpoch: 3 })
+    buffer.push({ ...batch('t', 0, [], 0), leaderEpoch: NO_EPOCH })
+    expect(buffer.head).toMatchObject({ offsets: [4, 5], nextOffset: 6, leaderEpoch: 3 })
+    buffer.shift()
+    expect(buffer.head).toMatchObject({ offsets: [], nextOffset: 0, leaderEpoch: NO_EPOCH })
+    buffer.shift()
+    expect([buffer.empty, buffer.bytes]).toEqual([true, 0])
   })
 
   test('forgets what is cut off, but for the first batch, whose next message may be in flight', () => {

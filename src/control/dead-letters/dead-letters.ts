@@ -22,7 +22,7 @@ export interface DeadLettersOptions {
   readonly store: DeadLetterStore
   /** Tells the slot's thread. */
   readonly send: (message: ToThread) => void
-  readonly report: Pick<SlotReporter, 'paused' | 'deadLettered'>
+  readonly report: Pick<SlotReporter, 'paused' | 'resumed' | 'deadLettered'>
   readonly log: Logger
 }
 
@@ -169,6 +169,11 @@ export class DeadLetters {
     this.#leave(pending, 'stored')
     this.#total += 1
     report.deadLettered(holding, letter.facts, at)
+    const { paused } = holding
+    if (paused?.reason !== 'dead-letter') return
+    // Wherever the partition stands: its thread may have gone back to before the message.
+    holding.paused = null
+    report.resumed(holding, paused, monotonicMs())
   }
 
   #failed(pending: Pending, cause: unknown): void {

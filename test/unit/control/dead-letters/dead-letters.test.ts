@@ -236,6 +236,27 @@ describe('a message that was given up', () => {
     await stop(bench)
   })
 
+  test('that stands no longer where its thread has gone back to keeps nobody up once it is stored', async () => {
+    const bench = await running()
+    giveUp(bench, 5)
+    const place = given(bench.threads.last, 0)
+    place?.page.finish(place.index, 3)
+    bench.store.fail(MISSING)
+    await settle()
+    expect(bench.slot.resume({ topic: 'orders', partition: 0 })).toBe(true)
+    bench.slot.watch(monotonicMs())
+    bench.store.succeed()
+    await pass(bench, 1)
+    const again = given(bench.threads.last, 0)
+    expect(again).toMatchObject({ offset: '3' })
+    expect(partitionOf(bench).paused).toBe(null)
+    again?.page.finish(again.index, 5)
+    await crash(bench)
+    await pass(bench, 2)
+    expect(given(bench.threads.last, 0)).toMatchObject({ offset: '5' })
+    await stop(bench)
+  })
+
   test('keeps a pool from going on for ever without anything else: after a minute in vain it is stuck', async () => {
     const bench = await running()
     for (const partition of [0, 1]) giveUp(bench, 5, { partition })

@@ -126,15 +126,16 @@ export class DeadLetters {
   /** Nothing is tried any more; what is being written may still succeed. */
   close(): void {
     this.#closed = true
-    for (const { letter, attempt } of this.#pending.values()) {
-      if (attempt !== null) continue
-      const { topic, partition, offset } = letter.facts
-      const name = partitionName({ topic, partition })
-      this.#options.log.warn(
-        { topic, partition, offset },
-        `the dead letter of ${name}@${offset} is not stored: its message is handled again at the next start`,
-      )
-    }
+    for (const pending of this.#pending.values()) if (pending.attempt === null) this.#leftOver(pending)
+  }
+
+  #leftOver({ letter }: Pending): void {
+    const { topic, partition, offset } = letter.facts
+    const name = partitionName({ topic, partition })
+    this.#options.log.warn(
+      { topic, partition, offset },
+      `the dead letter of ${name}@${offset} is not stored: its message is handled again at the next start`,
+    )
   }
 
   #begin(pending: Pending): void {
@@ -180,6 +181,10 @@ export class DeadLetters {
     const { holding, letter, episode } = pending
     if (!this.#isHeld(pending)) {
       this.#pending.delete(holding)
+      return
+    }
+    if (this.#closed) {
+      this.#leftOver(pending)
       return
     }
     const nowMs = monotonicMs()

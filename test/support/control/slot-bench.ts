@@ -66,7 +66,17 @@ export const slotBench = (
   const upcoming: FakeClient[] = []
   const events: { name: string; payload: unknown }[] = []
   /** Lines of level error. */
-  const errors: { msg: string; type?: string }[] = []
+  interface Line {
+    readonly level: number
+    readonly msg: string
+    readonly type?: string
+  }
+  const errors: Line[] = []
+  const warnings: Line[] = []
+  const write = (text: string) => {
+    const line: Line = JSON.parse(text)
+    void (line.level >= 50 ? errors : warnings).push(line)
+  }
   const listeners = new Map<string, (payload: unknown) => void>()
   const committed = new Map<number, bigint>()
   const commits: (readonly TopicPartitionOffset[])[] = []
@@ -102,7 +112,7 @@ export const slotBench = (
     nextClientId: () => `thread-${threads.all.length}`,
     topics: overrides.topics ?? (async () => []),
     isNew: () => false,
-    log: pino({ level: 'error' }, { write: (line: string) => void errors.push(JSON.parse(line)) }),
+    log: pino({ level: 'warn' }, { write }),
     emit: (name, payload) => {
       events.push({ name, payload })
       listeners.get(name)?.(payload)
@@ -118,6 +128,7 @@ export const slotBench = (
     store,
     seats,
     errors,
+    warnings,
     upcoming,
     member,
     committed,

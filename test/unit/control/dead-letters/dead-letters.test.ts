@@ -393,6 +393,21 @@ describe('while a dead letter is written', () => {
   })
 })
 
+test('a dead letter whose write is broken off by a stop is told of as what it is: nothing tries it again', async () => {
+  const bench = await running()
+  giveUp(bench, 5)
+  const stopped = stop(bench)
+  await vi.advanceTimersByTimeAsync(2_000)
+  await stopped
+  bench.store.fail(kafkaError(-1, 'CLOSED'))
+  await settle()
+  expect(bench.heard('partition:paused')).toEqual([])
+  expect(bench.errors).toEqual([])
+  expect(bench.warnings.map(({ msg }) => msg)).toContain(
+    'the dead letter of orders-0@5 is not stored: its message is handled again at the next start',
+  )
+})
+
 test('a slot that stops while a dead letter waits to be tried again stops at once', async () => {
   const bench = await running()
   giveUp(bench, 5)

@@ -53,8 +53,9 @@ const told = async ({ to, again, strangers }: Tally, verb: string): Promise<void
   if (strangers > 0) await print(`${plural(strangers, 'record')} without kcp-dlq- headers passed over\n`)
 }
 
-const isWhole = ({ at, reason, source, error }: SelectionFlags): boolean =>
-  [at, reason, source, error].every((flag) => flag === undefined)
+/** Nothing is left out in front of where it comes to. */
+export const isWhole = ({ at, from, reason, source, error }: SelectionFlags): boolean =>
+  [at, from, reason, source, error].every((flag) => flag === undefined)
 
 /**
  * `dlq replay`: writes messages back to the topics that they came from. Says what it would do, unless told to do it. A

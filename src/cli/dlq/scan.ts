@@ -59,7 +59,8 @@ export const rangesOf = async (
     client.listOffsets(asked, 'earliest', how),
     client.listOffsets(asked, 'latest', how),
   ])
-  return first.map(({ partition, offset }, index) => ({ partition, from: offset, to: last[index]?.offset ?? offset }))
+  const ends = new Map(last.map(({ partition, offset }) => [partition, offset]))
+  return first.map(({ partition, offset }) => ({ partition, from: offset, to: ends.get(partition) ?? offset }))
 }
 
 const leaderOf = async (client: Client, topic: string, partition: number): Promise<number> => {

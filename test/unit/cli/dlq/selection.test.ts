@@ -3,10 +3,14 @@ import { kafkaFor } from '#src/cli/dlq/connection.js'
 import { readLetter } from '#src/cli/dlq/letter.js'
 import { readPartitions, readPositions } from '#src/cli/dlq/positions.js'
 import { purgedOf } from '#src/cli/dlq/purge.js'
+import { isWhole } from '#src/cli/dlq/replay.js'
+import { rangesOf } from '#src/cli/dlq/scan.js'
 import { isMeant, narrowed } from '#src/cli/dlq/selection.js'
 import { Summary } from '#src/cli/dlq/summary.js'
 import { UsageError } from '#src/cli/usage-error.js'
 import { letterOf } from '#src/control/dead-letters/letter.js'
+import type { Client } from '#src/kafka/client.js'
+import type { TopicPartition } from '#src/kafka/metadata.js'
 
 const message = { key: null, value: null, headers: [], timestamp: 1n }
 const letter = (
@@ -106,4 +110,29 @@ describe('the connection', () => {
     expect(kafkaFor({ topic: 'other' }, file).brokers).toEqual(['a:1'])
     expect(kafkaFor({ topic: 'b.dlq', brokers: ['c:1'] }, file).brokers).toEqual(['c:1'])
   })
+})
+
+test('a replay that left something out in front of where it came to advises no purge up to there', () => {
+  expect(isWhole({})).toBe(true)
+  expect(isWhole({ partition: [0], upTo: readPositions('0:5', undefined) })).toBe(true)
+  expect(isWhole({ from: readPositions('0:5', undefined) })).toBe(false)
+  expect(isWhole({ reason: ['exhausted'] })).toBe(false)
+})
+
+test('where a partition begins and where it ends is told of the same one, though leaders move in between', async () => {
+  const partitions = [0, 1].map((partition) => ({ partition, leader: 1 }))
+  const client = {
+    topics: async () => [{ topic: 'dlq', error: null, partitions }],
+    listOffsets: async (asked: readonly TopicPartition[], at: 'earliest' | 'latest') => {
+      const found = asked.map((each) => ({
+        ...each,
+        offset: BigInt(each.partition * 100 + (at === 'latest' ? 50 : 0)),
+      }))
+      return at === 'latest' ? found.reverse() : found
+    },
+  } as unknown as Client
+  expect(await rangesOf(client, 'dlq')).toEqual([
+    { partition: 0, from: 0n, to: 50n },
+    { partition: 1, from: 100n, to: 150n },
+  ])
 })

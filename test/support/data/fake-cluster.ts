@@ -176,8 +176,8 @@ export class FakeCluster {
       }
       const answer = this.#answerAll(node, request)
       const due = answer.some(
-        ({ batch, error, undecodable, preferredReadReplica }) =>
-          [batch, error, undecodable].some((part) => part !== null) || preferredReadReplica !== -1,
+        ({ batch, cutOff, error, undecodable, preferredReadReplica }) =>
+          [batch, cutOff, error, undecodable].some((part) => part !== null) || preferredReadReplica !== -1,
       )
       if (due || performance.now() >= endMs) return answer
       await this.#change(endMs - performance.now())

@@ -146,7 +146,11 @@ const newLife = (seed: number) => {
   }
   const isOpen = (partition: number) => {
     const held = plane.held[partition]
-    return held !== undefined && Number(plane.finishedUpTo(held)) !== cluster.partition(partition).end
+    if (held === undefined) return false
+    // The old log may have been as long as the new one, which nobody has looked at yet.
+    return (
+      Number(plane.finishedUpTo(held)) !== cluster.partition(partition).end || handler.missing(partition).length > 0
+    )
   }
 
   const live = async () => {

@@ -43,7 +43,7 @@ test.each([
     handler: record.handler,
     // Long enough that a thread short of memory dies of that, however slow the machine.
     maxProcessingMs: 10_000,
-    resourceLimits: { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 },
+    resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
     restart: { delayMs: 10, maxDelayMs: 100, maxRestarts: 100, maxPoolRestarts: 1_000 },
   })
   const { groupId, pool, heard } = observed

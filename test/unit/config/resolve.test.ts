@@ -473,7 +473,7 @@ describe('options contradict each other:', () => {
 
 describe('values that the machine, or the pool, could not bear', () => {
   test.each<[Fields, string]>([
-    [{ resourceLimits: { maxOldGenerationSizeMb: 23 } }, 'resourceLimits.maxOldGenerationSizeMb'],
+    [{ resourceLimits: { maxOldGenerationSizeMb: 31 } }, 'resourceLimits.maxOldGenerationSizeMb'],
     [{ resourceLimits: { stackSizeMb: 0.2 } }, 'resourceLimits.stackSizeMb'],
     [{ resourceLimits: { stackSizeMb: 0.49 } }, 'resourceLimits.stackSizeMb'],
     [{ resourceLimits: { stackSizeMb: 1_025 } }, 'resourceLimits.stackSizeMb'],
@@ -488,7 +488,7 @@ describe('values that the machine, or the pool, could not bear', () => {
   })
 
   test.each<Fields>([
-    { resourceLimits: { maxOldGenerationSizeMb: 24 } },
+    { resourceLimits: { maxOldGenerationSizeMb: 32 } },
     { resourceLimits: { stackSizeMb: 0.5 } },
     { resourceLimits: { stackSizeMb: 1_024 } },
     { restart: { probeMs: 1_000 }, terminateTimeoutMs: 1_000, consumer: { groupId: 'g', metadataMaxAge: 1_000 } },

@@ -76,7 +76,8 @@ export class Brokers {
 
   /**
    * Asks what any broker knows, and another one, too, when there is no answer for a second. What one answers counts,
-   * whatever that is.
+   * whatever that is. Where none does, a silence counts before a connection that broke: who is silent may only be slow, and
+   * whoever asks again can wait for longer.
    */
   async ask<T>(question: (connection: BrokerConnection) => Promise<T>): Promise<T> {
     const reasons: string[] = []
@@ -86,7 +87,7 @@ export class Brokers {
       const asked = question(connection)
       await asked.catch((error: unknown) => {
         if (!(error instanceof KafkaError) || !error.unanswered) return
-        unanswered ??= error
+        if (unanswered === undefined || (error.isSilence && !unanswered.isSilence)) unanswered = error
         throw error
       })
       return { asked }

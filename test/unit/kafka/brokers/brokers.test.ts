@@ -102,13 +102,16 @@ describe('a broker that has gone silent', () => {
 })
 
 describe('what any broker knows', () => {
-  /** Two brokers, of which the first says this when it is asked for a coordinator, and the second that it is itself. */
-  const two = async (answer: (request: StubRequest) => ReturnType<typeof coordinatorIs> | null) => {
+  type Answer = (request: StubRequest) => ReturnType<typeof coordinatorIs> | null
+  const isItself: Answer = ({ socket }) => coordinatorIs(2, socket.localPort ?? 0)
+
+  /** Two brokers, of which the first says this when it is asked for a coordinator, and the second that, or that it is itself. */
+  const two = async (answer: Answer, other: Answer = isItself) => {
     const brokers: { nodeId: number; port: number }[] = []
     const byDefault = ({ apiKey }: StubRequest) => (apiKey === Api.metadata ? metadata(brokers) : undefined)
     const isAsked = ({ apiKey }: StubRequest) => apiKey === Api.findCoordinator
     const first = await startStub((request) => (isAsked(request) ? answer(request) : byDefault(request)))
-    const second = await startStub((request) => (isAsked(request) ? coordinatorIs(2, second.port) : byDefault(request)))
+    const second = await startStub((request) => (isAsked(request) ? other(request) : byDefault(request)))
     brokers.push({ nodeId: 1, port: first.port }, { nodeId: 2, port: second.port })
     const client = clientOf([first.address, second.address], { connectionTimeout: 20_000, requestTimeout: 20_000 })
     await client.connect()
@@ -121,6 +124,18 @@ describe('what any broker knows', () => {
       return null
     })
     await expect(client.findCoordinator('g')).resolves.toBe(2)
+    expect(asked()).toEqual([1, 1])
+  })
+
+  it('is said to have met silence when one broke the connection and another one only did not answer', async () => {
+    const { client, asked } = await two(
+      ({ socket }) => {
+        socket.destroy()
+        return null
+      },
+      () => null,
+    )
+    await expect(client.findCoordinator('g', { atMostMs: 50 })).rejects.toMatchObject({ isSilence: true })
     expect(asked()).toEqual([1, 1])
   })
 

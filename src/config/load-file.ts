@@ -90,7 +90,11 @@ const find = async (path: string | undefined, limitMs: number): Promise<Lilconfi
 
 const kindOf = (value: unknown): string => {
   if (Array.isArray(value)) return 'an array'
-  return typeof value === 'object' ? `an instance of ${value?.constructor.name}` : `a ${typeof value}`
+  if (typeof value !== 'object') return `a ${typeof value}`
+  // Not every object has inherited one, and not every class has a name.
+  const maker: unknown = value?.constructor
+  const name = typeof maker === 'function' ? maker.name : ''
+  return name === '' ? 'an object with a prototype of its own' : `an instance of ${name}`
 }
 
 const whatIsMissing = (filepath: string): string => {

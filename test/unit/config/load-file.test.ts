@@ -103,6 +103,16 @@ test.each([
   ['text.json', '"x"', /text\.json holds a string/],
   ['function.mjs', 'export default () => ({})', /function\.mjs holds a function\. Put a plain object/],
   ['map.mjs', 'export default new Map()', /map\.mjs holds an instance of Map\. Put a plain object/],
+  [
+    'heirless.mjs',
+    'export default Object.create(Object.create(Object.create(null)))',
+    /heirless\.mjs holds an object with a prototype of its own\. Put a plain object/,
+  ],
+  [
+    'nameless.mjs',
+    'export default new (class {})()',
+    /nameless\.mjs holds an object with a prototype of its own\. Put/,
+  ],
   ['pool.yaml', 'kafka: {}', /pool\.yaml cannot be read: .*Use \.json/],
   ['package.json', '{}', /package\.json has no key "kafka-consumer-pool"/],
 ])('%s is refused by name', async (name, content, message) => {
@@ -140,6 +150,14 @@ test('what is no plain object in a file is left for the pool to refuse, not empt
   )
   const loaded = await loadConfigFile(path)
   expect(() => resolveConfig(loaded?.options)).toThrow(/consumer: .*no plain object[\s\S]*perSlot\(0\): .*a promise/)
+})
+
+test.each([
+  ['bare.mjs', `export default Object.assign(Object.create(null), ${JSON.stringify(options)})`],
+  ['namespace.mjs', 'export * as default from "./named.mjs"'],
+])('%s holds options without any prototype, which is as good as a literal', async (name, content) => {
+  file('bare/named.mjs', `export const { kafka, consumer, subscriptions } = ${JSON.stringify(options)}`)
+  expect((await loadConfigFile(file(`bare/${name}`, content)))?.options.consumer).toEqual({ groupId: 'g' })
 })
 
 test('a file that is found and empty is not passed over', async () => {

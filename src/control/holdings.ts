@@ -36,7 +36,7 @@ export interface Holder {
   /** Tells the thread what it gains and loses. Resolves with whether it has taken it in (false: there is none, or it died meanwhile). */
   hand(added: Handout | null, removedIds: readonly number[]): Promise<boolean>
   /** Messages may begin again. */
-  resume(): void
+  goOn(): void
 }
 
 /**

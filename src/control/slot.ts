@@ -322,7 +322,7 @@ export class Slot implements SeatHost {
 
   async release(): Promise<void> {
     this.#assignment.cancel()
-    this.#incarnations.raise(Control.pause)
+    this.#incarnations.raise(Control.rebalance)
     const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
     const graceMs = this.#options.group.departure.graceLeftMs(monotonicMs())
     const waitMs = Math.min(quiesceMs, graceMs)

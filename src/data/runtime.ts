@@ -198,7 +198,7 @@ export class Runtime {
         await this.#work?.dispatcher.quiesce()
         this.#done(message.requestId)
         break
-      case 'resume':
+      case 'go-on':
         this.#work?.dispatcher.scheduleAll()
         break
       case 'leaders':

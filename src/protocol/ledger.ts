@@ -20,7 +20,7 @@ import { monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.j
 /** Bits of the control word. Zero means: run. */
 export const Control = {
   /** A rebalance with an eager protocol is under way: start no message until told otherwise. */
-  pause: 1,
+  rebalance: 1,
   /** The slot stops: start no message any more. What is in flight may finish. */
   stop: 2,
   /** A partition of some page was revoked: clear this bit, then look at the pages' flags (in that order). */

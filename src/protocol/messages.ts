@@ -79,10 +79,10 @@ export type ToThread =
       readonly added: readonly AssignedPartition[]
       readonly removed: readonly number[]
     }
-  /** Main raised `Control.pause` or `Control.stop`: answer `done` as soon as no handler is in flight. */
+  /** Main raised `Control.rebalance` or `Control.stop`: answer `done` as soon as no handler is in flight. */
   | { readonly type: 'quiesce'; readonly requestId: number }
-  /** Main cleared `Control.pause`: go on. */
-  | { readonly type: 'resume' }
+  /** Main cleared `Control.rebalance`: go on. */
+  | { readonly type: 'go-on' }
   /** What main has just heard of topics that some thread has lost a leader of. */
   | { readonly type: 'leaders'; readonly view: ClusterView }
   /**

@@ -63,7 +63,7 @@ describe('a thread that dies by itself', () => {
     await thread.ready
     for (let n = 0; n < 21; n++) {
       await expect.poll(() => threads.warm, { interval: 5 }).toBe(1)
-      thread.send({ type: 'resume' })
+      thread.send({ type: 'go-on' })
       await thread.exited
       const diedAt = performance.now()
       thread = run(threads, 'throws')

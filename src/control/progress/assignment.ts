@@ -57,7 +57,7 @@ export class Assignment {
     this.#isComplete = false
     this.#generation = -1
     this.#tellRemoved(holdings.drop(() => false))
-    incarnations.resume()
+    incarnations.goOn()
   }
 
   /**
@@ -75,7 +75,7 @@ export class Assignment {
     this.#tellRemoved(holdings.drop(isWanted))
     this.#generation = generation
     this.#isComplete = false
-    incarnations.resume()
+    incarnations.goOn()
     return removed
   }
 

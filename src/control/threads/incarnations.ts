@@ -48,7 +48,7 @@ export interface IncarnationsOptions {
 }
 
 /**
- * The incarnations of one slot, one after the other. What must outlive a thread (pause, stop, lease, counters) is
+ * The incarnations of one slot, one after the other. What must outlive a thread (rebalance, stop, lease, counters) is
  * kept here and given to the next one; what an earlier one still says or writes reaches nobody.
  */
 export class Incarnations {
@@ -189,7 +189,7 @@ export class Incarnations {
     )
   }
 
-  /** Waits until no handler is in flight. Raise `Control.pause` or `Control.stop` before. */
+  /** Waits until no handler is in flight. Raise `Control.rebalance` or `Control.stop` before. */
   async quiesce(timeoutMs: number): Promise<boolean> {
     const incarnation = this.#current
     if (incarnation === null || !this.#loaded) return true
@@ -205,9 +205,9 @@ export class Incarnations {
     return quiet || incarnation.ledger.flights().length === 0
   }
 
-  resume(): void {
-    this.clear(Control.pause)
-    this.#current?.send({ type: 'resume' })
+  goOn(): void {
+    this.clear(Control.rebalance)
+    this.#current?.send({ type: 'go-on' })
   }
 
   /** It is not ended: the brokers may be away, which a replacement would not mend. */

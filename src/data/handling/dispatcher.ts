@@ -48,7 +48,7 @@ export class Dispatcher {
   }
 
   /**
-   * Resolves when no handler is in flight. Main has raised pause or stop, so none begins after that; with stop, no retry
+   * Resolves when no handler is in flight. Main has raised rebalance or stop, so none begins after that; with stop, no retry
    * is waited for any longer.
    */
   async quiesce(): Promise<void> {

@@ -92,7 +92,7 @@ export class Gate {
   }
 
   get #halted(): boolean {
-    return (this.#options.ledger.control & (Control.pause | Control.stop)) !== 0
+    return (this.#options.ledger.control & (Control.rebalance | Control.stop)) !== 0
   }
 
   /** The lease ends by the monotonic clock, and earlier by what of it the machine has slept through. */

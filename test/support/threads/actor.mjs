@@ -1,4 +1,4 @@
-// A thread entry that misbehaves when it is told to: `config.handler` names how, the message `resume` says when.
+// A thread entry that misbehaves when it is told to: `config.handler` names how, the message `go-on` says when.
 import { execSync } from 'node:child_process'
 import { threadId } from 'node:worker_threads'
 
@@ -40,11 +40,11 @@ export default (task) =>
     const { port, config } = task
     const [how, argument] = config.handler.split(':')
     port.on('message', (message) => {
-      if (message.type === 'resume' && how === 'returns') resolve('done')
-      else if (message.type === 'resume' && how === 'givesUp') {
+      if (message.type === 'go-on' && how === 'returns') resolve('done')
+      else if (message.type === 'go-on' && how === 'givesUp') {
         const error = Object.assign(new Error('no default export'), { code: 'KCP_HANDLER_NOT_A_FUNCTION' })
         reject(new Error('cannot start', { cause: toData(error) }))
-      } else if (message.type === 'resume') misbehave[how](port, argument)
+      } else if (message.type === 'go-on') misbehave[how](port, argument)
       else if (message.type === 'quiesce' && how !== 'silent')
         port.postMessage({ type: 'done', requestId: message.requestId })
       else if (message.type === 'stop' && how !== 'deaf') resolve('stopped')

@@ -53,7 +53,7 @@ export const provoke = async (
 ): Promise<Incarnation> => {
   const thread = run(threads, how, onMessage)
   await thread.ready
-  thread.send({ type: 'resume' })
+  thread.send({ type: 'go-on' })
   return thread
 }
 

@@ -65,7 +65,7 @@ describe('a thread that fills a slot', () => {
     expect(await running).toBe('stopped')
   })
 
-  test('answers quiesce when the handler in flight has come back, and goes on where it was after resume', async () => {
+  test('answers quiesce when the handler in flight has come back, and goes on where it was when it is told to', async () => {
     let release = () => {}
     const begun: string[] = []
     const { cluster, main } = start(({ offset }) => {
@@ -76,15 +76,15 @@ describe('a thread that fills a slot', () => {
     const page = await main.assign([0])
     cluster.produce(0, 3)
     await soon('the first has begun', () => begun.length === 1)
-    main.ledger.raise(Control.pause)
+    main.ledger.raise(Control.rebalance)
     const quiet = main.quiesce()
     await rounds(20)
     expect(main.of('done').length).toBe(1)
     release()
     await quiet
     expect([page.finishedUpTo(0), begun.length]).toEqual([1n, 1])
-    main.ledger.clear(Control.pause)
-    main.say({ type: 'resume' })
+    main.ledger.clear(Control.rebalance)
+    main.say({ type: 'go-on' })
     await soon('the others are finished', () => page.finishedUpTo(0) === 3n)
     expect(begun).toEqual(['0', '1', '2'])
   })

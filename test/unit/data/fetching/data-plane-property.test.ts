@@ -74,8 +74,8 @@ const newLife = (seed: number) => {
   const { ledger, fetcher, dispatcher } = plane
   handler.plane = plane
 
-  const resume = () => {
-    ledger.clear(Control.pause)
+  const goOn = () => {
+    ledger.clear(Control.rebalance)
     dispatcher.scheduleAll()
   }
   const harm: Readonly<Record<string, () => void>> = {
@@ -113,8 +113,8 @@ const newLife = (seed: number) => {
       setTimeout(() => plane.assign(partition), dice.below(500))
     },
     'main holds the thread': () => {
-      ledger.raise(Control.pause)
-      setTimeout(resume, dice.below(2_000))
+      ledger.raise(Control.rebalance)
+      setTimeout(goOn, dice.below(2_000))
     },
     'the lease is over': () => {
       ledger.extendLease(monotonicMs() - 1)

@@ -71,9 +71,9 @@ describe('the context of a message', () => {
     expect(context.signal.aborted).toBe(true)
   })
 
-  test('is not cancelled by a rebalance that only pauses', () => {
+  test('is not cancelled by a rebalance, which only keeps others from beginning', () => {
     const { context, ledger } = setUp()
-    ledger.raise(Control.pause)
+    ledger.raise(Control.rebalance)
     expect(context.cancelled).toBe(false)
   })
 

@@ -10,7 +10,7 @@ import { rounds, soon } from '../../../support/data/soon.js'
 type Step =
   | { readonly do: 'fetched'; readonly partition: number; readonly gaps: readonly number[]; readonly hidden: number }
   | { readonly do: 'revoke' | 'reassign'; readonly partition: number }
-  | { readonly do: 'pause' | 'resume' | 'lease-over' | 'lease-back' | 'let-run' }
+  | { readonly do: 'rebalance' | 'go-on' | 'lease-over' | 'lease-back' | 'let-run' }
 
 const PARTITIONS = 3
 const partition = fc.nat(PARTITIONS - 1)
@@ -28,7 +28,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
-      do: fc.constantFrom('pause' as const, 'resume' as const, 'lease-over' as const, 'lease-back' as const),
+      do: fc.constantFrom('rebalance' as const, 'go-on' as const, 'lease-over' as const, 'lease-back' as const),
     }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('let-run' as const) }) },
@@ -49,7 +49,7 @@ const fate = (seed: number, where: number, offset: number, attempt: number) => {
   return { fails: attempt <= dice % 3, async: (dice >> 4) % 3 }
 }
 
-test('whatever is fetched, retried, paused and revoked in which order: each partition is handled in order, every message once, and no unfinished one may be committed', async () => {
+test('whatever is fetched, retried, rebalanced and revoked in which order: each partition is handled in order, every message once, and no unfinished one may be committed', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { maxLength: 60, size: 'max' }),
@@ -59,7 +59,7 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
         const violations: string[] = []
         const current: Expected[] = []
         const running = new Set<string>()
-        let paused = false
+        let rebalancing = false
         let leased = true
 
         const handler: Handler = (message, context) => {
@@ -69,7 +69,7 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
           if (expected === undefined) return
           const next = expected.offsets[expected.finished.length]
           if (next !== offset) violations.push(`${name} instead of ${next}`)
-          if (paused) violations.push(`${name} began during a pause`)
+          if (rebalancing) violations.push(`${name} began during a rebalance`)
           if (!leased) violations.push(`${name} began without a lease`)
           if (expected.revoked) violations.push(`${name} began after the revoke`)
           if (running.has(String(message.partition))) violations.push(`${name} began beside another of its partition`)
@@ -124,13 +124,13 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
               bench.partitions.drop([expected.owned.id])
               assign(action.partition, bench.finishedUpTo(expected.owned))
               return
-            case 'pause':
-              paused = true
-              bench.ledger.raise(Control.pause)
+            case 'rebalance':
+              rebalancing = true
+              bench.ledger.raise(Control.rebalance)
               return
-            case 'resume':
-              paused = false
-              bench.ledger.clear(Control.pause)
+            case 'go-on':
+              rebalancing = false
+              bench.ledger.clear(Control.rebalance)
               bench.dispatcher.scheduleAll()
               return
             case 'lease-over':
@@ -149,7 +149,7 @@ test('whatever is fetched, retried, paused and revoked in which order: each part
         for (let index = 0; index < PARTITIONS; index++) assign(index, 10 * index)
         for (const action of steps) await perform(action)
         await perform({ do: 'lease-back' })
-        await perform({ do: 'resume' })
+        await perform({ do: 'go-on' })
         const through = ({ owned, end, revoked }: Expected) => revoked || bench.finishedUpTo(owned) === end
         await soon('everything that is ours is through', () => current.every(through) || violations.length > 0)
         expect(violations).toEqual([])

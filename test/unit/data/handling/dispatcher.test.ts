@@ -438,7 +438,7 @@ describe('a handler that fails', () => {
 describe('main halts the handling', () => {
   test('between two messages of a synchronous handler, without the event loop', async () => {
     const bench: DispatcherBench = new DispatcherBench(({ offset }) => {
-      if (offset === '1') bench.ledger.raise(Control.pause)
+      if (offset === '1') bench.ledger.raise(Control.rebalance)
     })
     const [partition] = bench.assign({ partition: 0 })
     if (partition === undefined) throw new Error('no partition')
@@ -447,7 +447,7 @@ describe('main halts the handling', () => {
     await bench.dispatcher.quiesce()
     await rounds()
     expect(bench.finishedUpTo(partition)).toBe(2)
-    bench.ledger.clear(Control.pause)
+    bench.ledger.clear(Control.rebalance)
     bench.dispatcher.scheduleAll()
     await soon('the others are finished', () => bench.finishedUpTo(partition) === 5)
   })
@@ -457,7 +457,7 @@ describe('main halts the handling', () => {
     const bench = new DispatcherBench(handler, { concurrency: 2 })
     for (const partition of bench.assign({ partition: 0 }, { partition: 1 })) bench.feed(partition, [0, 1])
     await soon('both have begun', () => begun.length === 2)
-    bench.ledger.raise(Control.pause)
+    bench.ledger.raise(Control.rebalance)
     let quiet = false
     const quiesced = bench.dispatcher.quiesce().then(() => {
       quiet = true
@@ -471,12 +471,12 @@ describe('main halts the handling', () => {
     expect(begun.length).toBe(2)
   })
 
-  test('and a retry that gets due meanwhile waits for the resume, with its attempt', async () => {
+  test('and a retry that gets due meanwhile waits until it goes on, with its attempt', async () => {
     const attempts: number[] = []
     const bench = new DispatcherBench((_, { attempt }) => {
       attempts.push(attempt)
       if (attempt === 1) {
-        bench.ledger.raise(Control.pause)
+        bench.ledger.raise(Control.rebalance)
         throw new Error('no')
       }
     })
@@ -486,7 +486,7 @@ describe('main halts the handling', () => {
     await soon('the retry is due', () => attempts.length === 1 && partition.handling === 'idle')
     await rounds()
     expect(attempts).toEqual([1])
-    bench.ledger.clear(Control.pause)
+    bench.ledger.clear(Control.rebalance)
     bench.dispatcher.scheduleAll()
     await soon('it is finished', () => bench.finishedUpTo(partition) === 1)
     expect(attempts).toEqual([1, 2])

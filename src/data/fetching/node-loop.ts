@@ -7,7 +7,14 @@ import { WakeUp } from '../wake-up.js'
 import { bufferLimit } from './buffer-limit.js'
 import type { FetchContext } from './fetch-context.js'
 import { type FetchOutcome, isGood, passedOver, type RequestedPartition, together } from './fetch-outcome.js'
-import { type FetchCandidate, type FetchPlan, fetchWaitMs, inTwo, planFetch } from './fetch-plan.js'
+import {
+  type FetchCandidate,
+  type FetchPlan,
+  fetchWaitMs,
+  inTwo,
+  type PlannedPartition,
+  planFetch,
+} from './fetch-plan.js'
 
 type FetchResult = 'brought' | 'empty' | 'failed'
 
@@ -33,6 +40,11 @@ const LONGEST_PAUSE_MS = 100
 const BETWEEN_LOOKS_MS = 5
 /** The same while everybody has enough, which lasts for a second at the present pace. */
 const BETWEEN_CALM_LOOKS_MS = 20
+
+const requestFor = ({ candidate: { partition }, maxBytes }: PlannedPartition<Candidate>): RequestedPartition => {
+  const { offset, leaderEpoch } = partition.fetching
+  return { partition, offset, leaderEpoch, maxBytes }
+}
 
 /**
  * Fetches from one broker node, for as long as there is something to fetch from it. The next Fetch leaves as soon as
@@ -181,7 +193,17 @@ export class NodeLoop {
 
   /** What comes of the first part is handed on before the second has come. */
   async #askAndTake(parts: readonly FetchPlan<Candidate>[], maxWaitMs: number): Promise<readonly FetchResult[]> {
-    const [first, second] = parts.map((part) => this.#ask(part, maxWaitMs))
+    const asked = parts.map((part) => ({ part, requested: part.wanted.map(requestFor) }))
+    let told = parts.length
+    // A broker answers one after the other: with the first of two the second is late, too, and that is told once.
+    const late = (at: number) => {
+      const untold = asked.slice(at, told).flatMap(({ requested }) => requested)
+      told = Math.min(told, at)
+      if (untold.length > 0 && !this.#closed) this.#events.late(this.node, untold)
+    }
+    const [first, second] = asked.map(({ part, requested }, at) =>
+      this.#ask(part, requested, maxWaitMs, () => late(at)),
+    )
     if (first === undefined) return []
     const early = await first
     if (second === undefined) return [this.#take(early)]
@@ -190,21 +212,15 @@ export class NodeLoop {
   }
 
   async #ask(
-    { wanted, maxBytes, bringBytes, roomBytes }: FetchPlan<Candidate>,
+    { maxBytes, bringBytes, roomBytes }: FetchPlan<Candidate>,
+    requested: readonly RequestedPartition[],
     maxWaitMs: number,
+    tell: () => void,
   ): Promise<FetchOutcome> {
     const { client, consumer, now } = this.#context
-    const requested = wanted.map((each) => {
-      const { partition } = each.candidate
-      const { offset, leaderEpoch } = partition.fetching
-      return { partition, offset, leaderEpoch, maxBytes: each.maxBytes }
-    })
     const nowMs = now()
     // One rack id for all: a partition that shall not be sent to a follower keeps the others here meanwhile.
     const anyReplica = requested.every(({ partition }) => partition.fetching.replica.isWelcome(nowMs))
-    const tell = () => {
-      if (!this.#closed) this.#events.late(this.node, requested)
-    }
     try {
       const answer = await client.fetch(this.node, {
         maxWaitMs,

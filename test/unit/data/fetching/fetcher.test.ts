@@ -577,6 +577,29 @@ describe('a first Fetch that may bring much', () => {
     broken.produce(1, 10)
     await soon('it goes on', () => other.page.position(1) === 10n)
   })
+
+  test('has main look once for the leaders of both while neither is answered', async () => {
+    const cluster = new FakeCluster(3)
+    cluster.frozen.add(1)
+    const bench = startFetcher(cluster, large)
+    await soon('both have left', () => cluster.fetches.length === 2)
+    expect(bench.posted).toMatchObject([
+      { type: 'leaders-lost', partitions: [{ partition: 0 }, { partition: 1 }, { partition: 2 }] },
+    ])
+  })
+
+  test('has main look for the leaders of the second alone when the first is answered', async () => {
+    const cluster = new FakeCluster(3)
+    cluster.produce(0, 10)
+    const bench = startFetcher(cluster, large, ({ fetch }) => ({
+      fetch: async (node, request) => {
+        if (request.partitions.length > 1) cluster.frozen.add(1)
+        return fetch(node, request)
+      },
+    }))
+    await soon('the first is there', () => bench.page.position(0) === 10n)
+    expect(bench.posted).toMatchObject([{ partitions: [{ partition: 1 }, { partition: 2 }] }])
+  })
 })
 
 describe('a partition that cannot be read', () => {

@@ -1,4 +1,4 @@
-import { monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.js'
+import { frozenMs, monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.js'
 
 /*
  * Ledger and Page are what two threads share about one incarnation of a slot. Their two files are the whole layout; nobody
@@ -6,6 +6,7 @@ import { monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.j
  *
  *   main thread                                   worker thread
  *   control, lease        ──── Ledger ────►        read before every message
+ *   freezes               ──── Ledger ────►        read when a handler has had its time
  *   read at any time      ◄─── Ledger ─────        counters, handlers in flight, `setup` or `teardown` that runs
  *   revoked flags         ──── Page ──────►        read when the control word says so
  *   commits, lag          ◄─── Page ──────         how far it is finished and the epoch of that, position, end, size of batches
@@ -40,8 +41,10 @@ const LEASE_WALL = 8
 const GIVEN_UP = 9
 const HOOK = 10
 const HOOK_STARTED = 11
+const STOOD_STILL = 12
+const LOOK_DUE = 13
 /** Even, so that the offsets behind the rows are aligned. */
-const HEADER_WORDS = 12
+const HEADER_WORDS = 14
 const HALF = 2 ** 31
 
 /** Coarse, so that a machine that sleeps for months is no riddle: differences wrap after seven years. */
@@ -80,7 +83,7 @@ export interface Counters {
   readonly retried: number
 }
 
-/** Shared memory of one incarnation: control word, lease, counters, handlers in flight, the hook that runs. */
+/** Shared memory of one incarnation: control word, lease, freezes, counters, handlers in flight, the hook that runs. */
 export class Ledger {
   readonly buffer: SharedArrayBuffer
   /** How many handlers may be in flight at once: each has a row. */
@@ -136,6 +139,27 @@ export class Ledger {
   /** How much of the lease was slept through since it was extended, to a tenth of a second. */
   sleptMs(aheadMs = wallAheadMs()): number {
     return Math.max(0, ticksBetween(Atomics.load(this.#words, LEASE_WALL), wallTicks(aheadMs)) * WALL_TICK_MS)
+  }
+
+  /**
+   * Main: it has looked how long handlers have run.
+   *
+   * @param frozenForMs for how long the process stood still since the last look
+   * @param dueMs when the next look is due (monotonic). It is written last: so no freeze is missed in between
+   */
+  looked(frozenForMs: number, dueMs: number): void {
+    Atomics.add(this.#words, STOOD_STILL, toTicks(frozenForMs))
+    Atomics.store(this.#words, LOOK_DUE, toTicks(dueMs))
+  }
+
+  /**
+   * For how long the process has stood still since the incarnation began. A thread that wakes up before main reckons as main
+   * will when it looks.
+   */
+  stoodStillMs(nowMs: number): number {
+    const due = Atomics.load(this.#words, LOOK_DUE)
+    const seenMs = Atomics.load(this.#words, STOOD_STILL)
+    return seenMs + (due === 0 ? 0 : frozenMs(ticksBetween(due, toTicks(nowMs))))
   }
 
   /** Thread: a handler begins. The partition is written last, so a reader never sees a half-written flight. */

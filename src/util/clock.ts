@@ -12,6 +12,15 @@ export const monotonicMs = (): number => originMs + performance.now()
  */
 export const wallAheadMs = (): number => Date.now() - monotonicMs()
 
+/** What is shorter than that need not be a freeze: on a busy machine much comes late, while the handlers go on. */
+const LEAST_FREEZE_MS = 1_000
+
+/**
+ * For how long the process stood still (SIGSTOP, a paused machine, no turn on the CPU), and its handlers with it, when main,
+ * which nothing blocks, does by so much later what was due.
+ */
+export const frozenMs = (lateMs: number): number => (lateMs > LEAST_FREEZE_MS ? lateMs : 0)
+
 /** A monotonic time as Int32, so that it fits one atomic word; differences wrap correctly for 24 days. */
 export const toTicks = (ms: number): number => ms | 0
 

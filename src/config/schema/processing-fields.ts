@@ -7,7 +7,7 @@ import { choice, count, field, flag, milliseconds } from './fields.js'
 export const processingFields = z.strictObject({
   maxProcessingMs: milliseconds(
     300_000,
-    'How long a handler may take for one message before its thread is ended and replaced. Time in which the whole process stands still (SIGSTOP, a paused machine) ends no thread.',
+    'How long a handler may take for one message before its thread is ended and replaced. Time in which the whole process stands still (SIGSTOP, a paused machine) does not count.',
   ),
   fromBeginning: flag(
     false,

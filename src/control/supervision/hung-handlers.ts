@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import type { Flight, HookName, Ledger, RunningHook } from '../../protocol/ledger.js'
-import { monotonicMs } from '../../util/clock.js'
+import { frozenMs, monotonicMs } from '../../util/clock.js'
 import { every, LONGEST_TIMER_MS } from '../../util/timers.js'
 
 const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high)
@@ -18,16 +18,6 @@ const hookGraceMs = (limitMs: number): number => Math.max(graceMs(limitMs), 1_00
 
 /** The ledger cannot tell longer times from negative ones; and it is looked at in time before that. */
 const LONGEST_RUN_MS = LONGEST_TIMER_MS - 10_000
-
-/** What is shorter than that need not be a freeze: on a busy machine many looks come late, while the handlers go on. */
-const LEAST_FREEZE_MS = 1_000
-
-/**
- * How much of the time between two looks does not count. One that comes when the next one was due already has been kept from
- * coming: the process stood still (SIGSTOP, a paused machine, no turn on the CPU), and its handlers with it.
- */
-export const frozenMs = (betweenMs: number, intervalMs: number): number =>
-  betweenMs - intervalMs > Math.max(intervalMs, LEAST_FREEZE_MS) ? betweenMs - intervalMs : 0
 
 /** For each thing that runs in a thread a time in ms. */
 type Times = ReadonlyMap<string, number>
@@ -50,7 +40,7 @@ const isHookHung = ({ runningMs }: RunningHook, limitMs: number): boolean =>
 /** The option that limits a hook. */
 const LIMIT_OF = { setup: 'loadTimeoutMs', teardown: 'drainTimeoutMs' } as const satisfies Record<HookName, string>
 
-type WatchedLedger = Pick<Ledger, 'flights' | 'hook'>
+type WatchedLedger = Pick<Ledger, 'flights' | 'hook' | 'looked'>
 
 interface WatchedIncarnation {
   readonly ledger: WatchedLedger
@@ -76,13 +66,13 @@ export interface HungHandlersOptions {
 /**
  * Ends the threads of handlers that do not come back, and of a `setup` or `teardown` that blocks its thread. Such a thread
  * cannot be asked how it is, so this reads the ledgers, with one timer for the whole pool. Each flight and each thread
- * that a hook blocks is reported once. A process that wakes up ends no thread for the time in which it was frozen.
+ * that a hook blocks is reported once. A process that wakes up ends no thread, and aborts no signal, for the time in which it was frozen.
  */
 export class HungHandlers {
   readonly #options: HungHandlersOptions
   readonly #intervalMs: number
   readonly #timer: NodeJS.Timeout
-  #lookedAtMs = monotonicMs()
+  #dueMs: number
   readonly #stoodStill = new WeakMap<object, Times>()
   readonly #reported = new WeakMap<object, Set<string>>()
   readonly #blocked = new WeakSet<object>()
@@ -91,13 +81,14 @@ export class HungHandlers {
     this.#options = options
     const shortestMs = Math.min(...options.slots.map(({ config }) => config.maxProcessingMs))
     this.#intervalMs = pollIntervalMs(shortestMs)
+    this.#dueMs = monotonicMs() + this.#intervalMs
     this.#timer = every(() => this.look(monotonicMs()), this.#intervalMs).unref()
   }
 
   /** Looks at every slot; the timer does it. */
   look(nowMs: number): void {
-    const frozen = frozenMs(nowMs - this.#lookedAtMs, this.#intervalMs)
-    this.#lookedAtMs = nowMs
+    const frozen = frozenMs(nowMs - this.#dueMs)
+    this.#dueMs = nowMs + this.#intervalMs
     for (const slot of this.#options.slots) this.#lookAt(slot, nowMs, frozen)
   }
 
@@ -108,6 +99,7 @@ export class HungHandlers {
   #lookAt(slot: WatchedSlot, nowMs: number, frozen: number): void {
     const { incarnation } = slot
     if (incarnation === null) return
+    incarnation.ledger.looked(frozen, this.#dueMs)
     const { flights, hook } = this.#running(incarnation.ledger, nowMs, frozen)
     if (hook !== null) this.#lookAtHook(slot, incarnation, hook)
     const { maxProcessingMs, slot: number } = slot.config

@@ -25,6 +25,8 @@ export class MessageContext implements HandlerContext {
   readonly #partition: Partition
   readonly #offset: number
   readonly #startedMs: number
+  /** For how long the process had stood still by then. */
+  readonly #stoodStillMs: number
   #ended = false
   #log: Logger | undefined
   #controller: AbortController | undefined
@@ -36,6 +38,7 @@ export class MessageContext implements HandlerContext {
     this.#offset = offset
     this.attempt = attempt
     this.#startedMs = startedMs
+    this.#stoodStillMs = facts.ledger.stoodStillMs(startedMs)
   }
 
   get slot(): number {
@@ -88,7 +91,10 @@ export class MessageContext implements HandlerContext {
     const { ledger, now, maxProcessingMs } = this.#facts
     if (this.#partition.revoked) return 'REVOKED'
     if ((ledger.control & Control.giveUp) !== 0) return 'STOPPING'
-    return now() - this.#startedMs > maxProcessingMs ? 'DEADLINE' : null
+    const nowMs = now()
+    if (nowMs - this.#startedMs <= maxProcessingMs) return null
+    const stoodStillMs = ledger.stoodStillMs(nowMs) - this.#stoodStillMs
+    return nowMs - this.#startedMs - stoodStillMs > maxProcessingMs ? 'DEADLINE' : null
   }
 
   #reason(code: AbortCode): AbortError {

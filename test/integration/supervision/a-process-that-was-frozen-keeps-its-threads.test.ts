@@ -7,7 +7,7 @@ import { newRecord } from '../../support/pool/record.js'
 
 const LIMIT_MS = 8_000
 
-it('a process that is frozen for longer than a handler may take goes on with that handler when it wakes', async () => {
+it('a process that is frozen for longer than a handler may take goes on with that handler when it wakes, whose signal has not aborted', async () => {
   const topic = await createTopic({ partitions: 1 })
   const record = newRecord()
   const pool = await startPoolProcess({

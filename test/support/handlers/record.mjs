@@ -22,9 +22,12 @@ const fillHeap = () => {
   for (;;) chain = { before: chain, some: [1.5], more: { text: 'small' } }
 }
 
-/** Takes so many steps, each of which takes some time of a process that runs. */
-const steps = async (left) => {
-  for (; left > 0; left--) await sleep(10)
+/** Takes so many steps, each of which takes some time of a process that runs, as long as it is let. */
+const steps = async (left, { signal }) => {
+  for (; left > 0; left--) {
+    await sleep(10)
+    signal.throwIfAborted()
+  }
 }
 
 const raise = (thrown) => {

@@ -23,8 +23,8 @@ const setUp = () => {
     now: () => clock.nowMs,
   }
   const partition = new Partition({ id: 9, topic: 'orders', partition: 4, index: 0, offset: '5', batchBytes: 0 }, page)
-  const context = new MessageContext(facts, partition, 5, 2, clock.nowMs)
-  return { lines, clock, ledger, page, context }
+  const begin = () => new MessageContext(facts, partition, 5, 2, clock.nowMs)
+  return { lines, clock, ledger, page, begin, context: begin() }
 }
 
 describe('the context of a message', () => {
@@ -69,6 +69,32 @@ describe('the context of a message', () => {
     const { context, ledger } = setUp()
     ledger.raise(Control.giveUp)
     expect(context.signal.aborted).toBe(true)
+  })
+
+  test.each([
+    ['before main has seen that', 0],
+    ['when main has', 1],
+  ])('is not cancelled by a freeze of the process, %s, but by the deadline after it', (_, looks) => {
+    const { context, clock, ledger } = setUp()
+    ledger.looked(0, 1_020)
+    clock.nowMs += 600_000
+    const frozenForMs = clock.nowMs - 1_020
+    if (looks > 0) ledger.looked(frozenForMs, clock.nowMs + 20)
+    expect([context.cancelled, context.signal.aborted]).toEqual([false, false])
+    ledger.looked(looks > 0 ? 0 : frozenForMs, clock.nowMs + 100)
+    clock.nowMs += 80
+    expect(context.cancelled).toBe(false)
+    clock.nowMs += 1
+    expect(context.cancelled).toBe(true)
+    context.end()
+  })
+
+  test('has what was frozen before it began count for nothing', () => {
+    const { clock, ledger, begin } = setUp()
+    ledger.looked(600_000, 1_020)
+    const context = begin()
+    clock.nowMs += 101
+    expect(context.cancelled).toBe(true)
   })
 
   test('is not cancelled by a rebalance, which only keeps others from beginning', () => {

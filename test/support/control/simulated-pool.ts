@@ -22,6 +22,8 @@ const DRAIN_MS = 10_000
 /** What a stop may take beyond its time to drain: the last commit, leaving, the goodbye to the threads. */
 const STOP_MS = 2_700
 const SESSION_MS = 15_000
+/** For how long a handler may take. */
+export const MAX_PROCESSING_MS = 20_000
 
 const log = pino({ level: 'silent' })
 
@@ -63,7 +65,7 @@ export class SimulatedPool {
     this.name = name
     const configs = Array.from({ length: slots }, (_, slot) =>
       slotConfig({
-        ...{ slot, concurrency: 2, maxProcessingMs: 20_000 },
+        ...{ slot, concurrency: 2, maxProcessingMs: MAX_PROCESSING_MS },
         consumer: {
           groupInstanceId: isStatic ? `${name}-${slot}` : null,
           ...{ sessionTimeout: SESSION_MS, metadataMaxAge: 30_000 },

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { graceMs, pollIntervalMs } from '#src/control/supervision/hung-handlers.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { Diary } from '../../support/control/diary.js'
 import { Dice } from '../../support/control/dice.js'
 import { SimulatedCoordinator } from '../../support/control/simulated-coordinator.js'
 import { SimulatedNetwork } from '../../support/control/simulated-network.js'
-import { SimulatedPool } from '../../support/control/simulated-pool.js'
+import { MAX_PROCESSING_MS, SimulatedPool } from '../../support/control/simulated-pool.js'
 
 /*
  * Two pools of several slots share a group, come and go, and a player throws at random at them what can happen. POOL_SEEDS
@@ -17,9 +18,11 @@ const LIVES = Number(process.env.POOL_SEEDS ?? 25)
 const STEP_MS = 100
 /** After so long without a harm every seat has heard who it is. */
 const HEARD_MS = 20_000
+/** After so long a handler has come back, or its thread was ended for it. */
+const HUNG_MS = MAX_PROCESSING_MS + graceMs(MAX_PROCESSING_MS) + pollIntervalMs(MAX_PROCESSING_MS)
 /** The longest pauses of partitions and of parked slots are 10 min. */
 const CALM_MS = 15 * 60_000
-/** Longer than the longest look for new partitions. What came last may still cost a generation or two, but no more. */
+/** Longer than the longest look for new partitions. */
 const QUIET_MS = 120_000
 /** The longest timeout of a request that nobody awaits any more, and of what follows it. */
 const REST_MS = 61_000
@@ -104,7 +107,7 @@ const newLife = (seed: number) => {
     diary.event('nothing goes wrong any more')
     network.calmDown()
     calmSinceMs = monotonicMs()
-    await pass(2 * HEARD_MS)
+    await pass(HEARD_MS + HUNG_MS)
     begin('A')
     await heals()
     await ends()
@@ -138,7 +141,7 @@ const newLife = (seed: number) => {
     for (const fault of wrong()) diary.fault(fault)
     const { generation } = coordinator
     await pass(QUIET_MS)
-    if (coordinator.generation > generation + 2) diary.fault('the group goes on rebalancing')
+    if (coordinator.generation !== generation) diary.fault('the group rebalances without need')
   }
 
   const ends = async () => {

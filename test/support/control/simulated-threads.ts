@@ -92,6 +92,7 @@ class SimulatedThread {
 
   #takeUp({ id, partition, index, offset: from }: AssignedPartition, page: Page): void {
     const { group, diary } = this.#options
+    if (page.isRevoked(index)) return // before the thread was there, which hears of both at once
     const offset = BigInt(from)
     const done = group.doneOf(partition)
     if (offset > done)

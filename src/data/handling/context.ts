@@ -25,20 +25,27 @@ export class MessageContext implements HandlerContext {
   readonly #partition: Partition
   readonly #offset: number
   readonly #startedMs: number
-  /** For how long the process had stood still by then. */
   readonly #stoodStillMs: number
   #ended = false
   #log: Logger | undefined
   #controller: AbortController | undefined
   #poll: NodeJS.Timeout | undefined
 
-  constructor(facts: ContextFacts, partition: Partition, offset: number, attempt: number, startedMs: number) {
+  /** @param stoodStillMs for how long the process had stood still by then, see {@link Ledger.stoodStillMs} */
+  constructor(
+    facts: ContextFacts,
+    partition: Partition,
+    offset: number,
+    attempt: number,
+    startedMs: number,
+    stoodStillMs: number,
+  ) {
     this.#facts = facts
     this.#partition = partition
     this.#offset = offset
     this.attempt = attempt
     this.#startedMs = startedMs
-    this.#stoodStillMs = facts.ledger.stoodStillMs(startedMs)
+    this.#stoodStillMs = stoodStillMs
   }
 
   get slot(): number {

@@ -59,6 +59,12 @@ const ARRIVING_ROUNDS = 16
 /** For how long one partition's messages are handled before those of another one. */
 const TURN_MS = 1
 
+interface Turn {
+  readonly endMs: number
+  /** For how long the process had stood still when it began: no message of it begins after another freeze. */
+  readonly stoodStillMs: number
+}
+
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   value !== null &&
   (typeof value === 'object' || typeof value === 'function') &&
@@ -85,8 +91,10 @@ export class Turns {
     while (this.#options.facts.now() >= this.#sliceEndMs) await this.#slice()
     this.#options.onTurn()
     partition.enter('running')
-    const endMs = Math.min(this.#sliceEndMs, this.#options.facts.now() + TURN_MS)
-    for (let call = this.#burst(partition, row, endMs); call !== null; call = this.#burst(partition, row, endMs)) {
+    const { now, ledger } = this.#options.facts
+    const nowMs = now()
+    const turn = { endMs: Math.min(this.#sliceEndMs, nowMs + TURN_MS), stoodStillMs: ledger.stoodStillMs(nowMs) }
+    for (let call = this.#burst(partition, row, turn); call !== null; call = this.#burst(partition, row, turn)) {
       await this.#settle(call, partition, row)
       if (partition.handling !== 'running') break
     }
@@ -145,7 +153,7 @@ export class Turns {
   }
 
   /** Returns null when the turn is over, or the call that has to be waited for. */
-  #burst(partition: Partition, row: number, endMs: number): PendingCall | null {
+  #burst(partition: Partition, row: number, { endMs, stoodStillMs }: Turn): PendingCall | null {
     const { handler, facts, gate } = this.#options
     const { ledger } = facts
     const { buffer } = partition
@@ -161,7 +169,7 @@ export class Turns {
       if (nowMs >= endMs || !gate.mayBegin(partition, nowMs)) return null
       const attempt = partition.attemptAt(offset)
       if (attempt > 1) asFetched(message)
-      const context = new MessageContext(facts, partition, offset, attempt, nowMs)
+      const context = new MessageContext(facts, partition, offset, attempt, nowMs, stoodStillMs)
       ledger.begin(row, partition.id, offset, attempt, nowMs)
       let failure: { readonly thrown: unknown } | null = null
       try {

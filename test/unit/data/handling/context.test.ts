@@ -23,7 +23,7 @@ const setUp = () => {
     now: () => clock.nowMs,
   }
   const partition = new Partition({ id: 9, topic: 'orders', partition: 4, index: 0, offset: '5', batchBytes: 0 }, page)
-  const begin = () => new MessageContext(facts, partition, 5, 2, clock.nowMs)
+  const begin = () => new MessageContext(facts, partition, 5, 2, clock.nowMs, ledger.stoodStillMs(clock.nowMs))
   return { lines, clock, ledger, page, begin, context: begin() }
 }
 

@@ -435,6 +435,31 @@ describe('a handler that fails', () => {
   })
 })
 
+test('a freeze of the process counts neither against the message in flight nor in favour of the next one', async () => {
+  let nowMs = 1_000
+  const cancelled: boolean[] = []
+  const bench: DispatcherBench = new DispatcherBench(
+    ({ offset }, context) => {
+      const { ledger } = bench
+      if (offset === '0') {
+        nowMs += 3_600_000
+        ledger.extendLease(nowMs + 60_000)
+      } else {
+        ledger.looked(3_600_000, nowMs + 1_000)
+        nowMs += 101
+      }
+      cancelled.push(context.cancelled)
+    },
+    { maxProcessingMs: 100, now: () => nowMs },
+  )
+  bench.ledger.looked(0, nowMs)
+  const [partition] = bench.assign({ partition: 0 })
+  if (partition === undefined) throw new Error('no partition')
+  bench.feed(partition, [0, 1])
+  await soon('both are finished', () => bench.finishedUpTo(partition) === 2)
+  expect(cancelled).toEqual([false, true])
+})
+
 describe('main halts the handling', () => {
   test('between two messages of a synchronous handler, without the event loop', async () => {
     const bench: DispatcherBench = new DispatcherBench(({ offset }) => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Admin, KafkaJSProtocolError } from 'kafkajs'
+import type { Admin, KafkaJSError } from 'kafkajs'
 import { until } from './until.js'
 
 /** Offsets of one partition. */
@@ -15,6 +15,16 @@ export interface Range {
 /** A name that nobody else uses: for topics and groups. */
 export const uniqueName = (base: string): string => `${base}-${randomBytes(5).toString('hex')}`
 
+/** What is behind an error with which KafkaJS gives up trying again. */
+const innermost = (error: unknown): unknown =>
+  error instanceof Error && error.cause instanceof Error ? innermost(error.cause) : error
+
+/** KafkaJS stumbles over a leader that says nothing of a partition, because it does not know it yet. */
+const mayPass = (error: unknown): boolean => {
+  const reason = innermost(error)
+  return reason instanceof TypeError || (reason as Partial<KafkaJSError>).retriable === true
+}
+
 /** Makes a topic of exactly this name; resolves when each partition has a leader, and that node knows it. */
 export const makeTopic = async (
   admin: Admin,
@@ -24,6 +34,7 @@ export const makeTopic = async (
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
   // KafkaJS's own `waitForLeaders` fails when the node that it asks has not heard of the topic yet.
   await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: false })
+  let trouble: unknown
   const hasLeaders = async (): Promise<boolean> => {
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
@@ -32,23 +43,22 @@ export const makeTopic = async (
       // Metadata names a leader some milliseconds before that one has made the log.
       return (await admin.fetchTopicOffsets(topic)).length === partitions
     } catch (error) {
-      const { type = '' } = error as Partial<KafkaJSProtocolError>
-      if (/UNKNOWN_TOPIC|LEADER_NOT_AVAILABLE|NOT_LEADER/.test(type)) return false
-      throw error
+      if (!mayPass(error)) throw error
+      trouble = error
+      return false
     }
   }
-  await until(hasLeaders, { what: `a leader for each partition of ${topic}` })
-}
-
-const ifRetriable = (error: KafkaJSProtocolError): null => {
-  if (error.retriable) return null
-  throw error
+  await until(hasLeaders, { what: `a leader for each partition of ${topic}`, evidence: () => String(trouble) })
 }
 
 /** What the broker says is in the topic now. */
 export const rangesOf = async (admin: Admin, topic: string): Promise<Range[]> => {
   // A partition may be between two leaders when a node has just come back.
-  const ask = () => admin.fetchTopicOffsets(topic).catch(ifRetriable)
+  const ask = () =>
+    admin.fetchTopicOffsets(topic).catch((error: unknown) => {
+      if (!mayPass(error)) throw error
+      return null
+    })
   const partitions = await until(ask, { what: `the offsets of ${topic}`, everyMs: 200 })
   return partitions.map(({ partition, low, high }) => ({ topic, partition, from: Number(low), to: Number(high) }))
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { PoolSettings, SlotConfig } from '../config/resolved.js'
-import { COMMIT_WAIT_MS } from '../config/rules/own-times.js'
+import { COMMIT_WAIT_MS, LETTER_WAIT_MS } from '../config/rules/own-times.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import type { ControlClient } from '../kafka/client.js'
 import type { Membership } from '../kafka/group.js'
@@ -288,7 +288,7 @@ export class Slot implements SeatHost {
     const giveUp = after(() => this.#incarnations.raise(Control.giveUp), drainMs - giveUpLeadMs(drainMs))
     void back.then(() => clearTimeout(giveUp))
     // What is being written to a dead-letter topic is finished with it, if it comes in time.
-    const settled = within(this.#deadLetters.settled(), drainMs)
+    const settled = this.#deadLetters.settled(drainMs)
     await Promise.race([Promise.all([back, settled]), this.#moot.promise])
     await this.#commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
     await departure.done(leaves)
@@ -326,7 +326,7 @@ export class Slot implements SeatHost {
     const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
     const graceMs = this.#options.group.departure.graceLeftMs(monotonicMs())
     const waitMs = Math.min(quiesceMs, graceMs)
-    const settled = within(this.#deadLetters.settled(), waitMs)
+    const settled = this.#deadLetters.settled(waitMs, LETTER_WAIT_MS)
     const quiet = await this.#incarnations.quiesce(waitMs)
     await settled
     if (!quiet) this.#log.info({ inFlight: this.#inFlight }, 'rebalancing while handlers are in flight')

@@ -4,6 +4,11 @@
 
 /** How long a rebalance waits for a busy handler before the seat joins without it. */
 export const RELEASE_WAIT_MS = 3_000
+/**
+ * How long a rebalance waits for a dead letter, from when its write began: one that takes longer has a slow broker or none,
+ * and the whole group would wait for that.
+ */
+export const LETTER_WAIT_MS = 1_000
 /** How long a commit may hold up a rebalance. */
 export const COMMIT_WAIT_MS = 700
 /** From hearing of a rebalance until the seat joins again, at most. */

@@ -8,6 +8,7 @@ import type { FromThread, ToThread } from '../../protocol/messages.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
 import { partitionName } from '../../util/partition-name.js'
+import { within } from '../../util/within.js'
 import { finishedUpTo, type Holding, type Holdings } from '../holdings.js'
 import { isDueForLetter, type Pause, pauseAfter, tried } from '../pauses.js'
 import type { SlotReporter } from '../slot-reporter.js'
@@ -118,9 +119,20 @@ export class DeadLetters {
     }
   }
 
-  /** Resolves when nothing is being written just now. Never rejects. */
-  async settled(): Promise<void> {
-    await Promise.all([...this.#pending.values()].map(({ attempt }) => attempt))
+  /**
+   * Waits for what is being written just now. Never rejects.
+   *
+   * @param waitMs no longer than that
+   * @param oldMs nor for what has been written for so long by then
+   */
+  async settled(waitMs: number, oldMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const nowMs = monotonicMs()
+    await Promise.all(
+      [...this.#pending.values()].map(({ attempt, begunMs }) => {
+        const leftMs = Math.min(waitMs, begunMs + oldMs - nowMs)
+        return attempt !== null && leftMs > 0 && within(attempt, leftMs)
+      }),
+    )
   }
 
   /** Nothing is tried any more; what is being written may still succeed. */

@@ -317,20 +317,58 @@ describe('while a dead letter is written', () => {
     await stop(bench)
   })
 
-  test('a rebalance waits for it, so that the next owner begins behind it', async () => {
-    const bench = await running()
-    giveUp(bench, 5)
+  /** Hears of a rebalance with its next heartbeat, three seconds after the last one. */
+  const rebalanced = async (bench: Bench) => {
     const [seat] = bench.seats
     if (seat === undefined) throw new Error('no seat')
     seat.onJoin = [joinedAs('member-0', 2)]
     seat.onSync = [assignment(1)]
     seat.onHeartbeat = [() => Promise.reject(kafkaError(27, 'REBALANCE_IN_PROGRESS')), async () => {}]
-    await vi.advanceTimersByTimeAsync(4_000)
+    return seat
+  }
+
+  test('a rebalance waits for it, so that the next owner begins behind it', async () => {
+    const bench = await running()
+    const seat = await rebalanced(bench)
+    await vi.advanceTimersByTimeAsync(2_900)
+    giveUp(bench, 5)
+    await vi.advanceTimersByTimeAsync(900)
     expect(seat.joins).toHaveLength(1)
     bench.store.succeed()
-    await vi.advanceTimersByTimeAsync(1_000)
+    await vi.advanceTimersByTimeAsync(1)
     expect(seat.joins).toHaveLength(2)
     expect(bench.commits.at(-1)).toMatchObject([{ partition: 0, offset: 6n }])
+    await stop(bench)
+  })
+
+  test('a rebalance waits for none that takes longer than a second, and commits nothing of it', async () => {
+    const bench = await running()
+    const seat = await rebalanced(bench)
+    await vi.advanceTimersByTimeAsync(2_900)
+    giveUp(bench, 5)
+    await vi.advanceTimersByTimeAsync(900)
+    expect(seat.joins).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(101)
+    expect(seat.joins).toHaveLength(2)
+    bench.store.succeed() // another member has the partition
+    await settle()
+    expect(bench.heard('message:dead-lettered')).toEqual([])
+    await bench.slot.commit()
+    expect(bench.commits.flat().filter(({ partition }) => partition === 0)).toMatchObject([{ offset: 5n }])
+    await stop(bench)
+  })
+
+  test('a rebalance does not wait at all for one that had taken so long before, and goes on with it where it keeps the partition', async () => {
+    const bench = await running()
+    const seat = await rebalanced(bench)
+    seat.onSync = [assignment(0, 1)]
+    giveUp(bench, 5)
+    await vi.advanceTimersByTimeAsync(3_001)
+    expect(seat.joins).toHaveLength(2)
+    bench.store.succeed()
+    await pass(bench, 1)
+    expect(partitionOf(bench)).toMatchObject({ finishedUpTo: '6', paused: null })
+    expect(bench.store.asked).toHaveLength(1)
     await stop(bench)
   })
 

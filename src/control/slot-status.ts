@@ -47,6 +47,7 @@ export const describeSlot = (parts: {
   readonly waitingFor: string | null
 }): SlotStatus => {
   const { config, state, seat, incarnations, holdings, deadLettered, restarts, lastError, stalled, waitingFor } = parts
+  const { counters } = incarnations
   const { generation, memberId, instanceId } = seat.membership
   const nowMs = monotonicMs()
   return {
@@ -68,7 +69,8 @@ export const describeSlot = (parts: {
     },
     assignment: [...holdings].sort(byTopicAndPartition).map((holding) => describePartition(holding, nowMs)),
     inFlight: incarnations.current?.ledger.flights().length ?? 0,
-    ...incarnations.counters,
+    ...counters,
+    finished: counters.finished + deadLettered,
     deadLettered,
     restarts,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message },

@@ -5,7 +5,7 @@ import { ErrorCode, PoolError } from '../errors.js'
 import type { ControlClient } from '../kafka/client.js'
 import type { Membership } from '../kafka/group.js'
 import type { ClusterView, TopicPartition } from '../kafka/metadata.js'
-import { Control, type HookName } from '../protocol/ledger.js'
+import { Control, type HookName, type Ledger } from '../protocol/ledger.js'
 import type { LostLeader } from '../protocol/messages.js'
 import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
@@ -103,6 +103,8 @@ export class Slot implements SeatHost {
   /** The last incarnation that took up positions. */
   #settledIncarnation = 0
   #restarts = 0
+  /** Dead letters that were stored before the present thread was there. */
+  #lettersBefore = 0
   #lastError: PoolError | null = null
 
   constructor(options: SlotOptions) {
@@ -432,7 +434,7 @@ export class Slot implements SeatHost {
         ledger.hook(atMs)?.runningMs ?? 0,
         ...ledger.flights(atMs).map(({ runningMs }) => runningMs),
       ),
-      finishedSinceStart: ledger.counters.finished,
+      finishedSinceStart: this.#finishedBy(ledger),
     })
   }
 
@@ -445,6 +447,7 @@ export class Slot implements SeatHost {
   #replaceThread(): void {
     this.#enter('restarting')
     this.#restarts += 1
+    this.#lettersBefore = this.#deadLetters.total
     this.#incarnations.start(this.#holdings.rehouse())
   }
 
@@ -472,9 +475,14 @@ export class Slot implements SeatHost {
       holdings: this.#holdings.all(),
       stalled: this.#stall.stalled,
       isReady: this.#incarnations.ready,
-      finished: this.incarnation?.ledger.counters.finished ?? 0,
+      finished: this.incarnation === null ? 0 : this.#finishedBy(this.incarnation.ledger),
       inFlight: this.#inFlight,
     }
+  }
+
+  /** A message whose dead letter is stored is work that was done, too. */
+  #finishedBy({ counters }: Ledger): number {
+    return counters.finished + this.#deadLetters.total - this.#lettersBefore
   }
 
   get #where() {

@@ -69,7 +69,10 @@ export interface SlotStatus {
   readonly assignment: readonly PartitionStatus[]
   /** Messages in flight now. */
   readonly inFlight: number
-  /** Numbers of messages since the pool started, over all incarnations. */
+  /**
+   * Numbers of messages since the pool started, over all incarnations. Finished are those that were handled, skipped, or
+   * stored in a dead-letter topic.
+   */
   readonly finished: number
   readonly failed: number
   readonly retried: number

@@ -211,7 +211,7 @@ export class Ledger {
     return { name, runningMs: ticksBetween(Atomics.load(this.#words, HOOK_STARTED), toTicks(nowMs)) }
   }
 
-  /** Thread: one more message finished (handled, or passed over for good). */
+  /** Thread: one more message finished (handled, or skipped); main counts those with a dead letter. */
   countFinished(): void {
     this.#count(FINISHED)
   }

@@ -123,7 +123,7 @@ export class Turns {
     if (failed === null)
       this.#finishBatch(partition, head) // the message was cut off the log meanwhile
     else {
-      this.#finish(partition, head, failed.offset)
+      this.#passBehind(partition, head, failed.offset) // main counts it: it need not have found a thread to tell
       partition.failed = { ...failed, afterDeadLetter: true }
     }
     partition.enter('idle')
@@ -213,13 +213,17 @@ export class Turns {
   }
 
   #finish(partition: Partition, batch: BufferedBatch, offset: number): void {
+    this.#passBehind(partition, batch, offset)
+    this.#options.facts.ledger.countFinished()
+  }
+
+  #passBehind(partition: Partition, batch: BufferedBatch, offset: number): void {
     const { buffer } = partition
     partition.failed = null
     buffer.cursor++
     // More than that when the message in flight was cut off the log meanwhile.
     if (buffer.cursor >= batch.messages.length) this.#finishBatch(partition, batch)
     else partition.finish(offset + 1, batch.leaderEpoch)
-    this.#options.facts.ledger.countFinished()
   }
 
   /** Also passes over the records behind the last message that are not shown. */

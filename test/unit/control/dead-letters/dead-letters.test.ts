@@ -257,6 +257,31 @@ describe('a message that was given up', () => {
     await stop(bench)
   })
 
+  test('counts as finished once, whether its thread is there to hear of it or not, and proves a thread that died after it', async () => {
+    const bench = await running()
+    giveUp(bench, 5)
+    bench.store.succeed()
+    await settle()
+    bench.threads.last.crash()
+    await settle()
+    expect(bench.heard('slot:crashed')).toMatchObject([{ finished: 1, restartInMs: 0 }])
+    bench.threads.last.boot()
+    await settle()
+    giveUp(bench, 6)
+    bench.store.fail(MISSING)
+    await passUntilTried(bench)
+    bench.store.succeed()
+    await pass(bench, 1)
+    giveUp(bench, 7)
+    bench.threads.boards = false
+    bench.threads.last.crash()
+    bench.store.succeed()
+    await settle()
+    expect(bench.slot.status()).toMatchObject({ finished: 3, deadLettered: 3 })
+    bench.threads.last.board()
+    await stop(bench)
+  })
+
   test('keeps a pool from going on for ever without anything else: after a minute in vain it is stuck', async () => {
     const bench = await running()
     for (const partition of [0, 1]) giveUp(bench, 5, { partition })

@@ -73,6 +73,17 @@ export const isDue = (pause: Pause | null, nowMs: number): boolean =>
 export const isDueForLetter = (pause: Pause | null, nowMs: number): boolean =>
   pause === null || pause.reason !== 'dead-letter' || hasCome(pause, nowMs)
 
+/**
+ * Whether an offset reset has taken away what it stands at, so that nothing will ever get past it: it was not fetched yet, or
+ * what is there now is something else. What was fetched before is handled still, and a dead letter is written still.
+ *
+ * @param from the next offset that would have been fetched
+ */
+export const isGone = (
+  { reason, offset }: Pause,
+  { from, to }: { readonly from: string; readonly to: string },
+): boolean => reason !== 'dead-letter' && (BigInt(from) <= BigInt(offset) || BigInt(to) <= BigInt(offset))
+
 /** Whether it stands still on purpose just now. */
 export const isResting = (pause: Pause | null): boolean =>
   pause !== null && (pause.reason === 'dead-letter' || pause.retryAtMs !== null)

@@ -6,7 +6,7 @@ import type { TopicPartition } from '../../kafka/metadata.js'
 import { fromErrorData } from '../../protocol/error-data.js'
 import type { PartitionReport } from '../../protocol/messages.js'
 import { type Holder, type Holding, type Holdings, hasMovedOn } from '../holdings.js'
-import { hurried, pauseAfter, type Standstill } from '../pauses.js'
+import { hurried, isGone, pauseAfter, type Standstill } from '../pauses.js'
 import type { SlotReporter } from '../slot-reporter.js'
 import { exhausted } from './exhausted.js'
 import { UnfetchedEnds } from './unfetched-ends.js'
@@ -37,7 +37,8 @@ export class Standstills {
   /** What a thread said about a partition that the slot still holds. */
   heard(message: PartitionReport, holding: Holding, nowMs: number): void {
     if (hasMovedOn(holding)) this.#over(holding, nowMs)
-    if (message.type === 'offset-reset') this.#over(holding, nowMs) // what it stood at is gone
+    if (message.type === 'offset-reset' && holding.paused !== null && isGone(holding.paused, message))
+      this.#over(holding, nowMs)
     const standstill = this.#standstillOf(message, holding)
     if (standstill === null || holding.away) return // its thread has not heard yet that it lets go of it
     const pause = pauseAfter(holding.paused, standstill, this.#options.config.retry, nowMs, Math.random())

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { outlookOf, type Pause, pauseAfter } from '#src/control/pauses.js'
+import { isGone, outlookOf, type Pause, pauseAfter } from '#src/control/pauses.js'
 import { ErrorCode, PoolError } from '#src/errors.js'
 import { pauseAt } from '../../support/control/pause.js'
 
@@ -46,4 +46,15 @@ test.each([
 ] as const)('a slot is %s when %s', (outlook, _, pauses) => {
   expect(outlookOf(pauses, true)).toBe(outlook)
   expect(outlookOf(pauses, false)).toBe('unknown')
+})
+
+test.each([
+  ['was not fetched yet', 5, 90, 'exhausted', true],
+  ['is behind the new position', 50, 3, 'exhausted', true],
+  ['stood where the new position is', 50, 5, 'unreadable', true],
+  ['is in the buffer still', 50, 90, 'exhausted', false],
+  ['waits for its dead letter', 5, 90, 'dead-letter', false],
+  ['waits for its dead letter, and was cut off', 50, 3, 'dead-letter', false],
+] as const)('what %s when a reset moves from %i to %i (%s): gone is %s', (_, from, to, reason, gone) => {
+  expect(isGone(pauseAt(5, { reason }), { from: String(from), to: String(to) })).toBe(gone)
 })

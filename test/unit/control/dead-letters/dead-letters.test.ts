@@ -257,6 +257,24 @@ describe('a message that was given up', () => {
     await stop(bench)
   })
 
+  test('waits on when its thread is moved elsewhere before it hears of it, and is said to have moved on once, when it is stored', async () => {
+    const bench = await running()
+    giveUp(bench, 5)
+    bench.store.fail(MISSING)
+    await settle()
+    const partitionId = given(bench.threads.last, 0)?.id ?? -1
+    bench.threads.last.say({ type: 'offset-reset', partitionId, from: '50', to: '100', reason: 'out-of-range' })
+    bench.slot.watch(monotonicMs())
+    expect(bench.heard('offset:reset')).toHaveLength(1)
+    expect(bench.heard('partition:resumed')).toEqual([])
+    expect([bench.store.writing, bench.slot.isHealthy]).toEqual([0, false])
+    await passUntilTried(bench)
+    bench.store.succeed()
+    await pass(bench, 1)
+    expect([bench.heard('partition:paused'), bench.heard('partition:resumed')]).toMatchObject([[{}], [{}]])
+    await stop(bench)
+  })
+
   test('counts as finished once, whether its thread is there to hear of it or not, and proves a thread that died after it', async () => {
     const bench = await running()
     giveUp(bench, 5)

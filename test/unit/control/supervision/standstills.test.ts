@@ -271,6 +271,21 @@ test('an offset reset ends the pause: what the partition stood at is gone', asyn
   await bench.stop()
 })
 
+test('an offset reset behind what was fetched ends no pause: the message is in the buffer still', async () => {
+  const bench = await running()
+  fail(bench.threads.last, 10)
+  await pass(30_000)
+  const { id, page, index } = handed(bench.threads.last)
+  bench.threads.last.say({ type: 'offset-reset', partitionId: id, from: '50', to: '100', reason: 'out-of-range' })
+  await pass(1_000)
+  expect(bench.status().paused).toMatchObject({ offset: '7', retryInMs: null })
+  expect(bench.heard('partition:resumed')).toEqual([])
+  page.finish(index, 8)
+  await pass(1_000)
+  expect(bench.heard('partition:resumed')).toHaveLength(1)
+  await bench.stop()
+})
+
 test('a partition whose start cannot be looked up keeps no other one from being tried again', async () => {
   const config = slotConfig({ retry: { ...slotConfig().retry, initialPauseMs: 30_000 } })
   const bench = slotBench({ config })

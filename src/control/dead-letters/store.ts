@@ -3,8 +3,10 @@ import type { WritingClient } from '../../kafka/client.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
 import type { RawMessage } from '../../kafka/raw-message.js'
+import { partitionName } from '../../util/partition-name.js'
 import { destinationOf } from './destination.js'
 import { type LetterFacts, letterOf } from './letter.js'
+import { Writers } from './writers.js'
 
 /** A message for a dead-letter topic. */
 export interface DeadLetter {
@@ -46,15 +48,16 @@ const STALE: readonly string[] = [
 
 const isStale = (error: unknown): boolean => error instanceof KafkaError && STALE.includes(error.type)
 
-/** Writes dead letters to one cluster, with a client that is made when the first one comes. */
+/** Letters to the same partition may wait for each other, and so may look-ups: none of them waits for a slow partition. */
+const LOOK_UPS = 'metadata'
+
+/** Writes dead letters to one cluster, with clients that are made when they are needed. */
 export class ClusterStore implements DeadLetterStore {
-  readonly #createClient: () => WritingClient
+  readonly #writers: Writers
   readonly #known = new Map<string, TopicMetadata>()
-  #client: WritingClient | null = null
-  #closed = false
 
   constructor(createClient: () => WritingClient) {
-    this.#createClient = createClient
+    this.#writers = new Writers(createClient)
   }
 
   async store(letter: DeadLetter): Promise<StoredAt> {
@@ -69,18 +72,19 @@ export class ClusterStore implements DeadLetterStore {
   }
 
   close(): void {
-    this.#closed = true
-    this.#client?.close()
+    this.#writers.close()
   }
 
   async #write(letter: DeadLetter, raw: RawMessage, compress = false): Promise<StoredAt> {
     const { topic, partition: which, facts } = letter
-    const client = this.#connected()
     const wasKnown = this.#known.has(topic)
     try {
-      const { partition, leader } = destinationOf(await this.#metadata(client, topic), facts.partition, which)
-      const offset = await client.produce(leader, { topic, partition }, [raw], { compress })
-      return { topic, partition, offset: offset.toString() }
+      const { partition, leader } = destinationOf(await this.#metadata(topic), facts.partition, which)
+      const where = { topic, partition }
+      const offset = await this.#writers.use(partitionName(where), (client) =>
+        client.produce(leader, where, [raw], { compress }),
+      )
+      return { ...where, offset: offset.toString() }
     } catch (error) {
       this.#known.delete(topic) // the leader may be another by now
       if (!wasKnown || !isStale(error)) throw error
@@ -88,18 +92,12 @@ export class ClusterStore implements DeadLetterStore {
     }
   }
 
-  async #metadata(client: WritingClient, topic: string): Promise<TopicMetadata> {
+  async #metadata(topic: string): Promise<TopicMetadata> {
     const known = this.#known.get(topic)
     if (known !== undefined) return known
-    const [found] = await client.topics([topic])
+    const [found] = await this.#writers.use(LOOK_UPS, (client) => client.topics([topic]))
     const metadata = found ?? { topic, error: 'UNKNOWN_TOPIC_OR_PARTITION', partitions: [] }
     if (metadata.error === null) this.#known.set(topic, metadata)
     return metadata
-  }
-
-  #connected(): WritingClient {
-    this.#client ??= this.#createClient()
-    if (this.#closed) this.#client.close()
-    return this.#client
   }
 }

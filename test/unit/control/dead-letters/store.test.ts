@@ -4,6 +4,7 @@ import { ClusterStore, type DeadLetter } from '#src/control/dead-letters/store.j
 import { brokerError } from '#src/kafka/errors.js'
 import { KafkaError } from '#src/kafka/kafka-error.js'
 import { FakeWriter } from '../../../support/control/fake-writer.js'
+import { rounds } from '../../../support/data/soon.js'
 
 const MESSAGE_TOO_LARGE = 10
 const NOT_LEADER = 6
@@ -34,6 +35,25 @@ const world = (partitions = 4) => {
     return writer
   })
   return { writer, store, made: () => made }
+}
+
+/** Partitions that are slow are never answered. Each client is a writer of its own. */
+const slowWorld = () => {
+  const { writer } = world()
+  const slow = new Set<number>()
+  const writers: FakeWriter[] = []
+  const store = new ClusterStore(() => {
+    const next = new FakeWriter()
+    next.found = writer.found
+    const produce = next.produce.bind(next)
+    next.produce = async (node, where, ...rest) => {
+      const offset = await produce(node, where, ...rest)
+      return slow.has(where.partition) ? new Promise(() => {}) : offset
+    }
+    writers.push(next)
+    return next
+  })
+  return { store, writers, slow }
 }
 
 const textBytes = ({ messages }: FakeWriter['appended'][number]): number =>
@@ -95,6 +115,29 @@ describe('a store', () => {
     writer.found = there === undefined ? [] : [there]
     await store.store(letter())
     expect(writer.appended).toHaveLength(1)
+  })
+
+  test('holds no letter up for one whose partition is slow: that takes one client, and so do all others to the same', async () => {
+    const { store, writers, slow } = slowWorld()
+    const stored: number[] = []
+    const write = (partition: number) => {
+      const { facts } = letter()
+      void store.store(letter({ facts: { ...facts, partition } })).then((at) => stored.push(at.partition))
+    }
+    await store.store(letter())
+    slow.add(1)
+    write(1)
+    write(5) // modulo four it goes to the same
+    await rounds(3)
+    for (const partition of [0, 2, 3]) write(partition)
+    await rounds(3)
+    expect(stored.sort()).toEqual([0, 2, 3])
+    slow.add(2).add(3).add(0)
+    for (const partition of [2, 3, 0]) write(partition)
+    await rounds(3)
+    expect(writers.map(({ appended }) => appended.at(-1)?.where.partition)).toEqual([1, 2, 3, 0])
+    store.close()
+    expect(writers.every(({ closed }) => closed)).toBe(true)
   })
 
   test('that is closed before its first letter leaves no client open', async () => {

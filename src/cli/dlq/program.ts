@@ -28,9 +28,7 @@ Examples:
   Away with what was replayed:
     $ kafka-consumer-pool dlq purge --topic orders.dlq --brokers 127.0.0.1:9092 --up-to 0:18 --execute
 
-Exit codes: 0 done, 1 wrong usage or it could not be done, 130 stopped by a signal.`
-
-const STOPPED = 130
+Exit codes: 0 done, 1 wrong usage or not all of it could be done, 130 stopped by a signal.`
 
 /** Says why it failed: our own errors in one sentence, anything else with its stack. */
 const failed = (command: Command, error: unknown): void => {
@@ -82,7 +80,8 @@ export const addDlq = (program: Command): void => {
     command.action(async (flags: Flags) => {
       endWithReader()
       try {
-        if ((await action(flags)) === false) process.exitCode = STOPPED
+        const code = await action(flags)
+        if (typeof code === 'number') process.exitCode = code
       } catch (error) {
         failed(command, error)
       }

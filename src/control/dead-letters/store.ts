@@ -3,6 +3,7 @@ import type { WritingClient } from '../../kafka/client.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
 import type { RawMessage } from '../../kafka/raw-message.js'
+import { isTooLarge } from '../../kafka/too-large.js'
 import { partitionName } from '../../util/partition-name.js'
 import { destinationOf } from './destination.js'
 import { type LetterFacts, letterOf } from './letter.js'
@@ -35,10 +36,6 @@ export interface DeadLetterStore {
 
 /** Of the error's texts in a letter that is too large with all of them. */
 const FEW_TEXT_BYTES = 256
-
-const TOO_LARGE: readonly string[] = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']
-
-const isTooLarge = (error: unknown): boolean => error instanceof KafkaError && TOO_LARGE.includes(error.type)
 
 /** What was known of the topic, or its connection, may be too old: that is no failure yet. */
 const STALE: readonly string[] = [

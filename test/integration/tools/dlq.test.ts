@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { ConfigResourceTypes } from 'kafkajs'
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { brokers, createTopic, produce } from '../../support/cluster/index.js'
+import { adminClient, brokers, createTopic, produce } from '../../support/cluster/index.js'
 import { produceRaw, rawOf, recordsIn, type TestMessage } from '../../support/cluster/raw-records.js'
 import { BIN } from '../../support/pool/command.js'
 import { topicsFor } from '../../support/pool/dead-letter-topics.js'
@@ -175,4 +177,44 @@ test('a few thousand are counted and replayed in their order', async () => {
   expect(dlq('replay', dead, '--execute').text).toContain(`replayed 3,000 messages to ${topic}\n`)
   const values = (await recordsIn({ topic, partition: 0 })).map(({ raw }) => Buffer.from(raw.value ?? []).toString())
   expect(values).toEqual(letters.map(({ value }) => value))
+})
+
+test('what a topic does not take at once is split; what it does not take at all is told of, and replayed when it does', async () => {
+  const topic = await createTopic({ partitions: 1, config: { 'max.message.bytes': '20000' } })
+  const dead = await createTopic({ partitions: 1 })
+  const said = (offset: number) =>
+    Object.entries({ topic, partition: '0', offset: String(offset), reason: 'exhausted' }).map(
+      ([name, value]) => [`kcp-dlq-${name}`, value] as const,
+    )
+  const text = (offset: number, bytes: number): TestMessage => ({
+    value: Buffer.from(randomBytes(bytes / 2).toString('hex')),
+    headers: said(offset),
+  })
+  // Half of them take more than the topic does; the second one only uncompressed, the third one in any case.
+  const letters = [text(0, 3_000), text(1, 30_000), text(2, 90_000), ...[3, 4, 5, 6].map((at) => text(at, 9_000))]
+  await produceRaw({ topic: dead, partition: 0 }, letters)
+  const valuesIn = async () =>
+    (await recordsIn({ topic, partition: 0 })).map(({ raw }) => Buffer.from(raw.value ?? []).length)
+
+  const done = dlq('replay', dead, '--execute')
+  expect(done.status).toBe(1)
+  expect(done.text).toBe(`replayed 6 messages to ${topic}\n`)
+  expect(done.error).toMatch(
+    /1 message not written: too large for .* Raise max\.message\.bytes of .* then: dlq replay --topic \S+ --at 0:2 --execute/,
+  )
+  expect(await valuesIn()).toEqual([3_000, 30_000, 9_000, 9_000, 9_000, 9_000])
+
+  const admin = await adminClient()
+  const configEntries = [{ name: 'max.message.bytes', value: '200000' }]
+  const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }]
+  await admin.alterConfigs({ validateOnly: false, resources })
+  const again = await until(
+    () => {
+      const result = dlq('replay', dead, '--at', '0:2', '--execute')
+      return result.status === 0 && result
+    },
+    { what: 'the topic to take it', everyMs: 100 },
+  )
+  expect(again.text).toBe(`replayed 1 message to ${topic}\n`)
+  expect(await valuesIn()).toEqual([3_000, 30_000, 9_000, 9_000, 9_000, 9_000, 90_000])
 })

@@ -88,7 +88,9 @@ test('batches hold all messages in their order, none too many or too large unles
     .map((length): RawMessage => ({ key: null, value: new Uint8Array(length), headers: [], timestamp: 1n }))
   fc.assert(
     fc.property(fc.array(sized, { maxLength: 30 }), (messages) => {
-      const batches = batchesOf(messages)
+      const batches = batchesOf(messages.map((message) => ({ message }))).map((batch) =>
+        batch.map(({ message }) => message),
+      )
       expect(batches.flat()).toEqual(messages)
       for (const batch of batches) {
         expect(batch.length).toBeGreaterThan(0)
@@ -98,6 +100,7 @@ test('batches hold all messages in their order, none too many or too large unles
     }),
     { numRuns: 30 },
   )
-  const small = Array.from({ length: 450 }, (): RawMessage => ({ key: null, value: null, headers: [], timestamp: 1n }))
+  const empty: RawMessage = { key: null, value: null, headers: [], timestamp: 1n }
+  const small = Array.from({ length: 450 }, () => ({ message: empty }))
   expect(batchesOf(small).map(({ length }) => length)).toEqual([200, 200, 50])
 })

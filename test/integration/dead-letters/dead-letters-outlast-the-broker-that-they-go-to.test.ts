@@ -44,6 +44,7 @@ describe.skipIf(inject('externalBroker'))('the broker of a dead-letter topic', (
     const started = await startPool({
       ...{ topics: [topic], handler: record.handler, workers: 1, groupId, retry: RETRY, deadLetter: true },
       kafka: { brokers: [broker.brokers[home - 1] ?? ''], requestTimeout: PATIENCE_MS },
+      consumer: { sessionTimeout: 30_000 },
     })
     const { heard, status } = started
     await until(() => heard('message:dead-lettered').length === 1, { what: 'a dead letter', deadlineMs: DEADLINE_MS })

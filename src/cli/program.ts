@@ -4,7 +4,8 @@ import { levels } from 'pino'
 import { addDlq } from './dlq/program.js'
 import { each, list, positive } from './option-values.js'
 import type { RunFlags } from './pool-options.js'
-import { runCommand } from './run-command.js'
+import { SupervisorLink } from './supervise/link.js'
+import { superviseCommand } from './supervise-command.js'
 import { UsageError } from './usage-error.js'
 import { usageReporter } from './usage-reporter.js'
 
@@ -37,11 +38,19 @@ Examples:
   Everything in a file, but twice the threads:
     $ kafka-consumer-pool run --config ./orders.config.js --workers 8
 
+  Where no service manager starts it again when its process dies:
+    $ kafka-consumer-pool run --config ./orders.config.js --supervise
+
 Exit codes:
   0        stopped by SIGINT or SIGTERM, after what was in flight had finished
   1        wrong usage, or the pool could not start
-  70       the pool gave up: every slot is parked, or too many crashes bore no fruit
+  70       the pool gave up: every slot is parked, or too many crashes bore no fruit; or so did --supervise
   130/143  a second SIGINT or SIGTERM ended the process at once`
+
+interface Supervision {
+  readonly supervise?: boolean
+  readonly supervised?: boolean
+}
 
 const addRun = (program: Command): void => {
   const run = program.command('run').summary('consume topics with a handler').description(RUN_DESCRIPTION)
@@ -64,11 +73,22 @@ const addRun = (program: Command): void => {
         'silent',
       ]),
     )
+    .option(
+      '--supervise',
+      'run the pool in a process of its own, and start that again when it dies (by the options of restart)',
+    )
+    .addOption(new Option('--supervised', 'that process').hideHelp())
     .addHelpText('after', RUN_HELP)
-    .action(async (flags: RunFlags) => {
+    .action(async (flags: RunFlags & Supervision) => {
       try {
+        if (flags.supervise === true) {
+          process.exit(await superviseCommand(process.argv.slice(2), flags.logLevel))
+        }
+        const link = flags.supervised === true ? new SupervisorLink() : null
+        // Only here: who supervises needs nothing of it.
+        const { runCommand } = await import('./run-command.js')
         // Everything is closed by now; a thread that would not die must not keep the process.
-        process.exit(await runCommand(flags))
+        process.exit(await runCommand(flags, link))
       } catch (error) {
         if (!(error instanceof UsageError)) throw error
         run.error(`error: ${error.message}`)

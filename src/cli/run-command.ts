@@ -11,6 +11,7 @@ import { paintFor } from './paint.js'
 import { poolOptions, type RunFlags } from './pool-options.js'
 import { report } from './report.js'
 import { runPool } from './run-pool.js'
+import type { SupervisorLink } from './supervise/link.js'
 import { UsageError } from './usage-error.js'
 
 /** @param file the configuration file that was read: who has found it in a folder above may not know of it */
@@ -24,10 +25,11 @@ const explain = (error: unknown, file: string | undefined): string => {
 /**
  * `kafka-consumer-pool run`.
  *
+ * @param link to whoever supervises this process; null when nobody does
  * @returns the exit code of the process
  * @throws UsageError when the flags make no sense
  */
-export const runCommand = async (flags: RunFlags): Promise<ExitCode> => {
+export const runCommand = async (flags: RunFlags, link: SupervisorLink | null = null): Promise<ExitCode> => {
   const { stdout, stderr } = process
   const paint = paintFor(stdout)
   const isScreen = stdout.isTTY && process.env.TERM !== 'dumb'
@@ -45,10 +47,12 @@ export const runCommand = async (flags: RunFlags): Promise<ExitCode> => {
       stdout.isTTY ? { write: (text) => stdout.write(text), paint } : null,
     )
     const pool = new ConsumerPool({ ...options, logger: log })
+    if (link !== null) await link.say({ type: 'configured', restart: resolveConfig(options).pool.restart })
     if (filepath !== undefined) log.info({ file: filepath }, 'configuration file')
     if (isScreen) live = new LiveStatus(pool, stdout, stderr.isTTY ? [stderr] : [], paint)
-    return await runPool(pool, log)
+    return await runPool(pool, log, link)
   } catch (error) {
+    if (error instanceof UsageError || error instanceof ConfigError) await link?.say({ type: 'refused' })
     if (error instanceof UsageError) throw error
     live?.close()
     const reason = explain(error, filepath)

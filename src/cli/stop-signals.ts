@@ -1,12 +1,12 @@
 import { constants } from 'node:os'
 import { monotonicMs } from '../util/clock.js'
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+export const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
-export type StopSignal = (typeof SIGNALS)[number]
+export type StopSignal = (typeof STOP_SIGNALS)[number]
 
 /** What a shell says of a process that this signal ended: 130 for SIGINT, 143 for SIGTERM. */
-const exitCodeOf = (signal: StopSignal): number => 128 + constants.signals[signal]
+export const signalCode = (signal: NodeJS.Signals): number => 128 + constants.signals[signal]
 
 /**
  * One signal may come twice: systemd signals every process of a service, and npm, which started this one, hands on what it
@@ -35,10 +35,10 @@ export const onStopSignals = (
     if (askedAtMs === null) {
       askedAtMs = now()
       stop(signal)
-    } else if (now() - askedAtMs > SAME_MS) process.exit(exitCodeOf(signal))
+    } else if (now() - askedAtMs > SAME_MS) process.exit(signalCode(signal))
   }
-  for (const signal of SIGNALS) process.on(signal, listener)
+  for (const signal of STOP_SIGNALS) process.on(signal, listener)
   return () => {
-    for (const signal of SIGNALS) process.off(signal, listener)
+    for (const signal of STOP_SIGNALS) process.off(signal, listener)
   }
 }

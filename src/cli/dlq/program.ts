@@ -6,12 +6,12 @@ import { each, list as items, positive } from '../option-values.js'
 import { report } from '../report.js'
 import { UsageError } from '../usage-error.js'
 import { usageReporter } from '../usage-reporter.js'
-import { type ListFlags, list } from './list.js'
+import type { ListFlags } from './list.js'
 import { endWithReader } from './output.js'
 import { readPartitions, readPositions } from './positions.js'
-import { type PurgeFlags, purge } from './purge.js'
-import { type ReplayFlags, replay } from './replay.js'
-import { type ShowFlags, show } from './show.js'
+import type { PurgeFlags } from './purge.js'
+import type { ReplayFlags } from './replay.js'
+import type { ShowFlags } from './show.js'
 
 const HELP = `
 Examples:
@@ -76,6 +76,7 @@ export const addDlq = (program: Command): void => {
     .addHelpText('after', HELP)
     .configureOutput({ outputError: usageReporter('dlq') })
 
+  // What they need is loaded when they are called: the process that supervises a pool is small.
   const act = <Flags>(command: Command, action: (flags: Flags) => Promise<unknown>): Command =>
     command.action(async (flags: Flags) => {
       endWithReader()
@@ -93,14 +94,14 @@ export const addDlq = (program: Command): void => {
     )
       .option('--limit <n>', 'how many are listed; all are counted', positive, 20)
       .option('--json', 'all of them, a line of JSON each, and no count'),
-    list,
+    async (flags) => (await import('./list.js')).list(flags),
   )
   act<ShowFlags>(
     connected(dlq.command('show').description('Shows a dead letter: headers, key, value, as text or in hexadecimal.'))
       .requiredOption('--at <p:offset>', 'its position, such as 0:17; several with commas', readPositions)
       .option('--full', 'all of it, however large')
       .option('--value', 'nothing but the bytes of its value'),
-    show,
+    async (flags) => (await import('./show.js')).show(flags),
   )
   act<ReplayFlags>(
     selecting(
@@ -114,7 +115,7 @@ export const addDlq = (program: Command): void => {
     )
       .option('--to <topic>', 'to this topic instead', notEmpty)
       .option('--execute', 'do it'),
-    replay,
+    async (flags) => (await import('./replay.js')).replay(flags),
   )
   act<PurgeFlags>(
     connected(
@@ -132,6 +133,6 @@ export const addDlq = (program: Command): void => {
       .option('--all', 'everything that is there now')
       .option('--force', 'records that are no dead letters, too')
       .option('--execute', 'do it'),
-    async (flags) => purge(flags),
+    async (flags) => (await import('./purge.js')).purge(flags),
   )
 }

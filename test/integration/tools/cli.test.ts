@@ -1,22 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
 import { brokers, committed, createTopic, describeGroup, produce, uniqueName } from '../../support/cluster/index.js'
-import { BIN, Command } from '../../support/pool/command.js'
+import { BIN, Command, handlerIn } from '../../support/pool/command.js'
 
 const PARTITIONS = 4
-
-/** A folder with a handler module, which finds the folder in `FOLDER`. */
-const handlerIn = (source: string): { folder: string; handler: string } => {
-  const folder = mkdtempSync(join(tmpdir(), 'command-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const handler = join(folder, 'handler.mjs')
-  writeFileSync(handler, `const FOLDER = ${JSON.stringify(folder)}\n${source}`)
-  return { folder, handler }
-}
 
 const run = (handler: string, topic: string, group: string, ...more: string[]): Command =>
   new Command(process.execPath, [

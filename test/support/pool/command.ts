@@ -1,4 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { until } from '#scripts/support/until.js'
@@ -8,6 +11,7 @@ export const BIN = fileURLToPath(new URL('../../../dist/src/cli/main.js', import
 
 interface Line {
   readonly level: number
+  readonly pid: number
   readonly msg: string
 }
 
@@ -47,4 +51,13 @@ export class Command {
     const look = () => this.lines.some((line) => line.msg.startsWith(msg))
     return until(look, { what: `the log line "${msg}"`, deadlineMs: 30_000 })
   }
+}
+
+/** A folder with a handler module, which finds the folder in `FOLDER`. */
+export const handlerIn = (source: string): { folder: string; handler: string } => {
+  const folder = mkdtempSync(join(tmpdir(), 'command-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const handler = join(folder, 'handler.mjs')
+  writeFileSync(handler, `const FOLDER = ${JSON.stringify(folder)}\n${source}`)
+  return { folder, handler }
 }

@@ -89,8 +89,12 @@ export class DataPlane {
     this.ledger.raise(Control.revoked)
   }
 
-  /** The partition of this number begins, or goes on where it is finished: it was given away and comes back. */
-  assign(partition: number): void {
+  /**
+   * The partition of this number begins, or goes on where it is finished: it was given away and comes back.
+   *
+   * @param seenBytes size of its batches as the thread before this one saw it
+   */
+  assign(partition: number, seenBytes = 0): void {
     const before = this.held[partition]
     this.revoke(partition)
     if (before !== undefined) this.partitions.drop([before.owned.id])
@@ -99,7 +103,7 @@ export class DataPlane {
       ...{ id: this.#nextId++, topic: 't', partition, index: 0 },
       offset: String(page.finishedUpTo(0)),
       leaderEpoch: page.epoch(0),
-      batchBytes: before?.page.batchBytes(before.index) ?? 0,
+      batchBytes: before?.page.batchBytes(before.index) ?? seenBytes,
       ...(before?.paused && { exhausted: { offset: before.paused, attempts: 3 } }),
     }
     const [owned] = this.partitions.add([assigned], page)

@@ -38,10 +38,12 @@ const newLife = (seed: number) => {
   cluster.sendsLargeBatches = dice.chance(0.8)
   for (const [partition, log] of cluster.partitions.entries()) {
     if (tellsEpochs) cluster.elect(partition, log.leader)
-    log.messageBytes = dice.one([100, 100_000, 3_000_000, 9_000_000, 20_000_000]) ?? 0
+    log.messageBytes = dice.one([100, 100_000, 1_000_000, 3_000_000, 9_000_000, 20_000_000]) ?? 0
     log.expansion = dice.chance(0.3) ? 4 : 1
     cluster.produce(partition, dice.below(30))
   }
+  /** The thread takes the place of another, which has seen what comes: its first Fetches are large, and leave as two. */
+  const isReplacement = dice.chance(0.5)
   const node = () => 1 + dice.below(nodes)
   const one = () => dice.below(count)
 
@@ -112,6 +114,10 @@ const newLife = (seed: number) => {
       plane.revoke(partition)
       setTimeout(() => plane.assign(partition), dice.below(500))
     },
+    'all partitions are given away and come back': () => {
+      for (const partition of range(0, count)) plane.revoke(partition)
+      setTimeout(() => range(0, count).forEach((partition) => void plane.assign(partition)), dice.below(500))
+    },
     'main holds the thread': () => {
       ledger.raise(Control.rebalance)
       setTimeout(goOn, dice.below(2_000))
@@ -155,7 +161,8 @@ const newLife = (seed: number) => {
 
   const live = async () => {
     ledger.extendLease(monotonicMs() + LEASE_MS)
-    for (const partition of range(0, count)) plane.assign(partition)
+    for (const [partition, { messageBytes }] of cluster.partitions.entries())
+      plane.assign(partition, isReplacement ? messageBytes : 0)
     fetcher.start()
     for (let left = 40 + dice.below(60); left > 0; left--) {
       const what = dice.one(Object.keys(harm)) ?? ''

@@ -136,10 +136,12 @@ export class Commits {
    * heartbeats keep alive: what is stored twice is stored once.
    */
   #send(member: Membership, offsets: readonly TopicPartitionOffset[]) {
+    let isOver = false
     const over = (way: Coordinator) =>
-      way.askPersistently((client, node) =>
-        way.commits.during((limit) => client.commitOffsets(node, member, offsets, limit)),
-      )
+      way.askPersistently((client, node) => {
+        if (isOver) throw new Error('the other way was faster') // again these would take back what was stored since then
+        return way.commits.during((limit) => client.commitOffsets(node, member, offsets, limit))
+      })
     if (!this.#isLast) this.#haste = deferred()
     const first = over(this.#ways[0])
     const hasty = this.#haste.promise.then(async (aloneMs) => {
@@ -147,7 +149,9 @@ export class Commits {
       const [, other] = this.#ways
       return other === undefined ? first : Promise.any([first, over(other)])
     })
-    return Promise.race([first, hasty])
+    return Promise.race([first, hasty]).finally(() => {
+      isOver = true
+    })
   }
 
   get #ways(): readonly [Coordinator, Coordinator?] {

@@ -234,6 +234,18 @@ describe('the last commit', () => {
       expect(holdings.uncommitted()).toEqual([])
     })
 
+    test('is not sent again over that one when it breaks: what was stored since then would be taken back', async () => {
+      const { commits, answers, holdings, sent, told } = world()
+      answers.push(() => new Promise((_, reject) => setTimeout(() => reject(silence()), 3_000)))
+      void commits.now()
+      const [holding] = holdings.all()
+      holding?.page.finish(holding.index, 8)
+      expect(await isDone(commits.last(monotonicMs() + 25_000), 1_010)).toBe(true)
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(told.committed).toEqual([1n, 8n])
+      expect(sent.flat().map(({ offset }) => offset)).toEqual([1n, 8n])
+    })
+
     test('waits for it when a JoinGroup may keep that of the seat', async () => {
       const { commits, answers, keepOwn, sentOverOwn } = world()
       keepOwn()

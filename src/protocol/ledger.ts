@@ -6,7 +6,7 @@ import { frozenMs, monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../ut
  *
  *   main thread                                   worker thread
  *   control, lease        ──── Ledger ────►        read before every message
- *   freezes               ──── Ledger ────►        read when a handler has had its time
+ *   freezes               ──── Ledger ────►        read when a turn begins, and when a handler has had its time
  *   read at any time      ◄─── Ledger ─────        counters, handlers in flight, `setup` or `teardown` that runs
  *   revoked flags         ──── Page ──────►        read when the control word says so
  *   commits, lag          ◄─── Page ──────         how far it is finished and the epoch of that, position, end, size of batches
@@ -145,7 +145,8 @@ export class Ledger {
    * Main: it has looked how long handlers have run.
    *
    * @param frozenForMs for how long the process stood still since the last look
-   * @param dueMs when the next look is due (monotonic). It is written last: so no freeze is missed in between
+   * @param dueMs when the next look is due (monotonic). Written last and read first: who reads in between counts a freeze twice,
+   *   and nobody misses one
    */
   looked(frozenForMs: number, dueMs: number): void {
     Atomics.add(this.#words, STOOD_STILL, toTicks(frozenForMs))
@@ -159,7 +160,8 @@ export class Ledger {
   stoodStillMs(nowMs: number): number {
     const due = Atomics.load(this.#words, LOOK_DUE)
     const seenMs = Atomics.load(this.#words, STOOD_STILL)
-    return seenMs + (due === 0 ? 0 : frozenMs(ticksBetween(due, toTicks(nowMs))))
+    const hasLooked = due !== 0
+    return seenMs + (hasLooked ? frozenMs(ticksBetween(due, toTicks(nowMs))) : 0)
   }
 
   /** Thread: a handler begins. The partition is written last, so a reader never sees a half-written flight. */

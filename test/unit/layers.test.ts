@@ -147,6 +147,11 @@ test('what a handler imports of the package is two files, which each thread has 
   expect([...handlers].filter((file) => !thread.has(file))).toEqual([])
 })
 
+test('what supervises a pool loads neither Kafka, nor threads, nor the schema', () => {
+  const packages = [...loadedBy('dist/src/cli/supervise-command.js')].filter((file) => !/^(?:dist|node:)/.test(file))
+  expect(packages).toEqual(['pino'])
+})
+
 test('the types of the package need no schema', () => {
   const packages = [...loadedBy('dist/src/index.d.ts')].filter((file) => !/^(?:dist|node:)/.test(file))
   expect(packages).toEqual(['pino'])

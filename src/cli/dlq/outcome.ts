@@ -1,20 +1,21 @@
 import { formatCount } from '../numbers.js'
 import { oneLine } from './bytes.js'
 import { replayOf } from './letter.js'
-import { positionName } from './positions.js'
+import { type Position, positionName } from './positions.js'
 import { bytesOf, type Replayable, type ReplayListener } from './replayer.js'
 
 const plural = (count: number, noun: string): string => `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 
 const shown = (topic: string): string => oneLine(Buffer.from(topic))
 
-const places = (letters: readonly Replayable[]): string => letters.map(positionName).join(',')
+const places = (positions: readonly Position[]): string => positions.map(positionName).join(',')
 
 /** What became of the letters of a replay. */
 export class Outcome implements ReplayListener {
   /** How many were written, by the topic that they went to. */
   readonly #to = new Map<string, number>()
-  readonly #tooLarge = new Map<string, Replayable[]>()
+  /** By the topic that does not take them: not the messages themselves, of which there may be many. */
+  readonly #tooLarge = new Map<string, { readonly at: Position[]; mostBytes: number }>()
   readonly #unsure: Replayable[] = []
   /** Of those that are being written: in their order, what nothing has become of yet, and what is written. */
   #open = new Set<Replayable>()
@@ -44,9 +45,10 @@ export class Outcome implements ReplayListener {
 
   tooLarge(letter: Replayable, topic: string): void {
     this.#open.delete(letter)
-    const others = this.#tooLarge.get(topic)
-    if (others === undefined) this.#tooLarge.set(topic, [letter])
-    else others.push(letter)
+    const found = this.#tooLarge.get(topic) ?? { at: [], mostBytes: 0 }
+    found.at.push({ partition: letter.partition, offset: letter.offset })
+    found.mostBytes = Math.max(found.mostBytes, bytesOf(replayOf(letter)))
+    this.#tooLarge.set(topic, found)
   }
 
   unsure(letter: Replayable): void {
@@ -98,10 +100,9 @@ export class Outcome implements ReplayListener {
   tooLargeText(command: string): string | null {
     if (!this.hasTooLarge) return null
     return [...this.#tooLarge]
-      .map(([to, letters]) => {
-        const most = Math.max(...letters.map((letter) => bytesOf(replayOf(letter))))
-        const what = `${plural(letters.length, 'message')} not written: too large for "${shown(to)}", also compressed (up to ${formatCount(most)} bytes)`
-        return `${what}. Raise max.message.bytes of "${shown(to)}" well above that, then: ${command} --at ${places(letters)} --execute`
+      .map(([to, { at, mostBytes }]) => {
+        const what = `${plural(at.length, 'message')} not written: too large for "${shown(to)}", also compressed (up to ${formatCount(mostBytes)} bytes)`
+        return `${what}. Raise max.message.bytes of "${shown(to)}" well above that, then: ${command} --at ${places(at)} --execute`
       })
       .join('\n')
   }

@@ -100,7 +100,7 @@ export class MessageContext implements HandlerContext {
     if ((ledger.control & Control.giveUp) !== 0) return 'STOPPING'
     const nowMs = now()
     if (nowMs - this.#startedMs <= maxProcessingMs) return null
-    const stoodStillMs = Math.max(0, ledger.stoodStillMs(nowMs) - this.#stoodStillMs)
+    const stoodStillMs = ledger.stoodStillMs(nowMs) - this.#stoodStillMs
     return nowMs - this.#startedMs - stoodStillMs > maxProcessingMs ? 'DEADLINE' : null
   }
 

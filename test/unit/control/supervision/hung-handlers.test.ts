@@ -181,7 +181,7 @@ describe('HungHandlers', () => {
 
   it('tells the threads of all slots for how long they have stood still, and when it will look again', () => {
     const slots = [slotWith(1_000), slotWith(10_000)]
-    const now = monotonicMs()
+    const now = Math.ceil(monotonicMs()) // what the ledger has are whole ms
     const known = (atMs: number) => slots.map(({ incarnation }) => incarnation.ledger.stoodStillMs(atMs))
     watching(slots, (hung) => {
       expect(known(now + 3_600_000)).toEqual([0, 0]) // nobody has looked yet

@@ -328,9 +328,10 @@ export class Slot implements SeatHost {
     const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
     const graceMs = this.#options.group.departure.graceLeftMs(monotonicMs())
     const waitMs = Math.min(quiesceMs, graceMs)
-    const settled = this.#deadLetters.settled(waitMs, LETTER_WAIT_MS)
+    const untilMs = monotonicMs() + waitMs
     const quiet = await this.#incarnations.quiesce(waitMs)
-    await settled
+    // Only now: a handler that was in flight may have failed meanwhile.
+    await this.#deadLetters.settled(untilMs - monotonicMs(), LETTER_WAIT_MS)
     if (!quiet) this.#log.info({ inFlight: this.#inFlight }, 'rebalancing while handlers are in flight')
     await within(this.commit(), commitMs)
   }

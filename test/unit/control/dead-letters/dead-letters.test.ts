@@ -384,6 +384,22 @@ describe('while a dead letter is written', () => {
     await stop(bench)
   })
 
+  test('a rebalance waits for that of a message which was in flight when it began', async () => {
+    const bench = await running()
+    const seat = await rebalanced(bench)
+    bench.threads.last.silent = true
+    await vi.advanceTimersByTimeAsync(3_500)
+    giveUp(bench, 5)
+    bench.threads.last.answer()
+    await vi.advanceTimersByTimeAsync(500)
+    expect(seat.joins).toHaveLength(1)
+    bench.store.succeed()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(seat.joins).toHaveLength(2)
+    expect(bench.commits.at(-1)).toMatchObject([{ partition: 0, offset: 6n }])
+    await stop(bench)
+  })
+
   test('a rebalance waits for none that takes longer than a second, and commits nothing of it', async () => {
     const bench = await running()
     const seat = await rebalanced(bench)

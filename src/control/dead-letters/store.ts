@@ -45,13 +45,12 @@ const STALE: readonly string[] = [
 
 const isStale = (error: unknown): boolean => error instanceof KafkaError && STALE.includes(error.type)
 
-/** Letters to the same partition may wait for each other, and so may look-ups: none of them waits for a slow partition. */
-const LOOK_UPS = 'metadata'
-
 /** Writes dead letters to one cluster, with clients that are made when they are needed. */
 export class ClusterStore implements DeadLetterStore {
   readonly #writers: Writers
   readonly #known = new Map<string, TopicMetadata>()
+  /** A topic is looked up once for all that want to know of it. */
+  readonly #lookUps = new Map<string, Promise<TopicMetadata>>()
 
   constructor(createClient: () => WritingClient) {
     this.#writers = new Writers(createClient)
@@ -92,7 +91,15 @@ export class ClusterStore implements DeadLetterStore {
   async #metadata(topic: string): Promise<TopicMetadata> {
     const known = this.#known.get(topic)
     if (known !== undefined) return known
-    const [found] = await this.#writers.use(LOOK_UPS, (client) => client.topics([topic]))
+    const underWay = this.#lookUps.get(topic)
+    if (underWay !== undefined) return underWay
+    const lookUp = this.#lookUp(topic).finally(() => this.#lookUps.delete(topic))
+    this.#lookUps.set(topic, lookUp)
+    return lookUp
+  }
+
+  async #lookUp(topic: string): Promise<TopicMetadata> {
+    const [found] = await this.#writers.use(`metadata of ${topic}`, (client) => client.topics([topic]))
     const metadata = found ?? { topic, error: 'UNKNOWN_TOPIC_OR_PARTITION', partitions: [] }
     if (metadata.error === null) this.#known.set(topic, metadata)
     return metadata

@@ -140,6 +140,17 @@ describe('a store', () => {
     expect(writers.every(({ closed }) => closed)).toBe(true)
   })
 
+  test('looks a topic up once for all letters that come meanwhile, also where its leaders have moved', async () => {
+    const { writer, store } = world()
+    const letters = [0, 1, 2, 3].map((partition) => letter({ facts: { ...letter().facts, partition } }))
+    const storeAll = () => Promise.all(letters.map((each) => store.store(each)))
+    await storeAll()
+    expect(writer.lookUps).toBe(1)
+    writer.errors.push(...letters.map(() => brokerError(NOT_LEADER, 'Produce')))
+    await storeAll()
+    expect([writer.lookUps, writer.appended.length]).toEqual([2, 12])
+  })
+
   test('that is closed before its first letter leaves no client open', async () => {
     const { writer, store } = world()
     store.close()

@@ -7,8 +7,14 @@ export interface Screen {
 }
 
 const ESCAPE = '\u001b['
-const ERASE_LINE = `\r${ESCAPE}K`
+export const ERASE_LINE = `\r${ESCAPE}K`
 const NEWLINE = 0x0a
+
+/** Whether a line can be shown there and taken away again. */
+export const isScreen = (
+  stream: Pick<NodeJS.WriteStream, 'isTTY'>,
+  { TERM }: NodeJS.ProcessEnv = process.env,
+): boolean => stream.isTTY && TERM !== 'dumb'
 
 const endsLine = (chunk: string | Uint8Array): boolean =>
   typeof chunk === 'string' ? chunk.endsWith('\n') : chunk[chunk.length - 1] === NEWLINE

@@ -6,6 +6,7 @@ import { ConfigError, PoolError } from '../errors.js'
 import { loggerFault } from '../telemetry/logger-fault.js'
 import { commandLog } from './command-log.js'
 import { ExitCode } from './exit-code.js'
+import { isScreen } from './live-line.js'
 import { LiveStatus } from './live-status.js'
 import { paintFor } from './paint.js'
 import { poolOptions, type RunFlags } from './pool-options.js'
@@ -32,7 +33,6 @@ const explain = (error: unknown, file: string | undefined): string => {
 export const runCommand = async (flags: RunFlags, link: SupervisorLink | null = null): Promise<ExitCode> => {
   const { stdout, stderr } = process
   const paint = paintFor(stdout)
-  const isScreen = stdout.isTTY && process.env.TERM !== 'dumb'
   let live: LiveStatus | undefined
   let filepath: string | undefined
   try {
@@ -49,7 +49,7 @@ export const runCommand = async (flags: RunFlags, link: SupervisorLink | null = 
     const pool = new ConsumerPool({ ...options, logger: log })
     if (link !== null) await link.say({ type: 'configured', restart: resolveConfig(options).pool.restart })
     if (filepath !== undefined) log.info({ file: filepath }, 'configuration file')
-    if (isScreen) live = new LiveStatus(pool, stdout, stderr.isTTY ? [stderr] : [], paint)
+    if (isScreen(stdout)) live = new LiveStatus(pool, stdout, stderr.isTTY ? [stderr] : [], paint)
     return await runPool(pool, log, link)
   } catch (error) {
     if (error instanceof UsageError || error instanceof ConfigError) await link?.say({ type: 'refused' })

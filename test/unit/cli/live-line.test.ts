@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { LiveLine, type Screen } from '#src/cli/live-line.js'
+import { isScreen, LiveLine, type Screen } from '#src/cli/live-line.js'
 
 const ESCAPE = '\u001b'
 const TOKENS = new RegExp(`${ESCAPE}\\[(?:\\d*A|[KJ])|\\r|\\n|[^${ESCAPE}\\r\\n]+`, 'g')
@@ -115,4 +115,12 @@ describe('the live line', () => {
     expect(terminal.lines).toEqual(['last words of all'])
     expect(line.close()).toBeUndefined()
   })
+})
+
+it.each([
+  [true, 'xterm', true],
+  [true, 'dumb', false],
+  [false, 'xterm', false],
+])('is for a terminal that can take it away again (%s, TERM=%s: %s)', (isTTY, TERM, expected) => {
+  expect(isScreen({ isTTY }, { TERM })).toBe(expected)
 })

@@ -41,7 +41,7 @@ const howOf = ({ code, signal, error }: Exit): string => {
   return signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`
 }
 
-const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`
+const duration = (ms: number): string => (ms < 1_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1_000)} s`)
 
 /**
  * Runs the pool in a process of its own, and starts that again when it dies. It owns nothing else: the process has its
@@ -80,7 +80,7 @@ export const supervise = async (options: SuperviseOptions): Promise<number> => {
     current = start((message) => {
       if (message.type === 'configured') restart = message.restart
       else if (message.type === 'refused') isRefused = true
-      else {
+      else if (message.type === 'running') {
         runningSinceMs = now()
         hasRun = true
       }
@@ -103,14 +103,15 @@ export const supervise = async (options: SuperviseOptions): Promise<number> => {
       const { inARow } = history
       const how = howOf(exit)
       if (verdict.action === 'give-up') {
-        const often = `${inARow} times in a row, never after more than ${seconds(restart.healthyAfterMs)} of work`
+        const close = `${inARow} times in a row, with less than ${duration(restart.healthyAfterMs)} of work in between`
+        const often = inARow === 1 ? 'once, and restart.maxRestarts is 1' : close
         report(
           `giving up: the process of the pool has died ${often}; the last one ${how}. Look into the log for what came before`,
         )
         return ExitCode.escalated
       }
       const { delayMs } = verdict
-      const then = delayMs === 0 ? 'now' : `in ${seconds(delayMs)}`
+      const then = delayMs === 0 ? 'now' : `in ${duration(delayMs)}`
       log.error(
         { poolPid: pid, code, signal, inARow, restartInMs: delayMs },
         `the process of the pool ${how}; it is started again ${then}`,

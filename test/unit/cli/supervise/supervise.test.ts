@@ -116,6 +116,41 @@ test('too many in a row end it with 70, and it says so', async () => {
   expect(signals.eventNames()).toEqual([])
 })
 
+test('says how long a short pause is', async () => {
+  const { last, lines } = world()
+  for (let n = 0; n < 2; n++) {
+    last().say({ type: 'configured', restart: restartConfig({ delayMs: 10 }) })
+    last().end({ signal: 'SIGABRT' })
+    await pass()
+  }
+  expect(lines.at(-1)).toMatch(/it is started again in 10 ms$/)
+  await pass(10)
+  last().end({ code: 0 })
+})
+
+test.each([
+  [1, 'has died once, and restart.maxRestarts is 1; the last one was ended by SIGABRT'],
+  [2, 'has died 2 times in a row, with less than 120 s of work in between; the last one was ended by SIGABRT'],
+])('says no more than is true of what had worked for long before the first of %i deaths', async (maxRestarts, words) => {
+  const { last, reports } = world()
+  last().say({ type: 'configured', restart: restartConfig({ maxRestarts }) })
+  last().say({ type: 'running' })
+  await pass(3_600_000)
+  for (let n = 0; n < maxRestarts; n++) {
+    last().end({ signal: 'SIGABRT' })
+    await pass()
+  }
+  expect(reports).toEqual([expect.stringContaining(words)])
+})
+
+test('what a configuration file sends to whoever has started the process is nothing that the pool says', async () => {
+  const { last, code } = world()
+  last().say('ready' as never)
+  last().end({ code: 1 })
+  await pass()
+  expect(code()).toBe(1)
+})
+
 test('one that cannot be started at all is a crash like others, and the error is told', async () => {
   const { started, last, lines } = world()
   last().end({ error: new Error('EAGAIN') })

@@ -300,6 +300,21 @@ describe('a message that was given up', () => {
     await stop(bench)
   })
 
+  test('proves no thread that comes after the one which gave it up', async () => {
+    const bench = await running()
+    giveUp(bench, 5)
+    bench.store.succeed()
+    await settle()
+    for (let n = 0; n < 2; n++) {
+      bench.threads.last.crash()
+      await settle()
+      bench.threads.last.boot()
+      await settle()
+    }
+    expect(bench.heard('slot:crashed')).toMatchObject([{ finished: 1 }, { finished: 0 }])
+    await stop(bench)
+  })
+
   test('keeps a pool from going on for ever without anything else: after a minute in vain it is stuck', async () => {
     const bench = await running()
     for (const partition of [0, 1]) giveUp(bench, 5, { partition })

@@ -47,6 +47,9 @@ const LOOK_DUE = 13
 const HEADER_WORDS = 14
 const HALF = 2 ** 31
 
+/** Main looks at every ledger at least so often. */
+export const LONGEST_LOOK_MS = 1_000
+
 /** Coarse, so that a machine that sleeps for months is no riddle: differences wrap after seven years. */
 const WALL_TICK_MS = 100
 const wallTicks = (ms: number): number => toTicks(ms / WALL_TICK_MS)
@@ -102,7 +105,9 @@ export class Ledger {
   /** @param rows how many handlers may be in flight at once (the slot's `concurrency`) */
   static create(rows: number): Ledger {
     const bytes = (HEADER_WORDS + rows * FLIGHT_WORDS) * 4 + rows * 8
-    return new Ledger(new SharedArrayBuffer(bytes), rows)
+    const ledger = new Ledger(new SharedArrayBuffer(bytes), rows)
+    ledger.looked(0, monotonicMs() + LONGEST_LOOK_MS) // a freeze may come before the first look
+    return ledger
   }
 
   static from(buffer: SharedArrayBuffer): Ledger {
@@ -160,8 +165,7 @@ export class Ledger {
   stoodStillMs(nowMs: number): number {
     const due = Atomics.load(this.#words, LOOK_DUE)
     const seenMs = Atomics.load(this.#words, STOOD_STILL)
-    const hasLooked = due !== 0
-    return seenMs + (hasLooked ? frozenMs(ticksBetween(due, toTicks(nowMs))) : 0)
+    return seenMs + frozenMs(ticksBetween(due, toTicks(nowMs)))
   }
 
   /** Thread: a handler begins. The partition is written last, so a reader never sees a half-written flight. */

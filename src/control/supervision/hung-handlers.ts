@@ -1,14 +1,14 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
-import type { Flight, HookName, Ledger, RunningHook } from '../../protocol/ledger.js'
+import { type Flight, type HookName, type Ledger, LONGEST_LOOK_MS, type RunningHook } from '../../protocol/ledger.js'
 import { frozenMs, monotonicMs } from '../../util/clock.js'
 import { every, LONGEST_TIMER_MS } from '../../util/timers.js'
 
 const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high)
 
 /** How often the ledgers are looked at. */
-export const pollIntervalMs = (maxProcessingMs: number): number => clamp(maxProcessingMs / 4, 20, 1_000)
+export const pollIntervalMs = (maxProcessingMs: number): number => clamp(maxProcessingMs / 4, 20, LONGEST_LOOK_MS)
 
 /** How long a handler has to come back after its `context.signal` was aborted at `maxProcessingMs`. */
 export const graceMs = (maxProcessingMs: number): number => clamp(maxProcessingMs / 10, 50, 5_000)

@@ -126,7 +126,7 @@ export interface RestartOptions {
 
 /** Memory of each thread, with Node's names. */
 export interface ResourceLimitOptions {
-  /** Heap in MB, at least 16. A thread that needs more is ended and replaced. @default three quarters of the memory, shared by the slots, from 64 to 2048 */
+  /** Heap in MB, at least 32. A thread that needs more is ended and replaced. @default three quarters of the memory, shared by the slots, from 128 to 2048 */
   maxOldGenerationSizeMb?: number | undefined
   /** Heap for young objects in MB, at least 1. */
   maxYoungGenerationSizeMb?: number | undefined

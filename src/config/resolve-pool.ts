@@ -1,3 +1,4 @@
+import type { AvailableMemory } from './available-memory.js'
 import type { Issues } from './issues.js'
 import type { Layer } from './layers/layer.js'
 import { parseSection } from './resolve-slot.js'
@@ -8,6 +9,13 @@ import { poolFields } from './schema/pool-fields.js'
 
 const LIMIT = 'pool.restart.maxPoolRestarts'
 const WINDOW = 'pool.restart.windowMs'
+
+/**
+ * The heap of each thread when nobody has said it: three quarters of the memory, shared by the slots. No handler needs more
+ * than the most; below the least a thread is nearly always at its limit, and all are seldom there at once.
+ */
+const defaultHeapMb = (memoryBytes: number, slots: number): number =>
+  Math.min(Math.max(Math.floor((0.75 * memoryBytes) / 2 ** 20 / Math.max(slots, 1)), 128), 2_048)
 
 /** A limit that somebody has set for the whole pool must be one that can be reached. */
 const checkPoolLimit = (layer: Layer, restart: RestartConfig, slots: number, issues: Issues): void => {
@@ -34,17 +42,16 @@ const checkPoolLimit = (layer: Layer, restart: RestartConfig, slots: number, iss
 }
 
 /** What the pool as a whole runs with. */
-export const resolvePool = (layer: Layer, slots: number, memoryBytes: number, issues: Issues): PoolSettings => {
+export const resolvePool = (layer: Layer, slots: number, memory: AvailableMemory, issues: Issues): PoolSettings => {
   checkPoolRules(layer, issues)
   const { restart: said, resourceLimits, ...settings } = parseSection(poolFields, layer, 'pool')
   const restart = { ...said, maxPoolRestarts: said.maxPoolRestarts ?? defaultPoolLimit(said, slots) }
   if (slots > 0) checkPoolLimit(layer, restart, slots, issues)
-  const heapMb = Math.floor((0.75 * memoryBytes) / 2 ** 20 / Math.max(slots, 1))
   return {
     ...settings,
     restart,
     resourceLimits: {
-      maxOldGenerationSizeMb: Math.min(Math.max(heapMb, 64), 2_048),
+      maxOldGenerationSizeMb: defaultHeapMb(memory.bytes, slots),
       ...(resourceLimits as PoolSettings['resourceLimits']),
     },
   }

@@ -1,6 +1,6 @@
-import { totalmem } from 'node:os'
 import { loggerFault } from '../telemetry/logger-fault.js'
 import { availableCores } from './available-cores.js'
+import { availableMemory } from './available-memory.js'
 import { deepFreeze } from './deep-freeze.js'
 import { type LayeredSlot, resolveGroups } from './groups.js'
 import { Issues, shown } from './issues.js'
@@ -21,15 +21,11 @@ export interface MachineDefaults {
   readonly parallelism?: number
   /** Memory that the threads may share, in bytes. @default what the container allows, else what the machine has */
   readonly memoryBytes?: number
+  /** Whether it is a container that limits it. @default whether it is, or false with `memoryBytes` */
+  readonly isQuota?: boolean
 }
 
 const poolNames: readonly string[] = [...subscriptionNames, 'subscriptions', 'perSlot', 'logger', ...namesAt('pool')]
-
-const availableMemory = (): number => {
-  // Node says 0, or a number beyond all memory, where nothing limits the process.
-  const constrained = process.constrainedMemory()
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
-}
 
 const checkPoolOptions = (options: Fields, issues: Issues): void => {
   checkNames(options, poolNames, '', issues)
@@ -82,7 +78,9 @@ const slotsOf = (
  * @throws ConfigError with every fault at once, each with its path and remedy
  */
 export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): ResolvedConfig => {
-  const { parallelism = availableCores(), memoryBytes = availableMemory() } = machine
+  const { parallelism = availableCores(), memoryBytes } = machine
+  const memory =
+    memoryBytes === undefined ? availableMemory() : { bytes: memoryBytes, isQuota: machine.isQuota === true }
   const issues = new Issues()
   if (!isPlainObject(options)) {
     issues.add('', `expected an object of options, got ${shown(options)}`)
@@ -101,7 +99,7 @@ export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): 
       slots.push({ layer: merged, config: resolveSlot(merged, { slot, subscription, topics, handler }, issues) })
     }
   })
-  const pool = resolvePool(shared, slots.length, memoryBytes, issues)
+  const pool = resolvePool(shared, slots.length, memory, issues)
   refuseLoops(slots, issues)
   const resolved = resolveGroups(fitHeap(slots, pool.resourceLimits, issues), issues)
   if (issues.any) throw issues.toError()

@@ -9,9 +9,10 @@ import { startThreads } from '../support/threads/start.js'
 const CGROUPS: Readonly<Record<string, string>> = {
   '/proc/self/cgroup': '0::/\n',
   '/sys/fs/cgroup/cpu.max': '200000 100000\n',
+  '/sys/fs/cgroup/memory.max': `${2 ** 30}\n`,
 }
 
-/** A machine of 16 cores whose container is granted two. */
+/** A machine of 16 cores whose container is granted two, and one GiB of memory. */
 beforeEach(() => {
   const read = fs.readFileSync
   vi.spyOn(fs, 'readFileSync').mockImplementation(
@@ -30,14 +31,19 @@ test('no more threads compute at once than the quota grants', () => {
   expect(availableCores()).toBe(2)
 })
 
+const options = {
+  kafka: { brokers: ['a:9092'] },
+  consumer: { groupId: 'g' },
+  topics: ['t'],
+  handler: 'file:///h.mjs',
+}
+
 test('a pool that does not say how many workers it wants has as many as the quota grants', () => {
-  const options = {
-    kafka: { brokers: ['a:9092'] },
-    consumer: { groupId: 'g' },
-    topics: ['t'],
-    handler: 'file:///h.mjs',
-  }
   expect(resolveConfig(options).slots).toHaveLength(2)
+})
+
+test('the threads share three quarters of the memory that the container may take', () => {
+  expect(resolveConfig(options).pool.resourceLimits.maxOldGenerationSizeMb).toBe(384)
 })
 
 test('two threads boot at once for each CPU that the quota grants, whatever the machine has', async () => {

@@ -59,7 +59,7 @@ export const poolFields = z.strictObject({
       z.number().min(32).max(1_048_576).optional(),
       'a number from 32 to 1048576',
       "Heap of each thread in MB, Node's `maxOldGenerationSizeMb`. A thread that does nothing needs ten. A thread that needs more is ended and replaced. Buffers are no part of it. Node's own `--max-old-space-size` overrides it.",
-      "three quarters of the machine's (or container's) memory, shared by the slots, from 64 to 2048",
+      "three quarters of the machine's (or container's) memory, shared by the slots, from 128 to 2048",
     ),
     maxYoungGenerationSizeMb: field(
       z.number().min(1).max(1_048_576).optional(),

@@ -94,7 +94,7 @@ describe('defaults', () => {
   test.each([
     [1, 2 ** 40, 2_048],
     [8, 2 ** 33, 768],
-    [64, 2 ** 30, 64],
+    [64, 2 ** 30, 128],
   ])('share the memory: %i slots, %i bytes, %i MB each', (workers, memoryBytes, expected) => {
     const { pool } = resolveConfig({ ...base, workers }, { memoryBytes })
     expect(pool.resourceLimits.maxOldGenerationSizeMb).toBe(expected)

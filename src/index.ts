@@ -20,6 +20,7 @@ export type {
   SlotParked,
   SlotReady,
   SlotRecovered,
+  SlotRecycled,
   SlotStalled,
 } from './control/events.js'
 export { ConsumerPool } from './control/pool.js'
@@ -40,4 +41,11 @@ export {
   PoolError,
 } from './errors.js'
 export * from './handler.js'
-export type { DeadLetterReason, FailureOutcome, PauseReason, ResetReason } from './protocol/reports.js'
+export type {
+  DeadLetterReason,
+  FailureOutcome,
+  PauseReason,
+  RecycleReason,
+  ResetReason,
+  ThreadMemory,
+} from './protocol/reports.js'

@@ -42,6 +42,14 @@ export interface DeadLetterOptions {
   resumeAfterMs?: number | undefined
 }
 
+/** After what a thread is replaced between two messages, up to a fifth earlier at random. By default it is not. */
+export interface RecycleOptions {
+  /** Number of messages. */
+  afterMessages?: number | undefined
+  /** Milliseconds, at least 1,000. */
+  afterMs?: number | undefined
+}
+
 /** How messages are processed. Each option may be set for the pool, for a subscription and for a slot. */
 export interface ProcessingOptions {
   /** Milliseconds that a handler may take for one message before its thread is ended and replaced. @default 300_000 */
@@ -71,6 +79,8 @@ export interface ProcessingOptions {
    * @default 'pause'
    */
   onExhausted?: 'pause' | 'skip' | undefined
+  /** When a thread is replaced by a fresh one although it works, for handlers that leak. */
+  recycle?: RecycleOptions | undefined
   /**
    * The topic to which exhausted messages go. `true` for `{topic}.dlq`; `false` turns off what a less specific layer says.
    *
@@ -157,6 +167,13 @@ export interface PoolOptions {
   leaveOnStop?: 'dynamic' | 'always' | 'never' | undefined
   /** When slots that crashed are started again, and when the pool gives up. */
   restart?: RestartOptions | undefined
+  /**
+   * Memory of the whole process in MB, Buffers included, at least 64. Above it the thread that takes the most is replaced
+   * between two messages, one at a time.
+   *
+   * @default nine tenths of the container's memory; none where no container limits it
+   */
+  maxRssMb?: number | undefined
   /** Memory of each thread. */
   resourceLimits?: ResourceLimitOptions | undefined
 }

@@ -44,12 +44,13 @@ const checkPoolLimit = (layer: Layer, restart: RestartConfig, slots: number, iss
 /** What the pool as a whole runs with. */
 export const resolvePool = (layer: Layer, slots: number, memory: AvailableMemory, issues: Issues): PoolSettings => {
   checkPoolRules(layer, issues)
-  const { restart: said, resourceLimits, ...settings } = parseSection(poolFields, layer, 'pool')
+  const { restart: said, resourceLimits, maxRssMb, ...settings } = parseSection(poolFields, layer, 'pool')
   const restart = { ...said, maxPoolRestarts: said.maxPoolRestarts ?? defaultPoolLimit(said, slots) }
   if (slots > 0) checkPoolLimit(layer, restart, slots, issues)
   return {
     ...settings,
     restart,
+    maxRssMb: maxRssMb ?? (memory.isQuota ? Math.floor((0.9 * memory.bytes) / 2 ** 20) : null),
     resourceLimits: {
       maxOldGenerationSizeMb: defaultHeapMb(memory.bytes, slots),
       ...(resourceLimits as PoolSettings['resourceLimits']),

@@ -62,7 +62,13 @@ type RestartFields = (typeof poolFields)['shape']['restart']
 
 export interface RestartConfig extends Resolved<RestartFields, { readonly maxPoolRestarts: number }> {}
 
-export interface PoolSettings extends Resolved<typeof poolFields, { readonly restart: RestartConfig }> {}
+type MadeOfPool = {
+  readonly restart: RestartConfig
+  /** Null: no limit. */
+  readonly maxRssMb: number | null
+}
+
+export interface PoolSettings extends Resolved<typeof poolFields, MadeOfPool> {}
 
 export interface ResolvedConfig {
   readonly pool: PoolSettings

@@ -1,6 +1,13 @@
 import type { PoolError } from '../errors.js'
 import type { ErrorData } from '../protocol/error-data.js'
-import type { DeadLetterReason, FailureOutcome, PauseReason, ResetReason } from '../protocol/reports.js'
+import type {
+  DeadLetterReason,
+  FailureOutcome,
+  PauseReason,
+  RecycleReason,
+  ResetReason,
+  ThreadMemory,
+} from '../protocol/reports.js'
 
 /** Who an event is about: enough to find the client, the member and the thread on either side. */
 export interface SlotIdentity {
@@ -51,6 +58,17 @@ export interface SlotRecovered extends SlotIdentity {
   /** From noticing the crash until the replacement had taken up its positions. */
   readonly afterMs: number
   readonly by: 'handover' | 'rejoin'
+}
+
+/** Its incarnation and client id are those of the thread that was replaced. */
+export interface SlotRecycled extends SlotIdentity {
+  readonly reason: RecycleReason
+  /** Messages that it had finished. */
+  readonly finished: number
+  /** What it took at its end; null when it had not said so yet. */
+  readonly memory: ThreadMemory | null
+  /** For how long the slot began no message: from the end of the last one until the replacement had taken up its positions. */
+  readonly afterMs: number
 }
 
 export interface SlotStalled extends SlotIdentity {
@@ -171,6 +189,8 @@ export interface PoolEvents {
   'slot:crashed': [SlotCrashed]
   /** The replacement of a crashed thread has taken up its positions. */
   'slot:recovered': [SlotRecovered]
+  /** A thread that worked was replaced between two messages, to free its memory or because somebody asked for it. */
+  'slot:recycled': [SlotRecycled]
   /** Messages wait and nothing has moved for two session timeouts, or for five minutes if that is less. */
   'slot:stalled': [SlotStalled]
   /** A slot gave its partitions up because it cannot be kept running; the event says why and until when. */

@@ -36,6 +36,7 @@ export const describePool = (parts: PoolParts): PoolStatus => {
       retried: sum((slot) => slot.retried),
       deadLettered: sum((slot) => slot.deadLettered),
       restarts: sum((slot) => slot.restarts),
+      recycles: sum((slot) => slot.recycles),
       inFlight: sum((slot) => slot.inFlight),
       lag: totalLag(partitions.map(({ lag }) => lag)),
       rebalances: parts.rebalances,

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { ResolvedConfig } from '../config/resolved.js'
 import { heapFlags, heapFlagsWarning } from '../config/rules/heap-flags.js'
 import { nativeThreadsHint } from '../config/rules/native-threads.js'
-import { Threads } from './threads/threads.js'
+import { Threads, type ThreadsOptions } from './threads/threads.js'
 
 const THREAD_ENTRY = new URL('../../workers/entry.cjs', import.meta.url)
 
@@ -18,7 +18,10 @@ const adviseOn = ({ slots }: ResolvedConfig, log: Logger): void => {
 }
 
 /** The threads for the slots of a pool, and their spares. */
-export const threadsFor = (config: ResolvedConfig, onLost: () => void, log: Logger): Threads => {
+export const threadsFor = (
+  config: ResolvedConfig,
+  { onLost, onSpare, log }: Pick<ThreadsOptions, 'onLost' | 'onSpare' | 'log'>,
+): Threads => {
   const { slots, pool: settings } = config
   adviseOn(config, log)
   return new Threads({
@@ -30,6 +33,7 @@ export const threadsFor = (config: ResolvedConfig, onLost: () => void, log: Logg
     loadTimeoutMs: settings.loadTimeoutMs,
     terminateTimeoutMs: settings.terminateTimeoutMs,
     onLost,
+    onSpare,
     log,
   })
 }

@@ -19,6 +19,7 @@ import { kafkaOfSeat } from './membership/seat-times.js'
 import { POOL_TRANSITIONS, type PoolStep } from './pool-states.js'
 import { describePool } from './pool-status.js'
 import { threadsFor } from './pool-threads.js'
+import { RECYCLE_LOOK_MS, Recycler } from './recycling/recycler.js'
 import { Slot } from './slot.js'
 import { frozen, type PoolStatus } from './status.js'
 import { Escalation } from './supervision/escalation.js'
@@ -61,6 +62,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   #slots: readonly Slot[] = []
   #threads: Threads | null = null
   #hungHandlers: HungHandlers | null = null
+  #recycler: Recycler | null = null
   #step: PoolStep = 'created'
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
@@ -122,6 +124,17 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     return this.#slots.map((slot) => slot.resume({ topic, partition })).includes(true)
   }
 
+  /**
+   * Has the thread of a slot replaced by a fresh one, as soon as a spare is there and it stands between two messages: what
+   * is in flight finishes, nothing is repeated, and the group does not notice. `slot:recycled` says when it is done.
+   *
+   * @param slot its number, from 0
+   * @returns false when there is no such slot, or no thread works there now
+   */
+  recycle(slot: number): boolean {
+    return this.#recycler?.ask(slot, monotonicMs()) ?? false
+  }
+
   /** A plain frozen snapshot of what the pool, its slots and their partitions are doing. */
   status(): PoolStatus {
     return describePool({
@@ -138,7 +151,11 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   async #start(): Promise<void> {
     this.#enter('starting')
     const { slots, pool: settings } = this.#config
-    const threads = threadsFor(this.#config, () => this.#considerEscalation(), this.#log)
+    const threads = threadsFor(this.#config, {
+      onLost: () => this.#considerEscalation(),
+      onSpare: () => this.#recycler?.look(monotonicMs()),
+      log: this.#log,
+    })
     this.#threads = threads
     await this.#clusters.connect()
     if (this.#stopping !== null) throw stoppedTooSoon()
@@ -146,6 +163,15 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     if (this.#stopping !== null) throw stoppedTooSoon()
     this.#slots = slots.map((config) => this.#createSlot(config, threads))
     this.#hungHandlers = new HungHandlers({ slots: this.#slots, log: this.#log })
+    const recycler = new Recycler({
+      slots: this.#slots,
+      spares: () => threads.warm,
+      rss: () => process.memoryUsage.rss(),
+      maxRssMb: settings.maxRssMb ?? Number.POSITIVE_INFINITY,
+      log: this.#log,
+    })
+    this.#recycler = recycler
+    this.#every(RECYCLE_LOOK_MS, () => recycler.tick(monotonicMs()))
     this.#every(settings.commitIntervalMs, () => {
       for (const slot of this.#slots) void slot.commit()
     })
@@ -186,6 +212,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
         if (crash !== null) this.#escalation.note(crash)
         this.#considerEscalation()
       },
+      onHeapFull: () => this.#recycler?.look(monotonicMs()),
     })
     cluster.onLeaders((view) => slot.tellLeaders(view))
     return slot

@@ -6,6 +6,7 @@ import type { TopicPartition } from '../kafka/metadata.js'
 import type { TopicPartitionOffset } from '../kafka/offsets.js'
 import { fromErrorData } from '../protocol/error-data.js'
 import type { PartitionReport } from '../protocol/messages.js'
+import type { RecycleReason } from '../protocol/reports.js'
 import { monotonicMs } from '../util/clock.js'
 import { Episode } from '../util/episode.js'
 import { partitionName } from '../util/partition-name.js'
@@ -17,11 +18,20 @@ import type { EventPartition, PoolEvents, SlotIdentity } from './events.js'
 import { finishedUpTo, type Holding } from './holdings.js'
 import type { Seat } from './membership/seat.js'
 import { type Pause, retryInMsOf } from './pauses.js'
-import type { DeadIncarnation } from './supervision/recovery.js'
+import type { DeadIncarnation, Recycling } from './supervision/recovery.js'
 import type { Incarnations } from './threads/incarnations.js'
 
 /** So many messages may be given up that their lines would fill the log; each has its event. */
 const LETTER_LINES_PER_SECOND = 50
+
+/** What each reason to recycle a thread means. */
+const RECYCLED = {
+  asked: 'somebody asked for it',
+  memory: 'its heap was nearly full',
+  rss: 'the process took more than maxRssMb, and this slot most of that',
+  messages: 'recycle.afterMessages',
+  time: 'recycle.afterMs',
+} as const satisfies Record<RecycleReason, string>
 
 export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]) => void
 
@@ -85,6 +95,13 @@ export class SlotReporter {
     const event = { ...this.#identity(), afterMs, by }
     this.#log.info({ ...event, afterMs: Math.round(afterMs) }, 'slot recovered')
     this.#emit('slot:recovered', event)
+  }
+
+  /** @param afterMs from its last message until its replacement had taken over */
+  recycled({ reason, finished, memory, ...retired }: Recycling, afterMs: number): void {
+    const event = { ...this.#identity(retired), reason, finished, memory, afterMs }
+    this.#log.info({ ...event, afterMs: Math.round(afterMs) }, `slot recycled: ${RECYCLED[reason]}`)
+    this.#emit('slot:recycled', event)
   }
 
   /** @param restartInMs null when it is parked instead */

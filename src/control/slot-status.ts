@@ -42,11 +42,24 @@ export const describeSlot = (parts: {
   readonly holdings: readonly Holding[]
   readonly deadLettered: number
   readonly restarts: number
+  readonly recycles: number
   readonly lastError: PoolError | null
   readonly stalled: boolean
   readonly waitingFor: string | null
 }): SlotStatus => {
-  const { config, state, seat, incarnations, holdings, deadLettered, restarts, lastError, stalled, waitingFor } = parts
+  const {
+    config,
+    state,
+    seat,
+    incarnations,
+    holdings,
+    deadLettered,
+    restarts,
+    recycles,
+    lastError,
+    stalled,
+    waitingFor,
+  } = parts
   const { counters } = incarnations
   const { generation, memberId, instanceId } = seat.membership
   const nowMs = monotonicMs()
@@ -73,6 +86,8 @@ export const describeSlot = (parts: {
     finished: counters.finished + deadLettered,
     deadLettered,
     restarts,
+    recycles,
+    memory: incarnations.current?.ledger.memory ?? null,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message },
     stalled,
     waitingFor,

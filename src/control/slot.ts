@@ -7,6 +7,7 @@ import type { Membership } from '../kafka/group.js'
 import type { ClusterView, TopicPartition } from '../kafka/metadata.js'
 import { Control, type HookName, type Ledger } from '../protocol/ledger.js'
 import type { LostLeader } from '../protocol/messages.js'
+import type { RecycleReason } from '../protocol/reports.js'
 import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
 import { deferred } from '../util/deferred.js'
@@ -46,6 +47,9 @@ import type { Exit, Incarnation } from './threads/incarnation.js'
 import { Incarnations, type SlotReport } from './threads/incarnations.js'
 import type { Threads } from './threads/threads.js'
 
+/** By how much longer than `maxProcessingMs` a handler may run before its thread is ended: see `HungHandlers`. */
+const HANDLERS_END_MS = 10_000
+
 export interface SlotOptions {
   readonly config: SlotConfig
   readonly settings: PoolSettings
@@ -72,6 +76,8 @@ export interface SlotOptions {
   readonly onLeadersLost: (partitions: readonly LostLeader[]) => void
   /** A crash happened, or (null) the slot was parked for another reason: the pool looks whether it must escalate. */
   readonly onTrouble: (crash: Crash | null) => void
+  /** The heap of its thread has become full. */
+  readonly onHeapFull: () => void
 }
 
 /**
@@ -105,6 +111,7 @@ export class Slot implements SeatHost {
   #restarts = 0
   /** Dead letters that were stored before the present thread was there. */
   #lettersBefore = 0
+  #recycles = 0
   #lastError: PoolError | null = null
 
   constructor(options: SlotOptions) {
@@ -149,8 +156,10 @@ export class Slot implements SeatHost {
         commit: () => this.commit(),
         isMember: () => this.#seat.membership.memberId !== '',
         giveUpSeat: () => this.#giveUpSeat(),
-        sayGoodbye: () => sayGoodbye(this.#incarnations, this.hookLimitsMs.teardown, log),
-        replaceThread: () => this.#replaceThread(),
+        sayGoodbye: (retires) => sayGoodbye(this.#incarnations, this.hookLimitsMs.teardown, log, { retires }),
+        holdBack: () => this.#holdBack(),
+        letGoOn: () => this.#incarnations.letGoOn(),
+        replaceThread: (why) => this.#replaceThread(why),
       },
       ...{ crashes: this.#crashes, limiter: options.limiter, by: options.settings.recovery, report: this.#report, log },
     })
@@ -246,6 +255,25 @@ export class Slot implements SeatHost {
     void this.incarnation?.end(why)
   }
 
+  /** Its thread works, and nothing else is about to replace it. */
+  get mayRecycle(): boolean {
+    return this.#state === 'running' && this.#incarnations.ready && !this.#recovery.isUnderWay
+  }
+
+  get isRecycling(): boolean {
+    return this.#recovery.isRecycling
+  }
+
+  /**
+   * Replaces the thread as soon as it stands between two messages, with the same membership: nothing is repeated, and the
+   * group does not notice.
+   *
+   * @returns false when it cannot be now, see {@link mayRecycle}
+   */
+  recycle(reason: RecycleReason): boolean {
+    return this.mayRecycle && this.#recovery.recycle(reason)
+  }
+
   /**
    * Looks whether messages wait and nothing moves, and says so; and whether it is time to try again what stands still.
    * Call it about once a second.
@@ -314,6 +342,7 @@ export class Slot implements SeatHost {
       holdings: this.#holdings.all(),
       deadLettered: this.#deadLetters.total,
       restarts: this.#restarts,
+      recycles: this.#recycles,
       lastError: this.#lastError,
       stalled: this.#stall.stalled.length > 0,
       waitingFor: this.#options.group.joinWatch.words,
@@ -391,6 +420,9 @@ export class Slot implements SeatHost {
       case 'log':
         this.#options.relay(message.line)
         return
+      case 'heap-full':
+        this.#options.onHeapFull()
+        return
       case 'leaders-lost':
         this.#options.onLeadersLost(message.partitions)
         return
@@ -417,8 +449,9 @@ export class Slot implements SeatHost {
 
   // ── crashes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #threadExited({ incarnation, clientId, ledger }: Incarnation, { error: cause, atMs }: Exit): void {
+  #threadExited({ incarnation, clientId, ledger }: Incarnation, { reason, error: cause, atMs }: Exit): void {
     if (isOver(this.#state) || this.#state === 'parked') return
+    if (reason === 'stopped' && this.#recovery.isRecycling) return // as it was asked to
     const { slot } = this.config
     const error =
       cause ?? new PoolError(ErrorCode.threadExited, `the thread of slot ${slot} ended by itself`, this.#where)
@@ -445,9 +478,22 @@ export class Slot implements SeatHost {
     this.#started.reject(error)
   }
 
-  #replaceThread(): void {
+  async #holdBack() {
+    const { incarnation } = this
+    if (incarnation === null) return null
+    this.#incarnations.holdBack()
+    // A handler that does not come back ends its thread before that.
+    const quiet = await this.#incarnations.quiesce(this.config.maxProcessingMs + HANDLERS_END_MS)
+    if (!quiet || incarnation !== this.incarnation) return null
+    const { clientId, ledger } = incarnation
+    const { counters, memory } = ledger
+    return { incarnation: incarnation.incarnation, clientId, finished: counters.finished, memory }
+  }
+
+  #replaceThread(why: 'crash' | 'recycle'): void {
     this.#enter('restarting')
-    this.#restarts += 1
+    if (why === 'crash') this.#restarts += 1
+    else this.#recycles += 1
     this.#lettersBefore = this.#deadLetters.total
     this.#incarnations.start(this.#holdings.rehouse())
   }

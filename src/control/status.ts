@@ -1,5 +1,5 @@
 import type { ErrorData } from '../protocol/error-data.js'
-import type { EffectiveConfig, PauseReason } from '../protocol/reports.js'
+import type { EffectiveConfig, PauseReason, ThreadMemory } from '../protocol/reports.js'
 import type { SeatState } from './membership/seat-states.js'
 import type { PoolStep } from './pool-states.js'
 
@@ -78,8 +78,12 @@ export interface SlotStatus {
   readonly retried: number
   /** Of those that failed, how many are stored in a dead-letter topic. */
   readonly deadLettered: number
-  /** How often the slot's thread was replaced. */
+  /** How often the slot's thread was replaced after a crash. */
   readonly restarts: number
+  /** How often it was replaced although it worked (`slot:recycled`). */
+  readonly recycles: number
+  /** What its thread takes, a second old or as old as the message in flight; null until it has said so. */
+  readonly memory: ThreadMemory | null
   /** The last reason for which the thread was replaced or the slot parked, or null. */
   readonly lastError: { readonly code: string; readonly message: string } | null
   /** True when messages wait in a partition and nothing has moved there for two session timeouts, or five minutes. */
@@ -96,6 +100,7 @@ export interface PoolTotals {
   readonly retried: number
   readonly deadLettered: number
   readonly restarts: number
+  readonly recycles: number
   readonly inFlight: number
   /** Sum of the lags of all partitions that the pool holds, as a string; null until each of them is known. */
   readonly lag: string | null

@@ -21,6 +21,7 @@ import { Gate } from './handling/gate.js'
 import { giveUp } from './handling/give-up.js'
 import { HandlerLife } from './handling/handler-life.js'
 import { Turns } from './handling/turns.js'
+import { HeapWatch, ownHeap } from './heap-watch.js'
 import { Partitions } from './partitions.js'
 import { WakeUp } from './wake-up.js'
 
@@ -46,6 +47,7 @@ interface Work {
   readonly fetcher: Fetcher
   readonly gate: Gate
   readonly turns: Turns
+  readonly heapWatch: HeapWatch
 }
 
 /** One incarnation of a slot, seen from inside its thread: from the task that main gives it until it returns. */
@@ -106,6 +108,7 @@ export class Runtime {
 
   async #finish(): Promise<void> {
     this.#ended = true
+    this.#work?.heapWatch.close()
     this.#work?.fetcher.close()
     this.#client?.close()
     await this.#work?.dispatcher.close()
@@ -166,7 +169,11 @@ export class Runtime {
       failures: new Failures({ ...common, policy: config }),
       arrivingBytes: () => client.arrivingBytes,
       awaitsFirst: () => fetcher.awaitsFirst,
-      onTurn: this.#ports.giveWay,
+      hurries: () => heapWatch.isClose,
+      onTurn: (nowMs) => {
+        this.#ports.giveWay()
+        heapWatch.look(nowMs)
+      },
       onRoom: (partition) => fetcher.hasRoom(partition),
       onRetry: (partition) => {
         dispatcher.schedule(partition)
@@ -185,7 +192,13 @@ export class Runtime {
       onFetched: (partition) => dispatcher.schedule(partition),
       onFault,
     })
-    return { dispatcher, fetcher, gate, turns }
+    const heapWatch: HeapWatch = new HeapWatch({
+      ...common,
+      heap: ownHeap(this.#task.heapMb),
+      onFull: () => this.#post({ type: 'heap-full' }),
+      onReopen: () => dispatcher.scheduleAll(),
+    })
+    return { dispatcher, fetcher, gate, turns, heapWatch }
   }
 
   async #receive(message: ToThread): Promise<void> {

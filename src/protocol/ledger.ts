@@ -1,4 +1,5 @@
 import { frozenMs, monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.js'
+import type { ThreadMemory } from './reports.js'
 
 /*
  * Ledger and Page are what two threads share about one incarnation of a slot. Their two files are the whole layout; nobody
@@ -7,7 +8,7 @@ import { frozenMs, monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../ut
  *   main thread                                   worker thread
  *   control, lease        ──── Ledger ────►        read before every message
  *   freezes               ──── Ledger ────►        read when a turn begins, and when a handler has had its time
- *   read at any time      ◄─── Ledger ─────        counters, handlers in flight, `setup` or `teardown` that runs
+ *   read at any time      ◄─── Ledger ─────        counters, handlers in flight, `setup` or `teardown` that runs, memory
  *   revoked flags         ──── Page ──────►        read when the control word says so
  *   commits, lag          ◄─── Page ──────         how far it is finished and the epoch of that, position, end, size of batches
  *   dead letters          ──── Page ──────►        finished behind a message that the thread waits for
@@ -28,7 +29,15 @@ export const Control = {
   revoked: 4,
   /** The time in which the slot stops is nearly over: `context.cancelled` becomes true. */
   giveUp: 8,
+  /** The thread is about to be recycled: start no message any more. What is in flight may finish. */
+  recycle: 16,
+  /** Raised and cleared by the thread: its heap is full to the brim, so it starts no message until it is recycled. */
+  brimful: 32,
 } as const
+
+/** How full the heap of a thread is with what a collection of garbage leaves. */
+const FILLS = ['fine', 'full', 'brimful'] as const
+export type HeapFill = (typeof FILLS)[number]
 
 const CONTROL = 0
 const LEASE_END = 1
@@ -43,8 +52,14 @@ const HOOK = 10
 const HOOK_STARTED = 11
 const STOOD_STILL = 12
 const LOOK_DUE = 13
+const HEAP_USED = 14
+const HEAP_LIMIT = 15
+const EXTERNAL = 16
+const HEAP_FILL = 17
 /** Even, so that the offsets behind the rows are aligned. */
-const HEADER_WORDS = 14
+const HEADER_WORDS = 18
+/** Memory is noted in KiB: up to 4 TiB. */
+const KIB = 1024
 const HALF = 2 ** 31
 
 /** Main looks at every ledger at least so often. */
@@ -215,6 +230,25 @@ export class Ledger {
     const name = HOOKS[Atomics.load(this.#words, HOOK) - 1]
     if (name === undefined) return null
     return { name, runningMs: ticksBetween(Atomics.load(this.#words, HOOK_STARTED), toTicks(nowMs)) }
+  }
+
+  /** Thread: how much memory it takes. */
+  noteMemory({ heapUsed, heapLimit, external }: ThreadMemory, fill: HeapFill): void {
+    Atomics.store(this.#words, HEAP_USED, heapUsed / KIB)
+    Atomics.store(this.#words, EXTERNAL, external / KIB)
+    Atomics.store(this.#words, HEAP_FILL, FILLS.indexOf(fill))
+    Atomics.store(this.#words, HEAP_LIMIT, heapLimit / KIB)
+  }
+
+  /** Null until the thread has noted it. */
+  get memory(): ThreadMemory | null {
+    const bytes = (word: number): number => (Atomics.load(this.#words, word) >>> 0) * KIB
+    const heapLimit = bytes(HEAP_LIMIT)
+    return heapLimit === 0 ? null : { heapUsed: bytes(HEAP_USED), heapLimit, external: bytes(EXTERNAL) }
+  }
+
+  get heapFill(): HeapFill {
+    return FILLS[Atomics.load(this.#words, HEAP_FILL)] ?? 'fine'
   }
 
   /** Thread: one more message finished (handled, or skipped); main counts those with a dead letter. */

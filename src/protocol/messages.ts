@@ -42,6 +42,8 @@ export interface SlotTask {
   readonly teardownTimeoutMs: number
   /** Pino level name below which the thread need not send log lines. */
   readonly logLevel: string
+  /** What limits the thread's heap, in MB; what V8 says if it is not known. */
+  readonly heapMb?: number | undefined
   /** {@link Ledger} of this incarnation. */
   readonly ledger: SharedArrayBuffer
   readonly port: import('node:worker_threads').MessagePort
@@ -139,6 +141,8 @@ export type FromThread =
       readonly to: string
       readonly reason: ResetReason
     }
+  /** The heap of the thread has become full, or brimful: look at the ledger. */
+  | { readonly type: 'heap-full' }
   /** One line of pino JSON from the thread's logger. */
   | { readonly type: 'log'; readonly line: string }
 

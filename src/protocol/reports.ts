@@ -28,5 +28,24 @@ export type PauseReason = 'exhausted' | 'unreadable' | 'dead-letter' | 'breaker'
  */
 export type ResetReason = 'out-of-range' | 'truncated'
 
+/** Memory of one thread, in bytes, as it reported last. It is as old as the handler call that is in flight. */
+export interface ThreadMemory {
+  /** What its heap holds (the old generation, which `maxOldGenerationSizeMb` limits), garbage included. */
+  readonly heapUsed: number
+  readonly heapLimit: number
+  /** Buffers and other memory that its objects hold outside the heap. */
+  readonly external: number
+}
+
+/**
+ * Why a thread that works was replaced.
+ *
+ * - `asked`: by `recycle()`
+ * - `memory`: its heap was nearly full
+ * - `rss`: the process took more than `maxRssMb`, and this thread the most
+ * - `messages`, `time`: `recycle.afterMessages`, `recycle.afterMs`
+ */
+export type RecycleReason = 'asked' | 'memory' | 'rss' | 'messages' | 'time'
+
 /** Effective configuration as the thread runs with it; secrets are replaced by `[hidden]`. */
 export type EffectiveConfig = Readonly<Record<string, unknown>>

@@ -11,7 +11,7 @@ export interface FieldNote {
 }
 
 /** Largest number that fits Kafka's wire format and Node's timers. */
-const INT32_MAX = 2 ** 31 - 1
+export const INT32_MAX = 2 ** 31 - 1
 
 /** Attaches the note. It has to come last: a schema that is derived from another does not inherit it. */
 export const field = <T extends z.ZodType>(

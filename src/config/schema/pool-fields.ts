@@ -54,6 +54,12 @@ export const poolFields = z.strictObject({
       { min: 1_000 },
     ),
   }),
+  maxRssMb: field(
+    z.number().min(64).max(4_194_304).optional(),
+    'a number from 64 to 4194304',
+    'Memory in MB that the whole process may take (its resident set, Buffers and all). Above it the thread that takes the most is [recycled](memory.md#recycling), one at a time; when that does not help, an error is logged once. A number that is never reached turns it off.',
+    'nine tenths of the memory of the container; none where no container limits it',
+  ),
   resourceLimits: z.strictObject({
     maxOldGenerationSizeMb: field(
       z.number().min(32).max(1_048_576).optional(),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { assignorNames } from '../assignor-names.js'
 import { A_DAY_MS } from '../rules/own-times.js'
-import { choice, count, field, flag, milliseconds } from './fields.js'
+import { choice, count, field, flag, INT32_MAX, milliseconds } from './fields.js'
 
 /** Options of the processing. They may differ by subscription and slot. */
 export const processingFields = z.strictObject({
@@ -57,6 +57,20 @@ export const processingFields = z.strictObject({
     ['pause', 'skip'],
     'What happens to a message whose attempts all failed, without `deadLetter`: its partition stands still, visible in the status, and is tried again after `retry.initialPauseMs` (`pause`), or it is logged and passed over (`skip`). When every partition of the pool stands still and trying again was of no use, the pool gives up (`pool:escalated`).',
   ),
+  recycle: z.strictObject({
+    afterMessages: field(
+      z.int().min(1).max(INT32_MAX).optional(),
+      `a whole number from 1 to ${INT32_MAX}`,
+      'After about how many messages a thread is [recycled](memory.md#recycling), for handlers that leak: up to a fifth earlier, at random, so that slots do not all come to it together.',
+      'never',
+    ),
+    afterMs: field(
+      z.int().min(1_000).max(INT32_MAX).optional(),
+      `a whole number of milliseconds from 1000 to ${INT32_MAX}`,
+      'After about what time a thread is recycled, likewise.',
+      'never',
+    ),
+  }),
   deadLetter: z.strictObject({
     enabled: field(z.boolean().optional(), 'true or false', 'Whether exhausted messages go to a dead-letter topic.'),
     topic: field(

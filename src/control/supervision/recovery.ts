@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { PoolSettings } from '../../config/resolved.js'
 import { COMMIT_WAIT_MS } from '../../config/rules/own-times.js'
 import type { PoolError } from '../../errors.js'
+import type { RecycleReason, ThreadMemory } from '../../protocol/reports.js'
 import { monotonicMs } from '../../util/clock.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import { within } from '../../util/within.js'
@@ -14,8 +15,19 @@ import type { Crash } from './restarts.js'
 /** How long after a fault of our own the plan is begun anew. */
 const FAULT_WAIT_MS = 1_000
 
+/** A thread that was replaced although it worked. */
+export interface Recycling {
+  readonly reason: RecycleReason
+  readonly incarnation: number
+  readonly clientId: string
+  /** Messages that it had finished. */
+  readonly finished: number
+  readonly memory: ThreadMemory | null
+}
+
 /** What a slot is to do: get a new thread, or give up its partitions and be tried again later (null: never). */
 type Plan =
+  | { readonly action: 'recycle'; readonly reason: RecycleReason }
   | { readonly action: 'restart'; readonly delayMs: number }
   | { readonly action: 'park'; readonly error: PoolError; readonly retryInMs: number | null }
 
@@ -38,10 +50,14 @@ export interface RecoveryHost {
   /** Whether the group knows the seat. */
   isMember(): boolean
   giveUpSeat(): Promise<void>
-  /** Ends the thread, if there is one, after its teardown. */
-  sayGoodbye(): Promise<void>
+  /** Ends the thread, if there is one, after its teardown. @param retires whether no other slot may get it */
+  sayGoodbye(retires: boolean): Promise<void>
+  /** The thread starts no message any more. Resolves when it stands between two messages, or with null when that cannot be. */
+  holdBack(): Promise<Omit<Recycling, 'reason'> | null>
+  /** The thread may start messages again. */
+  letGoOn(): void
   /** A new thread begins, and takes a seat when it is ready if there is none. */
-  replaceThread(): void
+  replaceThread(why: 'crash' | 'recycle'): void
 }
 
 export interface RecoveryOptions {
@@ -49,7 +65,7 @@ export interface RecoveryOptions {
   readonly crashes: CrashBook
   readonly limiter: RestartLimiter
   readonly by: PoolSettings['recovery']
-  readonly report: Pick<SlotReporter, 'crashed' | 'parked' | 'recovered'>
+  readonly report: Pick<SlotReporter, 'crashed' | 'parked' | 'recovered' | 'recycled'>
   readonly log: Logger
 }
 
@@ -57,7 +73,8 @@ export interface RecoveryOptions {
  * The life of a slot from the death of its thread until the next one has taken over:
  *
  *   died ──► restart: commit, (give the seat up,) wait ─► new thread ─► recovered
- *     └────► park: commit, give seat and thread up, wait ─► new thread (and a seat for it when it is ready) ─► recovered
+ *     ├────► park: commit, give seat and thread up, wait ─► new thread (and a seat for it when it is ready) ─► recovered
+ *     recycle: start no message, wait for those in flight, commit, say goodbye ─► new thread ─► recycled
  *
  * One loop carries out one plan at a time. A newer plan takes the place of the one that is under way, whose present step
  * comes to its end and is its last; so there is nothing to look at after a step, and no plan that runs beside another.
@@ -66,17 +83,37 @@ export class Recovery {
   readonly #options: RecoveryOptions
   readonly #sleep = new WakeableSleep()
   #plan: Plan | null = null
-  #isUnderWay = false
+  #runs = false
   #isClosed = false
   /** When the crash was noticed from which the slot has not recovered yet. */
   #crashedAtMs: number | null = null
+  /** The thread that was recycled, whose replacement has not taken over yet, and since when no message of it begins. */
+  #recycled: { readonly recycling: Recycling; readonly atMs: number } | null = null
 
   constructor(options: RecoveryOptions) {
     this.#options = options
   }
 
+  /** The thread is being recycled: it will stop, which is no crash. */
+  get isRecycling(): boolean {
+    return this.#plan?.action === 'recycle'
+  }
+
+  /** The thread is being replaced, or given up. */
+  get isUnderWay(): boolean {
+    return this.#runs
+  }
+
+  /** Replaces the thread between two messages. @returns false when something else is under way */
+  recycle(reason: RecycleReason): boolean {
+    if (this.#isClosed || this.#runs) return false
+    this.#follow({ action: 'recycle', reason })
+    return true
+  }
+
   /** The thread died: decides what follows, says so, and does it. */
   died(dead: DeadIncarnation): void {
+    this.#recycled = null
     const { host, crashes, report } = this.#options
     const { crash, decision } = crashes.crashed(dead)
     const isParked = decision.action === 'park'
@@ -98,6 +135,7 @@ export class Recovery {
     if (this.#isClosed) return // a listener stopped the pool
     const { host, report } = this.#options
     this.#crashedAtMs = null
+    this.#recycled = null
     host.parked(error)
     report.parked(error, retryInMs)
     host.onTrouble(crash) // after the report, which a pool that escalates points at
@@ -106,6 +144,11 @@ export class Recovery {
 
   /** Assignment and thread have come together. */
   settled(): void {
+    if (this.#recycled !== null) {
+      const { recycling, atMs } = this.#recycled
+      this.#recycled = null
+      this.#options.report.recycled(recycling, monotonicMs() - atMs)
+    }
     if (this.#crashedAtMs === null) return
     this.#options.report.recovered(monotonicMs() - this.#crashedAtMs, this.#options.by)
     this.#crashedAtMs = null
@@ -122,14 +165,14 @@ export class Recovery {
     if (this.#isClosed) return
     this.#plan = plan
     this.#sleep.wake()
-    if (!this.#isUnderWay) void this.#run()
+    if (!this.#runs) void this.#run()
   }
 
   async #run(): Promise<void> {
-    this.#isUnderWay = true
+    this.#runs = true
     for (let plan = this.#plan; plan !== null; plan = this.#plan) {
       try {
-        const steps = plan.action === 'park' ? this.#park(plan) : this.#restart(plan)
+        const steps = this.#stepsOf(plan)
         for (let step = steps.next(); step.done !== true; ) {
           const result = await step.value
           if (this.#plan !== plan) break
@@ -142,7 +185,26 @@ export class Recovery {
         await this.#sleep.for(FAULT_WAIT_MS)
       }
     }
-    this.#isUnderWay = false
+    this.#runs = false
+  }
+
+  #stepsOf(plan: Plan): Steps {
+    if (plan.action === 'park') return this.#park(plan)
+    return plan.action === 'restart' ? this.#restart(plan) : this.#recycle(plan)
+  }
+
+  *#recycle({ reason }: Extract<Plan, { action: 'recycle' }>): Steps {
+    const { host } = this.#options
+    const retired = (yield host.holdBack()) as Omit<Recycling, 'reason'> | null
+    if (retired === null) {
+      host.letGoOn()
+      return
+    }
+    const atMs = monotonicMs()
+    void host.commit()
+    yield host.sayGoodbye(true)
+    this.#recycled = { recycling: { reason, ...retired }, atMs }
+    host.replaceThread('recycle')
   }
 
   *#restart({ delayMs }: Extract<Plan, { action: 'restart' }>): Steps {
@@ -153,18 +215,18 @@ export class Recovery {
       yield host.giveUpSeat()
     }
     if (delayMs > 0) yield this.#sleep.for(delayMs)
-    if ((yield limiter.admit()) === true) host.replaceThread()
+    if ((yield limiter.admit()) === true) host.replaceThread('crash')
   }
 
   *#park({ retryInMs }: Extract<Plan, { action: 'park' }>): Steps {
     const { host, limiter, log } = this.#options
     yield within(host.commit(), COMMIT_WAIT_MS)
-    yield Promise.all([host.giveUpSeat(), host.sayGoodbye()])
+    yield Promise.all([host.giveUpSeat(), host.sayGoodbye(false)])
     if (retryInMs === null) return
     yield this.#sleep.for(retryInMs)
     if ((yield limiter.admit()) !== true) return
     log.info('trying the parked slot again')
-    host.replaceThread()
+    host.replaceThread('crash')
   }
 }
 

@@ -22,13 +22,16 @@ export const hookLimits = ({
  * Ends the thread that fills a slot, kindly at first. One that will not die is not waited for.
  *
  * @param teardownMs how long `teardown` of the handler's module may take; 0 when a handler is still in flight
+ * @param retires whether no other slot may get the thread
  */
 export const sayGoodbye = async (
   { current, loaded }: Pick<Incarnations, 'current' | 'loaded'>,
   teardownMs: number,
   log: Logger,
+  { retires = false } = {},
 ): Promise<void> => {
   if (current === null) return
+  if (retires) current.retire()
   const hasTime = loaded && teardownMs > 0
   // The thread itself gives a teardown up first, if that does not block it, and says so.
   const patienceMs = hasTime ? teardownMs + GOODBYE_MS : GOODBYE_MS

@@ -71,6 +71,8 @@ export class Incarnation {
   #requestId = 0
   #worker: Worker | null = null
   #threadId: number | null = null
+  /** Nobody else shall get its thread. */
+  #isRetired = false
   /** Set at the first sign of the end; later signs tell nothing new. */
   #exit: Exit | null = null
   #isOver = false
@@ -116,6 +118,11 @@ export class Incarnation {
     return answer.promise
   }
 
+  /** When it stops its thread ends with it, instead of waiting for another slot: its memory shall be free. */
+  retire(): void {
+    this.#isRetired = true
+  }
+
   /** Asks the thread to stop, and ends it when it has not within `timeoutMs`. Resolves with `exited`. */
   async stop(timeoutMs: number): Promise<Exit> {
     if (this.#worker === null) this.#withdraw({ reason: 'stopped', error: null, atMs: monotonicMs() })
@@ -153,7 +160,9 @@ export class Incarnation {
     const exit = { reason: 'stopped', error: null, atMs: monotonicMs() } as const
     if (this.ledger.flights().length === 0 && this.ledger.hook() === null) {
       this.#exit = exit
-      this.#conclude(exit)
+      this.#conclude(exit, { workerIsGone: !this.#isRetired })
+      // To free a heap takes long. Nobody need wait for that.
+      if (this.#isRetired) void this.#worker?.terminate()
     } else {
       // A handler, or its setup or teardown, was left behind in the worker: nobody else may get that one.
       this.#die(exit)

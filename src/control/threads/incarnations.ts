@@ -173,6 +173,17 @@ export class Incarnations {
     this.#current?.ledger.clear(bits)
   }
 
+  /** The thread starts no message any more, and is replaced when nothing is in flight in it. Only this one: the next one may. */
+  holdBack(): void {
+    this.#current?.ledger.raise(Control.recycle)
+  }
+
+  /** It was not to be. */
+  letGoOn(): void {
+    this.#current?.ledger.clear(Control.recycle)
+    this.#current?.send({ type: 'resume' })
+  }
+
   extendLease(untilMs: number): void {
     this.#lease = { untilMs, aheadMs: wallAheadMs() }
     this.#current?.ledger.extendLease(untilMs, this.#lease.aheadMs)

@@ -31,6 +31,8 @@ export interface ThreadsOptions {
   readonly terminateTimeoutMs: number
   /** A thread would not die. `lost` counts it already. */
   readonly onLost: (incarnation: Incarnation) => void
+  /** A spare is warm. */
+  readonly onSpare?: (() => void) | undefined
   readonly log: Logger
 }
 
@@ -170,9 +172,10 @@ export class Threads {
         this.#settling.delete(incarnation)
         this.#boots.fill()
       })
-    void incarnation.exited.then(({ reason }) => {
+    void incarnation.exited.then(async ({ reason }) => {
       this.#live.delete(incarnation)
-      if (reason === 'lost') {
+      const { terminateTimeoutMs } = this.#options
+      if (reason === 'lost' || !(await within(incarnation.freed, terminateTimeoutMs))) {
         this.#lost.add(incarnation)
         this.#options.onLost(incarnation)
       }
@@ -191,6 +194,7 @@ export class Threads {
       run.begin(worker)
     }
     this.#boots.fill()
+    if (this.warm > 0) this.#options.onSpare?.()
   }
 
   /** @returns whether the run was still waiting for a thread */

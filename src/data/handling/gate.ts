@@ -16,6 +16,9 @@ export interface GateOptions {
   readonly onReopen: () => void
 }
 
+/** With any of these no message starts, whatever its partition. */
+const HALTS = Control.rebalance | Control.stop | Control.recycle | Control.brimful
+
 const LEASE_POLL_MS = 50
 
 /**
@@ -92,7 +95,7 @@ export class Gate {
   }
 
   get #halted(): boolean {
-    return (this.#options.ledger.control & (Control.rebalance | Control.stop)) !== 0
+    return (this.#options.ledger.control & HALTS) !== 0
   }
 
   /** The lease ends by the monotonic clock, and earlier by what of it the machine has slept through. */

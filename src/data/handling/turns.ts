@@ -20,8 +20,10 @@ export interface TurnsOptions {
   readonly arrivingBytes: () => number
   /** Some partitions' first messages are awaited. */
   readonly awaitsFirst: () => boolean
+  /** The event loop shall go round often: somebody waits for what it brings. */
+  readonly hurries: () => boolean
   /** A turn begins. */
-  readonly onTurn: () => void
+  readonly onTurn: (nowMs: number) => void
   /** A turn is over, so the buffer may have more room. */
   readonly onRoom: (partition: Partition) => void
   /** The pause before the next attempt is over, or the dead letter is stored. */
@@ -89,10 +91,10 @@ export class Turns {
   async take(partition: Partition, row: number): Promise<void> {
     // Again: whoever waited for the same slice and came first may have used it up.
     while (this.#options.facts.now() >= this.#sliceEndMs) await this.#slice()
-    this.#options.onTurn()
+    const nowMs = this.#options.facts.now()
+    this.#options.onTurn(nowMs)
     partition.enter('running')
-    const { now, ledger } = this.#options.facts
-    const nowMs = now()
+    const { ledger } = this.#options.facts
     const turn = { endMs: Math.min(this.#sliceEndMs, nowMs + TURN_MS), stoodStillMs: ledger.stoodStillMs(nowMs) }
     for (let call = this.#burst(partition, row, turn); call !== null; call = this.#burst(partition, row, turn)) {
       await this.#settle(call, partition, row)
@@ -143,7 +145,7 @@ export class Turns {
           return
         }
         this.#nextSlice = null
-        const isShort = arrivingBytes > 0 || this.#options.awaitsFirst()
+        const isShort = arrivingBytes > 0 || this.#options.awaitsFirst() || this.#options.hurries()
         this.#sliceEndMs = this.#options.facts.now() + (isShort ? SHORT_SLICE_MS : SLICE_MS)
         resolve()
       }

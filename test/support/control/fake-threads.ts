@@ -76,6 +76,13 @@ export class FakeIncarnation {
     return answer.promise
   }
 
+  /** Its thread ends with it. */
+  isRetired = false
+
+  retire(): void {
+    this.isRetired = true
+  }
+
   /** How long it was given to stop. */
   patienceMs: number | undefined
 

@@ -51,7 +51,8 @@ class SimulatedThread {
       if (nowMs >= this.#flight.untilMs) this.#land(this.#flight.part)
       return
     }
-    const mayBegin = (ledger.control & (Control.rebalance | Control.stop)) === 0 && ledger.leaseLeftMs(nowMs) > 0
+    const mayBegin =
+      (ledger.control & (Control.rebalance | Control.stop | Control.recycle)) === 0 && ledger.leaseLeftMs(nowMs) > 0
     if (mayBegin) this.#work()
   }
 

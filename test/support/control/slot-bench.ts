@@ -40,6 +40,7 @@ const settings = (overrides: Partial<PoolSettings>): PoolSettings => ({
   leaveOnStop: 'dynamic',
   restart: restartConfig(),
   resourceLimits: {},
+  maxRssMb: null,
   ...overrides,
 })
 
@@ -120,6 +121,7 @@ export const slotBench = (
     relay: () => {},
     onLeadersLost: () => {},
     onTrouble: () => events.push({ name: 'trouble', payload: null }),
+    onHeapFull: () => events.push({ name: 'heap full', payload: null }),
   })
   return {
     slot,

@@ -58,6 +58,7 @@ export class DataPlane {
       failures: new Failures({ ...common, policy }),
       arrivingBytes: () => 0,
       awaitsFirst: () => this.fetcher.awaitsFirst,
+      hurries: () => false,
       onTurn: () => {},
       onGivenUp: () => {},
       onRoom: (partition) => this.fetcher.hasRoom(partition),

@@ -22,6 +22,8 @@ export interface BenchOptions extends Partial<FailurePolicy> {
   readonly wallAhead?: () => number
   readonly arrivingBytes?: () => number
   readonly awaitsFirst?: () => boolean
+  readonly hurries?: () => boolean
+  readonly onTurn?: (nowMs: number) => void
 }
 
 /** A dispatcher with everything that belongs to it, on a test bench: the test plays the fetcher and the main thread. */
@@ -57,7 +59,8 @@ export class DispatcherBench {
       failures: new Failures({ policy, ledger, log, post, now }),
       arrivingBytes: options.arrivingBytes ?? (() => 0),
       awaitsFirst: options.awaitsFirst ?? (() => false),
-      onTurn: () => {},
+      hurries: options.hurries ?? (() => false),
+      onTurn: options.onTurn ?? (() => {}),
       onRoom: () => {},
       onRetry: (partition) => this.dispatcher.schedule(partition),
       onGivenUp: (given) => giveUp(given, post),

@@ -16,6 +16,7 @@ const EVENTS: readonly EventName[] = [
   'slot:ready',
   'slot:crashed',
   'slot:recovered',
+  'slot:recycled',
   'slot:stalled',
   'slot:parked',
   'group:joined',

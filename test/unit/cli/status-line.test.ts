@@ -9,6 +9,7 @@ const quiet: PoolTotals = {
   retried: 0,
   deadLettered: 0,
   restarts: 0,
+  recycles: 0,
   inFlight: 0,
   lag: '0',
   rebalances: 0,

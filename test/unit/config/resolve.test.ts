@@ -45,6 +45,7 @@ describe('defaults', () => {
         windowMs: 300_000,
         probeMs: 60_000,
       },
+      maxRssMb: null,
       resourceLimits: { maxOldGenerationSizeMb: 768 },
     })
     expect(slots).toEqual([
@@ -57,6 +58,7 @@ describe('defaults', () => {
         assignors: ['roundrobin'],
         concurrency: 1,
         retry: { attempts: 10, initialDelayMs: 200, maxDelayMs: 60_000, initialPauseMs: 30_000, maxPauseMs: 600_000 },
+        recycle: {},
         onExhausted: 'pause',
         deadLetter: null,
         maxProcessingMs: 300_000,

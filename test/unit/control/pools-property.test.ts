@@ -69,6 +69,9 @@ const newLife = (seed: number) => {
 
   const harm: Readonly<Record<string, () => void>> = {
     'a thread crashes': () => slot()?.threads.living?.crash(),
+    'a thread is recycled': () => {
+      slot()?.slot.recycle('asked')
+    },
     'a thread falls silent': () => {
       const living = slot()?.threads.living
       if (living) living.silent = true

@@ -28,6 +28,7 @@ const EVENTS = [
   'slot:ready',
   'slot:crashed',
   'slot:recovered',
+  'slot:recycled',
   'slot:parked',
   'group:joined',
   'group:assigned',
@@ -93,6 +94,9 @@ const newLife = (seed: number) => {
     'the thread is ended': () => threads.living?.end(new PoolError(ErrorCode.handlerHung, 'the player ends it')),
     'the thread falls silent': () => {
       if (threads.living !== null) threads.living.silent = true
+    },
+    'the thread is recycled': () => {
+      slot.recycle('asked')
     },
     'a hook blocks the thread': () => {
       const { living } = threads
@@ -174,8 +178,10 @@ const newLife = (seed: number) => {
     while (!isOut() && wrong().length > 0 && monotonicMs() < untilMs) await pass(1_000)
     if (isOut()) return
     for (const fault of wrong()) diary.fault(fault)
-    const before = [...group.done]
-    const stands = (partition: number) => group.done[partition] === before[partition]
+    // Not what is done in all: a slot that was thrown out may have done more, uncommitted, which is done again.
+    const now = () => new Map(slot.status().assignment.map((held) => [held.partition, held.finishedUpTo]))
+    const before = now()
+    const stands = (partition: number) => now().get(partition) === before.get(partition)
     for (let tries = 60; tries > 0 && group.assigned.some(stands); tries--) await pass(1_000)
     for (const partition of group.assigned) {
       if (stands(partition)) diary.fault(`nothing moves in partition ${partition}`)

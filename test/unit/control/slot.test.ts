@@ -790,3 +790,91 @@ describe('a slot that drains', () => {
     expect(await drained).toBe(false)
   })
 })
+
+describe('a slot that is recycled', () => {
+  test('starts nothing, waits for what is in flight, commits it, and goes on with a fresh thread behind it, which the group does not notice', async () => {
+    const bench = await running()
+    const [seat] = bench.seats
+    seat?.asked.splice(0)
+    const old = bench.threads.last
+    const assign = old.requests.find((request) => request.type === 'assign' && request.added.length > 0)
+    if (assign?.type !== 'assign') throw new Error('nothing was assigned')
+    const [first] = assign.added
+    old.ledger.begin(0, first?.id ?? -1, 0, 1, monotonicMs())
+    old.silent = true
+    expect(bench.slot.recycle('asked')).toBe(true)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(old.ledger.control).toBe(Control.recycle)
+    expect(bench.threads.all).toHaveLength(1)
+    expect(bench.slot.recycle('asked')).toBe(false)
+    Page.from(assign.page).finish(first?.index ?? -1, 1)
+    old.ledger.countFinished()
+    old.ledger.end(0)
+    old.answer()
+    await settle()
+    expect(old.isRetired).toBe(true)
+    expect(bench.commits.flat()).toMatchObject([{ partition: first?.partition, offset: 1n }])
+    bench.threads.last.boot()
+    await settle()
+    expect(bench.threads.last.requests).toMatchObject([
+      { type: 'assign', added: [{ offset: '1' }, { offset: '0' }], removed: [] },
+    ])
+    expect(bench.threads.last.ledger.control).toBe(0)
+    expect(bench.slot.state).toBe('running')
+    expect(bench.slot.status()).toMatchObject({
+      restarts: 0,
+      recycles: 1,
+      incarnation: 2,
+      finished: 1,
+      lastError: null,
+    })
+    expect(bench.heard('slot:recycled')).toMatchObject([
+      { incarnation: 1, clientId: 'thread-0', reason: 'asked', finished: 1 },
+    ])
+    expect(bench.told()).not.toContain('slot:crashed')
+    expect(seat?.asked.filter((request) => request !== 'Heartbeat')).toEqual([])
+    await stop(bench)
+  })
+
+  test('goes on with the thread that it has when that never stands between two messages', async () => {
+    const bench = await running()
+    const thread = bench.threads.last
+    thread.silent = true
+    thread.ledger.begin(0, 0, 0, 1, monotonicMs())
+    bench.slot.recycle('time')
+    await vi.advanceTimersByTimeAsync(400_000)
+    expect(thread.ledger.control).toBe(0)
+    expect(thread.sent).toContainEqual({ type: 'resume' })
+    expect(bench.slot.mayRecycle).toBe(true)
+    thread.ledger.end(0)
+    thread.answer()
+    await stop(bench)
+  })
+
+  test('that stops meanwhile ends its thread and begins none', async () => {
+    const bench = await running()
+    bench.threads.last.silent = true
+    bench.slot.recycle('asked')
+    await settle()
+    const stopping = stop(bench)
+    await vi.advanceTimersByTimeAsync(10_000)
+    await stopping
+    expect(bench.threads.all).toHaveLength(1)
+    expect(bench.slot.state).toBe('stopped')
+  })
+
+  test('is none while no thread works in it', async () => {
+    const bench = await running()
+    bench.threads.last.crash()
+    await settle()
+    expect(bench.slot.recycle('asked')).toBe(false)
+    await stop(bench)
+  })
+
+  test('is what its thread wants when its heap is full', async () => {
+    const bench = await running()
+    bench.threads.last.say({ type: 'heap-full' })
+    expect(bench.told()).toContain('heap full')
+    await stop(bench)
+  })
+})

@@ -181,7 +181,7 @@ export class Incarnations {
   /** It was not to be. */
   letGoOn(): void {
     this.#current?.ledger.clear(Control.recycle)
-    this.#current?.send({ type: 'resume' })
+    this.#current?.send({ type: 'go-on' })
   }
 
   extendLease(untilMs: number): void {

@@ -15,6 +15,7 @@ export interface RunFlags {
   readonly fromBeginning?: boolean
   readonly concurrency?: number
   readonly assignor?: readonly string[]
+  readonly isolation?: string
   readonly set?: readonly string[]
   readonly config?: string
   readonly logLevel?: string
@@ -30,6 +31,7 @@ const flagSettings = (flags: RunFlags): Setting[] =>
       ['processing.fromBeginning', flags.fromBeginning],
       ['processing.concurrency', flags.concurrency],
       ['processing.assignors', flags.assignor],
+      ['pool.isolation', flags.isolation],
     ] as const
   ).flatMap(([path, value]) => (value === undefined ? [] : [leafSetting(path, value)]))
 

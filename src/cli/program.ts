@@ -65,6 +65,9 @@ const addRun = (program: Command): void => {
     .option('--from-beginning', 'begin at the first message where the group has no committed offset')
     .option('--concurrency <n>', 'messages that an asynchronous handler may have in flight at once', positive)
     .option('--assignor <name>', 'range, roundrobin or RoundRobinAssigner; several in order of preference', list)
+    .addOption(
+      new Option('--isolation <kind>', 'what a slot is filled with (default: thread)').choices(['thread', 'process']),
+    )
     .option('--set <name=value>', "any other option, by Kafka's name, KafkaJS's or the pool's; may be repeated", each)
     .option('--config <file>', 'configuration file', path)
     .addOption(

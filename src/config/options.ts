@@ -157,6 +157,13 @@ export interface PoolOptions {
   /** Milliseconds, at least 1,000, that an ended thread may take to die before its slot goes on without it. @default 10_000 */
   terminateTimeoutMs?: number | undefined
   /**
+   * What a slot is filled with: a thread of the process, or a child process with a thread in it, whose crash (a segmentation
+   * fault, an allocation at which V8 gives up) ends nothing else.
+   *
+   * @default 'thread'
+   */
+  isolation?: 'thread' | 'process' | undefined
+  /**
    * How a slot goes on after a crash: with the same membership, unnoticed by the group (`handover`), or as a new
    * member, whose client id the broker shows at once (`rejoin`).
    *

@@ -27,6 +27,7 @@ export const threadsFor = (
   return new Threads({
     size: slots.length,
     spares: sparesFor(slots.length),
+    isolation: settings.isolation,
     resourceLimits: settings.resourceLimits,
     handlers: [...new Set(slots.map(({ handler }) => handler))],
     entry: THREAD_ENTRY,

@@ -4,9 +4,8 @@ import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import type { DataClient } from '../kafka/client.js'
 import type { ClusterView } from '../kafka/metadata.js'
-import { Ledger } from '../protocol/ledger.js'
+import type { Ledger } from '../protocol/ledger.js'
 import { type FromThread, type SlotTask, STOPPED, type ToThread } from '../protocol/messages.js'
-import { Page } from '../protocol/page.js'
 import type { EffectiveConfig } from '../protocol/reports.js'
 import { createThreadLogger } from '../telemetry/thread-logger.js'
 import { monotonicMs } from '../util/clock.js'
@@ -23,6 +22,7 @@ import { HandlerLife } from './handling/handler-life.js'
 import { Turns } from './handling/turns.js'
 import { HeapWatch, ownHeap } from './heap-watch.js'
 import { Partitions } from './partitions.js'
+import { SharedMemory } from './shared-memory.js'
 import { WakeUp } from './wake-up.js'
 
 /** What the runtime needs from outside; fakes in tests. */
@@ -54,6 +54,7 @@ interface Work {
 export class Runtime {
   readonly #task: SlotTask
   readonly #ports: RuntimePorts
+  readonly #memory: SharedMemory
   readonly #ledger: Ledger
   readonly #log: Logger
   readonly #partitions = new Partitions()
@@ -76,7 +77,8 @@ export class Runtime {
     this.#task = task
     this.#view = task.view
     this.#ports = ports
-    this.#ledger = Ledger.from(task.ledger)
+    this.#memory = new SharedMemory(task.file?.fd ?? null)
+    this.#ledger = this.#memory.ledger(task.ledger, task.file?.at)
     this.#log = createThreadLogger({ ...task, post: this.#post })
     this.#ending = new Promise((resolve, reject) => {
       this.#end = resolve
@@ -231,9 +233,10 @@ export class Runtime {
     }
   }
 
-  #assign({ added, removed, page }: Extract<ToThread, { type: 'assign' }>): void {
+  #assign({ added, removed, page, at }: Extract<ToThread, { type: 'assign' }>): void {
     this.#partitions.drop(removed)
-    this.#partitions.add(added, Page.from(page))
+    this.#memory.drop(removed)
+    this.#partitions.add(added, this.#memory.page(page, at, added))
     const hasWork = this.#partitions.size > 0
     if (hasWork !== this.#hasWork) {
       this.#hasWork = hasWork

@@ -1,4 +1,5 @@
 import { frozenMs, monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.js'
+import { NOTE_BEGIN, type Note } from './note.js'
 import type { ThreadMemory } from './reports.js'
 
 /*
@@ -17,6 +18,10 @@ import type { ThreadMemory } from './reports.js'
  * A Ledger belongs to one incarnation and dies with it, so a thread that would not die can never write into the memory
  * of its successor. A Page holds the partitions that one assignment added; a partition that is kept over a rebalance
  * stays on its page.
+ *
+ * Two processes share no memory. There each has a Ledger and Pages of its own; what the thread says in them it also writes
+ * into a file, as notes, at once (WrittenLedger, WrittenPage), so that it is there still when the process is not, and main
+ * reads that before it looks (MirroredLedger, PageMirror). What main says is sent, and done on the memory of the other side.
  */
 
 /** Bits of the control word. Zero means: run. */
@@ -74,6 +79,16 @@ const FLIGHT_STARTED = 1
 const FLIGHT_ATTEMPT = 2
 const FLIGHT_WORDS = 4
 
+/** What the thread says beside its rows. */
+const SAID_BY_THREAD = [
+  ...[FINISHED, FAILED, RETRIED],
+  ...[FINISHED + HALVES, FAILED + HALVES, RETRIED + HALVES],
+  ...[GIVEN_UP, HOOK, HOOK_STARTED],
+]
+/** Where a note has a row, behind those. */
+const NOTE_ROW = NOTE_BEGIN + SAID_BY_THREAD.length
+const NOTE_OFFSET = 7
+
 /** A handler call that has begun and not yet come back. */
 export interface Flight {
   /** The partition's id, as main gave it in the assignment. */
@@ -109,7 +124,8 @@ export class Ledger {
   readonly #words: Int32Array
   readonly #offsets: BigInt64Array
 
-  private constructor(buffer: SharedArrayBuffer, rows: number) {
+  /** Over memory that is there already, or not: see {@link from} and {@link create}. */
+  protected constructor(buffer: SharedArrayBuffer, rows: number) {
     this.buffer = buffer
     this.rows = rows
     const int32Bytes = (HEADER_WORDS + rows * FLIGHT_WORDS) * 4
@@ -119,14 +135,21 @@ export class Ledger {
 
   /** @param rows how many handlers may be in flight at once (the slot's `concurrency`) */
   static create(rows: number): Ledger {
-    const bytes = (HEADER_WORDS + rows * FLIGHT_WORDS) * 4 + rows * 8
-    const ledger = new Ledger(new SharedArrayBuffer(bytes), rows)
+    const ledger = new Ledger(Ledger.memoryFor(rows), rows)
     ledger.looked(0, monotonicMs() + LONGEST_LOOK_MS) // a freeze may come before the first look
     return ledger
   }
 
   static from(buffer: SharedArrayBuffer): Ledger {
-    return new Ledger(buffer, (buffer.byteLength - HEADER_WORDS * 4) / (FLIGHT_WORDS * 4 + 8))
+    return new Ledger(buffer, Ledger.rowsIn(buffer))
+  }
+
+  protected static memoryFor(rows: number): SharedArrayBuffer {
+    return new SharedArrayBuffer((HEADER_WORDS + rows * FLIGHT_WORDS) * 4 + rows * 8)
+  }
+
+  protected static rowsIn(buffer: SharedArrayBuffer): number {
+    return (buffer.byteLength - HEADER_WORDS * 4) / (FLIGHT_WORDS * 4 + 8)
   }
 
   get control(): number {
@@ -282,6 +305,34 @@ export class Ledger {
       failed: this.#counted(FAILED),
       retried: this.#counted(RETRIED),
     }
+  }
+
+  /** Thread: what a note says of a row, and of the whole. */
+  protected noteDown(row: number, { words, longs }: Note): void {
+    const at = HEADER_WORDS + row * FLIGHT_WORDS
+    for (let n = 0; n < SAID_BY_THREAD.length; n++) {
+      words[NOTE_BEGIN + n] = this.#words[SAID_BY_THREAD[n] as number] as number
+    }
+    words[NOTE_ROW + FLIGHT_PARTITION] = this.#words[at + FLIGHT_PARTITION] as number
+    words[NOTE_ROW + FLIGHT_STARTED] = this.#words[at + FLIGHT_STARTED] as number
+    words[NOTE_ROW + FLIGHT_ATTEMPT] = this.#words[at + FLIGHT_ATTEMPT] as number
+    longs[NOTE_OFFSET] = this.#offsets[row] as bigint
+  }
+
+  /** Main: takes over what a note says of a row. */
+  protected takeRow(row: number, { words, longs }: Note): void {
+    const at = HEADER_WORDS + row * FLIGHT_WORDS
+    this.#words[at + FLIGHT_PARTITION] = words[NOTE_ROW + FLIGHT_PARTITION] as number
+    this.#words[at + FLIGHT_STARTED] = words[NOTE_ROW + FLIGHT_STARTED] as number
+    this.#words[at + FLIGHT_ATTEMPT] = words[NOTE_ROW + FLIGHT_ATTEMPT] as number
+    this.#offsets[row] = longs[NOTE_OFFSET] as bigint
+  }
+
+  /** Main: takes over what a note says of the whole. */
+  protected takeWhole({ words }: Note): void {
+    SAID_BY_THREAD.forEach((word, n) => {
+      this.#words[word] = words[NOTE_BEGIN + n] as number
+    })
   }
 
   /** 32 bits that wrap, and a second word that counts their halves (2³¹ messages, eight minutes at full speed). */

@@ -47,6 +47,8 @@ export interface SlotTask {
   /** {@link Ledger} of this incarnation. */
   readonly ledger: SharedArrayBuffer
   readonly port: import('node:worker_threads').MessagePort
+  /** In a process of its own: the file in which the thread notes what it says in ledger and pages, and where the ledger's notes are. */
+  readonly file?: { readonly fd: number; readonly at: number }
 }
 
 /** What Piscina's `run` resolves with when a thread was asked to stop and did. */
@@ -78,6 +80,8 @@ export type ToThread =
       readonly type: 'assign'
       readonly requestId: number
       readonly page: SharedArrayBuffer
+      /** In a process of its own: where the page's notes are in the file. */
+      readonly at?: number
       readonly added: readonly AssignedPartition[]
       readonly removed: readonly number[]
     }

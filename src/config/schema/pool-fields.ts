@@ -19,6 +19,10 @@ export const poolFields = z.strictObject({
     'How long a thread that was ended may take to die before it counts as lost and its slot goes on without it.',
     { min: 1_000 },
   ),
+  isolation: choice(
+    ['thread', 'process'],
+    'What a slot is filled with: a thread of the process (`thread`), or a child process with a thread in it (`process`), so that a segmentation fault of a native addon, an allocation at which V8 gives up, or a native call that cannot be interrupted costs one slot its process and nobody else anything. See [isolation by process](how-it-works.md#isolation-by-process) for what it costs.',
+  ),
   recovery: choice(
     ['handover', 'rejoin'],
     'How a slot goes on after a crash: with the same membership, unnoticed by the group (`handover`), or as a new member, whose client id the broker shows at once (`rejoin`).',

@@ -1,14 +1,13 @@
 import { once } from 'node:events'
-import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { after, sleep } from '../../util/timers.js'
-import type { PiscinaWorkers } from './piscina-workers.js'
 import { SpareBackoff } from './spare-backoff.js'
-import { type DeathSign, spareError } from './thread-error.js'
+import { type DeathSign, type EndOfWorker, endSign, spareError } from './thread-error.js'
 import { handOnOutput } from './thread-output.js'
+import type { PoolWorker, Workers } from './workers.js'
 
 export interface BootsOptions {
-  readonly workers: PiscinaWorkers
+  readonly workers: Pick<Workers, 'all' | 'boot' | 'destroy'>
   /** How many threads there are to be, spares included. */
   readonly total: number
   /** How many boot at the same time. */
@@ -41,10 +40,10 @@ const BOOT_END_MS = 5_000
 export class Boots {
   readonly #options: BootsOptions
   /** Workers whose exit is watched. */
-  readonly #known = new WeakSet<Worker>()
-  readonly #booted = new WeakSet<Worker>()
+  readonly #known = new WeakSet<PoolWorker>()
+  readonly #booted = new WeakSet<PoolWorker>()
   /** Workers that have a task, or are being killed. */
-  readonly #occupied = new Set<Worker>()
+  readonly #occupied = new Set<PoolWorker>()
   readonly #backoff = new SpareBackoff(() => this.fill())
   #closed = false
 
@@ -53,7 +52,7 @@ export class Boots {
   }
 
   /** Threads that have booted and fill no slot. */
-  get warm(): Worker[] {
+  get warm(): PoolWorker[] {
     return this.#free.filter((worker) => this.#booted.has(worker))
   }
 
@@ -65,18 +64,18 @@ export class Boots {
   }
 
   /** This one has booted, and can be given a task. */
-  booted(worker: Worker): void {
+  booted(worker: PoolWorker): void {
     this.#booted.add(worker)
     if (this.#closed) void worker.terminate()
     else this.#options.onChange()
   }
 
   /** From now on until it is released its death is somebody else's business. */
-  occupy(worker: Worker): void {
+  occupy(worker: PoolWorker): void {
     this.#occupied.add(worker)
   }
 
-  release(worker: Worker): void {
+  release(worker: PoolWorker): void {
     this.#occupied.delete(worker)
     this.#options.onChange()
   }
@@ -108,11 +107,11 @@ export class Boots {
   }
 
   /** Threads without a task, booted or not. */
-  get #free(): Worker[] {
+  get #free(): PoolWorker[] {
     return this.#options.workers.all.filter((worker) => !this.#occupied.has(worker))
   }
 
-  get #booting(): Worker[] {
+  get #booting(): PoolWorker[] {
     return this.#free.filter((worker) => !this.#booted.has(worker))
   }
 
@@ -126,25 +125,25 @@ export class Boots {
     for (const worker of workers.all) if (!this.#known.has(worker)) this.#know(worker)
   }
 
-  #know(worker: Worker): void {
+  #know(worker: PoolWorker): void {
     this.#known.add(worker)
     handOnOutput(worker.stdout, process.stdout)
     handOnOutput(worker.stderr, process.stderr)
     let sign: DeathSign | null = null
     const hangs = after(() => this.#bootHangs(worker), this.#options.timeoutMs).unref()
-    worker.once('error', (thrown) => {
+    worker.once('error', (thrown: unknown) => {
       sign = { type: 'threw', thrown }
     })
-    worker.once('exit', (exitCode) => {
+    worker.once('exit', (...end: EndOfWorker) => {
       clearTimeout(hangs)
       const wasIdle = !this.#occupied.delete(worker)
-      if (wasIdle) this.#onIdleDeath(sign ?? { type: 'exited', exitCode }, this.#booted.has(worker))
+      if (wasIdle) this.#onIdleDeath(sign ?? endSign(...end), this.#booted.has(worker))
       this.#options.onChange()
     })
   }
 
   /** Nobody waits for such a boot any more. */
-  #bootHangs(worker: Worker): void {
+  #bootHangs(worker: PoolWorker): void {
     if (this.#booted.has(worker) || this.#closed) return
     this.#occupied.add(worker) // by its own death, which may take long
     void worker.terminate()

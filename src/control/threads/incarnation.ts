@@ -1,4 +1,3 @@
-import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
 import { ErrorCode, PoolError } from '../../errors.js'
 import { Control, type Ledger } from '../../protocol/ledger.js'
 import { type FromThread, STOPPED, type ToThread } from '../../protocol/messages.js'
@@ -6,7 +5,8 @@ import type { EffectiveConfig } from '../../protocol/reports.js'
 import { monotonicMs } from '../../util/clock.js'
 import { type Deferred, deferred } from '../../util/deferred.js'
 import { within } from '../../util/within.js'
-import { type DeathSign, type ThreadIdentity, threadError } from './thread-error.js'
+import { type DeathSign, type EndOfWorker, endSign, type ThreadIdentity, threadError } from './thread-error.js'
+import type { Line, PoolWorker } from './workers.js'
 
 /** How an incarnation ended. */
 export interface Exit {
@@ -30,8 +30,7 @@ type WithoutId<T> = T extends { readonly requestId: number } ? Omit<T, 'requestI
 export type ThreadRequest = WithoutId<ToThread>
 
 export interface IncarnationOptions extends ThreadIdentity {
-  readonly ledger: Ledger
-  readonly port: MessagePort
+  readonly line: Line
   readonly terminateTimeoutMs: number
   readonly onMessage: (report: ThreadReport) => void
   /** Takes the task away from its thread, which is killed, or out of the queue when no thread has it yet. */
@@ -69,7 +68,7 @@ export class Incarnation {
   readonly #freed = deferred<void>()
   readonly #requests = new Map<number, Deferred<void>>()
   #requestId = 0
-  #worker: Worker | null = null
+  #worker: PoolWorker | null = null
   #threadId: number | null = null
   /** Nobody else shall get its thread. */
   #isRetired = false
@@ -82,23 +81,22 @@ export class Incarnation {
     this.slot = options.slot
     this.incarnation = options.incarnation
     this.clientId = options.clientId
-    this.ledger = options.ledger
+    this.ledger = options.line.ledger
     this.boarded = this.#boarded.promise
     this.ready = this.#ready.promise
     this.exited = this.#exited.promise
     this.freed = this.#freed.promise
-    options.port.on('message', this.#receive)
-    options.port.unref() // after `on`, which refs it
+    options.line.listen(this.#receive)
   }
 
-  /** Node's number of the thread; null before the incarnation got one. */
+  /** Node's number of the thread, or the id of its process; null before the incarnation got one. */
   get threadId(): number | null {
     return this.#threadId
   }
 
   /** Posts a message; one to a thread that is over is dropped. */
   send(message: ToThread): void {
-    this.#options.port.postMessage(message)
+    this.#options.line.send(message)
   }
 
   /**
@@ -145,7 +143,7 @@ export class Incarnation {
   }
 
   /** @internal A worker is about to get the task. */
-  board(worker: Worker): void {
+  board(worker: PoolWorker): void {
     this.#worker = worker
     this.#threadId = worker.threadId
     worker.once('error', this.#onError)
@@ -193,8 +191,8 @@ export class Incarnation {
     if (this.#exit !== null) this.#conclude(this.#exit, { workerIsGone: false })
   }
 
-  #onExit = (exitCode: number): void => {
-    this.#crash({ type: 'exited', exitCode })
+  #onExit = (...end: EndOfWorker): void => {
+    this.#crash(endSign(...end))
     if (this.#exit !== null) this.#conclude(this.#exit)
     this.#freed.resolve()
   }
@@ -231,15 +229,9 @@ export class Incarnation {
   #conclude(exit: Exit, { workerIsGone } = { workerIsGone: exit.reason !== 'lost' }): void {
     if (this.#isOver) return
     this.#isOver = true
-    const { port } = this.#options
     try {
-      // What a thread posted is in the queue when it dies; the event loop may get to it only after the `exit` event.
-      for (let entry = receiveMessageOnPort(port); entry !== undefined; entry = receiveMessageOnPort(port)) {
-        this.#receive(entry.message)
-      }
+      this.#options.line.close()
     } finally {
-      port.off('message', this.#receive)
-      port.close()
       const gone = this.#gone(exit)
       this.#ready.reject(gone)
       for (const request of this.#requests.values()) request.reject(gone)

@@ -2,6 +2,8 @@ import type { Worker } from 'node:worker_threads'
 import { Piscina, queueOptionsSymbol, type TaskQueue } from 'piscina'
 import type { PoolSettings } from '../../config/resolved.js'
 import type { SlotTask, ThreadData } from '../../protocol/messages.js'
+import { ChannelLine } from './channel-line.js'
+import type { Line, Workers } from './workers.js'
 
 export interface PiscinaWorkersOptions {
   /** Module whose default export takes a {@link SlotTask}. */
@@ -29,7 +31,7 @@ const KEEPS_NOTHING: TaskQueue = { size: 0, shift: () => null, push: () => {}, r
  * thread that dies idle right after its boot is replaced for ever and at once, and after a single death before the boot
  * was complete none is replaced any more.
  */
-export class PiscinaWorkers {
+export class PiscinaWorkers implements Workers {
   readonly #piscina: Piscina
 
   constructor({ entry, data, resourceLimits, atMost, onBooted }: PiscinaWorkersOptions) {
@@ -59,7 +61,6 @@ export class PiscinaWorkers {
     this.#piscina.on('error', () => {})
   }
 
-  /** Those that live, booted or not. */
   get all(): readonly Worker[] {
     return this.#piscina.threads
   }
@@ -73,16 +74,18 @@ export class PiscinaWorkers {
     void this.#piscina.run({ [queueOptionsSymbol]: { worker: null } satisfies Destination })
   }
 
-  /** @returns what the task comes to; it rejects when the task is aborted, which kills the worker */
-  give(worker: Worker, task: SlotTask, signal: AbortSignal): Promise<unknown> {
+  line(concurrency: number): Line {
+    return new ChannelLine(concurrency, (worker, task, signal) => this.#give(worker, task, signal))
+  }
+
+  destroy(): Promise<void> {
+    return this.#piscina.destroy()
+  }
+
+  #give(worker: Worker, task: SlotTask, signal: AbortSignal): Promise<unknown> {
     return this.#piscina.run(
       { ...task, [queueOptionsSymbol]: { worker } satisfies Destination },
       { signal, transferList: [task.port] },
     )
-  }
-
-  /** Kills all, and waits without a bound for each to exit. */
-  destroy(): Promise<void> {
-    return this.#piscina.destroy()
   }
 }

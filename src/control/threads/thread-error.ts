@@ -14,12 +14,20 @@ export type DeathSign =
   | { readonly type: 'unborn'; readonly reason: unknown }
   /** The worker's `exit` event with no `error` before it. */
   | { readonly type: 'exited'; readonly exitCode: number }
+  /** The same of a process that a signal ended. */
+  | { readonly type: 'killed'; readonly signal: NodeJS.Signals; readonly outOfMemory: boolean }
   /** It did not come to the end of its boot. */
   | { readonly type: 'hung'; readonly afterMs: number; readonly handlers: readonly string[] }
   /** The thread lives, but its entry gave up: what Piscina's `run` rejected with. */
   | { readonly type: 'gave-up'; readonly reason: unknown }
   /** The thread lives, but its entry came back although nobody had asked it to. */
   | { readonly type: 'returned'; readonly value: unknown }
+
+/** What the `exit` event of a worker has: exit code, signal, and whether the process said that it ran out of memory. */
+export type EndOfWorker = readonly [exitCode: number | null, signal?: NodeJS.Signals | null, outOfMemory?: boolean]
+
+export const endSign = (...[exitCode, signal, outOfMemory = false]: EndOfWorker): DeathSign =>
+  signal ? { type: 'killed', signal, outOfMemory } : { type: 'exited', exitCode: exitCode ?? 1 }
 
 /** The crash of a thread as the error that its slot reports. */
 export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => {
@@ -30,8 +38,10 @@ export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => 
       const cause = asError(sign.thrown)
       if (codeOf(cause) === 'ERR_WORKER_INIT_FAILED') return unbornError(cause, { slot })
       if (codeOf(cause) === 'ERR_WORKER_OUT_OF_MEMORY') {
-        const advice = 'Look for what the handler keeps, or raise resourceLimits.maxOldGenerationSizeMb'
-        return new PoolError(ErrorCode.threadOutOfMemory, `${thread} ran out of memory. ${advice}`, { slot, cause })
+        return new PoolError(ErrorCode.threadOutOfMemory, `${thread} ran out of memory. ${MEMORY_ADVICE}`, {
+          slot,
+          cause,
+        })
       }
       const advice = 'Await every promise and listen to the error event of every emitter'
       const what = `threw where nobody could catch it: ${cause.name}: ${cause.message}`
@@ -44,6 +54,10 @@ export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => 
     case 'exited': {
       const what = `ended with exit code ${sign.exitCode}; most likely the handler, or something it uses, called process.exit()`
       return new PoolError(ErrorCode.threadExited, `${thread} ${what}. Throw an error instead`, { slot })
+    }
+    case 'killed': {
+      const code = sign.outOfMemory ? ErrorCode.threadOutOfMemory : ErrorCode.threadCrashed
+      return new PoolError(code, `${thread} ended with its process, ${killedBy(sign)}`, { slot })
     }
     case 'gave-up': {
       const told = errorDataOf(sign.reason)
@@ -67,10 +81,35 @@ export const threadError = (who: ThreadIdentity, sign: DeathSign): PoolError => 
 export const spareError = (sign: DeathSign, booted: boolean): PoolError => {
   if (sign.type === 'unborn') return unbornError(sign.reason)
   if (sign.type === 'hung') return hungError(sign)
-  const how = sign.type === 'exited' ? ` with exit code ${sign.exitCode}` : ''
+  const how =
+    sign.type === 'exited'
+      ? ` with exit code ${sign.exitCode}`
+      : sign.type === 'killed'
+        ? ` with its process (${sign.signal})`
+        : ''
   const when = booted ? 'while it waited for a slot' : 'while it loaded the handler modules'
   const message = `a thread died${how} ${when}. Look at what the handler module does when it is imported`
   return new PoolError(ErrorCode.threadCrashed, message, sign.type === 'threw' ? { cause: asError(sign.thrown) } : {})
+}
+
+const MEMORY_ADVICE = 'Look for what the handler keeps, or raise resourceLimits.maxOldGenerationSizeMb'
+
+const killedBy = ({ signal, outOfMemory }: Extract<DeathSign, { type: 'killed' }>): string => {
+  if (outOfMemory) return `which V8 aborted because it ran out of memory (${signal}). ${MEMORY_ADVICE}`
+  switch (signal) {
+    case 'SIGKILL':
+      return 'which was killed by SIGKILL from outside the pool. If nobody did, the system was out of memory: its log says so (dmesg), or the events of the container. Give it more memory, or lower workers'
+    case 'SIGABRT':
+      return 'which aborted (SIGABRT): native code that the handler uses, or V8, for a reason that it wrote to stderr'
+    case 'SIGSEGV':
+    case 'SIGBUS':
+    case 'SIGILL':
+    case 'SIGFPE':
+    case 'SIGTRAP':
+      return `which was ended by ${signal}: most likely a fault in a native addon that the handler uses`
+    default:
+      return `which was ended by ${signal}`
+  }
 }
 
 const unbornError = (reason: unknown, context: { readonly slot?: number } = {}): PoolError => {

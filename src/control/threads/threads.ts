@@ -1,23 +1,24 @@
-import { MessageChannel, type Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { availableCores } from '../../config/available-cores.js'
 import type { PoolSettings } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
-import { Ledger } from '../../protocol/ledger.js'
-import type { SlotTask } from '../../protocol/messages.js'
 import { sleep } from '../../util/timers.js'
 import { within } from '../../util/within.js'
 import { Boots } from './boots.js'
 import { Incarnation, type ThreadReport } from './incarnation.js'
 import { PiscinaWorkers } from './piscina-workers.js'
+import { ChildProcesses } from './processes/child-processes.js'
 import { rehearsalConfig } from './rehearsal-config.js'
 import { threadError } from './thread-error.js'
+import type { Duty, PoolWorker, Workers } from './workers.js'
 
 export interface ThreadsOptions {
   /** How many slots are to be filled at once. */
   readonly size: number
   /** How many booted threads wait for a slot to need them. @default 1 */
   readonly spares?: number
+  /** Whether each thread has a process of its own. @default 'thread' */
+  readonly isolation?: PoolSettings['isolation']
   readonly resourceLimits: PoolSettings['resourceLimits']
   /** URLs of the handler modules; a thread finds them in `workerData.handlers` and loads them while it boots. */
   readonly handlers: readonly string[]
@@ -36,7 +37,7 @@ export interface ThreadsOptions {
   readonly log: Logger
 }
 
-export interface RunOptions extends Omit<SlotTask, 'port' | 'ledger'> {
+export interface RunOptions extends Duty {
   readonly onMessage: (report: ThreadReport) => void
 }
 
@@ -52,13 +53,13 @@ const IMPORT_WAIT_MS = 10_000
 interface Run {
   readonly incarnation: Incarnation
   /** Gives the task to this worker. */
-  readonly begin: (worker: Worker) => void
+  readonly begin: (worker: PoolWorker) => void
 }
 
 /** The threads of the pool: gives each incarnation one that has booted, and follows it to its end. */
 export class Threads {
   readonly #options: ThreadsOptions
-  readonly #workers: PiscinaWorkers
+  readonly #workers: Workers
   readonly #boots: Boots
   readonly #live = new Set<Incarnation>()
   readonly #waiting: Run[] = []
@@ -70,8 +71,9 @@ export class Threads {
   constructor(options: ThreadsOptions) {
     this.#options = options
     const { entry, handlers, resourceLimits, size, spares = 1, loadTimeoutMs = 60_000, bootsAtOnce, log } = options
+    const Kind = options.isolation === 'process' ? ChildProcesses : PiscinaWorkers
     const total = size + spares
-    this.#workers = new PiscinaWorkers({
+    this.#workers = new Kind({
       entry,
       data: {
         handlers,
@@ -80,7 +82,7 @@ export class Threads {
       },
       resourceLimits,
       atMost: total,
-      onBooted: (worker) => this.#boots.booted(worker),
+      onBooted: (worker: PoolWorker) => this.#boots.booted(worker),
     })
     this.#boots = new Boots({
       workers: this.#workers,
@@ -119,26 +121,23 @@ export class Threads {
     if (this.#closing !== null) {
       throw new PoolError(ErrorCode.poolStopped, `slot ${task.slot}: the pool is closed`, { slot: task.slot })
     }
-    const { port1, port2 } = new MessageChannel()
-    const ledger = Ledger.create(task.config.concurrency)
+    const line = this.#workers.line(task.config.concurrency)
     const running = new AbortController()
     const incarnation = new Incarnation({
       ...task,
-      ledger,
-      port: port1,
+      line,
       terminateTimeoutMs: this.#options.terminateTimeoutMs,
       onMessage,
       abort: () => {
-        port2.close() // if no worker got it: closing its other end does not end a port that has messages to read
+        line.withdraw() // if no worker got it
         if (!this.#withdraw(run)) running.abort()
       },
     })
     const run: Run = {
       incarnation,
       begin: (worker) => {
-        const slotTask: SlotTask = { ...task, ledger: ledger.buffer, port: port2 }
         incarnation.board(worker)
-        this.#workers.give(worker, slotTask, running.signal).then(
+        line.begin(worker, task, running.signal).then(
           (value) => incarnation.returned(value),
           (reason: unknown) => incarnation.rejected(reason),
         )

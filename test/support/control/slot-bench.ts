@@ -36,6 +36,7 @@ const settings = (overrides: Partial<PoolSettings>): PoolSettings => ({
   drainTimeoutMs: 25_000,
   loadTimeoutMs: 60_000,
   terminateTimeoutMs: 5_000,
+  isolation: 'thread',
   recovery: 'handover',
   leaveOnStop: 'dynamic',
   restart: restartConfig(),

@@ -1,5 +1,6 @@
 // The handler of tests: records every call, and does what the message says.
 // Load it as record.mjs?dir=<folder of the record>.
+import { pbkdf2Sync } from 'node:crypto'
 import process from 'node:process'
 import { openRecorder } from '#scripts/support/recorder.js'
 import { NonRetriableError } from '#src/errors.js'
@@ -77,6 +78,18 @@ const deeds = {
     for (;;);
   },
   oom: fillHeap,
+  /** One array that grows: the way of running out of memory at which V8 aborts the process. */
+  huge: () => {
+    const numbers = []
+    for (;;) numbers.push(1.5)
+  },
+  /** A native call that takes longer than any test, and that nobody can interrupt. */
+  native: () => pbkdf2Sync('password', 'salt', 2 ** 31 - 1, 64, 'sha512'),
+  /** Of the process, by its number: 6 aborts it, 9 kills it, 11 is a segmentation fault. */
+  signal: (number) => {
+    process.kill(process.pid, number)
+    for (;;);
+  },
 }
 
 /** `exit-once` is the deed `exit` at the first handling of this message, and plain work at every later one. */

@@ -34,6 +34,7 @@ describe('defaults', () => {
       drainTimeoutMs: 25_000,
       loadTimeoutMs: 60_000,
       terminateTimeoutMs: 10_000,
+      isolation: 'thread',
       recovery: 'handover',
       leaveOnStop: 'dynamic',
       restart: {

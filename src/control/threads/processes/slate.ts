@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import { accessSync, closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { NOTE_BYTES, Note } from '../../../protocol/note.js'
+
+/** Memory that looks like a disk, where Linux has it. */
+const MEMORY = '/dev/shm'
+
+/** A write takes microseconds; a reader that comes in its midst looks again. */
+const MOST_LOOKS = 1_000
+
+const folder = (): string => {
+  try {
+    accessSync(MEMORY, constants.W_OK | constants.X_OK)
+    return MEMORY
+  } catch {
+    return tmpdir()
+  }
+}
+
+/** A place in the file, in bytes. */
+interface Span {
+  readonly at: number
+  readonly bytes: number
+}
+
+/**
+ * The file in which one child process notes how far it is. It has no name: the process inherits it, so it is gone with the
+ * last of the two, however they end.
+ */
+export class Slate {
+  readonly fd: number
+  readonly #free: Span[] = []
+  #end = 0
+  #closed = false
+
+  /** @throws what the system says when it gives no file */
+  constructor() {
+    const path = join(folder(), `kafka-consumer-pool-${randomUUID()}`)
+    this.fd = openSync(path, 'wx+', 0o600)
+    unlinkSync(path)
+  }
+
+  /**
+   * Gives a place for so many notes, with nothing on it.
+   *
+   * @throws what the system says when it has no room for it: nothing that is written there later can fail for that
+   */
+  allot(notes: number): Span {
+    const bytes = notes * NOTE_BYTES
+    const found = this.#free.findIndex((span) => span.bytes >= bytes)
+    const span = this.#free[found] ?? { at: this.#end, bytes }
+    writeSync(this.fd, new Uint8Array(span.bytes), 0, span.bytes, span.at)
+    if (found === -1) this.#end += bytes
+    else this.#free.splice(found, 1)
+    return span
+  }
+
+  /** The process does not write there any more. */
+  release(span: Span): void {
+    this.#free.push(span)
+  }
+
+  /** Notes as they are now, each whole; null for one that is not written yet, or that cannot be read. */
+  read(at: number, notes: number): (Note | null)[] {
+    const memory = new ArrayBuffer(notes * NOTE_BYTES)
+    if (!this.#closed) readSync(this.fd, new Uint8Array(memory), 0, memory.byteLength, at)
+    return Array.from({ length: notes }, (_, n) => this.#whole(new Note(memory, n * NOTE_BYTES), at + n * NOTE_BYTES))
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    closeSync(this.fd)
+  }
+
+  #whole(note: Note, at: number): Note | null {
+    for (let looks = 0; looks < MOST_LOOKS && !this.#closed; looks++) {
+      if (note.isWhole) return note
+      if (note.bytes.every((byte) => byte === 0)) return null
+      readSync(this.fd, note.bytes, 0, NOTE_BYTES, at)
+    }
+    return note.isWhole ? note : null
+  }
+}

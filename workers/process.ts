@@ -45,6 +45,9 @@ const ownFd = (): number => {
 
 const post = (message: FromProcess, then: () => void = () => {}): void => void process.send?.(message, then)
 
+/** What the thread has printed is written without waiting for it, so it may still be on its way. */
+const flush = (then: () => void): void => void process.stdout.write('', () => process.stderr.write('', then))
+
 /** The thread of this process, and what it shares with its thread about the task that it has. */
 class Host {
   readonly #worker: Worker
@@ -67,7 +70,7 @@ class Host {
     })
     this.#worker.on('exit', (exitCode) => {
       this.#hearTheRest()
-      post({ type: 'ended' }, () => process.exit(exitCode))
+      post({ type: 'ended', exitCode }, () => flush(() => process.exit(exitCode)))
     })
     this.#tell({ type: 'boot', entry })
   }

@@ -40,6 +40,7 @@ export interface InFlightMessage extends EventMessage {
 }
 
 export interface SlotReady extends SlotIdentity {
+  /** Node's number of the thread; with `isolation: 'process'` the id of its process. */
   readonly threadId: number
   readonly assignment: readonly EventPartition[]
 }

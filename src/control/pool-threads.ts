@@ -10,10 +10,10 @@ const THREAD_ENTRY = new URL('../../workers/entry.cjs', import.meta.url)
 const sparesFor = (slots: number): number => 1 + Math.floor(slots / 4)
 
 /** Says what the process was started with that threads do not go well with. */
-const adviseOn = ({ slots }: ResolvedConfig, log: Logger): void => {
+const adviseOn = ({ slots, pool: { isolation } }: ResolvedConfig, log: Logger): void => {
   const flags = heapFlags(process.execArgv, process.env.NODE_OPTIONS)
   if (flags.length > 0) log.warn(heapFlagsWarning(flags))
-  const hint = nativeThreadsHint(slots, process.env.UV_THREADPOOL_SIZE)
+  const hint = nativeThreadsHint(slots, process.env.UV_THREADPOOL_SIZE, isolation)
   if (hint !== null) log.info(hint)
 }
 

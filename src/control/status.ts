@@ -55,6 +55,7 @@ export interface SlotStatus {
   readonly groupId: string
   /** `client.id` of the thread's client, or null while no thread fills the slot. */
   readonly clientId: string | null
+  /** Node's number of the thread, or with `isolation: 'process'` the id of its process; null while none fills the slot. */
   readonly threadId: number | null
   readonly seat: {
     readonly state: SeatState

@@ -69,5 +69,5 @@ export type FromProcess =
   | { readonly type: 'rejected'; readonly id: number; readonly reason: unknown }
   /** The thread's `error` event. */
   | { readonly type: 'threw'; readonly error: ErrorData }
-  /** The thread's `exit` event: the process ends with its exit code. */
-  | { readonly type: 'ended' }
+  /** The thread's `exit` event. The process ends. */
+  | { readonly type: 'ended'; readonly exitCode: number }

@@ -33,7 +33,8 @@ const load = () => {
   }))
 }
 
-const place = ({ partition, offset }: { partition: number; offset: number | string }) => `${partition}@${offset}`
+const place = ({ partition, offset }: { partition: number; offset: number | string | bigint }) =>
+  `${partition}@${offset}`
 
 test('processes that die in every way cost a group no rebalance and no message, and repeat what was in flight', async () => {
   const topic = await createTopic({ partitions: PARTITIONS })

@@ -40,6 +40,8 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
   #client: Client | null = null
   #task = 0
   #outOfMemory = false
+  /** How the thread ended, if it did before the process. */
+  #threadEnd: EndOfWorker | null = null
 
   /** @throws what the system says when it gives no process */
   constructor(boot: Omit<Extract<ToProcess, { type: 'boot' }>, 'type'>, onBooted: (worker: PoolWorker) => void) {
@@ -100,8 +102,12 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
         this.#onBooted(this)
         break
       case 'threw':
+        this.#endsSoon()
         this.emit('error', fromErrorData(message.error))
-        after(() => this.terminate(), END_MS).unref()
+        break
+      case 'ended':
+        this.#endsSoon()
+        this.#threadEnd = [message.exitCode]
         break
       case 'said':
         if (message.id === this.#task) this.#client?.said(message.message)
@@ -112,9 +118,11 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
       case 'rejected':
         if (message.id === this.#task) this.#client?.rejected(message.reason)
         break
-      case 'ended':
-        break // its exit code tells
     }
+  }
+
+  #endsSoon(): void {
+    after(() => this.terminate(), END_MS).unref()
   }
 
   /** What it has said and written comes before its `exit`. */
@@ -125,7 +133,7 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
       child.once('exit', (...end) => resolve(end as EndOfWorker)),
     )
     await within(signal === 'SIGABRT' ? Promise.all([heard, written]) : heard, LATE_MS)
-    this.emit('exit', exitCode, signal, this.#outOfMemory)
+    this.emit('exit', ...(this.#threadEnd ?? [exitCode, signal, this.#outOfMemory]))
     this.#client?.rejected(new Error('the process has ended'))
     this.slate.close()
   }

@@ -17,6 +17,13 @@ test('slots that handle one message after the other count, too, where some take 
   expect(nativeThreadsHint(slots(2, 1, 1, 1), undefined)).toContain('up to 5 messages')
 })
 
+test('processes share no threads: what counts is how many messages are in flight in one of them', () => {
+  expect(nativeThreadsHint(slots(4, 4, 4), undefined, 'process')).toBeNull()
+  expect(nativeThreadsHint(slots(1, 16), undefined, 'process')).toMatch(
+    /^up to 16 messages .* 4 threads in each process .* UV_THREADPOOL_SIZE=20;/,
+  )
+})
+
 test('nothing is said of a few messages, of handlers that come one after the other, or when the number was set', () => {
   expect(nativeThreadsHint(slots(4), undefined)).toBeNull()
   expect(nativeThreadsHint(slots(...Array(64).fill(1)), undefined)).toBeNull()

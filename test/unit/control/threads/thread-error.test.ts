@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { spareDelayMs } from '#src/control/threads/spare-backoff.js'
-import { type DeathSign, spareError, threadError } from '#src/control/threads/thread-error.js'
+import { type DeathSign, endSign, spareError, threadError } from '#src/control/threads/thread-error.js'
 import { PoolError } from '#src/errors.js'
 import { toErrorData } from '#src/protocol/error-data.js'
 
@@ -28,6 +28,25 @@ describe('threadError', () => {
     expect(error).toMatchObject({ name: 'PoolError', code, slot: 2 })
     const names = code === 'KCP_THREAD_NOT_STARTED' ? ['slot 2'] : ['slot 2', 'incarnation 5', 'orders-02-1']
     for (const text of names) expect(error.message).toContain(text)
+  })
+
+  it.each<[NodeJS.Signals, boolean, string, string]>([
+    ['SIGKILL', false, 'KCP_THREAD_CRASHED', 'the system was out of memory'],
+    ['SIGSEGV', false, 'KCP_THREAD_CRASHED', 'a native addon'],
+    ['SIGABRT', false, 'KCP_THREAD_CRASHED', 'stderr'],
+    ['SIGABRT', true, 'KCP_THREAD_OUT_OF_MEMORY', 'resourceLimits'],
+    ['SIGTRAP', true, 'KCP_THREAD_OUT_OF_MEMORY', 'resourceLimits'],
+    ['SIGXCPU', false, 'KCP_THREAD_CRASHED', 'SIGXCPU'],
+  ])('says what most likely ended a process by %s (out of memory: %s)', (signal, outOfMemory, code, words) => {
+    const error = threadError(who, { type: 'killed', signal, outOfMemory })
+    expect(error).toMatchObject({ code, slot: 2 })
+    for (const text of ['incarnation 5', 'orders-02-1', signal, words]) expect(error.message).toContain(text)
+  })
+
+  it('takes the end of a worker for what it was', () => {
+    expect(endSign(7)).toEqual({ type: 'exited', exitCode: 7 })
+    expect(endSign(0, null)).toEqual({ type: 'exited', exitCode: 0 })
+    expect(endSign(null, 'SIGABRT', true)).toEqual({ type: 'killed', signal: 'SIGABRT', outOfMemory: true })
   })
 
   it.each([

@@ -47,17 +47,13 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
   constructor(boot: Omit<Extract<ToProcess, { type: 'boot' }>, 'type'>, onBooted: (worker: PoolWorker) => void) {
     super()
     this.#onBooted = onBooted
-    this.#process = fork(HOST, [], {
-      execArgv: childFlags(process.execArgv),
-      serialization: 'advanced',
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc', this.slate.fd],
-    })
+    this.#process = this.#fork()
     // What cannot be said to it any more, or what would not be killed, shows in how it ends.
     this.#process.on('error', () => {})
     const { pid, stdout, stderr } = this.#process
     if (pid === undefined || stdout === null || stderr === null) {
       this.slate.close()
-      throw new Error('a process could not be started')
+      throw new Error(`${process.execPath} could not be started as a child process`)
     }
     this.threadId = pid
     this.stdout = stdout
@@ -94,6 +90,19 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
     this.#process.unref()
     this.#process.channel?.unref()
     for (const output of [this.stdout, this.stderr]) (output as Socket).unref()
+  }
+
+  #fork(): NodeProcess {
+    try {
+      return fork(HOST, [], {
+        execArgv: childFlags(process.execArgv),
+        serialization: 'advanced',
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc', this.slate.fd],
+      })
+    } catch (reason) {
+      this.slate.close()
+      throw reason
+    }
   }
 
   #hear(message: FromProcess): void {

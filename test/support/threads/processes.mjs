@@ -30,7 +30,7 @@ const [actor, idle] = [how, 'nothing'].map((handler, slot) =>
   }),
 )
 await Promise.all([actor.ready, idle.ready])
-actor.send({ type: 'resume' })
+actor.send({ type: 'go-on' })
 console.log(`pids ${actor.threadId} ${idle.threadId}`)
 process.on('SIGTERM', async () => {
   // Neither of them has heard of it.

@@ -178,7 +178,7 @@ export interface PoolOptions {
    * Memory of the whole process in MB, Buffers included, at least 64. Above it the thread that takes the most is replaced
    * between two messages, one at a time.
    *
-   * @default nine tenths of the container's memory; none where no container limits it
+   * @default nine tenths of the memory of the machine, or of the container
    */
   maxRssMb?: number | undefined
   /** Memory of each thread. */

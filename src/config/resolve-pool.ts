@@ -1,4 +1,3 @@
-import type { AvailableMemory } from './available-memory.js'
 import type { Issues } from './issues.js'
 import type { Layer } from './layers/layer.js'
 import { parseSection } from './resolve-slot.js'
@@ -42,7 +41,7 @@ const checkPoolLimit = (layer: Layer, restart: RestartConfig, slots: number, iss
 }
 
 /** What the pool as a whole runs with. */
-export const resolvePool = (layer: Layer, slots: number, memory: AvailableMemory, issues: Issues): PoolSettings => {
+export const resolvePool = (layer: Layer, slots: number, memoryBytes: number, issues: Issues): PoolSettings => {
   checkPoolRules(layer, issues)
   const { restart: said, resourceLimits, maxRssMb, ...settings } = parseSection(poolFields, layer, 'pool')
   const restart = { ...said, maxPoolRestarts: said.maxPoolRestarts ?? defaultPoolLimit(said, slots) }
@@ -50,9 +49,9 @@ export const resolvePool = (layer: Layer, slots: number, memory: AvailableMemory
   return {
     ...settings,
     restart,
-    maxRssMb: maxRssMb ?? (memory.isQuota ? Math.floor((0.9 * memory.bytes) / 2 ** 20) : null),
+    maxRssMb: maxRssMb ?? Math.floor((0.9 * memoryBytes) / 2 ** 20),
     resourceLimits: {
-      maxOldGenerationSizeMb: defaultHeapMb(memory.bytes, slots),
+      maxOldGenerationSizeMb: defaultHeapMb(memoryBytes, slots),
       ...(resourceLimits as PoolSettings['resourceLimits']),
     },
   }

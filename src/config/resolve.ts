@@ -21,8 +21,6 @@ export interface MachineDefaults {
   readonly parallelism?: number
   /** Memory that the threads may share, in bytes. @default what the container allows, else what the machine has */
   readonly memoryBytes?: number
-  /** Whether it is a container that limits it. @default whether it is, or false with `memoryBytes` */
-  readonly isQuota?: boolean
 }
 
 const poolNames: readonly string[] = [...subscriptionNames, 'subscriptions', 'perSlot', 'logger', ...namesAt('pool')]
@@ -78,9 +76,7 @@ const slotsOf = (
  * @throws ConfigError with every fault at once, each with its path and remedy
  */
 export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): ResolvedConfig => {
-  const { parallelism = availableCores(), memoryBytes } = machine
-  const memory =
-    memoryBytes === undefined ? availableMemory() : { bytes: memoryBytes, isQuota: machine.isQuota === true }
+  const { parallelism = availableCores(), memoryBytes = availableMemory() } = machine
   const issues = new Issues()
   if (!isPlainObject(options)) {
     issues.add('', `expected an object of options, got ${shown(options)}`)
@@ -99,7 +95,7 @@ export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): 
       slots.push({ layer: merged, config: resolveSlot(merged, { slot, subscription, topics, handler }, issues) })
     }
   })
-  const pool = resolvePool(shared, slots.length, memory, issues)
+  const pool = resolvePool(shared, slots.length, memoryBytes, issues)
   refuseLoops(slots, issues)
   const resolved = resolveGroups(fitHeap(slots, pool.resourceLimits, issues), issues)
   if (issues.any) throw issues.toError()

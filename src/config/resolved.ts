@@ -62,11 +62,7 @@ type RestartFields = (typeof poolFields)['shape']['restart']
 
 export interface RestartConfig extends Resolved<RestartFields, { readonly maxPoolRestarts: number }> {}
 
-type MadeOfPool = {
-  readonly restart: RestartConfig
-  /** Null: no limit. */
-  readonly maxRssMb: number | null
-}
+type MadeOfPool = { readonly restart: RestartConfig; readonly maxRssMb: number }
 
 export interface PoolSettings extends Resolved<typeof poolFields, MadeOfPool> {}
 

@@ -167,7 +167,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       slots: this.#slots,
       spares: () => threads.warm,
       rss: () => process.memoryUsage.rss(),
-      maxRssMb: settings.maxRssMb ?? Number.POSITIVE_INFINITY,
+      maxRssMb: settings.maxRssMb,
       log: this.#log,
     })
     this.#recycler = recycler

@@ -42,8 +42,8 @@ test('a pool that does not say how many workers it wants has as many as the quot
   expect(resolveConfig(options).slots).toHaveLength(2)
 })
 
-test('the threads share three quarters of the memory that the container may take', () => {
-  expect(resolveConfig(options).pool.resourceLimits.maxOldGenerationSizeMb).toBe(384)
+test('the threads share three quarters of the memory that the container may take, and the process takes no more than nine tenths', () => {
+  expect(resolveConfig(options).pool).toMatchObject({ resourceLimits: { maxOldGenerationSizeMb: 384 }, maxRssMb: 921 })
 })
 
 test('two threads boot at once for each CPU that the quota grants, whatever the machine has', async () => {

@@ -29,7 +29,6 @@ export interface RecyclerOptions {
   readonly spares: () => number
   /** Bytes that the process takes. */
   readonly rss: () => number
-  /** Infinity for no limit. */
   readonly maxRssMb: number
   readonly log: Logger
 }
@@ -92,8 +91,7 @@ export class Recycler {
       mayRecycle: slot.mayRecycle,
       bytes: bytesOf(slot),
     }))
-    this.#greediest =
-      this.#options.maxRssMb < Number.POSITIVE_INFINITY ? this.#rss.look(this.#options.rss(), takers, nowMs) : null
+    this.#greediest = this.#rss.look(this.#options.rss(), takers, nowMs)
     this.look(nowMs)
   }
 

@@ -31,7 +31,6 @@ export class RssWatch {
   #dueMs = Number.NEGATIVE_INFINITY
   #isHelpless = false
 
-  /** @param maxMb Infinity for no limit */
   constructor(maxMb: number, log: Logger) {
     this.#maxMb = maxMb
     this.#log = log

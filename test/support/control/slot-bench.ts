@@ -41,7 +41,7 @@ const settings = (overrides: Partial<PoolSettings>): PoolSettings => ({
   leaveOnStop: 'dynamic',
   restart: restartConfig(),
   resourceLimits: {},
-  maxRssMb: null,
+  maxRssMb: 4_096,
   ...overrides,
 })
 

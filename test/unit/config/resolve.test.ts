@@ -46,7 +46,7 @@ describe('defaults', () => {
         windowMs: 300_000,
         probeMs: 60_000,
       },
-      maxRssMb: null,
+      maxRssMb: 921,
       resourceLimits: { maxOldGenerationSizeMb: 768 },
     })
     expect(slots).toEqual([

@@ -1,0 +1,95 @@
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import { RssWatch, type Taker } from '#src/control/recycling/rss-watch.js'
+
+const MB = 2 ** 20
+
+const watching = () => {
+  const lines: { readonly level: number; readonly msg: string }[] = []
+  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+  const watch = new RssWatch(1_000, log)
+  let nowMs = 0
+  /** A look at so much memory, a quarter of a second after the last one. */
+  const look = (rssMb: number, ...takers: readonly (number | Taker)[]) => {
+    nowMs += 250
+    const slots = takers.map((taker, slot) =>
+      typeof taker === 'number' ? { slot, mayRecycle: true, bytes: taker * MB } : taker,
+    )
+    return watch.look(rssMb * MB, slots, nowMs)
+  }
+  const recycle = (rssMb: number, mb: number) => {
+    watch.began(rssMb * MB, mb * MB)
+    watch.ended(nowMs)
+  }
+  const wait = (ms: number) => {
+    nowMs += ms
+  }
+  const said = (level: number) => lines.filter((line) => line.level === level).map(({ msg }) => msg)
+  return { watch, look, recycle, wait, said }
+}
+
+test('below the limit nobody is recycled, however much he takes', () => {
+  const { look } = watching()
+  for (let n = 0; n < 100; n++) expect(look(1_000, 900, 50)).toBeNull()
+})
+
+test('above it the greediest is, when a second look finds the same', () => {
+  const { look } = watching()
+  expect(look(1_100, 100, 600)).toBeNull()
+  expect(look(900, 100, 600)).toBeNull()
+  expect(look(1_100, 100, 600)).toBeNull()
+  expect(look(1_100, 100, 600)).toBe(1)
+})
+
+test('one whose thread does not work now is none', () => {
+  const { look } = watching()
+  look(1_100)
+  expect(
+    look(1_100, { slot: 0, mayRecycle: false, bytes: 900 * MB }, { slot: 1, mayRecycle: true, bytes: 90 * MB }),
+  ).toBe(1)
+})
+
+test('one after the other, as long as each frees what it took', () => {
+  const { watch, look, recycle, said } = watching()
+  look(1_600, 500, 600)
+  expect(look(1_600, 500, 600)).toBe(1)
+  watch.began(1_600 * MB, 600 * MB)
+  expect(look(1_600, 500, 0)).toBeNull() // under way
+  recycle(1_600, 600)
+  expect(look(1_590, 500, 10)).toBeNull() // its memory takes its time
+  expect(look(1_050, 550, 20)).toBe(0)
+  recycle(1_050, 550)
+  expect(look(500, 10, 30)).toBeNull()
+  expect(said(50)).toEqual([])
+})
+
+test('when that does not help it is said once, then one is tried a minute, and the end is said, too', () => {
+  const { look, recycle, wait, said } = watching()
+  look(1_600, 500, 600)
+  expect(look(1_600, 500, 600)).toBe(1)
+  recycle(1_600, 600)
+  wait(5_000)
+  expect(look(1_580, 500, 100)).toBeNull()
+  expect(said(50)).toEqual([
+    expect.stringMatching(/^the process takes more than maxRssMb, and to replace threads does not/),
+  ])
+  wait(59_000)
+  expect(look(1_580, 500, 100)).toBeNull()
+  wait(1_000)
+  expect(look(1_580, 500, 100)).toBe(0)
+  recycle(1_580, 500)
+  wait(5_000)
+  expect(look(1_580, 0, 100)).toBeNull()
+  expect(said(50)).toHaveLength(1)
+  expect(look(900, 0, 100)).toBeNull()
+  expect(said(30)).toEqual(['the process takes no more than maxRssMb again'])
+  look(1_100, 500, 100)
+  expect(look(1_100, 500, 100)).toBe(0) // another time, as at first
+})
+
+test('when no thread takes much it is said, and none is recycled for nothing', () => {
+  const { look, said } = watching()
+  look(1_600, 30, 40)
+  for (let n = 0; n < 1_000; n++) expect(look(1_600, 30, 40)).toBeNull()
+  expect(said(50)).toHaveLength(1)
+})

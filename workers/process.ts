@@ -118,7 +118,8 @@ class Host {
   #write(word: LedgerWord): void {
     if (word.type === 'raise') this.#ledger?.raise(word.bits)
     else if (word.type === 'clear') this.#ledger?.clear(word.bits)
-    else this.#ledger?.extendLease(word.untilMs, word.aheadMs)
+    else if (word.type === 'lease') this.#ledger?.extendLease(word.untilMs, word.aheadMs)
+    else this.#ledger?.looked(word.frozenForMs, word.dueMs)
   }
 
   #writeOn(page: Page | undefined, word: PageWord): void {

@@ -88,6 +88,8 @@ const SAID_BY_THREAD = [
 /** Where a note has a row, behind those. */
 const NOTE_ROW = NOTE_BEGIN + SAID_BY_THREAD.length
 const NOTE_OFFSET = 7
+/** What it says seldom: a note of its own, behind those of the rows. */
+const SELDOM_SAID = [HEAP_USED, HEAP_LIMIT, EXTERNAL, HEAP_FILL]
 
 /** A handler call that has begun and not yet come back. */
 export interface Flight {
@@ -331,6 +333,25 @@ export class Ledger {
   /** Main: takes over what a note says of the whole. */
   protected takeWhole({ words }: Note): void {
     SAID_BY_THREAD.forEach((word, n) => {
+      this.#words[word] = words[NOTE_BEGIN + n] as number
+    })
+  }
+
+  /** How many notes say all that the thread says in a ledger of so many rows: one for each, and one for the rest. */
+  static notesFor(rows: number): number {
+    return rows + 1
+  }
+
+  /** Thread: the last note. */
+  protected noteDownRest({ words }: Note): void {
+    SELDOM_SAID.forEach((word, n) => {
+      words[NOTE_BEGIN + n] = this.#words[word] as number
+    })
+  }
+
+  /** Main: takes over what the last note says. */
+  protected takeRest({ words }: Note): void {
+    SELDOM_SAID.forEach((word, n) => {
       this.#words[word] = words[NOTE_BEGIN + n] as number
     })
   }

@@ -13,6 +13,7 @@ export type LedgerWord =
   | { readonly type: 'raise'; readonly bits: number }
   | { readonly type: 'clear'; readonly bits: number }
   | { readonly type: 'lease'; readonly untilMs: number; readonly aheadMs: number }
+  | { readonly type: 'looked'; readonly frozenForMs: number; readonly dueMs: number }
 
 /** What main writes on a page. */
 export type PageWord =

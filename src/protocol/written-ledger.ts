@@ -1,16 +1,18 @@
 import { writeSync } from 'node:fs'
-import { type HookName, Ledger } from './ledger.js'
+import { type HeapFill, type HookName, Ledger } from './ledger.js'
 import { NOTE_BYTES, Note } from './note.js'
+import type { ThreadMemory } from './reports.js'
 
 /**
  * The ledger of a thread whose main thread is in another process: what it says is also written into a file, a note for each
- * row. A handler's start is there before the handler is called. What follows a return, and is worth no write of its own, is
+ * row, and one for what is seldom said. A handler's start is there before the handler is called. What follows a return, and is worth no write of its own, is
  * there with the next start, or as soon as the code that runs has come to its end.
  */
 export class WrittenLedger extends Ledger {
   readonly #fd: number
   readonly #at: number
   readonly #note = new Note()
+  readonly #rest = new Note()
   readonly #behind = new Set<number>()
   #isDue = false
 
@@ -65,6 +67,16 @@ export class WrittenLedger extends Ledger {
     this.#writeSoon(0)
   }
 
+  override noteMemory(memory: ThreadMemory, fill: HeapFill): void {
+    super.noteMemory(memory, fill)
+    this.#writeRest()
+  }
+
+  #writeRest(): void {
+    this.noteDownRest(this.#rest)
+    this.#put(this.#rest, this.rows)
+  }
+
   #writeSoon(row: number): void {
     this.#behind.add(row)
     if (this.#isDue) return
@@ -75,11 +87,15 @@ export class WrittenLedger extends Ledger {
     })
   }
 
-  /** Of all notes the one that was written last says how the whole is. */
+  /** Of the notes of rows the one that was written last says how the whole is. */
   #write(row: number): void {
     this.#behind.delete(row)
     this.noteDown(row, this.#note)
-    this.#note.seal()
-    writeSync(this.#fd, this.#note.bytes, 0, NOTE_BYTES, this.#at + row * NOTE_BYTES)
+    this.#put(this.#note, row)
+  }
+
+  #put(note: Note, place: number): void {
+    note.seal()
+    writeSync(this.#fd, note.bytes, 0, NOTE_BYTES, this.#at + place * NOTE_BYTES)
   }
 }

@@ -1,6 +1,7 @@
-import { type Counters, type Flight, Ledger, type RunningHook } from '../../../protocol/ledger.js'
+import { type Counters, type Flight, type HeapFill, Ledger, type RunningHook } from '../../../protocol/ledger.js'
 import type { Note } from '../../../protocol/note.js'
 import type { LedgerWord } from '../../../protocol/process-messages.js'
+import type { ThreadMemory } from '../../../protocol/reports.js'
 import { monotonicMs } from '../../../util/clock.js'
 import { onceAStretch } from '../../../util/once-a-stretch.js'
 
@@ -19,7 +20,7 @@ export class MirroredLedger extends Ledger {
 
   private constructor(rows: number) {
     super(Ledger.memoryFor(rows), rows)
-    this.#versions = new Int32Array(rows)
+    this.#versions = new Int32Array(Ledger.notesFor(rows))
   }
 
   static ofRows(rows: number): MirroredLedger {
@@ -55,6 +56,11 @@ export class MirroredLedger extends Ledger {
     this.#away?.tell({ type: 'lease', untilMs, aheadMs })
   }
 
+  override looked(frozenForMs: number, dueMs: number): void {
+    super.looked(frozenForMs, dueMs)
+    this.#away?.tell({ type: 'looked', frozenForMs, dueMs })
+  }
+
   override flights(nowMs: number = monotonicMs()): Flight[] {
     this.#look()
     return super.flights(nowMs)
@@ -75,12 +81,26 @@ export class MirroredLedger extends Ledger {
     return super.counters
   }
 
+  override get memory(): ThreadMemory | null {
+    this.#look()
+    return super.memory
+  }
+
+  override get heapFill(): HeapFill {
+    this.#look()
+    return super.heapFill
+  }
+
   #read(): void {
     let newest: Note | null = null
-    for (const [row, note] of (this.#away?.read(this.rows) ?? []).entries()) {
+    for (const [row, note] of (this.#away?.read(Ledger.notesFor(this.rows)) ?? []).entries()) {
       // Only among those that have changed since: versions wrap, so one that is very old would look like the newest.
       if (note === null || note.version === this.#versions[row]) continue
       this.#versions[row] = note.version
+      if (row === this.rows) {
+        this.takeRest(note)
+        continue
+      }
       this.takeRow(row, note)
       if (newest === null || ((note.version - newest.version) | 0) > 0) newest = note
     }

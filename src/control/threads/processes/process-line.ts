@@ -1,3 +1,4 @@
+import { Ledger } from '../../../protocol/ledger.js'
 import type { FromThread, ToThread } from '../../../protocol/messages.js'
 import { Page } from '../../../protocol/page.js'
 import type { Duty, Line, PoolWorker } from '../workers.js'
@@ -36,7 +37,7 @@ export class ProcessLine implements Line {
     const process = worker as ChildProcess
     const { slate } = process
     const { rows } = this.ledger
-    const { at } = slate.allot(rows)
+    const { at } = slate.allot(Ledger.notesFor(rows))
     return new Promise((returned, rejected) => {
       this.#process = process
       this.#client = { said: (message) => this.#heard(message), returned, rejected }

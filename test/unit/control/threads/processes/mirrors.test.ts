@@ -27,10 +27,11 @@ const steps = <Name extends string>(...names: readonly Name[]) =>
 /** Both sides of a ledger in a file. The thread's process does at once what it is told. */
 const ledgerInFile = (slate: Slate) => {
   const thread = WrittenLedger.over(Ledger.create(ROWS).buffer, slate.fd, 0)
-  const { at } = slate.allot(ROWS)
+  const { at } = slate.allot(Ledger.notesFor(ROWS))
   const main = MirroredLedger.ofRows(ROWS)
   const tell = (word: LedgerWord) => {
     if (word.type === 'lease') thread.extendLease(word.untilMs, word.aheadMs)
+    else if (word.type === 'looked') thread.looked(word.frozenForMs, word.dueMs)
     else if (word.type === 'raise') thread.raise(word.bits)
     else thread.clear(word.bits)
   }
@@ -50,6 +51,9 @@ const LEDGER_STEPS = {
   raise: ({ main }, bits) => main.raise(bits),
   clear: ({ main }, bits) => main.clear(bits),
   threadClears: ({ thread }, bits) => thread.clear(bits),
+  memory: ({ thread }, used, external) =>
+    thread.noteMemory({ heapUsed: used * 1024, heapLimit: 9 * 1024, external: external * 1024 }, 'full'),
+  looked: ({ main }, frozenMs, dueMs) => main.looked(frozenMs * 1_000, dueMs),
   lease: ({ main }, untilMs, aheadMs) => main.extendLease(untilMs, aheadMs * 100),
 } satisfies Record<string, (sides: { main: Ledger; thread: Ledger }, one: number, other: number) => void>
 
@@ -61,6 +65,9 @@ const ledgerAsSeen = ({ main, thread }: { main: Ledger; thread: Ledger }) => ({
   control: thread.control,
   leaseMs: thread.leaseLeftMs(0),
   sleptMs: thread.sleptMs(500),
+  memory: main.memory,
+  heapFill: main.heapFill,
+  stoodStillMs: thread.stoodStillMs(0),
 })
 
 test('a ledger in a file says what one in shared memory says', async () => {
@@ -71,7 +78,7 @@ test('a ledger in a file says what one in shared memory says', async () => {
       const shared = Ledger.create(ROWS)
       const model = { main: shared, thread: Ledger.from(shared.buffer) }
       const inFile = ledgerInFile(slate)
-      slate.release({ at: 0, bytes: ROWS * 64 })
+      slate.release({ at: 0, bytes: Ledger.notesFor(ROWS) * 64 })
       model.main.extendLease(0, 0)
       for (const [name, one, other] of taken) {
         for (const sides of [model, inFile]) LEDGER_STEPS[name](sides, one, other)

@@ -844,7 +844,7 @@ describe('a slot that is recycled', () => {
     bench.slot.recycle('time')
     await vi.advanceTimersByTimeAsync(400_000)
     expect(thread.ledger.control).toBe(0)
-    expect(thread.sent).toContainEqual({ type: 'resume' })
+    expect(thread.sent).toContainEqual({ type: 'go-on' })
     expect(bench.slot.mayRecycle).toBe(true)
     thread.ledger.end(0)
     thread.answer()

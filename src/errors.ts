@@ -20,6 +20,7 @@ export const ErrorCode = {
   handlerExhausted: 'KCP_HANDLER_EXHAUSTED',
   deadLetterNotStored: 'KCP_DEAD_LETTER_NOT_STORED',
   deadLetterBreaker: 'KCP_DEAD_LETTER_BREAKER',
+  messagePoisoned: 'KCP_MESSAGE_POISONED',
   handlerHung: 'KCP_HANDLER_HUNG',
   threadNotStarted: 'KCP_THREAD_NOT_STARTED',
   threadCrashed: 'KCP_THREAD_CRASHED',

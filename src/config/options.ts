@@ -82,6 +82,13 @@ export interface ProcessingOptions {
   /** When a thread is replaced by a fresh one although it works, for handlers that leak. */
   recycle?: RecycleOptions | undefined
   /**
+   * How many threads a message may kill before no other one handles it: it goes to the dead-letter topic, or its partition
+   * stands still.
+   *
+   * @default 3
+   */
+  convictAfter?: number | undefined
+  /**
    * The topic to which exhausted messages go. `true` for `{topic}.dlq`; `false` turns off what a less specific layer says.
    *
    * @default false

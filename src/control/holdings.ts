@@ -4,6 +4,8 @@ import type { AssignedPartition } from '../protocol/messages.js'
 import { Page } from '../protocol/page.js'
 import { partitionName } from '../util/partition-name.js'
 import { isDue, isResting, type Pause, tried } from './pauses.js'
+import { verdictOn } from './poison.js'
+import type { Suspicion } from './suspicion.js'
 
 /** One partition that a slot has been assigned, with the place where its thread writes how far it is. */
 export interface Holding extends TopicPartition {
@@ -24,6 +26,16 @@ export interface Holding extends TopicPartition {
 export interface NewHolding extends TopicPartitionOffset {
   readonly committed: bigint
 }
+
+/** What is known of messages that kill threads. */
+export interface SuspectBook {
+  /** Of the message of a partition that is finished up to there; null when nothing is held against it. */
+  of(partition: TopicPartition, finishedUpTo: bigint): Suspicion | null
+  /** It is handled once more. */
+  tryAgain(partition: TopicPartition): void
+}
+
+const NO_SUSPECTS: SuspectBook = { of: () => null, tryAgain: () => {} }
 
 /** What a thread is told about partitions that it shall take up. */
 export interface Handout {
@@ -46,7 +58,13 @@ export interface Holder {
 export class Holdings {
   readonly #byKey = new Map<string, Holding>()
   readonly #byId = new Map<number, Holding>()
+  readonly #suspects: SuspectBook
   #nextId = 0
+
+  /** @param suspects of the slot's group @default none */
+  constructor(suspects = NO_SUSPECTS) {
+    this.#suspects = suspects
+  }
 
   all(): Holding[] {
     return [...this.#byKey.values()]
@@ -55,6 +73,11 @@ export class Holdings {
   /** The partition of that id if it is still held. */
   byId(id: number): Holding | undefined {
     return this.#byId.get(id)
+  }
+
+  /** What is held against the next message of a partition. */
+  suspicionOf(holding: Holding): Suspicion | null {
+    return this.#suspects.of(holding, finishedUpTo(holding))
   }
 
   has(partition: TopicPartition): boolean {
@@ -80,7 +103,7 @@ export class Holdings {
       this.#byId.set(holding.id, holding)
       return holding
     })
-    return { page: page.buffer, added: added.map(assigned) }
+    return { page: page.buffer, added: added.map((holding) => this.#assigned(holding)) }
   }
 
   /**
@@ -99,8 +122,9 @@ export class Holdings {
       move(holding, page, index, isResting(holding.paused) || holding.deadLetter !== null)
       holding.away = staysBack(holding)
     }
-    for (const holding of moving) holding.paused = tried(holding.paused)
-    return { page: page.buffer, added: moving.map(assigned) }
+    // A convict is not tried: the thread stops before it, when there is something hidden in front of it.
+    for (const holding of moving) if (!isPoisoned(holding)) holding.paused = tried(holding.paused)
+    return { page: page.buffer, added: moving.map((holding) => this.#assigned(holding)) }
   }
 
   /** Hands out anew what stands still and is to be tried again by now, or has got past its place; null when nothing is. */
@@ -116,10 +140,11 @@ export class Holdings {
       this.#byId.delete(holding.id)
       holding.id = this.#nextId++
       this.#byId.set(holding.id, holding)
+      if (isPoisoned(holding)) this.#suspects.tryAgain(holding)
       holding.paused = tried(holding.paused)
       holding.away = false
     }
-    return { page: page.buffer, added: due.map(assigned), removedIds }
+    return { page: page.buffer, added: due.map((holding) => this.#assigned(holding)), removedIds }
   }
 
   /** Drops what `keeps` does not want. The pages are flagged, so what is in flight there will not count. */
@@ -140,6 +165,10 @@ export class Holdings {
       const offset = finishedUpTo(holding)
       return offset !== committed ? [{ topic, partition, offset, leaderEpoch: epochOf(holding) }] : []
     })
+  }
+
+  #assigned(holding: Holding): AssignedPartition {
+    return { ...assigned(holding), ...underSuspicion(holding, this.suspicionOf(holding)) }
   }
 
   markCommitted({ topic, partition, offset }: TopicPartitionOffset): void {
@@ -203,7 +232,21 @@ const assigned = (holding: Holding): AssignedPartition => ({
   ...exhausted(holding.paused),
 })
 
+const isPoisoned = ({ paused }: Holding): boolean => paused?.reason === 'poisoned'
+
+/** Its attempts are over. Those that killed a thread are none of them. */
 const exhausted = (pause: Pause | null): Pick<AssignedPartition, 'exhausted'> =>
-  pause === null || pause.attempts === null || pause.reason === 'dead-letter'
+  pause === null || pause.attempts === null || pause.reason === 'dead-letter' || pause.reason === 'poisoned'
     ? {}
     : { exhausted: { offset: pause.offset, attempts: pause.attempts } }
+
+const underSuspicion = (
+  holding: Holding,
+  suspicion: Suspicion | null,
+): Pick<AssignedPartition, 'suspect' | 'convicted'> => {
+  if (suspicion === null) return {}
+  const { offset, deaths, convictedAtMs } = suspicion
+  return convictedAtMs === null
+    ? { suspect: { offset } }
+    : { convicted: { offset, deaths, error: verdictOn(holding, suspicion) } }
+}

@@ -12,6 +12,7 @@ import { backoffMs } from '../util/backoff.js'
  *
  *   dead letter not stored ─► not handed to any thread until it is; main tries that by itself, see dead-letters.ts
  *   too many dead letters in a row ─► paused until somebody resumes it, or for deadLetter.resumeAfterMs ─► tried once …
+ *   convicted, and no dead letters ─► paused until somebody resumes it ─► tried once …
  */
 
 /** A partition stands still although it is assigned. */
@@ -19,9 +20,9 @@ export interface Pause {
   readonly reason: PauseReason
   /** The message, or the start of the batch, at which it stands. */
   readonly offset: string
-  /** `KCP_HANDLER_EXHAUSTED`, `KCP_DEAD_LETTER_NOT_STORED`, `KCP_DEAD_LETTER_BREAKER`, or what is wrong with the batch. */
+  /** `KCP_HANDLER_EXHAUSTED`, `KCP_DEAD_LETTER_…`, `KCP_MESSAGE_POISONED`, or what is wrong with the batch. */
   readonly error: PoolError
-  /** How often the message was tried in all; null for a batch that cannot be read. */
+  /** How often the message was tried in all, or how many threads it has killed; null for a batch that cannot be read. */
   readonly attempts: number | null
   /** How many tries since it stands still have failed, too. */
   readonly retries: number
@@ -93,10 +94,11 @@ const LETTER_RETRIES = 6
 
 /**
  * Whether trying again has been of no use: what a short outage had stopped would have moved on by then. What the breaker
- * has stopped waits for somebody to look at it: a restart would only write as many dead letters again.
+ * or a message that kills has stopped waits for somebody to look at it: a restart would only write as many dead letters, or
+ * kill a thread, again.
  */
 const isStuck = (pause: Pause | null): boolean => {
-  if (pause === null || pause.reason === 'breaker') return false
+  if (pause === null || pause.reason === 'breaker' || pause.reason === 'poisoned') return false
   return pause.retries >= (pause.reason === 'dead-letter' ? LETTER_RETRIES : 1)
 }
 

@@ -88,7 +88,7 @@ export class Slot implements SeatHost {
   readonly config: SlotConfig
   readonly #options: SlotOptions
   readonly #log: Logger
-  readonly #holdings = new Holdings()
+  readonly #holdings: Holdings
   readonly #incarnations: Incarnations
   readonly #commits: Commits
   readonly #assignment: Assignment
@@ -119,11 +119,12 @@ export class Slot implements SeatHost {
     this.config = options.config
     const { config, coordinator, poolClient, threads, nextClientId, emit } = options
     const log = options.log.child({ slot: config.slot })
-    const holdings = this.#holdings
+    const holdings = new Holdings(options.suspects)
+    this.#holdings = holdings
     this.#log = log
     this.#stall = new StallWatch(stallLimitMs(config.consumer))
     this.#seat = this.#newSeat()
-    this.#crashes = new CrashBook(options.settings.restart, options.suspects)
+    this.#crashes = new CrashBook(options.settings.restart, options.suspects, config.convictAfter)
     this.#incarnations = new Incarnations({
       config,
       threads,
@@ -152,6 +153,7 @@ export class Slot implements SeatHost {
     this.#recovery = new Recovery({
       host: {
         parked: (error) => this.#parked(error),
+        convicted: () => this.#standstills.condemn(monotonicMs()),
         onTrouble: options.onTrouble,
         commit: () => this.commit(),
         isMember: () => this.#seat.membership.memberId !== '',
@@ -461,13 +463,12 @@ export class Slot implements SeatHost {
       this.#started.reject(error)
       return
     }
+    const flights = ledger.flights(atMs)
+    const inFlight = inFlightMessages(ledger, this.#holdings, atMs)
     this.#recovery.died({
-      ...{ incarnation, clientId, error, atMs },
-      inFlight: inFlightMessages(ledger, this.#holdings, atMs),
-      inFlightMs: Math.max(
-        ledger.hook(atMs)?.runningMs ?? 0,
-        ...ledger.flights(atMs).map(({ runningMs }) => runningMs),
-      ),
+      ...{ incarnation, clientId, error, atMs, inFlight },
+      inCompany: flights.length > inFlight.length,
+      inFlightMs: Math.max(ledger.hook(atMs)?.runningMs ?? 0, ...flights.map(({ runningMs }) => runningMs)),
       finishedSinceStart: this.#finishedBy(ledger),
     })
   }

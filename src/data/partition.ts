@@ -1,6 +1,7 @@
 import { ErrorCode, PoolError } from '../errors.js'
 import type { MessageBatch } from '../kafka/fetch.js'
 import { NO_EPOCH, NO_LEADER } from '../kafka/metadata.js'
+import type { ErrorData } from '../protocol/error-data.js'
 import type { AssignedPartition } from '../protocol/messages.js'
 import type { Page } from '../protocol/page.js'
 import { partitionName } from '../util/partition-name.js'
@@ -19,6 +20,8 @@ export interface FailedMessage {
   readonly wasExhausted: boolean
   /** Nothing was finished since the last dead letter of the partition. */
   readonly afterDeadLetter: boolean
+  /** For what it is tried no more, since that has killed threads. */
+  readonly convictedFor?: ErrorData
 }
 
 /** Where a partition stands with the fetcher. */
@@ -68,6 +71,8 @@ export class Partition {
   /** The message that failed last, until one is finished: the next one, unless the log does not have it any more. */
   failed: FailedMessage | null = null
   retryTimer: NodeJS.Timeout | undefined
+  /** The message that may have killed a thread, until it is finished: it is handled while nothing else is in flight. */
+  suspect: number | null = null
   /** An asynchronous handler has not come back yet. */
   inFlight = false
   /** It is not ours any more; nothing that happens to it counts. */
@@ -79,7 +84,8 @@ export class Partition {
   #epoch: number
 
   constructor(assigned: AssignedPartition, page: Page) {
-    const { id, topic, partition, index, offset, leaderEpoch = NO_EPOCH, batchBytes = 0, exhausted } = assigned
+    const { id, topic, partition, index, offset, leaderEpoch = NO_EPOCH, batchBytes = 0 } = assigned
+    const { exhausted, suspect, convicted } = assigned
     this.id = id
     this.topic = topic
     this.partition = partition
@@ -90,6 +96,11 @@ export class Partition {
     if (exhausted !== undefined) {
       const offset = Number(exhausted.offset)
       this.failed = { ...exhausted, offset, wasExhausted: true, afterDeadLetter: false }
+    }
+    if (suspect !== undefined) this.suspect = Number(suspect.offset)
+    if (convicted !== undefined) {
+      const { offset, deaths: attempts, error: convictedFor } = convicted
+      this.failed = { offset: Number(offset), attempts, wasExhausted: true, afterDeadLetter: false, convictedFor }
     }
     this.fetching = {
       offset: Number(offset),
@@ -159,6 +170,11 @@ export class Partition {
     this.#page.finish(this.#index, offset)
   }
 
+  /** Looks whether its suspect is finished, and so is none. */
+  acquit(): void {
+    if (this.suspect !== null && this.#page.finishedUpTo(this.#index) > this.suspect) this.suspect = null
+  }
+
   /** The next message is tried again at this moment (monotonic ms); null: it waits for that no longer. */
   retryAt(atMs: number | null): void {
     this.#page.retryAt(this.#index, atMs)
@@ -167,6 +183,7 @@ export class Partition {
   /** A leader does not have what was read from `offset` on: it is read again from there, and so it is committed. */
   cutOff(offset: number, leaderEpoch: number): void {
     this.buffer.cutOff(offset)
+    if (this.suspect !== null && this.suspect >= offset) this.suspect = null
     if (this.failed !== null && this.failed.offset >= offset) {
       this.failed = null // another message stands there now
       // At once: main would finish what is gone.

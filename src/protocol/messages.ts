@@ -69,6 +69,10 @@ export interface AssignedPartition {
   readonly batchBytes?: number
   /** The message at which it stood still, and how often that was tried. It is tried once now. */
   readonly exhausted?: { readonly offset: string; readonly attempts: number }
+  /** The message that was in flight when a thread died: it is handled while nothing else is in flight. */
+  readonly suspect?: { readonly offset: string }
+  /** The message that is handled no more: it is given up for that error, or the partition stands still before it. */
+  readonly convicted?: { readonly offset: string; readonly deaths: number; readonly error: ErrorData }
 }
 
 /** A leader that a partition was fetched from last. */

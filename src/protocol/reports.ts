@@ -9,8 +9,11 @@
  */
 export type FailureOutcome = 'retry' | 'paused' | 'skipped' | 'dead-letter'
 
-/** Why a message goes to the dead-letter topic: all attempts failed, or the handler threw `NonRetriableError`. */
-export type DeadLetterReason = 'exhausted' | 'non-retriable'
+/**
+ * Why a message goes to the dead-letter topic: all attempts failed, the handler threw `NonRetriableError`, or it has killed
+ * as many threads as it may.
+ */
+export type DeadLetterReason = 'exhausted' | 'non-retriable' | 'killed'
 
 /**
  * Why a partition stands still.
@@ -19,8 +22,9 @@ export type DeadLetterReason = 'exhausted' | 'non-retriable'
  * - `unreadable`: its next batch cannot be read
  * - `dead-letter`: its next message is not stored in the dead-letter topic yet
  * - `breaker`: too many messages went there in a row
+ * - `poisoned`: its next message has killed as many threads as it may
  */
-export type PauseReason = 'exhausted' | 'unreadable' | 'dead-letter' | 'breaker'
+export type PauseReason = 'exhausted' | 'unreadable' | 'dead-letter' | 'breaker' | 'poisoned'
 
 /**
  * - `out-of-range`: the offset is not on the broker, and the reset policy chose another

@@ -196,6 +196,13 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
     await untilItWaits()
     return errorOf(bench.heard('partition:paused')[0])
   },
+  KCP_MESSAGE_POISONED: async () => {
+    const bench = await running({ convictAfter: 1 })
+    bench.threads.last.ledger.begin(0, 0, 0, 1, monotonicMs())
+    bench.threads.last.crash()
+    await vi.waitUntil(() => bench.heard('partition:paused').length > 0)
+    return errorOf(bench.heard('partition:paused')[0])
+  },
   KCP_HANDLER_HUNG: async () => {
     const bench = await running()
     const { maxProcessingMs } = bench.slot.config

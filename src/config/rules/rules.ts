@@ -92,6 +92,16 @@ export const slotRules: readonly Rule[] = [
         : `takes ${inDays(sumMs)} with retry.maxDelayMs (${longestMs} ms), in which the message holds its partition up and nothing escalates; a day is the most. Lower it, or lower retry.maxDelayMs: what stands still after the last attempt is tried again by itself`
     },
   },
+  {
+    leaves: ['processing.convictAfter', 'pool.restart.maxDelayMs', 'pool.restart.delayMs'],
+    note: 'with the pauses of `restart.maxDelayMs` a day at most: until a message that kills is convicted its slot is not parked, and stands still in them',
+    fault: (deaths = 0, longestMs = 0, firstMs = 0) => {
+      const sumMs = pausesBeforeParkingMs(firstMs, longestMs, deaths)
+      return sumMs <= A_DAY_MS
+        ? null
+        : `takes ${inDays(sumMs)} with restart.maxDelayMs (${longestMs} ms), in which the slot that a message kills stands still and is not parked; a day is the most. Lower it, or lower restart.maxDelayMs`
+    },
+  },
 ]
 
 /** Rules for the pool. */

@@ -71,6 +71,11 @@ export const processingFields = z.strictObject({
       'never',
     ),
   }),
+  convictAfter: count(
+    3,
+    'How many threads [a message may kill](poison.md) before no other one handles it: it goes to the dead-letter topic, or, without `deadLetter`, its partition stands still until it is resumed, or until the next deployment. A thread counts that dies while it handles the message and no other one: by an uncaught error, `process.exit`, a lack of memory, or `maxProcessingMs`.',
+    { max: 100 },
+  ),
   deadLetter: z.strictObject({
     enabled: field(z.boolean().optional(), 'true or false', 'Whether exhausted messages go to a dead-letter topic.'),
     topic: field(

@@ -1,4 +1,6 @@
 import type { RestartConfig } from '../../config/resolved.js'
+import type { PoolError } from '../../errors.js'
+import { partitionName } from '../../util/partition-name.js'
 import {
   afterCrash,
   type Crash,
@@ -17,6 +19,9 @@ export interface Death {
   readonly inFlightMs: number
   readonly finishedSinceStart: number
   readonly inFlight: readonly Suspect[]
+  /** Whether something was in flight that is not the slot's any more. */
+  readonly inCompany: boolean
+  readonly error: PoolError
 }
 
 /** What the present thread of a slot has done so far. */
@@ -31,13 +36,18 @@ export interface Trial {
 export class CrashBook {
   readonly #config: RestartConfig
   readonly #suspects: Suspects
+  readonly #convictAfter: number
   #history: CrashHistory = NO_CRASHES
   #readySinceMs: number | null = null
 
-  /** @param suspects those of the slot's group */
-  constructor(config: RestartConfig, suspects: Suspects) {
+  /**
+   * @param suspects those of the slot's group
+   * @param convictAfter how many threads a message may kill
+   */
+  constructor(config: RestartConfig, suspects: Suspects, convictAfter: number) {
     this.#config = config
     this.#suspects = suspects
+    this.#convictAfter = convictAfter
   }
 
   /** A thread got ready. */
@@ -47,16 +57,19 @@ export class CrashBook {
 
   /** Enters a death and decides what follows from it. */
   crashed(death: Death): { readonly crash: Crash; readonly decision: RestartDecision } {
-    const repeated = this.#suspects.accuse(death.inFlight)
-    const crash = {
+    const { repeated, killer, verdict } = this.#suspects.accuse(death, this.#convictAfter)
+    const crash: Crash = {
       atMs: death.atMs,
-      fruitful: death.finishedSinceStart > 0 && !repeated,
+      // Who convicts a message has found out what it died of: the next thread will not.
+      fruitful: verdict === 'convicted' || (death.finishedSinceStart > 0 && !repeated),
+      trial: verdict,
+      killer: killer === null ? undefined : `${partitionName(killer)}@${killer.offset}`,
       // Beside a message that has killed before one may be healthy for long without getting past it.
       healthyMs: repeated ? 0 : this.#healthyMs(death),
     }
     this.#readySinceMs = null
     this.#history = afterCrash(this.#history, crash, this.#config)
-    const decision = decideRestart(this.#history, this.#config, Math.random())
+    const decision = decideRestart(this.#history, this.#config, Math.random(), verdict)
     if (decision.action === 'park') this.#history = { ...this.#history, parked: this.#history.parked + 1 }
     return { crash, decision }
   }

@@ -39,10 +39,12 @@ export class Escalation {
     this.#config = config
   }
 
-  /** Enters a crash. Only fruitless ones of the last while count. */
+  /** Enters a crash. Only fruitless ones of the last while count, and none that a message has caused that is convicted. */
   note(crash: Crash): void {
     const sinceMs = crash.atMs - this.#config.windowMs
-    const recent = this.#crashes.filter(({ atMs }) => atMs > sinceMs)
+    const convict = crash.trial === 'convicted' ? crash.killer : undefined
+    const counts = ({ atMs, killer }: Crash) => atMs > sinceMs && (convict === undefined || killer !== convict)
+    const recent = this.#crashes.filter(counts)
     this.#crashes = crash.fruitful ? recent : [...recent, crash]
   }
 

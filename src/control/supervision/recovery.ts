@@ -41,6 +41,8 @@ export interface DeadIncarnation extends Death {
 
 /** What the recovery does with its slot. */
 export interface RecoveryHost {
+  /** A message was convicted: its partition stands still, unless it goes to a dead-letter topic. */
+  convicted(): void
   /** The slot is parked from now on. */
   parked(error: PoolError): void
   /** A crash happened, or (null) the slot was parked for another reason: the pool looks whether it must escalate. */
@@ -118,6 +120,7 @@ export class Recovery {
     const { crash, decision } = crashes.crashed(dead)
     const isParked = decision.action === 'park'
     report.crashed(dead, isParked ? null : decision.delayMs)
+    if (crash.trial === 'convicted') host.convicted()
     if (isParked) this.park(dead.error, decision.probeInMs, crash)
     else {
       this.#crashedAtMs = dead.atMs

@@ -12,6 +12,9 @@ import { backoffMs, doubled } from '../../util/backoff.js'
  *                       or of a parked slot's probe ► park, probe after probeMs × 1, 2, 4, … up to 10 min
  *
  * In a row, and not within some time: the pool's own pauses, and the time that a hung handler is given, outlast any.
+ *
+ * A crash that counts against the messages that were in flight parks no slot: when enough of them have, one is convicted, and
+ * that clears the slot of what it has done.
  */
 
 /** One death of a slot's thread. */
@@ -21,6 +24,14 @@ export interface Crash {
   readonly fruitful: boolean
   /** How long the thread had worked when it died, or when what it died of began; 0 when it never got ready. */
   readonly healthyMs: number
+  /**
+   * What it says of the messages that were in flight: it counts against one of them, or one is convicted with it.
+   *
+   * @default nothing
+   */
+  readonly trial?: 'open' | 'convicted' | undefined
+  /** The message that was in flight alone, by which the crashes that it has caused are known. @default none */
+  readonly killer?: string | undefined
 }
 
 /** What is remembered of a slot's crashes. */
@@ -44,9 +55,10 @@ export const NO_CRASHES: CrashHistory = { fruitless: 0, inARow: 0, parked: 0 }
 /** The history with one more crash. A thread that was healthy for long clears its slot of everything before. */
 export const afterCrash = (
   history: CrashHistory,
-  { fruitful, healthyMs }: Crash,
+  { fruitful, healthyMs, trial }: Crash,
   { healthyAfterMs }: Pick<RestartConfig, 'healthyAfterMs'>,
 ): CrashHistory => {
+  if (trial === 'convicted') return NO_CRASHES
   const { fruitless, inARow, parked } = healthyMs >= healthyAfterMs ? NO_CRASHES : history
   return fruitful ? { fruitless, inARow: 0, parked: 0 } : { fruitless: fruitless + 1, inARow: inARow + 1, parked }
 }
@@ -55,11 +67,17 @@ export const afterCrash = (
  * What to do about the last crash of `history`.
  *
  * @param random from 0 to 1
+ * @param trial what that crash says of the messages that were in flight
  */
-export const decideRestart = (history: CrashHistory, config: RestartConfig, random: number): RestartDecision => {
+export const decideRestart = (
+  history: CrashHistory,
+  config: RestartConfig,
+  random: number,
+  trial?: Crash['trial'],
+): RestartDecision => {
   const { fruitless, inARow, parked } = history
   if (inARow === 0) return { action: 'restart', delayMs: 0 }
-  if (parked > 0 || inARow >= config.maxRestarts) {
+  if (trial !== 'open' && (parked > 0 || inARow >= config.maxRestarts)) {
     const maxMs = Math.max(config.probeMs, MAX_PROBE_MS)
     return { action: 'park', probeInMs: doubled(config.probeMs, parked, maxMs) }
   }

@@ -6,7 +6,8 @@ import type { TopicPartition } from '../../kafka/metadata.js'
 import { fromErrorData } from '../../protocol/error-data.js'
 import type { PartitionReport } from '../../protocol/messages.js'
 import { type Holder, type Holding, type Holdings, hasMovedOn } from '../holdings.js'
-import { hurried, isGone, pauseAfter, type Standstill } from '../pauses.js'
+import { hurried, isGone, isResting, pauseAfter, type Standstill } from '../pauses.js'
+import { poisoned } from '../poison.js'
 import type { SlotReporter } from '../slot-reporter.js'
 import { exhausted } from './exhausted.js'
 import { UnfetchedEnds } from './unfetched-ends.js'
@@ -55,9 +56,35 @@ export class Standstills {
     const { holdings, incarnations } = this.#options
     const held = holdings.all()
     for (const holding of held) if (hasMovedOn(holding)) this.#over(holding, nowMs)
+    this.condemn(nowMs)
     const due = isFree ? holdings.retry(nowMs) : null
     if (due !== null) void incarnations.hand(due, due.removedIds)
     this.#ends.look(held, nowMs)
+  }
+
+  /**
+   * Partitions whose next message is convicted stand still from now on, unless it goes to a dead-letter topic. Call it before
+   * they are handed to a thread.
+   */
+  condemn(nowMs: number): void {
+    const { config, holdings, report } = this.#options
+    if (config.deadLetter !== null) return
+    const { slot, consumer } = config
+    for (const holding of holdings.all()) {
+      const suspicion = holdings.suspicionOf(holding)
+      if (suspicion === null || suspicion.convictedAtMs === null) continue
+      if (holding.paused?.reason === 'poisoned' && isResting(holding.paused)) continue
+      const { topic, partition } = holding
+      const { offset, deaths: attempts } = suspicion
+      const error = poisoned({ slot, groupId: consumer.groupId, topic, partition }, suspicion)
+      const standstill = { reason: 'poisoned', offset, attempts, error } as const
+      const pause = {
+        ...pauseAfter(holding.paused, standstill, config.retry, nowMs, 0),
+        retryAtMs: Number.POSITIVE_INFINITY,
+      }
+      holding.paused = pause
+      report.paused(holding, pause, nowMs)
+    }
   }
 
   /**

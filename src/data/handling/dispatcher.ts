@@ -18,7 +18,8 @@ export interface DispatcherOptions {
 /**
  * Decides whose turn it is: partitions that have messages take turns in the order in which they got ready. With
  * `concurrency: 1` the turns follow each other in one loop; with more, p-queue runs so many of them at once, each in a
- * row of the ledger.
+ * row of the ledger. A turn that begins with a suspect has no other beside it: it waits until those in front of it are over,
+ * and those behind it wait for it.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions
@@ -27,6 +28,11 @@ export class Dispatcher {
   readonly #ready: Partition[] = []
   #armed = false
   #looping = false
+  /** Turns of the queue that have begun and are not over. */
+  #turns = 0
+  #whenStill: (() => void) | null = null
+  /** The last of the turns that shall be alone; each waits for the one before. */
+  #lastAlone: Promise<void> = Promise.resolve()
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -82,13 +88,33 @@ export class Dispatcher {
   }
 
   #enqueue(queue: PQueue, partition: Partition): void {
-    const work = async () => {
-      const row = this.#freeRows.pop()
-      if (row === undefined) throw new PoolError(ErrorCode.internal, 'More handlers at once than the ledger has rows')
-      await this.#turn(partition, row)
-      this.#freeRows.push(row)
-    }
+    const work = () => (partition.suspect === null ? this.#inRow(partition) : this.#alone(queue, partition))
     queue.add(work).catch(this.#options.onFault)
+  }
+
+  async #inRow(partition: Partition): Promise<void> {
+    const row = this.#freeRows.pop()
+    if (row === undefined) throw new PoolError(ErrorCode.internal, 'More handlers at once than the ledger has rows')
+    this.#turns += 1
+    await this.#turn(partition, row)
+    this.#turns -= 1
+    this.#freeRows.push(row)
+    if (this.#turns === 0) this.#whenStill?.()
+  }
+
+  /** A thread that dies meanwhile dies of this partition's message. */
+  #alone(queue: PQueue, partition: Partition): Promise<void> {
+    queue.pause()
+    const turn = this.#lastAlone.then(async () => {
+      queue.pause() // the one before has let the others go on
+      if (this.#turns > 0) await new Promise<void>((resolve) => (this.#whenStill = resolve))
+      this.#whenStill = null
+      await this.#inRow(partition)
+      partition.acquit()
+      queue.start()
+    })
+    this.#lastAlone = turn.catch(() => {})
+    return turn
   }
 
   async #turn(partition: Partition, row: number): Promise<void> {

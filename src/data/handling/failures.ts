@@ -29,6 +29,11 @@ export class Failures {
     this.#context = context
   }
 
+  /** Whether there is a topic for messages that are given up. */
+  get hasDeadLetters(): boolean {
+    return this.#context.policy.deadLetter !== null
+  }
+
   judge(partition: Partition, offset: number, thrown: unknown): FailureVerdict {
     const { ledger, policy, now } = this.#context
     const attempt = partition.attemptAt(offset)

@@ -8,14 +8,17 @@ import type { GivenUp } from './turns.js'
 export type PostWithMemory = (message: FromThread, transfer: readonly ArrayBuffer[]) => void
 
 /** Hands a message that was given up to main, which stores it in the dead-letter topic. */
-export const giveUp = ({ partition, message, offset, thrown, reason }: GivenUp, post: PostWithMemory): void => {
+export const giveUp = (
+  { partition, message, offset, attempts, thrown, reason }: GivenUp,
+  post: PostWithMemory,
+): void => {
   const raw = rawMessage(message)
   post(
     {
       type: 'dead-letter',
       partitionId: partition.id,
       offset: String(offset),
-      attempt: partition.attemptAt(offset),
+      attempt: attempts,
       reason,
       error: toErrorData(thrown),
       message: raw,

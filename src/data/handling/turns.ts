@@ -1,6 +1,7 @@
 import { ErrorCode, PoolError } from '../../errors.js'
 import type { Message } from '../../kafka/message.js'
 import { asFetched } from '../../kafka/records/assigned-fields.js'
+import type { ErrorData } from '../../protocol/error-data.js'
 import type { DeadLetterReason } from '../../protocol/reports.js'
 import { after } from '../../util/timers.js'
 import type { BufferedBatch } from '../batch-buffer.js'
@@ -37,6 +38,7 @@ export interface GivenUp {
   readonly partition: Partition
   readonly message: Message
   readonly offset: number
+  readonly attempts: number
   readonly thrown: unknown
   readonly reason: DeadLetterReason
 }
@@ -170,7 +172,13 @@ export class Turns {
       const nowMs = facts.now()
       if (nowMs >= endMs || !gate.mayBegin(partition, nowMs)) return null
       const attempt = partition.attemptAt(offset)
-      if (attempt > 1) asFetched(message)
+      if (attempt > 1) {
+        if (partition.failed?.convictedFor !== undefined) {
+          this.#condemn(partition, message, partition.failed, partition.failed.convictedFor)
+          return null
+        }
+        asFetched(message)
+      }
       const context = new MessageContext(facts, partition, offset, attempt, nowMs, stoodStillMs)
       ledger.begin(row, partition.id, offset, attempt, nowMs)
       let failure: { readonly thrown: unknown } | null = null
@@ -260,11 +268,24 @@ export class Turns {
       }, verdict.delayMs)
     } else if (verdict.outcome === 'dead-letter') {
       const message = batch.messages[partition.buffer.cursor] as Message
+      const attempts = partition.attemptAt(offset)
       partition.awaitDeadLetter(offset) // before main hears of it, and writes behind it
-      this.#options.onGivenUp({ partition, message, offset, thrown, reason: verdict.reason })
+      this.#options.onGivenUp({ partition, message, offset, attempts, thrown, reason: verdict.reason })
       partition.failed = this.#failed(partition, offset)
     } else if (verdict.outcome === 'skipped') this.#finish(partition, batch, offset)
     else partition.pauseAt(offset)
+  }
+
+  /** Its handling has killed threads, and nobody tries it any more. Main, which says so, knows why it stands still. */
+  #condemn(partition: Partition, message: Message, { offset, attempts }: FailedMessage, thrown: ErrorData): void {
+    const { failures, facts, onGivenUp } = this.#options
+    if (!failures.hasDeadLetters) {
+      partition.pauseAt(offset)
+      return
+    }
+    facts.ledger.countFailed()
+    partition.awaitDeadLetter(offset) // before main hears of it, and writes behind it
+    onGivenUp({ partition, message, offset, attempts, thrown, reason: 'killed' })
   }
 
   #failed(partition: Partition, offset: number): FailedMessage {

@@ -124,13 +124,21 @@ const aSlot: Promised<{ readonly slot: SlotConfig; readonly pool: PoolSettings }
     ({ slot: { consumer }, pool: { restart } }) => restart.healthyAfterMs > consumer.maxWaitTimeInMs,
   ],
   [
-    'a slot whose threads die of the same thing, one after the other, is parked after a day of pauses at the latest',
-    ({ slot, pool }) => waysToDie(slot).every((death) => pausesUntilParkedMs(pool, death) <= A_DAY_MS),
+    'a slot whose threads die of the same thing, one after the other, is parked, or the message convicted, after a day of pauses at the latest',
+    ({ slot, pool }) => waysToDie(slot).every((death) => pausesUntilOverMs(slot, pool, death) <= A_DAY_MS),
   ],
 ]
 
+type WayToDie = Omit<Death, 'finishedSinceStart' | 'inCompany' | 'error'>
+
+const FATAL = {
+  inCompany: false,
+  error: new PoolError('KCP_THREAD_EXITED', 'the test says so'),
+  finishedSinceStart: 0,
+} as const
+
 /** Every thread of the slot gets ready at 0 and dies like that. */
-const waysToDie = ({ maxProcessingMs, consumer }: SlotConfig): readonly Omit<Death, 'finishedSinceStart'>[] => {
+const waysToDie = ({ maxProcessingMs, consumer }: SlotConfig): readonly WayToDie[] => {
   const inFlight = [{ topic: 'orders', partition: 0, offset: '7' }]
   const hungMs = maxProcessingMs + graceMs(maxProcessingMs)
   return [
@@ -141,13 +149,14 @@ const waysToDie = ({ maxProcessingMs, consumer }: SlotConfig): readonly Omit<Dea
   ]
 }
 
-const pausesUntilParkedMs = ({ restart }: PoolSettings, death: Omit<Death, 'finishedSinceStart'>): number => {
-  const book = new CrashBook(restart, new Suspects())
+const pausesUntilOverMs = ({ convictAfter }: SlotConfig, { restart }: PoolSettings, death: WayToDie): number => {
+  const book = new CrashBook(restart, new Suspects(), convictAfter)
+  const most = Math.max(restart.maxRestarts, convictAfter)
   let sumMs = 0
-  for (let crashes = 0; crashes <= Math.min(restart.maxRestarts, MANY) && sumMs <= A_DAY_MS; crashes++) {
+  for (let crashes = 0; crashes <= Math.min(most, MANY) && sumMs <= A_DAY_MS; crashes++) {
     book.ready(0)
-    const { decision } = book.crashed({ ...death, finishedSinceStart: 0 })
-    if (decision.action === 'park') return sumMs
+    const { crash, decision } = book.crashed({ ...FATAL, ...death })
+    if (decision.action === 'park' || crash.trial === 'convicted') return sumMs
     sumMs += decision.delayMs
   }
   const left = restart.maxRestarts - MANY
@@ -164,10 +173,16 @@ const escalatesAt = (
   const escalation = new Escalation(restart)
   const judge = (nowMs: number) =>
     escalation.judge({ slots: slots + 1, parked: 0, lostThreads: 0, outlooks: [], nowMs }) !== null
-  const book = new CrashBook(restart, new Suspects())
+  const book = new CrashBook(restart, new Suspects(), 3)
   for (let crash = 0, nowMs = 0; nowMs < untilMs && crash < 2 * MANY; crash++) {
     const finishedSinceStart = fruitful(crash) ? 1 : 0
-    const { crash: entered, decision } = book.crashed({ atMs: nowMs, inFlightMs: 0, finishedSinceStart, inFlight: [] })
+    const { crash: entered, decision } = book.crashed({
+      ...FATAL,
+      atMs: nowMs,
+      inFlightMs: 0,
+      finishedSinceStart,
+      inFlight: [],
+    })
     for (let slot = 0; slot < slots; slot++) escalation.note(entered)
     if (judge(nowMs)) return nowMs
     if (decision.action === 'park') return 'parked'
@@ -202,8 +217,8 @@ const aPool: Promised<{ readonly config: ResolvedConfig; readonly namesPoolLimit
     ({ config: { pool } }) => {
       const { probeMs, maxRestarts } = pool.restart
       if (maxRestarts > MANY) return true
-      const book = new CrashBook(pool.restart, new Suspects())
-      const crash = () => book.crashed({ atMs: 0, inFlightMs: 0, finishedSinceStart: 0, inFlight: [] }).decision
+      const book = new CrashBook(pool.restart, new Suspects(), 3)
+      const crash = () => book.crashed({ ...FATAL, atMs: 0, inFlightMs: 0, inFlight: [] }).decision
       for (let crashes = 1; crashes < maxRestarts; crashes++) crash()
       const probes = Array.from({ length: 12 }, crash).map((decision) =>
         decision.action === 'park' ? decision.probeInMs : Number.NaN,

@@ -71,22 +71,21 @@ export class DispatcherBench {
   }
 
   assign(
-    ...assigned: readonly {
+    ...assigned: readonly ({
       topic?: string
       partition: number
       offset?: number
-      exhausted?: AssignedPartition['exhausted']
-    }[]
+    } & Pick<AssignedPartition, 'exhausted' | 'suspect' | 'convicted'>)[]
   ): Partition[] {
     const page = Page.create(assigned.map(({ offset = 0 }) => BigInt(offset)))
-    const added = assigned.map(({ topic = 't', partition, offset = 0, exhausted }, index) => ({
+    const added = assigned.map(({ topic = 't', partition, offset = 0, ...more }, index) => ({
       id: this.#nextId++,
       topic,
       partition,
       index,
       offset: String(offset),
       batchBytes: 0,
-      ...(exhausted && { exhausted }),
+      ...more,
     }))
     const partitions = this.partitions.add(added, Page.from(page.buffer))
     for (const [index, partition] of partitions.entries()) this.pages.set(partition, { page, index })

@@ -47,6 +47,7 @@ const numbers: Record<string, [number, number, number]> = {
   'processing.concurrency': [7, 8, 9],
   'processing.recycle.afterMessages': [100, 200, 300],
   'processing.recycle.afterMs': [60_000, 70_000, 80_000],
+  'processing.convictAfter': [7, 8, 9],
   'processing.retry.attempts': [7, 8, 9],
   'processing.retry.initialDelayMs': [7, 8, 9],
   'processing.retry.maxDelayMs': [7_000, 8_000, 9_000],

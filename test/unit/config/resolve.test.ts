@@ -58,6 +58,7 @@ describe('defaults', () => {
         fromBeginning: false,
         assignors: ['roundrobin'],
         concurrency: 1,
+        convictAfter: 3,
         retry: { attempts: 10, initialDelayMs: 200, maxDelayMs: 60_000, initialPauseMs: 30_000, maxPauseMs: 600_000 },
         recycle: {},
         onExhausted: 'pause',

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { SlotConfig } from '#src/config/resolved.js'
 import { Clusters } from '#src/control/clusters.js'
 import { Groups } from '#src/control/groups.js'
+import { PoolError } from '#src/errors.js'
 import type { ClusterView } from '#src/kafka/metadata.js'
 import { kafkaConfig, slotConfig } from '../../support/config/slot-config.js'
 import { FakeClient, silence } from '../../support/control/fake-client.js'
@@ -70,7 +71,8 @@ test('a message that kills is suspect to all slots of its group, and to no other
   ] as const
   const { groups } = world(...slots)
   const message = [{ topic: 'orders', partition: 0, offset: '7' }]
-  groups.of(slots[0]).suspects.accuse(message)
+  const error = new PoolError('KCP_THREAD_EXITED', 'the test says so')
+  groups.of(slots[0]).suspects.accuse({ inFlight: message, inCompany: false, error }, 3)
   expect(slots.map((slot) => groups.of(slot).suspects.has(message))).toEqual([true, true, false])
 })
 

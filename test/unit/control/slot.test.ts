@@ -338,12 +338,12 @@ describe('a parked slot', () => {
   })
 })
 
-describe('a slot whose threads hang in the same message, one after the other', () => {
+describe('a slot whose threads hang, one after the other', () => {
   /** Lets the present thread hang, and waits for the next one. Resolves with whether all looked well before the end. */
-  const hang = async (bench: ReturnType<typeof slotBench>) => {
+  const hang = async (bench: ReturnType<typeof slotBench>, inMessageOf: number | null) => {
     const { last, all } = bench.threads
     const begun = all.length
-    last.ledger.begin(0, 0, 0, 1, monotonicMs())
+    if (inMessageOf !== null) last.ledger.begin(0, inMessageOf, 0, 1, monotonicMs())
     await vi.advanceTimersByTimeAsync(65_000)
     const wasHealthy = bench.slot.isHealthy
     last.end(new PoolError('KCP_HANDLER_HUNG', 'the test says so'))
@@ -353,13 +353,46 @@ describe('a slot whose threads hang in the same message, one after the other', (
     return wasHealthy
   }
 
-  test('is not healthy while the next one hangs, is parked after eight, and stays given up while it is tried again', async () => {
+  test('in the same message is not healthy while the next one hangs, and after three no thread gets its partition', async () => {
+    const bench = await running()
+    const healthy: boolean[] = []
+    for (let thread = 1; thread <= 3; thread++) {
+      expect(bench.heard('partition:paused')).toEqual([])
+      healthy.push(await hang(bench, 0))
+    }
+    expect(healthy).toEqual([true, false, false])
+    expect(bench.heard('slot:parked')).toEqual([])
+    expect(bench.told().slice(bench.told().lastIndexOf('slot:crashed'))).toEqual([
+      ...['slot:crashed', 'partition:paused', 'trouble', 'slot:ready', 'slot:recovered'],
+    ])
+    const [paused] = bench.heard('partition:paused')
+    expect(paused).toMatchObject({
+      ...{ topic: 'orders', partition: 0, reason: 'poisoned', offset: '0', attempts: 3, retryInMs: null },
+      error: { code: 'KCP_MESSAGE_POISONED', offset: '0', attempts: 3, cause: { code: 'KCP_HANDLER_HUNG' } },
+    })
+    expect(bench.threads.last.handed).toEqual([1])
+    await vi.advanceTimersByTimeAsync(3_600_000)
+    bench.slot.watch(monotonicMs())
+    expect(bench.threads.last.handed).toEqual([1])
+    expect([bench.slot.isHealthy, bench.slot.isGivenUp, bench.slot.outlook]).toEqual([false, false, 'moving'])
+
+    bench.slot.resume({ topic: 'orders', partition: 0 })
+    bench.slot.watch(monotonicMs())
+    expect(bench.threads.last.requests.at(-1)).toMatchObject({
+      added: [{ id: 2, partition: 0, offset: '0', suspect: { offset: '0' } }],
+    })
+    expect(await hang(bench, 2)).toBe(false)
+    expect(bench.heard('partition:paused')).toMatchObject([{ retries: 0 }, { retries: 1, attempts: 4 }])
+    expect(bench.threads.last.handed).toEqual([1])
+  })
+
+  test('before they handle anything is parked after eight, and stays given up while it is tried again', async () => {
     const bench = await running()
     const healthy: boolean[] = []
     for (let thread = 1; thread <= 8; thread++) {
       expect(bench.heard('slot:parked')).toHaveLength(0)
       expect(bench.slot.isGivenUp).toBe(false)
-      healthy.push(await hang(bench))
+      healthy.push(await hang(bench, null))
     }
     expect(healthy).toEqual([true, ...Array.from({ length: 7 }, () => false)])
     expect(bench.heard('slot:parked')).toHaveLength(1)
@@ -412,19 +445,11 @@ describe('a slot that a listener stops when it crashes', () => {
   })
 })
 
-describe('a slot whose handler hangs in the same message every time, or its setup', () => {
-  test.each([
-    'handler',
-    'setup',
-  ])('is parked, although each hang of the %s outlasts the time after which a healthy slot is forgiven', async (what) => {
+describe('a slot whose setup hangs every time', () => {
+  test('is parked, although each hang outlasts the time after which a healthy slot is forgiven', async () => {
     const bench = await running()
     for (let hang = 1; hang <= 9; hang++) {
-      const { ledger } = bench.threads.last
-      if (what === 'setup') ledger.beginHook('setup', monotonicMs())
-      else {
-        ledger.countFinished()
-        ledger.begin(0, 0, 0, 1, monotonicMs())
-      }
+      bench.threads.last.ledger.beginHook('setup', monotonicMs())
       await vi.advanceTimersByTimeAsync(300_000)
       expect(bench.slot.state).toBe('running')
       bench.slot.endThread(new PoolError('KCP_HANDLER_HUNG', 'it hangs'))
@@ -434,7 +459,7 @@ describe('a slot whose handler hangs in the same message every time, or its setu
       bench.threads.last.boot()
       await settle()
     }
-    expect(bench.heard('slot:crashed')).toHaveLength(what === 'setup' ? 8 : 9)
+    expect(bench.heard('slot:crashed')).toHaveLength(8)
     expect(bench.heard('slot:parked')).toMatchObject([{ error: { code: 'KCP_HANDLER_HUNG' }, retryInMs: 60_000 }])
     await stop(bench)
   })

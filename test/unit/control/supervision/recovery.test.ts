@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { InFlightMessage } from '#src/control/events.js'
 import { CrashBook } from '#src/control/supervision/crash-book.js'
 import { Recovery, type Recycling } from '#src/control/supervision/recovery.js'
 import { RestartLimiter } from '#src/control/supervision/restart-limiter.js'
@@ -31,6 +32,7 @@ const recovering = ({ maxRestarts = 8, by = 'handover' as 'handover' | 'rejoin' 
   const recovery = new Recovery({
     host: {
       parked: note('parked'),
+      convicted: note('convicted'),
       onTrouble: note('trouble'),
       commit: async () => note('commit')(),
       isMember: () => true,
@@ -49,7 +51,7 @@ const recovering = ({ maxRestarts = 8, by = 'handover' as 'handover' | 'rejoin' 
         if (faults.length > 0) throw faults.shift()
       },
     },
-    crashes: new CrashBook({ ...restart, maxRestarts, windowMs: 300_000, probeMs: 60_000 }, new Suspects()),
+    crashes: new CrashBook({ ...restart, maxRestarts, windowMs: 300_000, probeMs: 60_000 }, new Suspects(), 3),
     limiter: new RestartLimiter(),
     by,
     report: {
@@ -60,10 +62,10 @@ const recovering = ({ maxRestarts = 8, by = 'handover' as 'handover' | 'rejoin' 
     },
     log: pino({ level: 'silent' }),
   })
-  const die = () =>
+  const die = (inFlight: readonly InFlightMessage[] = []) =>
     recovery.died({
       ...{ incarnation: 1, clientId: 'thread', error, atMs: monotonicMs() },
-      ...{ inFlight: [], inFlightMs: 0, finishedSinceStart: 0 },
+      ...{ inFlight, inFlightMs: 0, finishedSinceStart: 0, inCompany: false },
     })
   const after = async (ms: number) => {
     await vi.advanceTimersByTimeAsync(ms)
@@ -79,6 +81,17 @@ test('a crash is reported, what is finished is committed, the thread is replaced
   recovery.settled()
   recovery.settled()
   expect(await after(0)).toEqual(['report recovery by handover'])
+})
+
+test('a message that is convicted stands still after the crash was told, and before the thread is replaced; its slot is not parked', async () => {
+  const { die, after } = recovering({ maxRestarts: 2 })
+  const inFlight = [{ topic: 't', partition: 0, offset: '7', attempt: 1, runningMs: 1 }]
+  die(inFlight)
+  expect(await after(0)).toEqual(['report crash', 'trouble', 'commit', 'replace'])
+  die(inFlight)
+  expect(await after(2_000)).toEqual(['report crash', 'trouble', 'commit', 'replace'])
+  die(inFlight)
+  expect(await after(0)).toEqual(['report crash', 'convicted', 'trouble', 'commit', 'replace'])
 })
 
 test('a slot that is parked is reported before the pool is told, and tried again after its pause', async () => {

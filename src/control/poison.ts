@@ -1,0 +1,56 @@
+import { ErrorCode, PoolError } from '../errors.js'
+import type { TopicPartition } from '../kafka/metadata.js'
+import { type ErrorData, fromErrorData } from '../protocol/error-data.js'
+import { partitionName } from '../util/partition-name.js'
+import type { Suspicion } from './suspicion.js'
+
+/** What a thread died of, by the code of its death, in words that follow "died of". */
+const WORDS: Readonly<Record<string, string>> = {
+  [ErrorCode.threadCrashed]: 'an error that nobody caught',
+  [ErrorCode.threadExited]: 'process.exit(), most likely',
+  [ErrorCode.threadOutOfMemory]: 'a lack of memory',
+  [ErrorCode.handlerHung]: 'not coming back within maxProcessingMs',
+  [ErrorCode.threadLost]: 'a native call that could not be interrupted',
+}
+
+/** What was thrown, if something was. */
+const thrownAt = ({ code, cause }: ErrorData): ErrorData | null =>
+  code === ErrorCode.threadCrashed && cause !== undefined ? cause : null
+
+const diedOf = (death: ErrorData): string => {
+  const thrown = thrownAt(death)
+  const words = WORDS[death.code ?? ''] ?? death.message
+  return thrown === null ? words : `${words}: ${thrown.name}: ${thrown.message}`
+}
+
+const sentence = (where: TopicPartition, { offset, deaths, error }: Suspicion): string => {
+  const often = deaths === 1 ? 'a thread, which' : `${deaths} threads, the last of which`
+  return `${partitionName(where)}@${offset} has killed ${often} died of ${diedOf(error)}`
+}
+
+/** For what a message is convicted, as its dead letter tells it. */
+export const verdictOn = (where: TopicPartition, suspicion: Suspicion): ErrorData => {
+  const { error } = suspicion
+  const thrown = thrownAt(error)
+  const name = thrown?.name ?? error.code ?? error.name
+  return { name, message: sentence(where, suspicion), ...(thrown?.stack !== undefined && { stack: thrown.stack }) }
+}
+
+/** KCP_MESSAGE_POISONED, with what the last thread died of as its cause. */
+export const poisoned = (
+  where: TopicPartition & { readonly slot: number; readonly groupId: string },
+  suspicion: Suspicion,
+): PoolError => {
+  const { topic, partition } = where
+  const remedy = `Mend the handler and deploy it, or call pool.resume('${topic}', ${partition}), which has the message handled once more; deadLetter lets such messages go to a topic of their own`
+  return new PoolError(
+    ErrorCode.messagePoisoned,
+    `${sentence(where, suspicion)}. No thread handles it any more. ${remedy}`,
+    {
+      ...where,
+      offset: suspicion.offset,
+      attempts: suspicion.deaths,
+      cause: fromErrorData(suspicion.error),
+    },
+  )
+}

@@ -136,7 +136,7 @@ export interface MessageFailed extends SlotIdentity, EventMessage {
 
 export interface MessageDeadLettered extends SlotIdentity, EventMessage {
   readonly reason: DeadLetterReason
-  /** What the handler threw last. */
+  /** What the handler threw last, or what the last thread died of. */
   readonly error: ErrorData
   /** Where it is now. */
   readonly deadLetter: EventPartition & { readonly offset: string }

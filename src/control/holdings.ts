@@ -3,6 +3,7 @@ import type { TopicPartitionOffset } from '../kafka/offsets.js'
 import type { AssignedPartition } from '../protocol/messages.js'
 import { Page } from '../protocol/page.js'
 import { partitionName } from '../util/partition-name.js'
+import { isOurs, metadataOf, suspicionIn } from './commit-metadata.js'
 import { isDue, isResting, type Pause, tried } from './pauses.js'
 import { verdictOn } from './poison.js'
 import type { Suspicion } from './suspicion.js'
@@ -15,6 +16,8 @@ export interface Holding extends TopicPartition {
   index: number
   /** What the group has stored; -1n when that is nothing. */
   committed: bigint
+  /** What of ours the group has stored beside it. */
+  noted: string
   paused: Pause | null
   /** The message that main stores in the dead-letter topic before the partition goes on. */
   deadLetter: { readonly offset: string } | null
@@ -33,9 +36,13 @@ export interface SuspectBook {
   of(partition: TopicPartition, finishedUpTo: bigint): Suspicion | null
   /** It is handled once more. */
   tryAgain(partition: TopicPartition): void
+  /** What whoever had the partition before held against a message of it. */
+  learn(partition: TopicPartition, suspicion: Suspicion): void
+  /** What is known is of no account any more: nobody has been in the partition. */
+  forget(partition: TopicPartition): void
 }
 
-const NO_SUSPECTS: SuspectBook = { of: () => null, tryAgain: () => {} }
+const NO_SUSPECTS: SuspectBook = { of: () => null, tryAgain: () => {}, learn: () => {}, forget: () => {} }
 
 /** What a thread is told about partitions that it shall take up. */
 export interface Handout {
@@ -60,6 +67,8 @@ export class Holdings {
   readonly #byId = new Map<number, Holding>()
   readonly #suspects: SuspectBook
   #nextId = 0
+  /** Whether the broker stores what is committed beside an offset. */
+  #takesNotes = true
 
   /** @param suspects of the slot's group @default none */
   constructor(suspects = NO_SUSPECTS) {
@@ -90,14 +99,17 @@ export class Holdings {
       partitions.map(({ offset }) => offset),
       partitions.map(({ leaderEpoch = NO_EPOCH }) => leaderEpoch),
     )
-    const added = partitions.map(({ topic, partition, committed }, index): Holding => {
+    const added = partitions.map(({ topic, partition, committed, metadata = '' }, index): Holding => {
+      const suspicion = suspicionIn(metadata)
+      if (committed < 0n) this.#suspects.forget({ topic, partition })
+      else if (suspicion !== null) this.#suspects.learn({ topic, partition }, suspicion)
       const holding = {
         id: this.#nextId++,
         topic,
         partition,
         page,
         index,
-        ...{ committed, paused: null, deadLetter: null, away: false },
+        ...{ committed, noted: isOurs(metadata) ? metadata : '', paused: null, deadLetter: null, away: false },
       }
       this.#byKey.set(partitionName(holding), holding)
       this.#byId.set(holding.id, holding)
@@ -158,22 +170,37 @@ export class Holdings {
     return dropped
   }
 
-  /** Finished work that the group does not know of yet. After a reset an offset may be below the committed one. */
+  /**
+   * Finished work that the group does not know of yet, and what is held against messages. After a reset an offset may be
+   * below the committed one.
+   */
   uncommitted(): TopicPartitionOffset[] {
     return this.all().flatMap((holding) => {
-      const { topic, partition, committed } = holding
+      const { topic, partition, committed, noted } = holding
       const offset = finishedUpTo(holding)
-      return offset !== committed ? [{ topic, partition, offset, leaderEpoch: epochOf(holding) }] : []
+      const metadata = this.#takesNotes ? metadataOf(this.#suspects.of(holding, offset)) : ''
+      if (offset === committed && metadata === noted) return []
+      return [{ topic, partition, offset, leaderEpoch: epochOf(holding), ...(metadata !== '' && { metadata }) }]
     })
+  }
+
+  /** The broker refuses what is committed beside an offset: nothing is, from now on. @returns whether anything was */
+  takeNoNotes(): boolean {
+    const before = this.#takesNotes
+    this.#takesNotes = false
+    for (const holding of this.all()) holding.noted = ''
+    return before
+  }
+
+  markCommitted({ topic, partition, offset, metadata = '' }: TopicPartitionOffset): void {
+    const holding = this.#byKey.get(partitionName({ topic, partition }))
+    if (holding === undefined) return
+    holding.committed = offset
+    holding.noted = metadata
   }
 
   #assigned(holding: Holding): AssignedPartition {
     return { ...assigned(holding), ...underSuspicion(holding, this.suspicionOf(holding)) }
-  }
-
-  markCommitted({ topic, partition, offset }: TopicPartitionOffset): void {
-    const holding = this.#byKey.get(partitionName({ topic, partition }))
-    if (holding !== undefined) holding.committed = offset
   }
 }
 

@@ -116,7 +116,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   /**
    * Lets a partition go on that stands still (`partition:paused`): it is tried again within a second, however long it
    * would have had to wait. One that stands still because of `deadLetter.breaker` goes on in no other way, but for a
-   * restart or `deadLetter.resumeAfterMs`.
+   * restart or `deadLetter.resumeAfterMs`; one whose next message has killed threads, but for a restart.
    *
    * @returns whether it stood still in this pool
    */

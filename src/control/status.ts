@@ -11,17 +11,18 @@ export type SlotState = 'starting' | 'running' | 'restarting' | 'parked' | 'stop
 export interface PartitionPause {
   /**
    * `exhausted`: its next message is; `unreadable`: its next batch cannot be read; `dead-letter`: it waits for its dead
-   * letter, which is not stored yet; `breaker`: too many messages went to the dead-letter topic in a row.
+   * letter, which is not stored yet; `breaker`: too many messages went to the dead-letter topic in a row; `poisoned`: its next
+   * message has killed as many threads as `convictAfter` says.
    */
   readonly reason: PauseReason
   /** The message, or the start of the batch, at which it stands. */
   readonly offset: string
   /**
    * What is wrong: `KCP_HANDLER_EXHAUSTED` and `KCP_DEAD_LETTER_BREAKER` with the handler's own error as the `cause`,
-   * `KCP_DEAD_LETTER_NOT_STORED` with the broker's, or that of the batch.
+   * `KCP_DEAD_LETTER_NOT_STORED` with the broker's, `KCP_MESSAGE_POISONED` with what the last thread died of, or that of the batch.
    */
   readonly error: ErrorData
-  /** How often the message was tried in all; null for a batch that cannot be read. */
+  /** How often the message was tried in all, or how many threads it has killed; null for a batch that cannot be read. */
   readonly attempts: number | null
   /** How often it was tried again since it stands still, in vain. */
   readonly retries: number

@@ -1,6 +1,7 @@
 /** Error codes of the Kafka protocol that somebody here decides by. Source: Kafka's `Errors`. */
 export const KafkaCode = {
   unknownTopicOrPartition: 3,
+  offsetMetadataTooLarge: 12,
   coordinatorNotAvailable: 15,
   notCoordinator: 16,
   illegalGeneration: 22,

@@ -4,6 +4,8 @@ export interface TopicPartitionOffset extends TopicPartition {
   readonly offset: bigint
   /** Under which leader the message before `offset` was written, or a later leader that has it too. @default NO_EPOCH */
   readonly leaderEpoch?: number
+  /** What a consumer has committed beside it. @default nothing */
+  readonly metadata?: string
 }
 
 /** A position that is to be compared with the leader's log. */

@@ -58,7 +58,7 @@ const selecting = (command: Command): Command =>
     .option('--at <p:offset>', 'those at these positions only, such as 0:17,0:19', readPositions)
     .option('--from <p:offset>', 'those from this position of a partition on', readPositions)
     .option('--up-to <p:offset>', 'those before this position of a partition', readPositions)
-    .option('--reason <reason>', 'exhausted, non-retriable', items)
+    .option('--reason <reason>', 'exhausted, non-retriable, killed', items)
     .option('--source <topic>', 'those that came from this topic', items)
     .option('--error <text>', 'those whose "class: message" holds this text')
 

@@ -31,6 +31,7 @@ const UNKNOWN_TRIES = 5
 const mayHelp = (error: unknown, tries: number): boolean => {
   if (!(error instanceof KafkaError)) return false
   if (error.code === KafkaCode.unknownTopicOrPartition) return tries < UNKNOWN_TRIES
+  if (error.code === KafkaCode.offsetMetadataTooLarge) return tries === 1 // the next one comes without
   return error.retriable || ABOUT_MEMBERSHIP.includes(error.code)
 }
 
@@ -116,7 +117,7 @@ export class Commits {
       const stored = offsets.filter((offset) => !failed.has(partitionName(offset)))
       for (const offset of stored) holdings.markCommitted(offset)
       if (stored.length > 0) onCommitted(stored, member.generation)
-      const first = refused[0]
+      const first = refused.find(({ error }) => error.code === KafkaCode.offsetMetadataTooLarge) ?? refused[0]
       this.#reasons = refused.map(({ error }) => error)
       if (first !== undefined) {
         this.#refused(first.error, refused.length)
@@ -162,7 +163,12 @@ export class Commits {
   }
 
   #refused(error: unknown, partitions: number): void {
-    const { onDoubt, log } = this.#options
+    const { onDoubt, log, holdings } = this.#options
+    if (error instanceof KafkaError && error.code === KafkaCode.offsetMetadataTooLarge && holdings.takeNoNotes()) {
+      const what = 'the broker stores no metadata beside offsets (offset.metadata.max.bytes)'
+      log.warn({ err: error }, `${what}, so how often a message has killed is known to this pool alone`)
+      return
+    }
     const message = 'offsets could not be committed; they go with the next commit'
     if (error instanceof KafkaError && ABOUT_MEMBERSHIP.includes(error.code)) {
       log.debug({ err: error, partitions }, message)

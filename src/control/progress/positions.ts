@@ -56,8 +56,9 @@ export const startPositions = async (
     const before = committed.get(partitionName({ topic, partition }))
     const start = isKnown(before) ? before : found.get(partitionName({ topic, partition }))
     if (start === undefined) return []
-    const { offset, leaderEpoch = NO_EPOCH } = start
-    return [{ topic, partition, offset, leaderEpoch, committed: before?.offset ?? -1n }]
+    const { offset, leaderEpoch = NO_EPOCH, metadata } = start
+    const note = metadata !== undefined && { metadata }
+    return [{ topic, partition, offset, leaderEpoch, committed: before?.offset ?? -1n, ...note }]
   })
   return { starts, missing: failures.find(isSilence) ?? failures[0] }
 }

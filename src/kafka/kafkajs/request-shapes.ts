@@ -135,6 +135,7 @@ export interface Apis {
         readonly partition: number
         readonly offset: string
         readonly leaderEpoch: number
+        readonly metadata: string
       }>[]
     }
     readonly answer: Throttled & {
@@ -154,6 +155,7 @@ export interface Apis {
           readonly offset: string
           /** -1 before version 5. */
           readonly leaderEpoch: number
+          readonly metadata: string
         }
       >[]
     }

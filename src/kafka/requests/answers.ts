@@ -147,8 +147,8 @@ export const readCommitted = (answer: AnswerReader, version: number, asked: numb
     const partition = answer.int32()
     const offset = String(answer.int64())
     const leaderEpoch = version >= 5 ? answer.int32() : NO_EPOCH
-    answer.string() // metadata
-    return { partition, offset, leaderEpoch, errorCode: answer.int16() }
+    const metadata = answer.string()
+    return { partition, offset, leaderEpoch, metadata, errorCode: answer.int16() }
   }, asked)
   const errorCode = answer.int16()
   return { clientSideThrottleTime: quiet('OffsetFetch', version, throttleMs), responses, errorCode }

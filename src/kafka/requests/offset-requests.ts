@@ -33,8 +33,8 @@ const commitV7 = (ask: Ask<'OffsetCommit'>): KafkajsRequest => {
           new Encoder()
             .writeString(topic)
             .writeArray(
-              partitions.map(({ partition, offset, leaderEpoch }) =>
-                new Encoder().writeInt32(partition).writeInt64(offset).writeInt32(leaderEpoch).writeString(''),
+              partitions.map(({ partition, offset, leaderEpoch, metadata }) =>
+                new Encoder().writeInt32(partition).writeInt64(offset).writeInt32(leaderEpoch).writeString(metadata),
               ),
             ),
         ),
@@ -59,10 +59,11 @@ export const commitOffsets = async (
     groupGenerationId: generation,
     memberId,
     groupInstanceId: instanceId,
-    topics: byTopic(offsets, ({ partition, offset, leaderEpoch = NO_EPOCH }) => ({
+    topics: byTopic(offsets, ({ partition, offset, leaderEpoch = NO_EPOCH, metadata = '' }) => ({
       partition,
       offset: String(offset),
       leaderEpoch,
+      metadata,
     })),
   }
   const version = pickVersion(connection.ranges, 'OffsetCommit', instanceId === null ? undefined : [COMMIT_V7])
@@ -91,14 +92,18 @@ export const commitOffsets = async (
 const inOrderOf = (
   what: string,
   partitions: readonly TopicPartition[],
-  found: readonly (TopicPartition & { readonly offset: string; readonly leaderEpoch?: number })[],
+  found: readonly (TopicPartition & {
+    readonly offset: string
+    readonly leaderEpoch?: number
+    readonly metadata?: string
+  })[],
 ): TopicPartitionOffset[] => {
   const answers = new Map(found.map((answer) => [`${answer.topic}/${answer.partition}`, answer]))
   return partitions.map(({ topic, partition }) => {
     const answer = answers.get(`${topic}/${partition}`)
     if (answer === undefined) throw connectionError(`${what}: the answer says nothing of ${topic}[${partition}]`)
-    const { offset, leaderEpoch = NO_EPOCH } = answer
-    return { topic, partition, offset: BigInt(offset), leaderEpoch }
+    const { offset, leaderEpoch = NO_EPOCH, metadata = '' } = answer
+    return { topic, partition, offset: BigInt(offset), leaderEpoch, ...(metadata !== '' && { metadata }) }
   })
 }
 

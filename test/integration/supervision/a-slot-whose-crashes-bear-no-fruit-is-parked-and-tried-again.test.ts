@@ -5,24 +5,32 @@ import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
 import { createTopic, describeGroup, produce } from '../../support/cluster/index.js'
 import { startPool, untilStable } from '../../support/pool/pool.js'
-import { newRecord } from '../../support/pool/record.js'
 
 const RESTART = { delayMs: 50, maxDelayMs: 2_000, maxRestarts: 4, probeMs: 1_000 }
 
 /** Crashes of a slot that come so close after one another that only the delays are between them. */
 const DELAYS_MS = [0, 50, 100, null]
 
-test('a slot that a message kills every time backs off and is parked, others take its partitions, and when all are parked the pool escalates once', async () => {
+/** Threads die while nothing is in flight: no message can be blamed for that. */
+const dying = () => {
+  const there = join(mkdtempSync(join(tmpdir(), 'dies-idle-')), 'slot-')
+  return {
+    handler: new URL(`../../support/handlers/bad/dies-idle.mjs?there=${there}`, import.meta.url),
+    begin: (slot: number) => writeFileSync(`${there}${slot}`, ''),
+    end: (slot: number) => rmSync(`${there}${slot}`),
+  }
+}
+
+test('a slot whose threads die every time backs off and is parked, others take its partitions, and when all are parked the pool escalates once', async () => {
   const topic = await createTopic({ partitions: 2 })
-  await produce(topic, [{ partition: 0, value: 'exit' }])
-  const record = newRecord()
+  const { handler, begin } = dying()
   const { pool, groupId, heard } = await startPool({
     topics: [topic],
-    handler: record.handler,
+    handler,
     workers: 2,
-    // The message goes on killing: the slot that it is moved to has its own crashes and is parked in its turn.
     restart: { ...RESTART, probeMs: 60_000, maxPoolRestarts: 100 },
   })
+  begin(0)
   await until(() => heard('slot:parked').length === 1, { what: 'the first slot to be parked' })
   const [parked] = heard('slot:parked')
   expect(parked).toMatchObject({ groupId, retryInMs: 60_000, error: { code: 'KCP_THREAD_EXITED' } })
@@ -43,6 +51,7 @@ test('a slot that a message kills every time backs off and is parked, others tak
     lastError: { code: 'KCP_THREAD_EXITED' },
   })
 
+  begin(1)
   await until(() => heard('pool:escalated').length > 0, { what: 'the pool to escalate' })
   expect(pool.status().state).toBe('escalated')
   expect(pool.status().slots.map(({ state }) => state)).toEqual(['parked', 'parked'])
@@ -56,22 +65,24 @@ test('a slot that a message kills every time backs off and is parked, others tak
 
 test('a parked slot is tried again until it works', async () => {
   const topic = await createTopic({ partitions: 1 })
-  await produce(topic, [{ value: 'exits:3' }, { value: 'plain' }])
-  const record = newRecord()
+  const { handler, begin, end } = dying()
   const { pool, groupId, heard } = await startPool({
     topics: [topic],
-    handler: record.handler,
+    handler,
     workers: 1,
     restart: { ...RESTART, maxRestarts: 2, probeMs: 1_000 },
   })
-  await record.untilNothingIsLost([{ topic, partition: 0, from: 0, to: 2 }])
+  begin(0)
+  await until(() => heard('slot:parked').length === 2, { what: 'the slot to be parked again' })
+  end(0)
+  await produce(topic, [{ value: 'one' }, { value: 'two' }])
+  await until(() => pool.status().totals.finished === 2, { what: 'both messages' })
   // Killed twice and parked; tried again, killed, parked at once for twice as long; tried again, and this time it works.
   expect(heard('slot:crashed').map(({ restartInMs }) => restartInMs)).toEqual([0, null, null])
   expect(heard('slot:parked').map(({ retryInMs }) => retryInMs)).toEqual([1_000, 2_000])
   expect(heard('pool:escalated')).toHaveLength(1)
   const group = await untilStable(groupId, 1)
   expect(group.members[0]?.assignment).toEqual({ [topic]: [0] })
-  await until(() => pool.status().totals.finished === 2, { what: 'both messages' })
   expect(pool.status().slots).toMatchObject([{ state: 'running', incarnation: 4, restarts: 3 }])
   // All is well again, and that is what a user of the library reads.
   await until(() => pool.status().state === 'running', { what: 'the pool to be escalated no more' })

@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { finishedUpTo, type Holding, Holdings, lagOf } from '#src/control/holdings.js'
 import { isResting } from '#src/control/pauses.js'
+import { Suspects } from '#src/control/supervision/suspects.js'
+import { PoolError } from '#src/errors.js'
 import { Page } from '#src/protocol/page.js'
 import { pauseAt } from '../../support/control/pause.js'
 
@@ -11,6 +13,8 @@ const partition = (number: number, offset: bigint, committed = -1n) => ({
   offset,
   committed,
 })
+
+const DEATH = { inCompany: false, error: new PoolError('KCP_THREAD_EXITED', 'the test says so') }
 
 describe('the holdings of a slot', () => {
   test('know what is finished and not committed, the first start included', () => {
@@ -22,6 +26,47 @@ describe('the holdings of a slot', () => {
     holdings.markCommitted({ topic: 'orders', partition: 0, offset: 12n })
     holdings.markCommitted({ topic: 'orders', partition: 1, offset: 5n })
     expect(holdings.uncommitted()).toEqual([])
+  })
+
+  test('know what another process held against a message, hand it to the thread, and do not touch what others keep there', () => {
+    const suspects = new Suspects(1_000)
+    const holdings = new Holdings(suspects)
+    const note = (offset: number, more: object) =>
+      JSON.stringify({ kcp: 1, message: { offset: `${offset}`, deaths: 3, of: 'KCP_THREAD_EXITED', ...more } })
+    const { added } = holdings.add([
+      { ...partition(0, 5n, 5n), metadata: note(5, { deaths: 2, convictedAtMs: null }) },
+      { ...partition(1, 5n, 5n), metadata: note(6, { convictedAtMs: 2_000 }) },
+      { ...partition(2, 5n, 5n), metadata: note(5, { convictedAtMs: 500 }) }, // before the pool started
+      { ...partition(3, 5n, 5n), metadata: note(4, { convictedAtMs: 2_000 }) }, // finished meanwhile
+      { ...partition(4, 5n, 5n), metadata: 'somebody else’s' },
+    ])
+    expect(added.map(({ suspect, convicted }) => ({ suspect, convicted }))).toMatchObject([
+      { suspect: { offset: '5' }, convicted: undefined },
+      {
+        suspect: undefined,
+        convicted: {
+          ...{ offset: '6', deaths: 3 },
+          error: {
+            name: 'KCP_THREAD_EXITED',
+            message: 'orders-1@6 has killed 3 threads, the last of which died of process.exit(), most likely',
+          },
+        },
+      },
+      { suspect: { offset: '5' }, convicted: undefined },
+      { suspect: undefined, convicted: undefined },
+      { suspect: undefined, convicted: undefined },
+    ])
+    // What was finished is held against nobody any more, and the one that is tried again is convicted no more.
+    expect(holdings.uncommitted().map(({ partition, metadata = '' }) => [partition, metadata])).toEqual([
+      [2, note(5, { convictedAtMs: null })],
+      [3, ''],
+    ])
+    holdings.add([partition(5, 0n)])
+    suspects.accuse({ inFlight: [{ ...partition(5, 0n), offset: '0' }], ...DEATH }, 3)
+    holdings.drop(() => false)
+    // The topic is another one by now: nobody has committed anything there.
+    expect(holdings.add([partition(5, 0n)]).added).toMatchObject([{ partition: 5 }])
+    expect(suspects.of(partition(5, 0n), 0n)).toBeNull()
   })
 
   test('follow an offset that was reset to below the committed one', () => {

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { Commits } from '#src/control/progress/commits.js'
+import { Suspects } from '#src/control/supervision/suspects.js'
+import { PoolError } from '#src/errors.js'
 import type { Membership } from '#src/kafka/group.js'
 import { KafkaError } from '#src/kafka/kafka-error.js'
 import type { TopicPartition } from '#src/kafka/metadata.js'
@@ -33,7 +35,8 @@ const world = (generation = 3) => {
     sent.push(offsets)
     return (await answers.shift()?.()) ?? []
   }
-  const holdings = new Holdings()
+  const suspects = new Suspects(0)
+  const holdings = new Holdings(suspects)
   const { page } = holdings.add([{ topic: 'orders', partition: 0, offset: 1n, committed: 0n }])
   const told = { doubts: 0, committed: [] as bigint[] }
   const commits = new Commits({
@@ -47,7 +50,7 @@ const world = (generation = 3) => {
     onCommitted: (offsets) => told.committed.push(...offsets.map(({ offset }) => offset)),
     log: logger,
   })
-  return { client, own, keepOwn, holdings, page, commits, sent, sentOverOwn, answers, told, lines }
+  return { suspects, client, own, keepOwn, holdings, page, commits, sent, sentOverOwn, answers, told, lines }
 }
 
 describe('commits', () => {
@@ -56,6 +59,41 @@ describe('commits', () => {
     await commits.now()
     await commits.now()
     expect(sent).toHaveLength(1)
+  })
+
+  test('carry what is held against the next message, also when nothing else has moved, until it is finished', async () => {
+    const { commits, sent, holdings, suspects } = world()
+    await commits.now()
+    const error = new PoolError('KCP_THREAD_EXITED', 'the test says so')
+    const inFlight = [{ topic: 'orders', partition: 0, offset: '1' }]
+    suspects.accuse({ inFlight, inCompany: false, error }, 3)
+    await commits.now()
+    await commits.now()
+    suspects.accuse({ inFlight, inCompany: false, error }, 3)
+    await commits.now()
+    const [holding] = holdings.all()
+    holding?.page.finish(holding.index, 2)
+    await commits.now()
+    await commits.now()
+    expect(sent.map(([entry]) => [entry?.offset, /"deaths":\d/.exec(entry?.metadata ?? '')?.[0]])).toEqual([
+      [1n, undefined],
+      [1n, '"deaths":1'],
+      [1n, '"deaths":2'],
+      [2n, undefined],
+    ])
+  })
+
+  test('come without that when the broker stores no such thing, and the offset goes with the next one, also the last', async () => {
+    const { commits, sent, answers, suspects, lines } = world()
+    const error = new PoolError('KCP_THREAD_EXITED', 'the test says so')
+    const where = { topic: 'orders', partition: 0 }
+    suspects.accuse({ inFlight: [{ ...where, offset: '1' }], inCompany: false, error }, 3)
+    answers.push(async () => [{ ...where, error: kafkaError(12, 'OFFSET_METADATA_TOO_LARGE') }])
+    await commits.last(monotonicMs() + 10_000)
+    expect(sent.map(([entry]) => entry?.metadata !== undefined)).toEqual([true, false])
+    await commits.now()
+    expect(sent).toHaveLength(2)
+    expect(lines.filter(({ level }) => level === 40)).toHaveLength(1)
   })
 
   test('are not sent while the seat is no member', async () => {

@@ -1,22 +1,28 @@
-import type { Suspicion } from './suspicion.js'
+import type { Suspicion, Suspicions } from './suspicion.js'
+import { NO_SUSPICIONS } from './suspicion.js'
 
 /*
  * What stands beside the offset that the pool commits, so that whoever has the partition next goes on counting: nothing, or
- * what is held against its next message, as JSON. Texts of errors stay here: they may hold what others shall not read.
+ * what is held against its next message, or a batch, as JSON. Texts of errors stay here: they may hold what others shall not
+ * read.
  *
  *   {"kcp":1,"message":{"offset":"7","deaths":2,"of":"KCP_THREAD_EXITED","convictedAtMs":null}}
+ *   {"kcp":1,"batch":{"offset":"7","last":"99","deaths":1,"of":"KCP_THREAD_OUT_OF_MEMORY","convictedAtMs":null}}
  */
 
 /** Kafka's own limit (`offset.metadata.max.bytes`); what is longer is not ours. */
 const MOST_CHARACTERS = 4_096
 const BEGIN = '{"kcp":1,'
 
-/** The text to commit; empty when nothing is held against any message. */
-export const metadataOf = (suspicion: Suspicion | null): string => {
-  if (suspicion === null) return ''
-  const { offset, deaths, error, convictedAtMs } = suspicion
-  return JSON.stringify({ kcp: 1, message: { offset, deaths, of: error.code ?? '', convictedAtMs } })
-}
+const written = ({ offset, last, deaths, error, convictedAtMs }: Suspicion) => ({
+  ...{ offset, last, deaths, of: error.code ?? '', convictedAtMs },
+})
+
+/** The text to commit; empty when nothing is held against anything. */
+export const metadataOf = ({ message, batch }: Suspicions): string =>
+  message === null && batch === null
+    ? ''
+    : JSON.stringify({ kcp: 1, ...(message && { message: written(message) }), ...(batch && { batch: written(batch) }) })
 
 /** Whether a pool wrote it: what others keep there is overwritten when the offset moves, and not before. */
 export const isOurs = (metadata: string): boolean => metadata.startsWith(BEGIN)
@@ -30,15 +36,20 @@ const parsed = (text: string): unknown => {
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+const isOffset = (value: unknown): value is string => typeof value === 'string' && /^\d{1,18}$/.test(value)
 
-/** What another pool held against a message; null for whatever else it may be. */
-export const suspicionIn = (metadata: string): Suspicion | null => {
-  if (!isOurs(metadata) || metadata.length > MOST_CHARACTERS) return null
-  const { message } = (parsed(metadata) ?? {}) as { readonly message?: unknown }
-  if (typeof message !== 'object' || message === null) return null
-  const { offset, deaths, of, convictedAtMs } = message as Readonly<Record<string, unknown>>
-  if (typeof offset !== 'string' || !/^\d{1,18}$/.test(offset) || !isCount(deaths)) return null
+const read = (said: unknown, isBatch: boolean): Suspicion | null => {
+  if (typeof said !== 'object' || said === null) return null
+  const { offset, last, deaths, of, convictedAtMs } = said as Readonly<Record<string, unknown>>
+  if (!isOffset(offset) || !isCount(deaths) || (isBatch && !isOffset(last))) return null
   if (typeof of !== 'string' || (convictedAtMs !== null && !isCount(convictedAtMs))) return null
   const error = { name: 'PoolError', code: of, message: `what its own process called ${of}` }
-  return { offset, deaths, error, convictedAtMs, company: null }
+  return { offset, ...(isBatch && { last: last as string }), deaths, error, convictedAtMs, company: null }
+}
+
+/** What another pool held against what is in a partition; nothing for whatever else it may be. */
+export const suspicionsIn = (metadata: string): Suspicions => {
+  if (!isOurs(metadata) || metadata.length > MOST_CHARACTERS) return NO_SUSPICIONS
+  const { message, batch } = (parsed(metadata) ?? {}) as { readonly message?: unknown; readonly batch?: unknown }
+  return { message: read(message, false), batch: read(batch, true) }
 }

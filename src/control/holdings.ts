@@ -1,12 +1,13 @@
+import { ErrorCode } from '../errors.js'
 import { NO_EPOCH, type TopicPartition } from '../kafka/metadata.js'
 import type { TopicPartitionOffset } from '../kafka/offsets.js'
 import type { AssignedPartition } from '../protocol/messages.js'
 import { Page } from '../protocol/page.js'
 import { partitionName } from '../util/partition-name.js'
-import { isOurs, metadataOf, suspicionIn } from './commit-metadata.js'
+import { isOurs, metadataOf, suspicionsIn } from './commit-metadata.js'
 import { isDue, isResting, type Pause, tried } from './pauses.js'
 import { verdictOn } from './poison.js'
-import type { Suspicion } from './suspicion.js'
+import { NO_SUSPICIONS, type Suspicions } from './suspicion.js'
 
 /** One partition that a slot has been assigned, with the place where its thread writes how far it is. */
 export interface Holding extends TopicPartition {
@@ -30,19 +31,24 @@ export interface NewHolding extends TopicPartitionOffset {
   readonly committed: bigint
 }
 
-/** What is known of messages that kill threads. */
+/** What is known of messages and batches that kill threads. */
 export interface SuspectBook {
-  /** Of the message of a partition that is finished up to there; null when nothing is held against it. */
-  of(partition: TopicPartition, finishedUpTo: bigint): Suspicion | null
-  /** It is handled once more. */
+  /** Of a partition that is finished up to there. */
+  of(partition: TopicPartition, finishedUpTo: bigint): Suspicions
+  /** What is convicted is handled once more. */
   tryAgain(partition: TopicPartition): void
-  /** What whoever had the partition before held against a message of it. */
-  learn(partition: TopicPartition, suspicion: Suspicion): void
+  /** What whoever had the partition before held against what is in it. */
+  learn(partition: TopicPartition, learned: Suspicions): void
   /** What is known is of no account any more: nobody has been in the partition. */
   forget(partition: TopicPartition): void
 }
 
-const NO_SUSPECTS: SuspectBook = { of: () => null, tryAgain: () => {}, learn: () => {}, forget: () => {} }
+const NO_SUSPECTS: SuspectBook = {
+  of: () => NO_SUSPICIONS,
+  tryAgain: () => {},
+  learn: () => {},
+  forget: () => {},
+}
 
 /** What a thread is told about partitions that it shall take up. */
 export interface Handout {
@@ -84,8 +90,8 @@ export class Holdings {
     return this.#byId.get(id)
   }
 
-  /** What is held against the next message of a partition. */
-  suspicionOf(holding: Holding): Suspicion | null {
+  /** What is held against what comes next in a partition. */
+  suspicionsOf(holding: Holding): Suspicions {
     return this.#suspects.of(holding, finishedUpTo(holding))
   }
 
@@ -100,9 +106,8 @@ export class Holdings {
       partitions.map(({ leaderEpoch = NO_EPOCH }) => leaderEpoch),
     )
     const added = partitions.map(({ topic, partition, committed, metadata = '' }, index): Holding => {
-      const suspicion = suspicionIn(metadata)
       if (committed < 0n) this.#suspects.forget({ topic, partition })
-      else if (suspicion !== null) this.#suspects.learn({ topic, partition }, suspicion)
+      else this.#suspects.learn({ topic, partition }, suspicionsIn(metadata))
       const holding = {
         id: this.#nextId++,
         topic,
@@ -200,7 +205,7 @@ export class Holdings {
   }
 
   #assigned(holding: Holding): AssignedPartition {
-    return { ...assigned(holding), ...underSuspicion(holding, this.suspicionOf(holding)) }
+    return { ...assigned(holding), ...underSuspicion(holding, this.suspicionsOf(holding)) }
   }
 }
 
@@ -269,11 +274,21 @@ const exhausted = (pause: Pause | null): Pick<AssignedPartition, 'exhausted'> =>
 
 const underSuspicion = (
   holding: Holding,
-  suspicion: Suspicion | null,
-): Pick<AssignedPartition, 'suspect' | 'convicted'> => {
-  if (suspicion === null) return {}
-  const { offset, deaths, convictedAtMs } = suspicion
-  return convictedAtMs === null
-    ? { suspect: { offset } }
-    : { convicted: { offset, deaths, error: verdictOn(holding, suspicion) } }
+  { message, batch }: Suspicions,
+): Pick<AssignedPartition, 'suspect' | 'convicted' | 'piecesUpTo' | 'stopsAt'> => {
+  if (message === null && batch === null) return {}
+  const isOpen = message?.convictedAtMs === null
+  // What it lacked may have gone to the messages that came with it.
+  const lackedMemory = isOpen && message.error.code === ErrorCode.threadOutOfMemory
+  const inPieces = lackedMemory ? message.offset : undefined
+  const piecesUpTo = batch?.convictedAtMs === null ? batch.last : inPieces
+  return {
+    ...(isOpen && { suspect: { offset: message.offset } }),
+    ...(message !== null &&
+      !isOpen && {
+        convicted: { offset: message.offset, deaths: message.deaths, error: verdictOn(holding, message) },
+      }),
+    ...(piecesUpTo !== undefined && { piecesUpTo }),
+    ...(batch !== null && batch.convictedAtMs !== null && { stopsAt: batch.offset }),
+  }
 }

@@ -1,3 +1,4 @@
+import type { TopicPartition } from '../kafka/metadata.js'
 import type { Ledger } from '../protocol/ledger.js'
 import type { InFlightMessage } from './events.js'
 import { finishedUpTo, type Holdings } from './holdings.js'
@@ -14,3 +15,14 @@ export const inFlightMessages = (
     const { topic, partition } = holding
     return [{ topic, partition, offset: offset.toString(), attempt, runningMs }]
   })
+
+/** The batch that is being decoded, of what is held; null when none is. */
+export const decodedBatch = (
+  { decoding }: Pick<Ledger, 'decoding'>,
+  holdings: Holdings,
+): (TopicPartition & { readonly offset: string; readonly last: string }) | null => {
+  const holding = decoding === null ? undefined : holdings.byId(decoding.partitionId)
+  if (decoding === null || holding === undefined) return null
+  const { topic, partition } = holding
+  return { topic, partition, offset: decoding.first.toString(), last: decoding.last.toString() }
+}

@@ -23,7 +23,11 @@ const diedOf = (death: ErrorData): string => {
   return thrown === null ? words : `${words}: ${thrown.name}: ${thrown.message}`
 }
 
-const sentence = (where: TopicPartition, { offset, deaths, error }: Suspicion): string => {
+const sentence = (where: TopicPartition, { offset, last, deaths, error }: Suspicion): string => {
+  if (last !== undefined) {
+    const often = deaths === 1 ? 'A thread has' : `${deaths} threads have`
+    return `${often} died while the batch of ${partitionName(where)} from offset ${offset} to ${last} was decoded, the last one of ${diedOf(error)}`
+  }
   const often = deaths === 1 ? 'a thread, which' : `${deaths} threads, the last of which`
   return `${partitionName(where)}@${offset} has killed ${often} died of ${diedOf(error)}`
 }
@@ -42,15 +46,15 @@ export const poisoned = (
   suspicion: Suspicion,
 ): PoolError => {
   const { topic, partition } = where
-  const remedy = `Mend the handler and deploy it, or call pool.resume('${topic}', ${partition}), which has the message handled once more; deadLetter lets such messages go to a topic of their own`
-  return new PoolError(
-    ErrorCode.messagePoisoned,
-    `${sentence(where, suspicion)}. No thread handles it any more. ${remedy}`,
-    {
-      ...where,
-      offset: suspicion.offset,
-      attempts: suspicion.deaths,
-      cause: fromErrorData(suspicion.error),
-    },
-  )
+  const again = `or call pool.resume('${topic}', ${partition}), which has it`
+  const remedy =
+    suspicion.last === undefined
+      ? `No thread handles it any more. Mend the handler and deploy it, ${again} handled once more; deadLetter lets such messages go to a topic of their own`
+      : `No thread decodes it any more. Raise resourceLimits or look at the module of its codec and deploy that, ${again} decoded once more; who can do without these messages commits the offset behind them`
+  return new PoolError(ErrorCode.messagePoisoned, `${sentence(where, suspicion)}. ${remedy}`, {
+    ...where,
+    offset: suspicion.offset,
+    attempts: suspicion.deaths,
+    cause: fromErrorData(suspicion.error),
+  })
 }

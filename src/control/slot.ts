@@ -19,7 +19,7 @@ import type { DeadLetterStore } from './dead-letters/store.js'
 import type { InFlightMessage } from './events.js'
 import { giveUpLeadMs } from './give-up-time.js'
 import { Holdings } from './holdings.js'
-import { inFlightMessages } from './in-flight.js'
+import { decodedBatch, inFlightMessages } from './in-flight.js'
 import type { Coordinator } from './membership/coordinator.js'
 import type { Group } from './membership/group.js'
 import { releaseTimes } from './membership/release-times.js'
@@ -467,6 +467,7 @@ export class Slot implements SeatHost {
     const inFlight = inFlightMessages(ledger, this.#holdings, atMs)
     this.#recovery.died({
       ...{ incarnation, clientId, error, atMs, inFlight },
+      decoding: decodedBatch(ledger, this.#holdings),
       inCompany: flights.length > inFlight.length,
       inFlightMs: Math.max(ledger.hook(atMs)?.runningMs ?? 0, ...flights.map(({ runningMs }) => runningMs)),
       finishedSinceStart: this.#finishedBy(ledger),

@@ -9,11 +9,17 @@ import type { ErrorData } from '../protocol/error-data.js'
  *                                           └─ resumed, or a new deployment: handled alone, once more
  *
  * Only a death in which nothing else was in flight counts against a message, so none is convicted for its neighbours.
+ *
+ * A thread that dies while it decodes what it fetched runs no handler just then; so that counts against the batch, whose
+ * messages come in small pieces from then on. One that is convicted all the same is decoded no more.
  */
 
-/** A message that was in flight when a thread died, and is not finished. */
+/** A message that was in flight when a thread died, and is not finished; or a batch that was decoded. */
 export interface Suspicion {
+  /** The message, or the first one of the batch. */
   readonly offset: string
+  /** The last message of the batch; a message has none. */
+  readonly last?: string
   /** How many threads have died while they handled it and nothing else. */
   readonly deaths: number
   /** What the last thread died of that handled it. */
@@ -24,46 +30,72 @@ export interface Suspicion {
   readonly company: number | null
 }
 
-/** A message that was in flight at a death. */
-export interface Accusation {
-  readonly offset: string
-  readonly error: ErrorData
+/** What is held against the next message of a partition, and against a batch that is not finished. */
+export interface Suspicions {
+  readonly message: Suspicion | null
+  readonly batch: Suspicion | null
+}
+
+/** Nobody is suspected of anything. */
+export const NO_SUSPICIONS: Suspicions = { message: null, batch: null }
+
+/** What was in flight, or decoded, at a death. */
+export interface Accusation extends Pick<Suspicion, 'offset' | 'last' | 'error'> {
   /** Number of the death when others were in flight, too; null when it was alone. */
   readonly company: number | null
 }
 
 /**
- * What is held against a message after one more death.
+ * What is held against it after one more death.
  *
  * @param before what was held against the suspect of its partition
  */
 export const accused = (
   before: Suspicion | null,
-  { offset, error, company }: Accusation,
+  { company, ...what }: Accusation,
   convictAfter: number,
   wallMs: number,
 ): Suspicion => {
-  const same = before?.offset === offset ? before : null
+  const same = before?.offset === what.offset ? before : null
   const deaths = (same?.deaths ?? 0) + (company === null ? 1 : 0)
   const isConvicted = company === null && deaths >= convictAfter
-  return {
-    offset,
-    deaths,
-    error,
-    convictedAtMs: isConvicted ? wallMs : null,
-    company: company ?? same?.company ?? null,
-  }
+  const lastCompany = company ?? same?.company ?? null
+  return { ...what, deaths, convictedAtMs: isConvicted ? wallMs : null, company: lastCompany }
 }
 
-/** It is handled once more; if a thread dies of that, it is convicted at once. */
-export const onTrialAgain = (suspicion: Suspicion): Suspicion => ({ ...suspicion, convictedAtMs: null })
+/** What still matters when everything before that offset is finished. */
+export const stillOpen = ({ message, batch }: Suspicions, finishedUpTo: bigint): Suspicions => {
+  const isOpen = (suspicion: Suspicion | null) =>
+    suspicion !== null && BigInt(suspicion.last ?? suspicion.offset) >= finishedUpTo
+  return { message: isOpen(message) ? message : null, batch: isOpen(batch) ? batch : null }
+}
+
+const acquitted = (suspicion: Suspicion | null): Suspicion | null => suspicion && { ...suspicion, convictedAtMs: null }
+
+/** They are handled once more; if a thread dies of that, they are convicted at once. */
+export const onTrialAgain = ({ message, batch }: Suspicions): Suspicions => ({
+  message: acquitted(message),
+  batch: acquitted(batch),
+})
 
 /**
- * What somebody else held against a message, for a pool that takes its partition over. One that started after the conviction
- * may be mended: a rebalance alone gives no message another thread to kill.
+ * A pool that was made after the conviction may be mended; a rebalance alone gives no message another thread to kill.
+ *
+ * @param startedAtMs when the pool was made (wall clock)
  */
-export const inherited = (suspicion: Suspicion, poolStartedAtMs: number): Suspicion =>
-  suspicion.convictedAtMs !== null && suspicion.convictedAtMs < poolStartedAtMs ? onTrialAgain(suspicion) : suspicion
+const inherited = (suspicion: Suspicion | null, startedAtMs: number): Suspicion | null => {
+  const convictedAtMs = suspicion?.convictedAtMs ?? null
+  return convictedAtMs !== null && convictedAtMs < startedAtMs ? acquitted(suspicion) : suspicion
+}
+
+const graver = (known: Suspicion | null, learned: Suspicion | null): Suspicion | null =>
+  learned === null || (known?.offset === learned.offset && known.deaths >= learned.deaths) ? known : learned
+
+/** What is known here, and what whoever had the partition before has left: the graver of both. */
+export const together = (known: Suspicions, learned: Suspicions, startedAtMs: number): Suspicions => ({
+  message: graver(known.message, inherited(learned.message, startedAtMs)),
+  batch: graver(known.batch, inherited(learned.batch, startedAtMs)),
+})
 
 /** Whether it was nothing but company at a death of which another message turns out to be guilty. */
 export const isCleared = ({ deaths, company }: Suspicion, convict: Suspicion): boolean =>

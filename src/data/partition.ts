@@ -50,8 +50,12 @@ export interface Fetching {
   dueMs: number
   /** An offset reset is under way. */
   resetting: boolean
-  /** Not fetched any more: a batch that cannot be read, or an exhausted message. */
+  /** Not fetched any more: a batch that cannot be read, or that may not be, or an exhausted message. */
   halted: boolean
+  /** Up to this offset batches are decoded in small pieces. */
+  readonly piecesUpTo: number
+  /** No batch that begins there or later is decoded. */
+  readonly stopsAt: number | undefined
   /** The last answer said that nothing more was there. */
   atEnd: boolean
   /** No answer has come yet. */
@@ -85,7 +89,7 @@ export class Partition {
 
   constructor(assigned: AssignedPartition, page: Page) {
     const { id, topic, partition, index, offset, leaderEpoch = NO_EPOCH, batchBytes = 0 } = assigned
-    const { exhausted, suspect, convicted } = assigned
+    const { exhausted, suspect, convicted, piecesUpTo, stopsAt } = assigned
     this.id = id
     this.topic = topic
     this.partition = partition
@@ -116,6 +120,8 @@ export class Partition {
       dueMs: 0,
       resetting: false,
       halted: false,
+      piecesUpTo: piecesUpTo === undefined ? -1 : Number(piecesUpTo),
+      stopsAt: stopsAt === undefined ? undefined : Number(stopsAt),
       atEnd: false,
       fresh: true,
       appetite: new Appetite(batchBytes),
@@ -249,6 +255,15 @@ export class Partition {
     this.fetching.offsetEpoch = head.leaderEpoch
     this.fetching.atEnd = false
     this.publishPosition()
+  }
+
+  /** It stands still before the batch that is not to be decoded, as soon as what is before that is handled. */
+  stop(): void {
+    const { fetching } = this
+    const { stopsAt } = fetching
+    // What is hidden before it counts as finished then: main hands nothing out that stands there.
+    if (stopsAt !== undefined && stopsAt > fetching.offset) this.moveTo(stopsAt, fetching.offsetEpoch)
+    fetching.halted = true
   }
 
   /** A Fetch brought something. */

@@ -41,7 +41,24 @@ export interface FetchRequest {
     readonly maxBytes: number
     /** Epoch of the leader as it is known here: a broker that knows another one refuses. @default NO_EPOCH, no check */
     readonly currentLeaderEpoch?: number
+    /**
+     * So many messages of one batch are decoded at once, at the most; the next Fetch brings the same batch for those behind
+     * them.
+     *
+     * @default all
+     */
+    readonly mostMessages?: number
+    /** No batch that begins there or later is decoded. @default all are */
+    readonly stopsAt?: number | undefined
+    /** Told of each batch that is about to be decoded, and, with null, when it is. */
+    readonly decoding?: (batch: BatchRange | null) => void
   }[]
+}
+
+/** The offsets of a batch, as its header says. */
+export interface BatchRange {
+  readonly first: number
+  readonly last: number
 }
 
 export interface FetchedPartition extends TopicPartition {
@@ -57,6 +74,8 @@ export interface FetchedPartition extends TopicPartition {
   readonly cutOff: CutOffBatch | null
   /** Why the records at the fetch offset cannot be decoded (`KCP_CODEC_MISSING`, `KCP_BATCH_TOO_LARGE`, `KCP_BATCH_UNDECODABLE`). */
   readonly undecodable: Error | null
+  /** The batch at the fetch offset was not to be decoded (`stopsAt`). */
+  readonly stopped?: true
 }
 
 /** A batch of which the end is missing. */

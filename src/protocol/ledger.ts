@@ -9,7 +9,8 @@ import type { ThreadMemory } from './reports.js'
  *   main thread                                   worker thread
  *   control, lease        ──── Ledger ────►        read before every message
  *   freezes               ──── Ledger ────►        read when a turn begins, and when a handler has had its time
- *   read at any time      ◄─── Ledger ─────        counters, handlers in flight, `setup` or `teardown` that runs, memory
+ *   read at any time      ◄─── Ledger ─────        counters, handlers in flight, `setup` or `teardown` that runs, memory,
+ *                                                  the batch that is decoded
  *   revoked flags         ──── Page ──────►        read when the control word says so
  *   commits, lag          ◄─── Page ──────         how far it is finished and the epoch of that, position, end, size of batches
  *   dead letters          ──── Page ──────►        finished behind a message that the thread waits for
@@ -61,8 +62,11 @@ const HEAP_USED = 14
 const HEAP_LIMIT = 15
 const EXTERNAL = 16
 const HEAP_FILL = 17
+const DECODING = 18
 /** Even, so that the offsets behind the rows are aligned. */
-const HEADER_WORDS = 18
+const HEADER_WORDS = 20
+/** Behind the offsets of the rows: the first and the last one of the batch that is decoded. */
+const DECODING_OFFSETS = 2
 /** Memory is noted in KiB: up to 4 TiB. */
 const KIB = 1024
 const HALF = 2 ** 31
@@ -89,7 +93,9 @@ const SAID_BY_THREAD = [
 const NOTE_ROW = NOTE_BEGIN + SAID_BY_THREAD.length
 const NOTE_OFFSET = 7
 /** What it says seldom: a note of its own, behind those of the rows. */
-const SELDOM_SAID = [HEAP_USED, HEAP_LIMIT, EXTERNAL, HEAP_FILL]
+const SELDOM_SAID = [HEAP_USED, HEAP_LIMIT, EXTERNAL, HEAP_FILL, DECODING]
+/** Where that has the offsets of a batch, in 64-bit numbers. */
+const NOTE_DECODING = 4
 
 /** A handler call that has begun and not yet come back. */
 export interface Flight {
@@ -109,6 +115,14 @@ export type HookName = (typeof HOOKS)[number]
 export interface RunningHook {
   readonly name: HookName
   readonly runningMs: number
+}
+
+/** A batch that is decoded: offsets of its first and last message. */
+export interface DecodedBatch {
+  /** The partition's id, as main gave it in the assignment. */
+  readonly partitionId: number
+  readonly first: bigint
+  readonly last: bigint
 }
 
 /** Numbers of messages since the incarnation began. */
@@ -132,7 +146,7 @@ export class Ledger {
     this.rows = rows
     const int32Bytes = (HEADER_WORDS + rows * FLIGHT_WORDS) * 4
     this.#words = new Int32Array(buffer, 0, int32Bytes / 4)
-    this.#offsets = new BigInt64Array(buffer, int32Bytes, rows)
+    this.#offsets = new BigInt64Array(buffer, int32Bytes, rows + DECODING_OFFSETS)
   }
 
   /** @param rows how many handlers may be in flight at once (the slot's `concurrency`) */
@@ -147,11 +161,11 @@ export class Ledger {
   }
 
   protected static memoryFor(rows: number): SharedArrayBuffer {
-    return new SharedArrayBuffer((HEADER_WORDS + rows * FLIGHT_WORDS) * 4 + rows * 8)
+    return new SharedArrayBuffer((HEADER_WORDS + rows * FLIGHT_WORDS) * 4 + (rows + DECODING_OFFSETS) * 8)
   }
 
   protected static rowsIn(buffer: SharedArrayBuffer): number {
-    return (buffer.byteLength - HEADER_WORDS * 4) / (FLIGHT_WORDS * 4 + 8)
+    return (buffer.byteLength - HEADER_WORDS * 4 - DECODING_OFFSETS * 8) / (FLIGHT_WORDS * 4 + 8)
   }
 
   get control(): number {
@@ -257,6 +271,26 @@ export class Ledger {
     return { name, runningMs: ticksBetween(Atomics.load(this.#words, HOOK_STARTED), toTicks(nowMs)) }
   }
 
+  /** Thread: a batch is about to be decoded. The partition is written last, as with flights. */
+  beginDecoding(partitionId: number, first: number, last: number): void {
+    Atomics.store(this.#offsets, this.rows, BigInt(first))
+    Atomics.store(this.#offsets, this.rows + 1, BigInt(last))
+    Atomics.store(this.#words, DECODING, partitionId + 1)
+  }
+
+  /** Thread: it is decoded, or cannot be. */
+  endDecoding(): void {
+    Atomics.store(this.#words, DECODING, 0)
+  }
+
+  /** The batch that is decoded now; null when none is. */
+  get decoding(): DecodedBatch | null {
+    const partition = Atomics.load(this.#words, DECODING)
+    if (partition === 0) return null
+    const first = Atomics.load(this.#offsets, this.rows)
+    return { partitionId: partition - 1, first, last: Atomics.load(this.#offsets, this.rows + 1) }
+  }
+
   /** Thread: how much memory it takes. */
   noteMemory({ heapUsed, heapLimit, external }: ThreadMemory, fill: HeapFill): void {
     Atomics.store(this.#words, HEAP_USED, heapUsed / KIB)
@@ -343,17 +377,19 @@ export class Ledger {
   }
 
   /** Thread: the last note. */
-  protected noteDownRest({ words }: Note): void {
+  protected noteDownRest({ words, longs }: Note): void {
     SELDOM_SAID.forEach((word, n) => {
       words[NOTE_BEGIN + n] = this.#words[word] as number
     })
+    for (let n = 0; n < DECODING_OFFSETS; n++) longs[NOTE_DECODING + n] = this.#offsets[this.rows + n] as bigint
   }
 
   /** Main: takes over what the last note says. */
-  protected takeRest({ words }: Note): void {
+  protected takeRest({ words, longs }: Note): void {
     SELDOM_SAID.forEach((word, n) => {
       this.#words[word] = words[NOTE_BEGIN + n] as number
     })
+    for (let n = 0; n < DECODING_OFFSETS; n++) this.#offsets[this.rows + n] = longs[NOTE_DECODING + n] as bigint
   }
 
   /** 32 bits that wrap, and a second word that counts their halves (2³¹ messages, eight minutes at full speed). */

@@ -73,6 +73,10 @@ export interface AssignedPartition {
   readonly suspect?: { readonly offset: string }
   /** The message that is handled no more: it is given up for that error, or the partition stands still before it. */
   readonly convicted?: { readonly offset: string; readonly deaths: number; readonly error: ErrorData }
+  /** Up to this offset its batches are decoded in small pieces: one of them, or what came of it, has killed a thread. */
+  readonly piecesUpTo?: string
+  /** No batch that begins there or later is decoded: the partition stands still before it. */
+  readonly stopsAt?: string
 }
 
 /** A leader that a partition was fetched from last. */

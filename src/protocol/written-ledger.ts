@@ -72,6 +72,16 @@ export class WrittenLedger extends Ledger {
     this.#writeRest()
   }
 
+  override beginDecoding(partitionId: number, first: number, last: number): void {
+    super.beginDecoding(partitionId, first, last)
+    this.#writeRest()
+  }
+
+  override endDecoding(): void {
+    super.endDecoding()
+    this.#writeRest()
+  }
+
   #writeRest(): void {
     this.noteDownRest(this.#rest)
     this.#put(this.#rest, this.rows)

@@ -9,7 +9,7 @@ import {
   NO_CRASHES,
   type RestartDecision,
 } from './restarts.js'
-import type { Suspect, Suspects } from './suspects.js'
+import type { Suspect, SuspectBatch, Suspects } from './suspects.js'
 
 /** How an incarnation came to its end. */
 export interface Death {
@@ -21,6 +21,8 @@ export interface Death {
   readonly inFlight: readonly Suspect[]
   /** Whether something was in flight that is not the slot's any more. */
   readonly inCompany: boolean
+  /** What was decoded just then. @default nothing */
+  readonly decoding?: SuspectBatch | null
   readonly error: PoolError
 }
 

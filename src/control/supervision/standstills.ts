@@ -63,16 +63,17 @@ export class Standstills {
   }
 
   /**
-   * Partitions whose next message is convicted stand still from now on, unless it goes to a dead-letter topic. Call it before
-   * they are handed to a thread.
+   * Partitions whose next message is convicted stand still from now on, unless it goes to a dead-letter topic, and so do those
+   * with a batch that is. Call it before they are handed to a thread.
    */
   condemn(nowMs: number): void {
     const { config, holdings, report } = this.#options
-    if (config.deadLetter !== null) return
-    const { slot, consumer } = config
+    const { slot, consumer, deadLetter } = config
     for (const holding of holdings.all()) {
-      const suspicion = holdings.suspicionOf(holding)
-      if (suspicion === null || suspicion.convictedAtMs === null) continue
+      const { message, batch } = holdings.suspicionsOf(holding)
+      const stopping = deadLetter === null ? [batch, message] : [batch]
+      const suspicion = stopping.find((each) => each !== null && each.convictedAtMs !== null) ?? null
+      if (suspicion === null) continue
       if (holding.paused?.reason === 'poisoned' && isResting(holding.paused)) continue
       const { topic, partition } = holding
       const { offset, deaths: attempts } = suspicion

@@ -2,49 +2,67 @@ import { ErrorCode, type PoolError } from '../../errors.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
 import { toErrorData } from '../../protocol/error-data.js'
 import { partitionName } from '../../util/partition-name.js'
-import { accused, inherited, isCleared, onTrialAgain, type Suspicion } from '../suspicion.js'
+import {
+  accused,
+  isCleared,
+  NO_SUSPICIONS,
+  onTrialAgain,
+  type Suspicion,
+  type Suspicions,
+  stillOpen,
+  together,
+} from '../suspicion.js'
 
 /** A message, by its coordinates. */
 export interface Suspect extends TopicPartition {
   readonly offset: string
 }
 
-/** The deaths that what was in flight may have caused. A `setup` that fails, or a thread that does not boot, says nothing of it. */
+/** A batch that was decoded. */
+export interface SuspectBatch extends Suspect {
+  readonly last: string
+}
+
+/** Deaths that come from outside, whatever the thread does just then: of a handler that does not come back. */
+const BY_DEADLINE: readonly ErrorCode[] = [ErrorCode.handlerHung, ErrorCode.threadLost]
+
+/** The deaths that what a thread does may have caused. A `setup` that fails, or a thread that does not boot, says nothing of it. */
 const TELLING: readonly ErrorCode[] = [
   ErrorCode.threadCrashed,
   ErrorCode.threadExited,
   ErrorCode.threadOutOfMemory,
-  ErrorCode.threadLost,
-  ErrorCode.handlerHung,
   ErrorCode.internal,
+  ...BY_DEADLINE,
 ]
 
-/** A thread that has died. */
-export interface FatalHandling {
+/** What a thread did when it died. */
+export interface FatalWork {
   /** What was in flight of the partitions that the slot holds. */
   readonly inFlight: readonly Suspect[]
   /** Whether anything else was: of a partition that belongs to somebody else by now. */
   readonly inCompany: boolean
+  /** What was decoded just then, so that no handler ran. @default nothing */
+  readonly decoding?: SuspectBatch | null
   readonly error: PoolError
 }
 
-/** What a death has to do with the messages that were in flight. */
+/** What a death has to do with messages and batches. */
 export interface Findings {
-  /** One of them was in flight at a death before. */
+  /** One of those in flight was so at a death before. */
   readonly repeated: boolean
-  /** The one that was in flight alone; null when there was none, or more, or the death says nothing of it. */
+  /** The one that it was; null when there was none, or more, or the death says nothing of it. */
   readonly killer: Suspect | null
   /** `open`: it counts against what was in flight; `convicted`: the killer is handled no more; undefined: neither. */
   readonly verdict: 'open' | 'convicted' | undefined
 }
 
-/**
- * The suspects of one group, of every slot: what kills takes its deaths along when its partition moves.
- */
+const NOTHING_FOUND = { killer: null, verdict: undefined } as const
+
+/** The suspects of one group, of every slot: what kills takes its deaths along when its partition moves. */
 export class Suspects {
   readonly #startedAtMs: number
-  /** One a partition at most, and the finished ones go when somebody looks. */
-  readonly #suspicions = new Map<string, Suspicion>()
+  /** By partition. What is finished goes when somebody looks. */
+  readonly #suspicions = new Map<string, Suspicions>()
   #deaths = 0
 
   /** @param startedAtMs when the pool was made (wall clock) */
@@ -52,54 +70,64 @@ export class Suspects {
     this.#startedAtMs = startedAtMs
   }
 
-  /** Of a partition that is finished up to there; null when it has none. */
-  of(partition: TopicPartition, finishedUpTo: bigint): Suspicion | null {
-    if (this.#suspicions.size === 0) return null
+  /** Of a partition that is finished up to there. */
+  of(partition: TopicPartition, finishedUpTo: bigint): Suspicions {
+    if (this.#suspicions.size === 0) return NO_SUSPICIONS
     const name = partitionName(partition)
-    const suspicion = this.#suspicions.get(name)
-    if (suspicion === undefined) return null
-    if (BigInt(suspicion.offset) >= finishedUpTo) return suspicion
-    this.#suspicions.delete(name)
-    return null
+    const known = this.#suspicions.get(name)
+    if (known === undefined) return NO_SUSPICIONS
+    const open = stillOpen(known, finishedUpTo)
+    this.#set(name, open)
+    return open
   }
 
   /** Whether one of them was in flight at a death, and has not been finished since. */
   has(inFlight: readonly Suspect[]): boolean {
-    return inFlight.some((message) => this.#suspicions.get(partitionName(message))?.offset === message.offset)
+    return inFlight.some((message) => this.#of(partitionName(message)).message?.offset === message.offset)
   }
 
   /** Enters a death. */
-  accuse({ inFlight, inCompany, error }: FatalHandling, convictAfter: number, wallMs = Date.now()): Findings {
+  accuse(work: FatalWork, convictAfter: number, wallMs = Date.now()): Findings {
+    const { inFlight, inCompany, decoding = null, error } = work
     const repeated = this.has(inFlight)
-    if (!TELLING.includes(error.code) || inFlight.length === 0) return { repeated, killer: null, verdict: undefined }
-    const [first] = inFlight
-    const killer = inFlight.length === 1 && first !== undefined && !inCompany ? first : null
+    if (!TELLING.includes(error.code)) return { repeated, ...NOTHING_FOUND }
     this.#deaths += 1
-    const company = killer === null ? this.#deaths : null
-    for (const message of inFlight) {
-      const name = partitionName(message)
-      const accusation = { offset: message.offset, error: toErrorData(error), company }
-      this.#suspicions.set(name, accused(this.#suspicions.get(name) ?? null, accusation, convictAfter, wallMs))
+    if (decoding !== null && !BY_DEADLINE.includes(error.code)) {
+      const { offset, last } = decoding
+      const name = partitionName(decoding)
+      const before = this.#of(name)
+      const accusation = { offset, last, error: toErrorData(error), company: null }
+      const batch = accused(before.batch, accusation, convictAfter, wallMs)
+      this.#set(name, { ...before, batch })
+      const verdict = batch.convictedAtMs === null ? 'open' : 'convicted'
+      return { repeated: before.batch?.offset === offset, killer: { ...decoding }, verdict }
     }
-    const convict = killer === null ? null : (this.#suspicions.get(partitionName(killer)) ?? null)
+    const [first] = inFlight
+    if (first === undefined) return { repeated, ...NOTHING_FOUND }
+    const killer = inFlight.length === 1 && !inCompany ? first : null
+    const company = killer === null ? this.#deaths : null
+    for (const { offset, ...partition } of inFlight) {
+      const name = partitionName(partition)
+      const before = this.#of(name)
+      const message = accused(before.message, { offset, error: toErrorData(error), company }, convictAfter, wallMs)
+      this.#set(name, { ...before, message })
+    }
+    const convict = killer === null ? null : this.#of(partitionName(killer)).message
     if (convict === null || convict.convictedAtMs === null) return { repeated, killer, verdict: 'open' }
     this.#clear(convict)
     return { repeated, killer, verdict: 'convicted' }
   }
 
-  /** What whoever had the partition before held against a message of it: whatever was more is right. */
-  learn(partition: TopicPartition, suspicion: Suspicion): void {
+  /** What whoever had the partition before held against what is in it. */
+  learn(partition: TopicPartition, learned: Suspicions): void {
     const name = partitionName(partition)
-    const known = this.#suspicions.get(name)
-    if (known !== undefined && known.offset === suspicion.offset && known.deaths >= suspicion.deaths) return
-    this.#suspicions.set(name, inherited(suspicion, this.#startedAtMs))
+    this.#set(name, together(this.#of(name), learned, this.#startedAtMs))
   }
 
-  /** The message of this partition is handled once more. */
+  /** What is convicted in this partition is handled once more. */
   tryAgain(partition: TopicPartition): void {
     const name = partitionName(partition)
-    const suspicion = this.#suspicions.get(name)
-    if (suspicion !== undefined) this.#suspicions.set(name, onTrialAgain(suspicion))
+    this.#set(name, onTrialAgain(this.#of(name)))
   }
 
   /** There are other messages at its offsets now. */
@@ -107,9 +135,18 @@ export class Suspects {
     this.#suspicions.delete(partitionName(partition))
   }
 
+  #of(name: string): Suspicions {
+    return this.#suspicions.get(name) ?? NO_SUSPICIONS
+  }
+
+  #set(name: string, suspicions: Suspicions): void {
+    if (suspicions.message === null && suspicions.batch === null) this.#suspicions.delete(name)
+    else this.#suspicions.set(name, suspicions)
+  }
+
   #clear(convict: Suspicion): void {
-    for (const [name, suspicion] of this.#suspicions) {
-      if (isCleared(suspicion, convict)) this.#suspicions.delete(name)
+    for (const [name, { message, batch }] of this.#suspicions) {
+      if (message !== null && isCleared(message, convict)) this.#set(name, { message: null, batch })
     }
   }
 }

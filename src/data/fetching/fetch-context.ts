@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { ConsumerConfig } from '../../config/resolved.js'
 import type { DataClient } from '../../kafka/client.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
+import type { Ledger } from '../../protocol/ledger.js'
 import type { FromThread } from '../../protocol/messages.js'
 import type { Partition } from '../partition.js'
 import type { Partitions } from '../partitions.js'
@@ -9,6 +10,7 @@ import type { Partitions } from '../partitions.js'
 /** What the parts of the fetcher share. */
 export interface FetchContext {
   readonly client: DataClient
+  readonly ledger: Pick<Ledger, 'beginDecoding' | 'endDecoding'>
   /** The leaders, as main knew them when this incarnation began. */
   readonly knownTopics: readonly TopicMetadata[]
   readonly partitions: Partitions

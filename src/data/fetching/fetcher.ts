@@ -156,6 +156,12 @@ export class Fetcher implements NodeLoopEvents {
     const undecodable = fetched.undecodable ?? this.#tooLarge(partition, cutOff)
     if (cutOff !== null) fetching.appetite.cutOff(maxBytes, cutOff.batchBytes)
     const brought = batch !== null && batch.nextOffset > fetching.offset
+    if (fetched.stopped === true) {
+      partition.publishPosition(end)
+      partition.stop()
+      this.#context.onFetched(partition)
+      return false
+    }
     if (undecodable !== null) {
       partition.publishPosition(end)
       this.#unreadable(node, partition, undecodable)

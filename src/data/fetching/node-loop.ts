@@ -1,4 +1,4 @@
-import type { FetchedPartition } from '../../kafka/fetch.js'
+import type { BatchRange, FetchedPartition } from '../../kafka/fetch.js'
 import { doubled } from '../../util/backoff.js'
 import { partitionName } from '../../util/partition-name.js'
 import { after } from '../../util/timers.js'
@@ -31,6 +31,8 @@ export interface NodeLoopEvents {
 }
 
 const BUFFER_BYTES = bufferLimit()
+/** Messages of a batch at once, where what they came in may have killed a thread: some hundred kilobytes of objects. */
+const PIECE_MESSAGES = 4_096
 /** An answer is late for which nothing has come for twice the longest wait of a broker and so much longer. */
 const LATE_MS = 2_000
 /** How long others wait for memory that is held by partitions of which nobody knows when they will move. */
@@ -42,8 +44,9 @@ const BETWEEN_LOOKS_MS = 5
 const BETWEEN_CALM_LOOKS_MS = 20
 
 const requestFor = ({ candidate: { partition }, maxBytes }: PlannedPartition<Candidate>): RequestedPartition => {
-  const { offset, leaderEpoch } = partition.fetching
-  return { partition, offset, leaderEpoch, maxBytes }
+  const { offset, leaderEpoch, piecesUpTo, stopsAt } = partition.fetching
+  const inPieces = offset <= piecesUpTo && { mostMessages: PIECE_MESSAGES }
+  return { partition, offset, leaderEpoch, maxBytes, stopsAt, ...inPieces }
 }
 
 /**
@@ -232,18 +235,25 @@ export class NodeLoop {
         maxDecompressedBytes: consumer.maxDecompressedBytes,
         readUncommitted: consumer.readUncommitted,
         rackId: anyReplica ? consumer.rackId : null,
-        partitions: requested.map(({ partition: { topic, partition }, offset, leaderEpoch, maxBytes }) => ({
+        partitions: requested.map(({ partition: { id, topic, partition }, leaderEpoch, ...wanted }) => ({
+          ...wanted,
           topic,
           partition,
-          offset,
-          maxBytes,
           currentLeaderEpoch: leaderEpoch,
+          decoding: (batch) => this.#decoding(id, batch),
         })),
       })
       return { requested, answer }
     } catch (failure) {
       return { requested, failure }
     }
+  }
+
+  /** So that main knows of it, should the thread die of it. */
+  #decoding(partitionId: number, batch: BatchRange | null): void {
+    const { ledger } = this.#context
+    if (batch === null) ledger.endDecoding()
+    else ledger.beginDecoding(partitionId, batch.first, batch.last)
   }
 
   #take(outcome: FetchOutcome): FetchResult {

@@ -37,6 +37,8 @@ const checkHeaders = (reader: ByteReader, end: number): void => {
  * committed behind a message is behind that message alone.
  *
  * @param announced what the batch's header says of its records
+ * @param most how many messages, at the most
+ * @returns the offset of the last one, when there may be others behind it; null when these are all
  * @throws RangeError when the records are malformed; some messages may have been collected then
  */
 export const readRecords = (
@@ -44,11 +46,13 @@ export const readRecords = (
   announced: { readonly count: number; readonly lastOffsetDelta: number },
   from: number,
   into: Collected,
-): void => {
+  most = Number.POSITIVE_INFINITY,
+): number | null => {
   const { bytes, baseOffset } = frame
   const { count, lastOffsetDelta } = announced
   const { messages, offsets } = into
   const reader = new ByteReader(bytes, 0)
+  const enough = messages.length + most
   let before = -1
   for (let index = 0; index < count; index++) {
     const length = reader.varint()
@@ -72,6 +76,8 @@ export const readRecords = (
     if (offset < from) continue
     messages.push(new LazyMessage(frame, start, offsetDelta))
     offsets.push(offset)
+    if (messages.length >= enough) return offset
   }
   if (reader.at !== bytes.length) throw malformed('more than the records that are announced', reader.at)
+  return null
 }

@@ -1,4 +1,4 @@
-import type { CutOffBatch, MessageBatch } from '../fetch.js'
+import type { BatchRange, CutOffBatch, MessageBatch } from '../fetch.js'
 import { NO_EPOCH } from '../metadata.js'
 import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.js'
 import type { Codecs } from './codecs.js'
@@ -23,12 +23,20 @@ export interface RecordSetOptions {
   readonly maxDecompressedBytes: number
   /** Where the batches need as much memory, no further one is decoded. The first that leads on always is. */
   readonly roomBytes?: number
+  /** How many messages of a batch are decoded at once. @default all */
+  readonly mostMessages?: number | undefined
+  /** No batch that begins there or later is decoded. @default all are */
+  readonly stopsAt?: number | undefined
+  /** Told of each batch that is about to be decoded, and, with null, when it is. @default nobody is */
+  readonly decoding?: ((batch: BatchRange | null) => void) | undefined
 }
 
 export interface DecodedRecordSet {
   readonly batch: MessageBatch | null
   readonly cutOff: CutOffBatch | null
   readonly undecodable: Error | null
+  /** The first batch was not to be decoded. */
+  readonly stopped?: true
 }
 
 /** What one entry of the set yielded. */
@@ -38,11 +46,13 @@ interface Progress {
   readonly ownBytes: number
   /** Absent in the formats before 2. */
   readonly leaderEpoch?: number
+  /** There are messages behind it in the same batch. */
+  readonly isPiece?: boolean
 }
 
 /** Decodes the entries of one partition's answer, one after the other. */
 class RecordSetDecoder {
-  readonly #options: Required<RecordSetOptions>
+  readonly #options: RecordSetOptions & { readonly roomBytes: number; readonly mostMessages: number }
   readonly #aborted: AbortedTransactions
   readonly #collected: Collected = { messages: [], offsets: [] }
   #nextOffset: number
@@ -56,7 +66,8 @@ class RecordSetDecoder {
   #leaderEpoch = NO_EPOCH
 
   constructor(options: RecordSetOptions) {
-    this.#options = { roomBytes: Number.POSITIVE_INFINITY, ...options }
+    const { roomBytes = Number.POSITIVE_INFINITY, mostMessages = Number.POSITIVE_INFINITY } = options
+    this.#options = { ...options, roomBytes, mostMessages }
     this.#aborted = new AbortedTransactions(options.aborted)
     this.#nextOffset = options.fetchOffset
   }
@@ -64,21 +75,29 @@ class RecordSetDecoder {
   async decode(received: Buffer): Promise<DecodedRecordSet> {
     const set = sharedBytes(received)
     let at = 0
-    while (at + MAGIC_AT < set.length) {
+    let isOver = false
+    while (!isOver && at + MAGIC_AT < set.length) {
       const end = at + ENTRY_HEADER_BYTES + set.readInt32BE(at + 8)
       // The broker fills up maxBytes and cuts the last entry off: the next fetch begins with it.
       if (end > set.length || this.#isFull(at)) break
       const { messages, offsets } = this.#collected
       const before = messages.length
       try {
+        if (this.#stopsBefore(set, at)) {
+          if (this.#progressed) break
+          return { batch: null, cutOff: null, undecodable: null, stopped: true }
+        }
         const progress = await this.#entry(set, at, end)
         this.#advance(progress, messages.length - before, end - at)
+        isOver = progress.isPiece === true || messages.length >= this.#options.mostMessages
       } catch (error) {
         messages.length = before
         offsets.length = before
         // What came before it counts; the next fetch begins with the bad one and says so.
         if (this.#progressed) break
         return { batch: null, cutOff: null, undecodable: this.#explain(error, set, at) }
+      } finally {
+        this.#options.decoding?.(null)
       }
       at = end
     }
@@ -90,6 +109,16 @@ class RecordSetDecoder {
       cutOff: null,
       undecodable: null,
     }
+  }
+
+  /** Not without need: where an offset cannot be read, that is a fault of its entry. */
+  #stopsBefore(set: Buffer, at: number): boolean {
+    const { stopsAt } = this.#options
+    return stopsAt !== undefined && readInt64(set, at) >= stopsAt
+  }
+
+  #tell(first: number, last: number): void {
+    this.#options.decoding?.({ first, last })
   }
 
   get #progressed(): boolean {
@@ -114,11 +143,12 @@ class RecordSetDecoder {
     if (end < at + MAGIC_AT + 1) throw new RangeError(`an entry of ${end - at} bytes is too short`)
     if (set.readInt8(at + MAGIC_AT) === 2) return this.#batch(new RecordBatch(set, at, end))
     const { fetchOffset: from, ...options } = this.#options
+    this.#tell(from, readInt64(set, at))
     return readMessageSetEntry(set, at, { ...options, from, after: this.#lastOffset }, this.#collected)
   }
 
   async #batch(batch: RecordBatch): Promise<Progress> {
-    const { topic, partition, fetchOffset, codecs, maxDecompressedBytes } = this.#options
+    const { topic, partition, fetchOffset, codecs, maxDecompressedBytes, mostMessages } = this.#options
     batch.check()
     const { lastOffset, codec, leaderEpoch } = batch
     if (batch.baseOffset <= this.#lastOffset) {
@@ -128,10 +158,11 @@ class RecordSetDecoder {
     }
     const hidden = this.#aborted.hides(batch) || batch.isControl
     if (hidden || lastOffset < fetchOffset) return { lastOffset, ownBytes: 0, leaderEpoch }
+    this.#tell(batch.baseOffset, lastOffset)
     let bytes = batch.records
     // What is not compressed has as many as there are bytes for, at the most: to announce more is damage.
     const most = codec === 0 ? bytes.length / LEAST_RECORD_BYTES : Number.POSITIVE_INFINITY
-    refuseTooMany(Math.min(batch.count, Math.floor(most)), maxDecompressedBytes)
+    refuseTooMany(Math.min(batch.count, Math.floor(most), mostMessages), maxDecompressedBytes)
     if (codec !== 0 && batch.count > 0) {
       const decompress = codecs.get(codec)
       if (decompress === undefined) throw codecMissing({ topic, partition, offset: batch.baseOffset }, codec)
@@ -140,8 +171,10 @@ class RecordSetDecoder {
     }
     const { baseOffset, baseTimestamp, appendTimestamp } = batch
     const frame = { topic, partition, bytes, baseOffset, baseTimestamp, appendTimestamp }
-    readRecords(frame, batch, fetchOffset, this.#collected)
-    return { lastOffset, ownBytes: codec === 0 ? 0 : bytes.length, leaderEpoch }
+    const pieceEnd = readRecords(frame, batch, fetchOffset, this.#collected, mostMessages)
+    const ownBytes = codec === 0 ? 0 : bytes.length
+    if (pieceEnd === null || pieceEnd >= lastOffset) return { lastOffset, ownBytes, leaderEpoch }
+    return { lastOffset: pieceEnd, ownBytes, leaderEpoch, isPiece: true }
   }
 
   #explain(error: unknown, set: Buffer, at: number): Error {

@@ -104,6 +104,9 @@ const decodePartition = async (
       aborted,
       codecs,
       maxDecompressedBytes,
+      mostMessages: wanted.mostMessages,
+      stopsAt: wanted.stopsAt,
+      decoding: wanted.decoding,
     })
   }
   const decoded = await decode()

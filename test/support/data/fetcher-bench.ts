@@ -6,6 +6,7 @@ import type { Partition } from '#src/data/partition.js'
 import { Partitions } from '#src/data/partitions.js'
 import type { DataClient } from '#src/kafka/client.js'
 import type { TopicMetadata } from '#src/kafka/metadata.js'
+import { Ledger } from '#src/protocol/ledger.js'
 import type { FromThread } from '#src/protocol/messages.js'
 import { Page } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
@@ -20,6 +21,7 @@ export class FetcherBench {
   readonly lines: { readonly level: number; readonly msg: string }[] = []
   readonly faults: unknown[] = []
   readonly page: Page
+  readonly ledger = Ledger.create(1)
 
   constructor(
     cluster: Pick<FakeCluster, 'client'> & { readonly partitions: readonly unknown[] },
@@ -31,6 +33,8 @@ export class FetcherBench {
       /** As the thread before this one saw it. */
       batchBytes?: number
       known?: TopicMetadata[]
+      piecesUpTo?: string
+      stopsAt?: string
       now?: () => number
     } = {},
   ) {
@@ -42,6 +46,7 @@ export class FetcherBench {
       batchBytes = 0,
       known = [],
       now = monotonicMs,
+      ...limits
     } = more
     this.page = Page.create(
       cluster.partitions.map(() => BigInt(offset)),
@@ -56,11 +61,13 @@ export class FetcherBench {
         offset: String(offset),
         leaderEpoch: epoch,
         batchBytes,
+        ...limits,
       })),
       this.page,
     )
     this.fetcher = new Fetcher({
       client: cluster.client(),
+      ledger: this.ledger,
       knownTopics: known,
       partitions: this.partitions,
       consumer: consumerConfig({ maxWaitTimeInMs: 1_000, ...consumer }),

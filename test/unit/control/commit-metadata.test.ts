@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isOurs, metadataOf, suspicionIn } from '#src/control/commit-metadata.js'
-import type { Suspicion } from '#src/control/suspicion.js'
+import { isOurs, metadataOf, suspicionsIn } from '#src/control/commit-metadata.js'
+import { NO_SUSPICIONS, type Suspicions } from '#src/control/suspicion.js'
 import { ErrorCode } from '#src/errors.js'
 
-const suspicion = fc.record({
-  offset: fc.bigInt({ min: 0n, max: 10n ** 17n }).map(String),
+const message = fc.record({
+  offset: fc.bigInt({ min: 0n, max: 10n ** 15n }).map(String),
   deaths: fc.nat(1_000),
   error: fc.record({
     name: fc.string(),
@@ -16,34 +16,43 @@ const suspicion = fc.record({
   company: fc.option(fc.nat()),
 })
 
-test('what is held against a message comes to the next holder, but for the texts of errors; it is short', () => {
+const batch = message.map((held) => ({ ...held, last: `9${held.offset}` }))
+const suspicions = fc.record({ message: fc.option(message), batch: fc.option(batch) })
+
+test('what is held against a message and a batch comes to the next holder, but for the texts of errors; it is short', () => {
   fc.assert(
-    fc.property(suspicion, (held: Suspicion) => {
+    fc.property(suspicions, (held: Suspicions) => {
       const metadata = metadataOf(held)
-      expect(isOurs(metadata)).toBe(true)
-      expect(metadata.length).toBeLessThan(200)
-      const { offset, deaths, convictedAtMs, error } = held
-      expect(suspicionIn(metadata)).toMatchObject({ offset, deaths, convictedAtMs, error: { code: error.code } })
-      if (error.message.length > 10) expect(metadata).not.toContain(error.message)
+      expect(metadata.length).toBeLessThan(400)
+      const learned = suspicionsIn(metadata)
+      for (const what of ['message', 'batch'] as const) {
+        const { offset, last, deaths, convictedAtMs, error } = held[what] ?? {}
+        if (held[what] === null) expect(learned[what]).toBeNull()
+        else expect({ last: undefined, ...learned[what] }).toMatchObject({ offset, last, deaths, convictedAtMs })
+        expect(learned[what]?.error.code).toBe(error?.code)
+        if ((error?.message ?? '').length > 10) expect(metadata).not.toContain(error?.message)
+      }
     }),
   )
 })
 
 test('when nothing is held against any message nothing is written', () => {
-  expect(metadataOf(null)).toBe('')
-  expect(suspicionIn('')).toBeNull()
+  expect(metadataOf(NO_SUSPICIONS)).toBe('')
+  expect(suspicionsIn('')).toEqual(NO_SUSPICIONS)
 })
 
 test('what others have written says nothing, whatever it is', () => {
   const message = { offset: '7', deaths: 1, of: 'KCP_THREAD_EXITED', convictedAtMs: null }
   const ours = (more: object) => JSON.stringify({ kcp: 1, message: { ...message, ...more } })
-  expect(suspicionIn(ours({}))).not.toBeNull()
+  expect(suspicionsIn(ours({})).message).not.toBeNull()
   const foreign = [
+    JSON.stringify({ kcp: 1, batch: message }),
     ...['host-7', '{"kcp":2,"message":{}}', '{"kcp":1,', '{"kcp":1,"message":null}', '{"kcp":1,"message":7}'],
     ...[ours({ offset: 7 }), ours({ offset: '-7' }), ours({ offset: '7e3' }), ours({ deaths: -1 })],
     ...[ours({ deaths: 1.5 }), ours({ of: null }), ours({ convictedAtMs: 'now' }), ours({ of: 'x'.repeat(5_000) })],
   ]
-  expect(foreign.map(suspicionIn)).toEqual(foreign.map(() => null))
-  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => suspicionIn(text) === null))
-  fc.assert(fc.property(fc.json(), (text) => suspicionIn(`{"kcp":1,"message":${text}}`) === null))
+  expect(foreign.map(suspicionsIn)).toEqual(foreign.map(() => NO_SUSPICIONS))
+  expect(isOurs('{"kcp":1,')).toBe(true)
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => suspicionsIn(text).message === null))
+  fc.assert(fc.property(fc.json(), (text) => suspicionsIn(`{"kcp":1,"message":${text}}`).message === null))
 })

@@ -66,7 +66,7 @@ describe('the holdings of a slot', () => {
     holdings.drop(() => false)
     // The topic is another one by now: nobody has committed anything there.
     expect(holdings.add([partition(5, 0n)]).added).toMatchObject([{ partition: 5 }])
-    expect(suspects.of(partition(5, 0n), 0n)).toBeNull()
+    expect(suspects.of(partition(5, 0n), 0n).message).toBeNull()
   })
 
   test('follow an offset that was reset to below the committed one', () => {

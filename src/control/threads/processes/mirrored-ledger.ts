@@ -1,4 +1,4 @@
-import { type Counters, type Flight, type HeapFill, Ledger, type RunningHook } from '../../../protocol/ledger.js'
+import { type Counters, type DecodedBatch, type Flight, type HeapFill, Ledger, type RunningHook } from '../../../protocol/ledger.js'
 import type { Note } from '../../../protocol/note.js'
 import type { LedgerWord } from '../../../protocol/process-messages.js'
 import type { ThreadMemory } from '../../../protocol/reports.js'
@@ -79,6 +79,11 @@ export class MirroredLedger extends Ledger {
   override get counters(): Counters {
     this.#look()
     return super.counters
+  }
+
+  override get decoding(): DecodedBatch | null {
+    this.#look()
+    return super.decoding
   }
 
   override get memory(): ThreadMemory | null {

@@ -13,7 +13,7 @@ const bench = () => {
   const die = (...inFlight: readonly Suspect[]) =>
     suspects.accuse({ inFlight, inCompany: false, error: exit }, LIMIT, 1_000).verdict
   const deathsOf = ({ topic, partition, offset }: Suspect) =>
-    suspects.of({ topic, partition }, BigInt(offset))?.deaths ?? null
+    suspects.of({ topic, partition }, BigInt(offset)).message?.deaths ?? null
   return { suspects, die, deathsOf }
 }
 
@@ -22,7 +22,7 @@ describe('a message', () => {
     const { suspects, die, deathsOf } = bench()
     expect([die(message(7)), die(message(7)), die(message(7))]).toEqual(['open', 'open', 'convicted'])
     expect(deathsOf(message(7))).toBe(LIMIT)
-    expect(suspects.of(message(7), 7n)).toMatchObject({ convictedAtMs: 1_000, error: { code: exit.code } })
+    expect(suspects.of(message(7), 7n).message).toMatchObject({ convictedAtMs: 1_000, error: { code: exit.code } })
   })
 
   test('that dies with others is handled alone, and not blamed for it', () => {
@@ -54,7 +54,7 @@ describe('a message', () => {
     const { suspects, die, deathsOf } = bench()
     die(message(7))
     die(message(7))
-    expect(suspects.of(message(7), 8n)).toBeNull()
+    expect(suspects.of(message(7), 8n).message).toBeNull()
     expect(deathsOf(message(7))).toBeNull()
     expect(die(message(8))).toBe('open')
     expect(deathsOf(message(8))).toBe(1)
@@ -64,7 +64,7 @@ describe('a message', () => {
     const { suspects, die } = bench()
     for (let times = 0; times < LIMIT; times++) die(message(7))
     suspects.tryAgain(message(7))
-    expect(suspects.of(message(7), 7n)?.convictedAtMs).toBeNull()
+    expect(suspects.of(message(7), 7n).message?.convictedAtMs).toBeNull()
     expect(die(message(7))).toBe('convicted')
   })
 
@@ -85,7 +85,7 @@ describe('what another process holds against a message', () => {
   const held = { offset: '7', error: { name: 'PoolError', message: 'there' }, company: null }
   const learned = (deaths: number, convictedAtMs: number | null, startedAtMs = 0) => {
     const suspects = new Suspects(startedAtMs)
-    suspects.learn(message(7), { ...held, deaths, convictedAtMs })
+    suspects.learn(message(7), { message: { ...held, deaths, convictedAtMs }, batch: null })
     return suspects
   }
 
@@ -98,17 +98,50 @@ describe('what another process holds against a message', () => {
     ['stands for a pool that ran already when it was convicted: a rebalance gives it no further thread', 500, 1_000],
     ['is tried once more by a pool that started after that: the handler may be mended', 2_000, null],
   ])('%s', (_, startedAtMs, convictedAtMs) => {
-    expect(learned(3, 1_000, startedAtMs).of(message(7), 7n)).toMatchObject({ deaths: 3, convictedAtMs })
+    expect(learned(3, 1_000, startedAtMs).of(message(7), 7n).message).toMatchObject({ deaths: 3, convictedAtMs })
   })
 
   test('does not make less of what is known here', () => {
     const { suspects, die, deathsOf } = bench()
     die(message(7))
     die(message(7))
-    suspects.learn(message(7), { ...held, deaths: 1, convictedAtMs: null })
+    suspects.learn(message(7), { message: { ...held, deaths: 1, convictedAtMs: null }, batch: null })
     expect(deathsOf(message(7))).toBe(2)
     suspects.forget(message(7))
     expect(deathsOf(message(7))).toBeNull()
+  })
+})
+
+describe('a batch', () => {
+  const batch = { topic: 'orders', partition: 0, offset: '100', last: '199' }
+  const dieDecoding = (suspects: Suspects, error: PoolError, ...inFlight: readonly Suspect[]) =>
+    suspects.accuse({ inFlight, inCompany: false, decoding: batch, error }, LIMIT, 1_000)
+  const memory = new PoolError(ErrorCode.threadOutOfMemory, 'the test says so')
+
+  test('that a thread dies of while it is decoded is blamed, and no message that was in flight meanwhile', () => {
+    const { suspects, deathsOf } = bench()
+    const verdicts = [1, 2, 3].map(() => dieDecoding(suspects, memory, message(7, 1)).verdict)
+    expect(verdicts).toEqual(['open', 'open', 'convicted'])
+    expect(suspects.of(batch, 150n)).toMatchObject({
+      message: null,
+      batch: { offset: '100', last: '199', deaths: 3, convictedAtMs: 1_000, error: { code: memory.code } },
+    })
+    expect(deathsOf(message(7, 1))).toBeNull()
+    expect(suspects.of(batch, 200n).batch).toBeNull()
+  })
+
+  test('that was decoded when a handler did not come back is not', () => {
+    const { suspects, deathsOf } = bench()
+    dieDecoding(suspects, new PoolError(ErrorCode.handlerHung, 'the test says so'), message(7, 1))
+    expect([suspects.of(batch, 0n).batch, deathsOf(message(7, 1))]).toEqual([null, 1])
+  })
+
+  test('is blamed beside a message of it: what comes in pieces does so until the batch is finished', () => {
+    const { suspects, die } = bench()
+    dieDecoding(suspects, memory)
+    die(message(120))
+    expect(suspects.of(batch, 120n)).toMatchObject({ message: { offset: '120', deaths: 1 }, batch: { deaths: 1 } })
+    expect(suspects.of(batch, 121n)).toMatchObject({ message: null, batch: { deaths: 1 } })
   })
 })
 
@@ -127,7 +160,7 @@ test('whatever dies with whatever: the convicted are killers, and each killer is
         for (let round = 0; left.size > 0; round++) {
           expect(round).toBeLessThan(killers.length * (limit + 3) + killers.length * killers.length)
           const open = [...left]
-          const isSuspect = (partition: number) => suspects.of({ topic: 'orders', partition }, 0n) !== null
+          const isSuspect = (partition: number) => suspects.of({ topic: 'orders', partition }, 0n).message !== null
           const first = open[random.next().value % open.length] ?? 0
           const others = open.filter((partition) => partition !== first && !isSuspect(partition))
           const together = isSuspect(first) ? [first] : [first, ...others.slice(0, concurrency - 1)]

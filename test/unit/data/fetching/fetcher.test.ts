@@ -311,6 +311,60 @@ const waitForRetry = (partition: Partition): void => {
   for (const state of ['queued', 'running', 'waiting'] as const) partition.enter(state)
 }
 
+describe('a batch that kills', () => {
+  test('is asked for in pieces, until what is fetched has got past it', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.produce(0, 100)
+    const bench = startFetcher(cluster, { piecesUpTo: '99' })
+    await soon(
+      'all is fetched, and more asked for',
+      () => cluster.fetches.at(-1)?.request.partitions[0]?.offset === 100,
+    )
+    const asked = cluster.fetches.map(({ request }) => request.partitions[0])
+    expect(asked.map((wanted) => [wanted?.offset, wanted?.mostMessages !== undefined])).toEqual([
+      [0, true],
+      [100, false],
+    ])
+    expect(bench.drain(bench.get(0))).toEqual(range(0, 100))
+  })
+
+  test('is not decoded once it is convicted: its partition stands before it, with what is hidden there passed over', async () => {
+    const cluster = new FakeCluster(1)
+    cluster.produce(0, 5)
+    let answered = 0
+    const bench = startFetcher(cluster, { stopsAt: '9' }, (client) => ({
+      fetch: async (node, request) => {
+        expect(request.partitions[0]?.stopsAt).toBe(9)
+        answered++
+        if (answered === 1) return client.fetch(node, request)
+        const nothing = { error: null, end: 20, preferredReadReplica: -1, batch: null, cutOff: null, undecodable: null }
+        return [{ topic: 't', partition: 0, ...nothing, stopped: true }]
+      },
+    }))
+    await soon('it stands there', () => bench.page.position(0) === 9n)
+    await rounds(10)
+    expect(answered).toBe(2)
+    expect([bench.get(0).fetching.halted, bench.get(0).buffer.head?.nextOffset, bench.posted]).toEqual([true, 9, []])
+  })
+
+  test('stands in the ledger while it is decoded', async () => {
+    const cluster = new FakeCluster(2)
+    cluster.produce(1, 5)
+    const seen: unknown[] = []
+    const bench = startFetcher(cluster, {}, (client) => ({
+      fetch: (node, request) => {
+        request.partitions[1]?.decoding?.({ first: 3, last: 2 ** 40 })
+        seen.push(bench.ledger.decoding)
+        request.partitions[1]?.decoding?.(null)
+        return client.fetch(node, request)
+      },
+    }))
+    await soon('something is fetched', () => bench.page.position(1) === 5n)
+    expect(seen[0]).toEqual({ partitionId: 1, first: 3n, last: 2n ** 40n })
+    expect([bench.ledger.decoding, bench.ledger.flights()]).toEqual([null, []])
+  })
+})
+
 describe('memory', () => {
   const heldBytes = (bench: FetcherBench) => [...bench.partitions].reduce((sum, { buffer }) => sum + buffer.bytes, 0)
 

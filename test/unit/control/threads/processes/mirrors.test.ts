@@ -53,6 +53,8 @@ const LEDGER_STEPS = {
   threadClears: ({ thread }, bits) => thread.clear(bits),
   memory: ({ thread }, used, external) =>
     thread.noteMemory({ heapUsed: used * 1024, heapLimit: 9 * 1024, external: external * 1024 }, 'full'),
+  decoding: ({ thread }, partitionId, first) => thread.beginDecoding(partitionId, first, first + 9),
+  decoded: ({ thread }) => thread.endDecoding(),
   looked: ({ main }, frozenMs, dueMs) => main.looked(frozenMs * 1_000, dueMs),
   lease: ({ main }, untilMs, aheadMs) => main.extendLease(untilMs, aheadMs * 100),
 } satisfies Record<string, (sides: { main: Ledger; thread: Ledger }, one: number, other: number) => void>
@@ -66,6 +68,7 @@ const ledgerAsSeen = ({ main, thread }: { main: Ledger; thread: Ledger }) => ({
   leaseMs: thread.leaseLeftMs(0),
   sleptMs: thread.sleptMs(500),
   memory: main.memory,
+  decoding: main.decoding,
   heapFill: main.heapFill,
   stoodStillMs: thread.stoodStillMs(0),
 })

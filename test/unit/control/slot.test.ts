@@ -363,7 +363,7 @@ describe('a slot whose threads hang, one after the other', () => {
     expect(healthy).toEqual([true, false, false])
     expect(bench.heard('slot:parked')).toEqual([])
     expect(bench.told().slice(bench.told().lastIndexOf('slot:crashed'))).toEqual([
-      ...['slot:crashed', 'partition:paused', 'trouble', 'slot:ready', 'slot:recovered'],
+      ...['slot:crashed', 'partition:paused', 'trouble', 'offsets:committed', 'slot:ready', 'slot:recovered'],
     ])
     const [paused] = bench.heard('partition:paused')
     expect(paused).toMatchObject({

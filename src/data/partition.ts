@@ -75,6 +75,8 @@ export class Partition {
   /** The message that failed last, until one is finished: the next one, unless the log does not have it any more. */
   failed: FailedMessage | null = null
   retryTimer: NodeJS.Timeout | undefined
+  /** The message that is tried no more, until it is given up. It need not be the next one. */
+  convicted: FailedMessage | null = null
   /** The message that may have killed a thread, until it is finished: it is handled while nothing else is in flight. */
   suspect: number | null = null
   /** An asynchronous handler has not come back yet. */
@@ -104,7 +106,8 @@ export class Partition {
     if (suspect !== undefined) this.suspect = Number(suspect.offset)
     if (convicted !== undefined) {
       const { offset, deaths: attempts, error: convictedFor } = convicted
-      this.failed = { offset: Number(offset), attempts, wasExhausted: true, afterDeadLetter: false, convictedFor }
+      this.convicted = { offset: Number(offset), attempts, wasExhausted: true, afterDeadLetter: false, convictedFor }
+      this.failed = this.convicted
     }
     this.fetching = {
       offset: Number(offset),
@@ -190,6 +193,7 @@ export class Partition {
   cutOff(offset: number, leaderEpoch: number): void {
     this.buffer.cutOff(offset)
     if (this.suspect !== null && this.suspect >= offset) this.suspect = null
+    if (this.convicted !== null && this.convicted.offset >= offset) this.convicted = null
     if (this.failed !== null && this.failed.offset >= offset) {
       this.failed = null // another message stands there now
       // At once: main would finish what is gone.

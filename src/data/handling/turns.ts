@@ -173,8 +173,9 @@ export class Turns {
       if (nowMs >= endMs || !gate.mayBegin(partition, nowMs)) return null
       const attempt = partition.attemptAt(offset)
       if (attempt > 1) {
-        if (partition.failed?.convictedFor !== undefined) {
-          this.#condemn(partition, message, partition.failed, partition.failed.convictedFor)
+        const { failed } = partition
+        if (failed?.convictedFor !== undefined) {
+          this.#condemn(partition, message, failed, failed.convictedFor)
           return null
         }
         asFetched(message)
@@ -229,7 +230,7 @@ export class Turns {
 
   #passBehind(partition: Partition, batch: BufferedBatch, offset: number): void {
     const { buffer } = partition
-    partition.failed = null
+    partition.failed = partition.convicted
     buffer.cursor++
     // More than that when the message in flight was cut off the log meanwhile.
     if (buffer.cursor >= batch.messages.length) this.#finishBatch(partition, batch)
@@ -284,6 +285,7 @@ export class Turns {
       return
     }
     facts.ledger.countFailed()
+    partition.convicted = null
     partition.awaitDeadLetter(offset) // before main hears of it, and writes behind it
     onGivenUp({ partition, message, offset, attempts, thrown, reason: 'killed' })
   }

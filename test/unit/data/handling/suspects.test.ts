@@ -185,6 +185,26 @@ describe('a convict', () => {
     expect([handled, bench.finishedUpTo(partition), bench.posted]).toEqual([[], 2, []])
   })
 
+  test('is known behind messages that have to be handled before, also when one of them fails', async () => {
+    let failures = 0
+    const handled: string[] = []
+    const bench = new DispatcherBench(
+      ({ offset }) => {
+        if (offset === '1' && failures++ === 0) throw new Error('once')
+        handled.push(offset)
+      },
+      { deadLetter },
+    )
+    const [partition] = bench.assign({ partition: 0, ...convicted })
+    if (partition === undefined) throw new Error('no partition')
+    bench.feed(partition, [0, 1])
+    bench.feed(partition, [2, 3])
+    await soon('it waits', () => partition.handling === 'dead-lettering')
+    store(bench, partition)
+    await soon('the next one', () => bench.finishedUpTo(partition) === 4)
+    expect(handled).toEqual(['0', '1', '3'])
+  })
+
   test('is not touched while nothing may begin', async () => {
     const { bench, partition, letters } = world({ deadLetter })
     bench.ledger.raise(Control.rebalance)

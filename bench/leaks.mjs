@@ -30,7 +30,9 @@ await withKafka(async (cluster) => {
   printMachine(cluster)
   const topic = await filledTopic(cluster, { messages })
   const iterations = Math.round(iterationsPerMs() * work)
-  const rows = [['keeps', 'msg/s', 'ratio of medians', 'by round', 'recycled', 'pause ms', 'RSS MB at worst']]
+  const rows = [
+    ['keeps', 'msg/s', 'ratio of medians', 'by round', 'CPU ms a message', 'recycled', 'pause ms', 'RSS MB at worst'],
+  ]
   const verdicts = []
   for (const what of kinds.split(',')) {
     const results = { [`no ${what}`]: [], [what]: [] }
@@ -46,6 +48,7 @@ await withKafka(async (cluster) => {
     const ratio = rateOf(keeps) / rateOf(lets)
     for (const [name, each] of Object.entries(results)) {
       const byRound = each.map(({ rate }, round) => (rate / lets[round].rate).toFixed(2)).join(' ')
+      const cpuMs = median(each.map((run) => run.cpuMs)).toFixed(2)
       const recycled = each.map(
         ({ reasons }) =>
           Object.entries(reasons)
@@ -60,6 +63,7 @@ await withKafka(async (cluster) => {
         rateOf(each),
         share,
         byRound,
+        cpuMs,
         recycled.join(' | '),
         pauses.length > 0 ? median(pauses) : '',
         rss,

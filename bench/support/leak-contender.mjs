@@ -37,13 +37,16 @@ pool.on('slot:recycled', ({ reason, afterMs }) => {
 pool.on('slot:crashed', ({ error }) => crashes.push(error.code))
 
 await pool.start()
+const before = process.cpuUsage()
 const rate = await meter.rate({ withinMs: 500_000 })
 const isDone = () => pool.status().totals.lag === '0' && pool.status().totals.inFlight === 0
 await until(isDone, { what: 'the rest of the topic', deadlineMs: 60_000 })
 const { rebalances, finished } = pool.status().totals
 clearInterval(sampling)
+const { user, system } = process.cpuUsage(before)
 process.send({
   ...{ rate, rebalances, reasons, pausesMs, crashes, worstRss },
+  cpuMs: (user + system) / 1_000 / messages,
   lost: messages - finished,
   repeated: meter.count - messages,
 })

@@ -21,11 +21,11 @@ const journal = (more = '') => {
       ? readFileSync(file, 'utf8')
           .trim()
           .split('\n')
-          .map((line) => ({ thread: Number(line.split(' ')[0]), did: line.slice(line.indexOf(' ') + 1) }))
+          .map((line) => ({ thread: line.slice(0, line.indexOf(' ')), did: line.slice(line.indexOf(' ') + 1) }))
       : []
   /** By thread, in order of the threads' first deeds. */
   const byThread = () => {
-    const threads = new Map<number, string[]>()
+    const threads = new Map<string, string[]>()
     for (const { thread, did } of read()) threads.set(thread, [...(threads.get(thread) ?? []), did])
     return [...threads.values()]
   }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
 
 const query = new URL(import.meta.url).searchParams
-const note = (what) => appendFileSync(query.get('journal'), `${threadId} ${what}\n`)
+const note = (what) => appendFileSync(query.get('journal'), `${process.pid}-${threadId} ${what}\n`)
 
 /** How often this thread has been set up. */
 let times = 0

@@ -47,6 +47,10 @@ const hostile = {
 /** What a message may ask for, as the first word of its value: `throw`, `block:20`, … Anything else is plain work. */
 const deeds = {
   block,
+  /** Blocks the thread until it is told to give up. */
+  cancelled: (_amount, context) => {
+    while (!context.cancelled);
+  },
   sleep,
   steps,
   throw: () => raise(new Error('the message said: throw')),

@@ -51,6 +51,7 @@ export const testOptions = (options: ConsumerPoolOptions & { readonly groupId?: 
   const { groupId = uniqueName('group'), kafka, consumer, ...more } = options
   return {
     logger: { level: process.env.TEST_LOG ?? 'silent' },
+    ...(process.env.TEST_ISOLATION === 'process' ? { isolation: 'process' } : {}),
     commitIntervalMs: 200,
     fromBeginning: true,
     drainTimeoutMs: 10_000,

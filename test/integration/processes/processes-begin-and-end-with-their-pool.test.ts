@@ -68,10 +68,13 @@ test('when a pool is killed no process of it is left, and the next one has its p
   } as const
   const killed = await startPoolProcess(options)
   const before = await untilStable(killed.groupId, 2)
-  const traffic = await startTraffic(topic, { partitions: PARTITIONS, value: 'block:5' })
+  const traffic = await startTraffic(topic, { partitions: PARTITIONS, value: 'block:2', everyMs: 50 })
+  await until(() => record.read().length > 50, { what: 'some work' })
   // One of them is in the midst of a message that takes long.
-  await produce(topic, [{ partition: 0, value: 'loop-once' }])
-  await until(() => record.read().length > 100, { what: 'some work' })
+  const [{ baseOffset = '' } = {}] = await produce(topic, [{ partition: 0, value: 'loop-once' }])
+  await until(() => record.read().some(({ partition, offset }) => partition === 0 && offset === Number(baseOffset)), {
+    what: 'the one that takes long',
+  })
   const pids = (await killed.status()).slots.map(({ threadId }) => threadId ?? Number.NaN)
   await killed.kill()
   await until(() => !pids.some(isAlive), { what: 'its processes to end', deadlineMs: 5_000 })

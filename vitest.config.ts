@@ -33,6 +33,8 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      // Has its own brokers, to harm them, and no second look: what it finds is to be understood.
+      { test: { ...common, ...turn(4), name: 'faults', include: ['test/faults/**/*.test.ts'] } },
     ],
   },
 })

@@ -1,8 +1,9 @@
-// The two commands of a fresh clone, `npm run demo` and `npm test`. No dependencies here: this file installs them.
+// The commands of a fresh clone, `npm run demo`, `npm test` and `npm run test:faults`. No dependencies here: this file installs them.
 import { spawn } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
 const OLDEST_NODE = 20
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }
@@ -62,6 +63,16 @@ const compile = async (project, what) => {
   if (code !== 0) throw new Stop(`${what} has type errors; see above.`)
 }
 
+const vitest = (args, env) => node([inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', ...args], env)
+
+const readArgs = (config) => {
+  try {
+    return parseArgs(config).values
+  } catch (error) {
+    throw new Stop(error.message, 2)
+  }
+}
+
 const commands = {
   async demo(args) {
     const { startBroker } = await import('../dist/scripts/broker.js')
@@ -76,14 +87,21 @@ const commands = {
 
   async test(args) {
     if (process.env.CI === 'true') await compile('test/tsconfig.json', 'The test code')
-    return node([inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', ...args])
+    return vitest(args)
+  },
+
+  /** A new seed each time, unless one is given; every fault once, or pairs of them for so many minutes. */
+  faults(args) {
+    const options = { minutes: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } }
+    const { minutes = '', seed = 'new', only = '' } = readArgs({ args, options })
+    return vitest(['--project', 'faults'], { FAULTS_MINUTES: minutes, FAULTS_SEED: seed, FAULTS_ONLY: only })
   },
 }
 
 const main = async ([name, ...args]) => {
   checkNode()
   const command = Object.hasOwn(commands, name ?? '') ? commands[name] : undefined
-  if (command === undefined) throw new Stop('Usage: node scripts/run.mjs demo|test [arguments]', 2)
+  if (command === undefined) throw new Stop('Usage: node scripts/run.mjs demo|test|faults [arguments]', 2)
   await install()
   await compile('tsconfig.json', 'The source code')
   return command(args)

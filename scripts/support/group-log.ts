@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module'
-import { AssignerProtocol } from 'kafkajs'
+import { AssignerProtocol, type ISocketFactory } from 'kafkajs'
+import { until } from './until.js'
 
 /*
  * What the group coordinator itself has written down. Kafka's describe requests do not tell a classic group's
  * generation; the coordinator's log has a record for every generation that the group ever had.
- * Format: Kafka's GroupMetadataKey.json (version 2) and GroupMetadataValue.json (versions 0 to 3).
+ * Format: Kafka's GroupMetadataKey.json (version 2) and GroupMetadataValue.json (versions 0 to 3). So it has a record for every
+ * commit (OffsetCommitKey.json, versions 0 and 1; OffsetCommitValue.json begins with the offset in all its versions).
  */
 
 export interface LoggedMember {
@@ -23,8 +25,19 @@ export interface LoggedGeneration {
   readonly members: readonly LoggedMember[]
 }
 
+/** A commit, or (`offset` is null) its removal. */
+export interface LoggedCommit {
+  readonly groupId: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number | null
+  /** When the coordinator wrote it: milliseconds since the epoch, by the broker's clock. */
+  readonly atEpochMs: number
+}
+
 interface LogRecord {
   readonly offset: string
+  readonly timestamp: string
   readonly key: Buffer | null
   readonly value: Buffer | null
 }
@@ -39,6 +52,7 @@ interface InternalCluster {
   connect(): Promise<void>
   disconnect(): Promise<void>
   addTargetTopic(topic: string): Promise<void>
+  refreshMetadata(): Promise<void>
   findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
   findBroker(node: { nodeId: string }): Promise<InternalBroker>
 }
@@ -49,10 +63,14 @@ const { createLogger, LEVELS } = require('kafkajs/src/loggers') as {
   createLogger(options: object): object
   LEVELS: { NOTHING: number }
 }
-const socketFactory = require('kafkajs/src/network/socketFactory') as () => object
+const defaultSockets = require('kafkajs/src/network/socketFactory') as () => ISocketFactory
 
 const TOPIC = '__consumer_offsets'
 const GROUP_KEY = 2
+const COMMIT_KEYS = [0, 1]
+const NOBODY = -1
+/** While a partition of the log has no leader, or another one than a moment ago. */
+const PATIENCE_MS = 60_000
 
 /** Big-endian reader of Kafka's older, not flexible formats. */
 class Reader {
@@ -71,6 +89,11 @@ class Reader {
   int32(): number {
     this.#at += 4
     return this.#buffer.readInt32BE(this.#at - 4)
+  }
+
+  int64(): number {
+    this.#at += 8
+    return Number(this.#buffer.readBigInt64BE(this.#at - 8))
   }
 
   skip(bytes: number): void {
@@ -100,14 +123,27 @@ export const decodeAssignment = (bytes: Buffer): Record<string, number[]> => {
   )
 }
 
-/** The group whose metadata a record of the coordinator's log holds; null for anything else. */
-const groupOf = (key: Buffer | null): string | null => {
+/** What a record of the coordinator's log is about, by its key; null for what is of no interest here. */
+const subjectOf = (key: Buffer | null): Subject | null => {
   if (key === null) return null
   const reader = new Reader(key)
-  return reader.int16() === GROUP_KEY ? reader.text() : null
+  const version = reader.int16()
+  const groupId = reader.text() ?? ''
+  if (version === GROUP_KEY) return { groupId, commit: null }
+  if (!COMMIT_KEYS.includes(version)) return null
+  return { groupId, commit: { topic: reader.text() ?? '', partition: reader.int32() } }
 }
 
-const decodeGeneration = ({ groupId, value }: GroupRecord): LoggedGeneration => {
+const decodeCommit = ({ groupId, commit, value, atEpochMs }: GroupRecord): LoggedCommit[] => {
+  if (commit === null) return []
+  if (value === null) return [{ groupId, ...commit, offset: null, atEpochMs }]
+  const reader = new Reader(value)
+  reader.int16()
+  return [{ groupId, ...commit, offset: reader.int64(), atEpochMs }]
+}
+
+const decodeGeneration = ({ groupId, commit, value }: GroupRecord): LoggedGeneration[] => {
+  if (commit !== null || value === null) return []
   const reader = new Reader(value)
   const version = reader.int16()
   if (version > 3) throw new Error(`Group metadata of version ${version} is not known to this reader`)
@@ -125,7 +161,7 @@ const decodeGeneration = ({ groupId, value }: GroupRecord): LoggedGeneration => 
     reader.bytes()
     return { memberId, groupInstanceId, clientId, assignment: decodeAssignment(reader.bytes()) }
   })
-  return { groupId, generation, protocol, leader, members }
+  return [{ groupId, generation, protocol, leader, members }]
 }
 
 /** Where Kafka keeps a group: the absolute value of Java's `String.hashCode` (GroupCoordinatorService.partitionFor). */
@@ -136,9 +172,15 @@ const partitionOf = (groupId: string, partitions: number): number => {
 }
 
 /** Decoded only for whoever asks for its group: what other tests let their members write need not be an assignment. */
-interface GroupRecord {
+interface Subject {
   readonly groupId: string
-  readonly value: Buffer
+  /** Null for the group's members. */
+  readonly commit: { readonly topic: string; readonly partition: number } | null
+}
+
+interface GroupRecord extends Subject {
+  readonly value: Buffer | null
+  readonly atEpochMs: number
 }
 
 interface Tail {
@@ -159,22 +201,22 @@ const readOn = async (tail: Tail, from: InternalBroker, partition: number): Prom
     })
     const answer = responses[0]?.partitions[0]
     if (answer === undefined || answer.messages.length === 0) return
-    for (const { offset, key, value } of answer.messages) {
+    for (const { offset, timestamp, key, value } of answer.messages) {
       if (BigInt(offset) < tail.nextOffset) continue
       tail.nextOffset = BigInt(offset) + 1n
-      const groupId = groupOf(key)
-      if (groupId !== null && value !== null) tail.records.push({ groupId, value })
+      const subject = subjectOf(key)
+      if (subject !== null) tail.records.push({ ...subject, value, atEpochMs: Number(timestamp) })
     }
     if (tail.nextOffset >= BigInt(answer.highWatermark)) return
   }
 }
 
-const connect = async (brokers: readonly string[]): Promise<InternalCluster> => {
+const connect = async (brokers: readonly string[], socketFactory: ISocketFactory): Promise<InternalCluster> => {
   const cluster = new Cluster({
     brokers: () => brokers,
     clientId: 'group-log',
     logger: createLogger({ level: LEVELS.NOTHING, logCreator: () => () => undefined }),
-    socketFactory: socketFactory(),
+    socketFactory,
     connectionTimeout: 5000,
     metadataMaxAge: 1000,
     allowAutoTopicCreation: false,
@@ -188,11 +230,14 @@ const connect = async (brokers: readonly string[]): Promise<InternalCluster> => 
 /** Reads the coordinators' log, each time from where it was left. */
 export class GroupLog {
   readonly #brokers: readonly string[]
+  readonly #sockets: ISocketFactory
   readonly #tails = new Map<number, Tail>()
   #cluster: Promise<InternalCluster> | undefined
 
-  constructor(brokers: readonly string[]) {
+  /** @param sockets opens connections by other ways than the brokers name */
+  constructor(brokers: readonly string[], sockets: ISocketFactory = defaultSockets()) {
     this.#brokers = brokers
+    this.#sockets = sockets
   }
 
   /**
@@ -200,19 +245,56 @@ export class GroupLog {
    * its session repeats the generation with its new member id; a group that everybody left has one without members.
    */
   async history(groupId: string): Promise<LoggedGeneration[]> {
-    this.#cluster ??= connect(this.#brokers)
-    const cluster = await this.#cluster
-    const metadata = cluster.findTopicPartitionMetadata(TOPIC)
-    const partition = partitionOf(groupId, metadata.length)
-    const leader = metadata.find(({ partitionId }) => partitionId === partition)?.leader
-    if (leader === undefined) return []
-    const tail = this.#tails.get(partition) ?? { nextOffset: 0n, records: [] }
-    this.#tails.set(partition, tail)
-    await readOn(tail, await cluster.findBroker({ nodeId: String(leader) }), partition)
-    return tail.records.filter((record) => record.groupId === groupId).map(decodeGeneration)
+    return (await this.#records(groupId)).flatMap(decodeGeneration)
+  }
+
+  /** Every commit that the coordinator has recorded for a group, in the order of its log. */
+  async commits(groupId: string): Promise<LoggedCommit[]> {
+    return (await this.#records(groupId)).flatMap(decodeCommit)
+  }
+
+  /** The node that leads the partition of the log that holds a group: its coordinator. */
+  async coordinatorOf(groupId: string): Promise<number> {
+    const cluster = await this.#connected()
+    await cluster.refreshMetadata()
+    return this.#placeOf(cluster, groupId).leader
   }
 
   async close(): Promise<void> {
     await (await this.#cluster)?.disconnect()
+  }
+
+  #connected(): Promise<InternalCluster> {
+    this.#cluster ??= connect(this.#brokers, this.#sockets)
+    return this.#cluster
+  }
+
+  #placeOf(cluster: InternalCluster, groupId: string): { readonly partition: number; readonly leader: number } {
+    const metadata = cluster.findTopicPartitionMetadata(TOPIC)
+    const partition = partitionOf(groupId, metadata.length)
+    return { partition, leader: metadata.find(({ partitionId }) => partitionId === partition)?.leader ?? NOBODY }
+  }
+
+  async #records(groupId: string): Promise<GroupRecord[]> {
+    const cluster = await this.#connected()
+    let last: unknown
+    const read = async (): Promise<GroupRecord[] | null> => {
+      try {
+        return await this.#read(cluster, groupId)
+      } catch (error) {
+        last = error
+        await cluster.refreshMetadata().catch(() => undefined)
+        return null
+      }
+    }
+    return until(read, { what: `the log of the group ${groupId}`, deadlineMs: PATIENCE_MS, evidence: () => `${last}` })
+  }
+
+  async #read(cluster: InternalCluster, groupId: string): Promise<GroupRecord[]> {
+    const { partition, leader } = this.#placeOf(cluster, groupId)
+    const tail = this.#tails.get(partition) ?? { nextOffset: 0n, records: [] }
+    this.#tails.set(partition, tail)
+    await readOn(tail, await cluster.findBroker({ nodeId: String(leader) }), partition)
+    return tail.records.filter((record) => record.groupId === groupId)
   }
 }

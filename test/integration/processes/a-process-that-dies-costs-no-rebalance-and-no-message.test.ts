@@ -15,7 +15,7 @@ const DEATHS = {
   'signal-once:11': ['KCP_THREAD_CRASHED', 'SIGSEGV'],
   'signal-once:6': ['KCP_THREAD_CRASHED', 'SIGABRT'],
   'huge-once': ['KCP_THREAD_OUT_OF_MEMORY', 'V8 aborted'],
-  'native-once': ['KCP_HANDLER_HUNG', 'maxProcessingMs'],
+  'stuck-once': ['KCP_HANDLER_HUNG', 'maxProcessingMs'],
   // As in a thread:
   'uncaught-once': ['KCP_THREAD_CRASHED', 'the message said: uncaught'],
   'unhandled-once': ['KCP_THREAD_CRASHED', 'the message said: unhandled'],

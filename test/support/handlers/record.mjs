@@ -23,6 +23,20 @@ const fillHeap = () => {
   for (;;) chain = { before: chain, some: [1.5], more: { text: 'small' } }
 }
 
+/** A native call that nothing can interrupt, of about so many milliseconds. */
+const native = (ms) => {
+  const derive = (rounds) => pbkdf2Sync('a', 'b', rounds, 64, 'sha512')
+  const probed = 50_000
+  const beganAtMs = performance.now()
+  derive(probed)
+  derive(Math.ceil((probed * ms) / (performance.now() - beganAtMs)))
+}
+
+/** Gives the expression 2 ** 40 ways to fail. */
+const backtrack = () => /^(a+)+$/.test(`${'a'.repeat(40)}!`)
+
+const overflow = () => overflow() + 1
+
 /** Takes so many steps, each of which takes some time of a process that runs, as long as it is let. */
 const steps = async (left, { signal }) => {
   for (; left > 0; left--) {
@@ -44,7 +58,10 @@ const hostile = {
   },
 }
 
-/** What a message may ask for, as the first word of its value: `throw`, `block:20`, … Anything else is plain work. */
+/**
+ * What a message may ask for, as the first word of its value: `throw`, `block:20`, … Anything else is plain work. A number
+ * as the second word is noted at the end.
+ */
 const deeds = {
   block,
   /** Blocks the thread until it is told to give up. */
@@ -73,6 +90,9 @@ const deeds = {
     Promise.reject(new Error('the message said: unhandled'))
     return new Promise(() => {})
   },
+  /** The message itself is finished. */
+  forsaken: () => void Promise.reject(new Error('the message said: forsaken')),
+  stack: overflow,
   exit: () => process.exit(7),
   /** Kills so many threads, then is plain work. */
   exits: (times, _context, message) => {
@@ -81,6 +101,9 @@ const deeds = {
   loop: () => {
     for (;;);
   },
+  regex: backtrack,
+  wait: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
+  native,
   oom: fillHeap,
   /** One array that grows: the way of running out of memory at which V8 aborts the process. */
   huge: () => {
@@ -88,7 +111,7 @@ const deeds = {
     for (;;) numbers.push(1.5)
   },
   /** A native call that takes longer than any test, and that nobody can interrupt. */
-  native: () => pbkdf2Sync('password', 'salt', 2 ** 31 - 1, 64, 'sha512'),
+  stuck: () => pbkdf2Sync('password', 'salt', 2 ** 31 - 1, 64, 'sha512'),
   /** Of the process, by its number: 6 aborts it, 9 kills it, 11 is a segmentation fault. */
   signal: (number) => {
     process.kill(process.pid, number)
@@ -108,6 +131,7 @@ const deedOf = (message, context) => {
 /** Synchronous unless the deed is not, so that plain messages take the dispatcher's bare loop. */
 export default function record(message, context) {
   const id = recorder.start(message, context)
+  const noted = () => Number((message.value?.toString() ?? '').split(' ')[1]) || 0
   const failed = (error) => {
     recorder.fail(id)
     throw error
@@ -118,6 +142,6 @@ export default function record(message, context) {
   } catch (error) {
     failed(error)
   }
-  if (!(outcome instanceof Promise)) return recorder.end(id)
-  return outcome.then(() => recorder.end(id), failed)
+  if (!(outcome instanceof Promise)) return recorder.end(id, noted())
+  return outcome.then(() => recorder.end(id, noted()), failed)
 }

@@ -1,0 +1,80 @@
+import type { LoggedGeneration } from '#scripts/support/group-log.js'
+import type { Handling } from '#scripts/support/recorder.js'
+import type { Range } from '#scripts/support/topics.js'
+import type { Repeats } from '../fault.js'
+import type { Acknowledged } from '../world/load.js'
+
+/** One line of what a member wrote down: an event of its pool, or something of its process. */
+export interface Heard {
+  readonly member: string
+  readonly pid: number
+  /** The machine's monotonic clock, as in the record. */
+  readonly atMs: number
+  readonly event: string
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+export interface Commit {
+  readonly partition: number
+  /** Null when it was removed. */
+  readonly offset: number | null
+  /** By the same clock. */
+  readonly atMs: number
+}
+
+/** One fault, or two at a time, until the next one. */
+export interface Episode {
+  readonly faults: readonly string[]
+  readonly fromMs: number
+  readonly repeats: Repeats
+  readonly rebalances: boolean
+}
+
+/** Everything that is known of one world in the end. All times are those of the machine's monotonic clock. */
+export interface Evidence {
+  readonly topic: string
+  readonly acknowledged: readonly Acknowledged[]
+  /** What is in the topic. */
+  readonly stored: readonly Range[]
+  readonly deadLetters: readonly { readonly partition: number; readonly offset: number }[]
+  readonly record: readonly Handling[]
+  readonly heard: readonly Heard[]
+  /** In the order of the coordinator's log. */
+  readonly commits: readonly Commit[]
+  readonly generations: readonly LoggedGeneration[]
+  /** By their beginning. The last one lasts until the end. */
+  readonly episodes: readonly Episode[]
+  /** By how much the clocks of broker and machine may disagree, in ms. */
+  readonly clockMs: number
+}
+
+export interface Violation {
+  readonly invariant: string
+  readonly what: string
+  readonly atMs: number | null
+}
+
+export const violation = (invariant: string, what: string, atMs: number | null = null): Violation => ({
+  invariant,
+  what,
+  atMs,
+})
+
+export const place = ({
+  partition,
+  offset,
+}: {
+  readonly partition: number
+  readonly offset: number | string
+}): string => `${partition}@${offset}`
+
+/** The last of the entries, which are sorted by time, that came before `atMs`. */
+export const lastBefore = <T extends { readonly atMs: number }>(sorted: readonly T[], atMs: number): T | undefined => {
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((sorted[middle]?.atMs ?? 0) < atMs) low = middle + 1
+    else high = middle
+  }
+  return sorted[low - 1]
+}

@@ -1,0 +1,107 @@
+import type { Handling } from '#scripts/support/recorder.js'
+import { groupBy } from '#src/util/group-by.js'
+import type { Episodes } from './episodes.js'
+import { type Evidence, place, type Violation, violation } from './evidence.js'
+import type { Owners } from './owners.js'
+
+/** Every message of the topic was handled to the end, or is a dead letter, and is the one that was acknowledged there. */
+export const lost = ({ acknowledged, stored, record, deadLetters }: Evidence): Violation[] => {
+  const finished = new Map(
+    record.filter(({ outcome }) => outcome === 'finished').map((handling) => [place(handling), handling]),
+  )
+  const letters = new Set(deadLetters.map(place))
+  const faults: Violation[] = []
+  for (const { partition, from, to } of stored) {
+    for (let offset = from; offset < to; offset++) {
+      const at = place({ partition, offset })
+      if (!finished.has(at) && !letters.has(at))
+        faults.push(violation('lost = 0', `${at} was never handled to the end`))
+    }
+  }
+  for (const message of acknowledged) {
+    const handling = finished.get(place(message))
+    if (handling === undefined || handling.result === message.number) continue
+    const what = `${place(message)} was acknowledged as message ${message.number} and handled as ${handling.result}`
+    faults.push(violation('lost = 0', what, handling.startMs))
+  }
+  return faults
+}
+
+/** For each message the beginnings of its first attempts. */
+const beginnings = (record: readonly Handling[]): Handling[][] => [
+  ...groupBy(
+    record.filter(({ attempt }) => attempt === 1),
+    place,
+  ).values(),
+]
+
+/** How often messages were begun anew, by episode. */
+export const repeatsIn = ({ record }: Evidence, episodes: Episodes): Map<number, number> => {
+  const counts = new Map<number, number>()
+  for (const [, ...again] of beginnings(record)) {
+    for (const { startMs } of again) {
+      const episode = episodes.indexAt(startMs)
+      counts.set(episode, (counts.get(episode) ?? 0) + 1)
+    }
+  }
+  return counts
+}
+
+/** A message is begun anew only for what the fault of the moment may repeat. */
+export const repeated = (evidence: Evidence, episodes: Episodes): Violation[] => {
+  const diedOf = new Set(
+    evidence.heard
+      .filter(({ event }) => event === 'slot:crashed')
+      .flatMap(({ pid, payload }) => {
+        const { slot, incarnation, inFlight } = payload as unknown as {
+          slot: number
+          incarnation: number
+          inFlight: readonly { partition: number; offset: string }[]
+        }
+        return inFlight.map((message) => `${place(message)} ${pid}/${slot}/${incarnation}`)
+      }),
+  )
+  const wasInFlight = (handling: Handling) =>
+    diedOf.has(`${place(handling)} ${handling.pid}/${handling.slot}/${handling.incarnation}`)
+
+  return beginnings(evidence.record).flatMap((starts) =>
+    starts.slice(1).flatMap((again, n) => {
+      const before = starts[n]
+      const { repeats, name } = episodes.at(again.startMs)
+      if (before === undefined || repeats === 'uncommitted') return [] // see `committedIsFinal`
+      if (repeats === 'in flight' && wasInFlight(before)) return []
+      const what = `${place(again)} was begun again by ${who(again)}; before by ${who(before)}, ${before.outcome ?? 'open'}`
+      return [violation(`repeated: ${repeats}`, `${what} (${name})`, again.startMs)]
+    }),
+  )
+}
+
+const who = ({ pid, slot, incarnation }: Handling): string => `process ${pid}, slot ${slot}, incarnation ${incarnation}`
+
+/** Within a partition and an assignment offsets rise, and nothing is passed over. */
+export const order = ({ record }: Evidence, owners: Owners): Violation[] => {
+  const faults: Violation[] = []
+  for (const [partition, handlings] of groupBy(record, (handling) => handling.partition)) {
+    const started = new Set<number>()
+    let highest = -1
+    const last = new Map<string, Handling>()
+    for (const handling of handlings) {
+      const { offset, pid, slot, incarnation, startMs } = handling
+      if (!started.has(offset) && offset < highest) {
+        const what = `${partition}@${offset} was begun after ${partition}@${highest}, by ${who(handling)}`
+        faults.push(violation('order rises', what, startMs))
+      }
+      const owner = `${pid}/${slot}/${incarnation}`
+      const before = last.get(owner)
+      const isRetry = before?.offset === offset && handling.attempt > before.attempt
+      if (before !== undefined && before.offset >= offset && !isRetry && !owners.joinedBetween(before, handling)) {
+        const what = `${who(handling)} went back from ${partition}@${before.offset} to ${offset}`
+        faults.push(violation('order rises', what, startMs))
+      }
+      last.set(owner, handling)
+      started.add(offset)
+      highest = Math.max(highest, offset)
+    }
+  }
+  return faults
+}

@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Fault } from '../fault.js'
+import { BOUNDS, TIMES } from '../times.js'
+import { PARTITIONS } from '../world/world.js'
+
+const NOTICED = { grip: 'brokers', repeats: 'uncommitted', rebalances: true, boundMs: BOUNDS.membership } as const
+
+/** What happens to the brokers, and to what is in them. */
+export const BROKER_FAULTS: readonly Fault[] = [
+  {
+    ...{ ...NOTICED, name: 'a broker is killed and started again' },
+    apply: async ({ world, dice, note }) => {
+      const node = 1 + dice.below(world.nodes)
+      note(`node ${node}`)
+      await world.broker.restart(node)
+    },
+  },
+  {
+    ...{ ...NOTICED, name: 'a broker freezes' },
+    apply: async ({ world, dice, note }) => {
+      const node = 1 + dice.below(world.nodes)
+      const ms = Math.round(TIMES.session * (0.3 + dice.next()))
+      note(`node ${node} for ${ms} ms`)
+      await world.broker.pause(node)
+      await sleep(ms)
+      await world.broker.resume(node)
+    },
+  },
+  {
+    ...{ ...NOTICED, name: 'the coordinator is killed, and another node takes over', nodes: 3 },
+    apply: async ({ world, note }) => {
+      const node = await world.coordinator()
+      note(`node ${node}`)
+      await world.broker.kill(node)
+      await sleep(TIMES.session)
+      await world.broker.restart(node)
+    },
+  },
+  {
+    name: 'the dead-letter topic is away',
+    grip: 'dead letters',
+    repeats: 'nothing',
+    rebalances: false,
+    boundMs: BOUNDS.connection + TIMES.request,
+    apply: async ({ world, dice, note }) => {
+      await world.deleteDeadLetterTopic()
+      const partition = dice.below(PARTITIONS)
+      const { offset } = await world.load.order(partition, 'final')
+      note(`${partition}@${offset} has nowhere to go`)
+      await sleep(TIMES.session / 3)
+      await world.makeDeadLetterTopic()
+    },
+  },
+]

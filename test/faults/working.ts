@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { machineMs } from '#scripts/support/recorder.js'
+import { NAMES, PARTITIONS, type View, type World } from './world/world.js'
+
+const LOOK_MS = 50
+
+/** Why the group does not work as it did before, or null. `targets` is, for each partition, how far it must have come. */
+const complaint = (views: readonly View[], targets: readonly number[]): string | null => {
+  const names = views.map(({ member }) => member.name).sort()
+  if (names.join() !== NAMES.join()) return `there are ${names.join(' and ') || 'no pools'}`
+  for (const { member, status } of views) if (status.state !== 'running') return `${member.name} is ${status.state}`
+  const slots = views.flatMap(({ status }) => status.slots)
+  if (new Set(slots.map(({ seat }) => seat.generation)).size > 1) return 'the slots are in different generations'
+  const held = slots.flatMap(({ assignment }) => assignment)
+  if (held.length !== PARTITIONS) return `${held.length} of ${PARTITIONS} partitions are assigned`
+  for (const { partition, finishedUpTo } of held) {
+    const target = targets[partition] ?? 0
+    if (Number(finishedUpTo) < target) return `${partition} stands at ${finishedUpTo} of ${target}`
+  }
+  return null
+}
+
+/** What the slots are about, for whoever must find out why they do not work. */
+const describe = (views: readonly View[]): string =>
+  views
+    .flatMap(({ member, status }) =>
+      status.slots.map(({ slot, state, seat, assignment, inFlight, lastError, stalled, waitingFor }) => {
+        const partitions = assignment.map(
+          ({ partition, finishedUpTo, position, lag, paused }) =>
+            `${partition}@${finishedUpTo} (position ${position}, lag ${lag}${paused ? `, paused: ${paused.reason}` : ''})`,
+        )
+        const words = [
+          `${member.name}/${slot} ${state}, seat ${seat.state} in ${seat.generation}, ${inFlight} in flight`,
+          ...(stalled ? ['stalled'] : []),
+          ...(waitingFor === null ? [] : [waitingFor]),
+          ...(lastError === null ? [] : [`last error ${lastError.code}: ${lastError.message}`]),
+          partitions.join(' '),
+        ]
+        return `    ${words.join('; ')}`
+      }),
+    )
+    .join('\n')
+
+/**
+ * Waits until both pools run, every partition is one slot's, and all that had been acknowledged when this was called is
+ * finished. Resolves with how long that took, or with what is wrong still when the time is over.
+ */
+export const untilWorking = async (world: World, boundMs: number): Promise<number | string> => {
+  const beganAtMs = machineMs()
+  const targets = world.load.highs
+  for (;;) {
+    const views = await world.look()
+    const wrong = complaint(views, targets)
+    const tookMs = machineMs() - beganAtMs
+    if (wrong === null) return tookMs
+    if (tookMs > boundMs) return `${wrong}\n${describe(views)}`
+    await sleep(LOOK_MS)
+  }
+}

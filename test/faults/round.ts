@@ -193,6 +193,8 @@ export class Play {
   async #verdict(acts: readonly Act[], watch: Watch): Promise<RoundResult> {
     const world = this.#world
     await world.load.stop()
+    // What they would still do, when the play was broken off, is not in this evidence.
+    await Promise.all(world.members.filter(({ isOver }) => !isOver).map((member) => member.kill()))
     const clock = fromEpochMs()
     const evidence: Evidence = {
       topic: world.topic,
@@ -207,6 +209,7 @@ export class Play {
         .map(({ partition, offset, atEpochMs }) => ({ partition, offset, atMs: atEpochMs + clock })),
       generations: await world.log.history(world.groupId),
       episodes: this.#episodes,
+      freezes: world.members.flatMap(({ freezes }) => freezes),
       clockMs: CLOCK_MS + Math.abs(clock - this.#clockAtStart),
     }
     const violations = [...this.#violations, ...watch.faults, ...judge(evidence)]

@@ -30,6 +30,13 @@ export interface Episode {
   readonly rebalances: boolean
 }
 
+/** A process was stopped (SIGSTOP) for that time. */
+export interface Freeze {
+  readonly pid: number
+  readonly fromMs: number
+  readonly toMs: number
+}
+
 /** Everything that is known of one world in the end. All times are those of the machine's monotonic clock. */
 export interface Evidence {
   readonly topic: string
@@ -44,6 +51,7 @@ export interface Evidence {
   readonly generations: readonly LoggedGeneration[]
   /** By their beginning. The last one lasts until the end. */
   readonly episodes: readonly Episode[]
+  readonly freezes: readonly Freeze[]
   /** By how much the clocks of broker and machine may disagree, in ms. */
   readonly clockMs: number
 }

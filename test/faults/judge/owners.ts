@@ -36,11 +36,38 @@ export class Owners {
   }
 }
 
+/** Within so long before a freeze a thread may have come to the end of a message, and be on its way to the next. */
+const ON_ITS_WAY_MS = 100
+
+/**
+ * Handlings whose threads were frozen after they had looked at the lease and before the handler was called. No look can come
+ * later than that, so they were in flight at the freeze. At most one for each thread and freeze: the first after it, and
+ * only where the thread was between two messages.
+ */
+const onTheirWay = ({ record, freezes }: Evidence): ReadonlySet<Handling> => {
+  const found = freezes.flatMap(({ pid, fromMs, toMs }) => {
+    const threads = groupBy(
+      record.filter((handling) => handling.pid === pid),
+      ({ threadId }) => threadId,
+    )
+    return [...threads.values()].flatMap((handlings) => {
+      const next = handlings.find(({ startMs }) => startMs >= toMs)
+      const before = handlings.filter(({ startMs }) => startMs < toMs)
+      const isBetween = before.every(({ endMs }) => endMs !== null && endMs < fromMs + ON_ITS_WAY_MS)
+      const lastEndMs = Math.max(...before.map(({ endMs }) => endMs ?? 0))
+      return next !== undefined && isBetween && lastEndMs > fromMs - ON_ITS_WAY_MS ? [next] : []
+    })
+  })
+  return new Set(found)
+}
+
 /**
  * Nobody begins a message of a partition after somebody of a later generation has, nor after another member of the same
  * generation, nor after a later incarnation of its own slot: there are no two live owners, and no lease outlives itself.
  */
-export const oneOwner = ({ record }: Evidence, owners: Owners): Violation[] => {
+export const oneOwner = (evidence: Evidence, owners: Owners): Violation[] => {
+  const { record } = evidence
+  const excused = onTheirWay(evidence)
   const faults: Violation[] = []
   for (const handlings of groupBy(record, ({ partition }) => partition).values()) {
     let last: { readonly handling: Handling; readonly joined: Joined } | undefined
@@ -59,6 +86,7 @@ export const oneOwner = ({ record }: Evidence, owners: Owners): Violation[] => {
           joined.generation < last.joined.generation ||
           (joined.generation === last.joined.generation && joined.identity !== last.joined.identity) ||
           (isSameSlot && incarnation < last.handling.incarnation)
+        if (isStale && excused.has(handling)) continue
         if (isStale) {
           faults.push(violation('one live owner', `${place(handling)} was begun by ${who} after ${after}`, startMs))
           continue

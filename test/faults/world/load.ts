@@ -16,6 +16,11 @@ interface Wish {
 }
 
 const EVERY_MS = 60
+/**
+ * How many messages may wait before there are more. Enough to see whether something moves; what is to be handled after a
+ * fault shall not depend on how long that took, nor on how slow the machine is.
+ */
+const MOST_WAITING = 240
 /** What messages ask of the handler: mostly a little work, sometimes an asynchronous one, and now and then a long one. */
 const workOf = (number: number): string => {
   if (number % 101 === 0) return 'block:150'
@@ -30,6 +35,7 @@ export class Load {
   readonly #partitions: number
   readonly #wishes: Wish[][]
   readonly #highs: number[]
+  readonly #finished: number[]
   #number = 0
   #failures = 0
   #isStopped = false
@@ -41,6 +47,7 @@ export class Load {
     this.#partitions = partitions
     this.#wishes = Array.from({ length: partitions }, () => [])
     this.#highs = Array.from({ length: partitions }, () => 0)
+    this.#finished = Array.from({ length: partitions }, () => 0)
   }
 
   /** For each partition the offset behind the last message that was acknowledged. */
@@ -51,6 +58,11 @@ export class Load {
   /** Requests that failed; what they held may be in the topic or not. */
   get failures(): number {
     return this.#failures
+  }
+
+  /** A pool says how far it is. */
+  finished(partition: number, upTo: number): void {
+    this.#finished[partition] = Math.max(this.#finished[partition] ?? 0, upTo)
   }
 
   start(): void {
@@ -71,16 +83,24 @@ export class Load {
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      const round = Array.from({ length: this.#partitions }, (_, partition) => {
-        const number = ++this.#number
+      await sleep(EVERY_MS)
+      const waiting = this.#highs.reduce((sum, high, partition) => sum + high - (this.#finished[partition] ?? 0), 0)
+      const round = new Map<
+        number,
+        { readonly number: number; readonly wish: Wish | undefined; readonly value: string }
+      >()
+      for (let partition = 0; partition < this.#partitions; partition++) {
         const wish = this.#wishes[partition]?.[0]
-        return { partition, number, wish, value: `${wish?.deed ?? workOf(number)} ${number}` }
-      })
+        if (wish === undefined && waiting > MOST_WAITING) continue
+        const number = ++this.#number
+        round.set(partition, { number, wish, value: `${wish?.deed ?? workOf(number)} ${number}` })
+      }
+      if (round.size === 0) continue
       try {
-        const messages = round.map(({ partition, value }) => ({ partition, value }))
+        const messages = [...round].map(([partition, { value }]) => ({ partition, value }))
         const written = await this.#producer.send({ topic: this.#topic, acks: -1, messages })
         for (const { partition, baseOffset } of written) {
-          const sent = round[partition]
+          const sent = round.get(partition)
           if (sent === undefined || baseOffset === undefined) continue
           const message = { partition, offset: Number(baseOffset), number: sent.number }
           this.acknowledged.push(message)
@@ -92,7 +112,6 @@ export class Load {
       } catch {
         this.#failures += 1
       }
-      await sleep(EVERY_MS)
     }
   }
 }

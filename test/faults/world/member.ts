@@ -4,9 +4,11 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Inventory } from '#scripts/support/inventory.js'
+import { machineMs } from '#scripts/support/recorder.js'
 import type { ConsumerPoolOptions, PoolStatus } from '#src/index.js'
 import { within } from '#src/util/within.js'
 import { type AskProcess, askProcess } from '../../support/pool/process-client.js'
+import type { Freeze } from '../judge/evidence.js'
 
 const MODULE = fileURLToPath(new URL('./member-process.mjs', import.meta.url))
 
@@ -15,11 +17,13 @@ export class Member {
   readonly name: string
   /** Resolves with the exit code or the signal. */
   readonly exited: Promise<number | string>
-  readonly bornAtMs = performance.now()
+  /** When it was frozen, and until when. */
+  readonly freezes: Freeze[] = []
   readonly #child: ChildProcess
   readonly #ask: AskProcess
   #isOver = false
   #isFrozen = false
+  #frozenAtMs = 0
   #isLeaving = false
   #isStarted = false
 
@@ -81,10 +85,12 @@ export class Member {
 
   freeze(): void {
     this.#isFrozen = true
+    this.#frozenAtMs = machineMs()
     this.#child.kill('SIGSTOP')
   }
 
   thaw(): void {
+    this.freezes.push({ pid: this.pid, fromMs: this.#frozenAtMs, toMs: machineMs() })
     this.#child.kill('SIGCONT')
     this.#isFrozen = false
   }

@@ -65,7 +65,7 @@ export class Honesty {
   }
 }
 
-/** Looks at the pools of a world all the time. */
+/** Looks at the pools of a world all the time, and tells the load how far they are. */
 export class Watch {
   readonly faults: Violation[] = []
   readonly #timer: NodeJS.Timeout
@@ -79,6 +79,9 @@ export class Watch {
       // Asked before: what is acknowledged while the answer is on its way may well wait.
       const { highs } = world.load
       const views = await world.look()
+      for (const { status } of views)
+        for (const { assignment } of status.slots)
+          for (const { partition, finishedUpTo } of assignment) world.load.finished(partition, Number(finishedUpTo))
       this.faults.push(...honesty.look(views, world.up.length, highs, machineMs()))
       this.#isLooking = false
     }

@@ -69,7 +69,7 @@ export class World {
     const socketFactory: ISocketFactory = ({ host, port, onConnect }) =>
       connect({ host, port: direct(port) }, onConnect)
     this.#kafka = kafkaClient({
-      ...{ clientId: 'harness', brokers: broker.brokers, socketFactory, requestTimeout: 5_000 },
+      ...{ clientId: 'harness', brokers: broker.brokers, socketFactory },
       retry: { retries: NEVER, initialRetryTime: 50, maxRetryTime: 500 },
     })
     this.admin = this.#kafka.admin()

@@ -53,7 +53,7 @@ const onTheirWay = ({ record, freezes }: Evidence): ReadonlySet<Handling> => {
     return [...threads.values()].flatMap((handlings) => {
       const next = handlings.find(({ startMs }) => startMs >= toMs)
       const before = handlings.filter(({ startMs }) => startMs < toMs)
-      const isBetween = before.every(({ endMs }) => endMs !== null && endMs < fromMs + ON_ITS_WAY_MS)
+      const isBetween = before.every(({ endMs }) => endMs !== null && endMs < toMs)
       const lastEndMs = Math.max(...before.map(({ endMs }) => endMs ?? 0))
       return next !== undefined && isBetween && lastEndMs > fromMs - ON_ITS_WAY_MS ? [next] : []
     })

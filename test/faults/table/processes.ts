@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { machineMs } from '#scripts/support/recorder.js'
 import { until } from '#scripts/support/until.js'
 import { type Fault, places, type Scene } from '../fault.js'
 import { BOUNDS, SLACK_MS, STOP_MS, TIMES } from '../times.js'
@@ -9,9 +10,12 @@ const PROCESS = { grip: 'process', rebalances: true, boundMs: BOUNDS.process } a
 const END_MS = STOP_MS + SLACK_MS + 30_000
 
 /** Has a member stop, and sees that nothing of its pool holds the process. */
-const terminate = async (member: Member): Promise<void> => {
+const terminate = async (member: Member, note: Scene['note']): Promise<void> => {
+  const beganAtMs = machineMs()
   member.terminate()
-  if (await member.endsWithin(END_MS)) return
+  const isOver = await member.endsWithin(END_MS)
+  note(`${member.name} ended ${Math.round(machineMs() - beganAtMs)} ms after SIGTERM`)
+  if (isOver) return
   await member.kill()
   throw new Error(`the process of ${member.name} did not end within ${END_MS} ms of a SIGTERM`)
 }
@@ -27,8 +31,8 @@ const startAndTerminate = async ({ world, note }: Scene, name: string, afterMs: 
     (error: Error) => error.message,
   )
   await sleep(afterMs)
-  await terminate(member)
-  note(`after ${Math.round(afterMs)} ms; its start: ${await started}`)
+  await terminate(member, note)
+  note(`SIGTERM ${Math.round(afterMs)} ms after its birth; its start: ${await started}`)
 }
 
 /** What happens to whole processes. */
@@ -50,8 +54,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     repeats: 'nothing',
     apply: async ({ take, world, note }) => {
       const member = take()
-      note(member.name)
-      await terminate(member)
+      await terminate(member, note)
       await world.begin(member.name)
     },
   },
@@ -104,10 +107,10 @@ export const PROCESS_FAULTS: readonly Fault[] = [
       // Not always seen: a rebalance may be over before the next look.
       await Promise.race([until(isRebalancing, { what: 'a rebalance', everyMs: 5 }), joined])
       await sleep(dice.next() * 50)
-      note(`${member.name}, when a guest had come`)
-      await terminate(member)
+      note('a guest had come')
+      await terminate(member, note)
       await joined
-      await Promise.all([terminate(other), world.begin(member.name)])
+      await Promise.all([terminate(other, note), world.begin(member.name)])
     },
   },
   {
@@ -132,8 +135,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
         return waits || Number(finished?.finishedUpTo ?? offset + 1) > offset
       }
       await until(waitsOrIsOver, { what: 'a slot to back off', everyMs: 10 })
-      note(member.name)
-      await terminate(member)
+      await terminate(member, note)
       await world.begin(member.name)
     },
   },

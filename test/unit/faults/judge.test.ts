@@ -1,0 +1,239 @@
+import { describe, expect, test } from 'vitest'
+import type { Handling } from '#scripts/support/recorder.js'
+import type { Evidence, Heard } from '../../faults/judge/evidence.js'
+import { judge } from '../../faults/judge/judge.js'
+import { SLACK_MS, STARVED_MS, STOP_MS } from '../../faults/times.js'
+
+/* The judge is the part of the fault harness that must not be blind: each invariant sees a fault that is planted here. */
+
+const A = { pid: 1, threadId: 1, slot: 0, incarnation: 1 }
+const B = { pid: 2, threadId: 1, slot: 0, incarnation: 1 }
+
+const handled = (offset: number, startMs: number, more: Partial<Handling> = {}): Handling => ({
+  ...{ topic: 't', partition: 0, offset, attempt: 1, startMs, endMs: startMs + 1, outcome: 'finished', ...A },
+  ...{ result: 100 + offset },
+  ...more,
+})
+
+const heard = (event: string, atMs: number, payload: object, { pid } = A): Heard => ({
+  ...{ member: pid === A.pid ? 'a' : 'b', pid, atMs, event },
+  payload: payload as Record<string, unknown>,
+})
+
+const joined = (atMs: number, generation: number, more: object = {}, who = A): Heard => {
+  const memberId = `member-${who.pid}`
+  const seat = { slot: who.slot, generation, memberId, instanceId: null, clientId: `seat-${who.pid}` }
+  return heard('group:joined', atMs, { ...seat, ...more }, who)
+}
+
+const crashed = (atMs: number, offset: number): Heard =>
+  heard('slot:crashed', atMs, { slot: 0, incarnation: 1, inFlight: [{ partition: 0, offset: `${offset}` }] })
+
+const fault = (fromMs: number, more: Partial<Evidence['episodes'][number]> = {}): Evidence['episodes'][number] => ({
+  ...{ faults: ['planted'], fromMs, repeats: 'nothing', rebalances: false },
+  ...more,
+})
+
+/** Three messages, one pool, nothing wrong. */
+const clean = (more: Partial<Evidence> = {}): Evidence => ({
+  topic: 't',
+  acknowledged: [0, 1, 2].map((offset) => ({ partition: 0, offset, number: 100 + offset })),
+  stored: [{ topic: 't', partition: 0, from: 0, to: 3 }],
+  deadLetters: [],
+  record: [handled(0, 100), handled(1, 110), handled(2, 120)],
+  heard: [joined(50, 1), heard('slot:ready', 51, { slot: 0, incarnation: 1, clientId: 'thread-1' })],
+  commits: [
+    { partition: 0, offset: 1, atMs: 105 },
+    { partition: 0, offset: 3, atMs: 130 },
+  ],
+  generations: [],
+  episodes: [fault(90)],
+  freezes: [],
+  clockMs: 2,
+  ...more,
+})
+
+const found = (evidence: Evidence): string[] => judge(evidence).map(({ invariant }) => invariant)
+
+test('a history in which nothing is wrong is acquitted', () => {
+  expect(judge(clean())).toEqual([])
+})
+
+describe('lost', () => {
+  test('a message that nobody handled', () => {
+    expect(found(clean({ record: [handled(0, 100), handled(1, 110)], commits: [] }))).toEqual(['lost = 0'])
+  })
+  test('a message that was begun only', () => {
+    const open = handled(2, 120, { endMs: null, outcome: null })
+    expect(found(clean({ record: [handled(0, 100), handled(1, 110), open], commits: [] }))).toEqual(['lost = 0'])
+  })
+  test('another message at the place of the one that was acknowledged', () => {
+    const other = handled(2, 120, { result: 7 })
+    expect(found(clean({ record: [handled(0, 100), handled(1, 110), other] }))).toEqual(['lost = 0'])
+  })
+  test('a dead letter is not lost, and may be committed', () => {
+    const failed = handled(2, 120, { outcome: 'failed' })
+    const record = [handled(0, 100), handled(1, 110), failed]
+    expect(found(clean({ record, deadLetters: [{ partition: 0, offset: 2 }] }))).toEqual([])
+  })
+})
+
+describe('repeated', () => {
+  const again = (more: Partial<Handling>) => [handled(0, 100), handled(1, 110), handled(2, 120), handled(2, 140, more)]
+  const dies = [...clean().heard, crashed(130, 2)]
+  const next = { incarnation: 2, threadId: 2 }
+
+  test('a message that is begun again though nothing may be', () => {
+    const evidence = clean({ record: again(next), commits: [], heard: dies })
+    expect(found(evidence)).toEqual(['repeated: nothing'])
+  })
+  test('one that was in flight in the thread that died may be', () => {
+    const evidence = clean({
+      record: again(next),
+      commits: [],
+      heard: dies,
+      episodes: [fault(90, { repeats: 'in flight' })],
+    })
+    expect(found(evidence)).toEqual([])
+  })
+  test('another one than was in flight may not', () => {
+    const died = [...clean().heard, crashed(130, 1)]
+    const evidence = clean({
+      record: again(next),
+      commits: [],
+      heard: died,
+      episodes: [fault(90, { repeats: 'in flight' })],
+    })
+    expect(found(evidence)).toEqual(['repeated: in flight'])
+  })
+  test('what was not committed may be handled again by a new owner', () => {
+    const record = again(B)
+    const join = [...clean().heard, joined(135, 2, {}, B)]
+    const lost = [fault(90, { repeats: 'uncommitted', rebalances: true })]
+    expect(
+      found(clean({ record, heard: join, episodes: lost, commits: [{ partition: 0, offset: 2, atMs: 130 }] })),
+    ).toEqual([])
+    expect(found(clean({ record, heard: join, episodes: lost }))).toEqual(['committed is final'])
+  })
+  test('a retry is none', () => {
+    const failed = handled(2, 120, { outcome: 'failed' })
+    const record = [handled(0, 100), handled(1, 110), failed, handled(2, 140, { attempt: 2 })]
+    expect(found(clean({ record, commits: [] }))).toEqual([])
+  })
+  test('while a main thread gets no turn more may be', () => {
+    const late = heard('late', 128, { lateMs: STARVED_MS + 1 })
+    expect(found(clean({ record: again(next), commits: [], heard: [...dies, late] }))).toEqual([])
+  })
+})
+
+describe('order', () => {
+  test('a message that was passed over', () => {
+    const record = [handled(0, 100), handled(2, 110), handled(1, 120)]
+    expect(new Set(found(clean({ record, commits: [] })))).toEqual(new Set(['order rises']))
+  })
+  test('an owner that goes back without a new assignment', () => {
+    const record = [handled(0, 100), handled(1, 110), handled(2, 120), handled(1, 140), handled(2, 150)]
+    const episodes = [fault(90, { repeats: 'uncommitted', rebalances: true })]
+    expect(found(clean({ record, commits: [], episodes }))).toEqual(['order rises'])
+    expect(found(clean({ record, commits: [], episodes, heard: [...clean().heard, joined(135, 2)] }))).toEqual([])
+  })
+})
+
+describe('commits', () => {
+  test('one that goes back', () => {
+    const commits = [...clean().commits, { partition: 0, offset: 2, atMs: 140 }]
+    expect(found(clean({ commits }))).toEqual(['committed never moves back'])
+  })
+  test('one that is removed', () => {
+    const commits = [...clean().commits, { partition: 0, offset: null, atMs: 140 }]
+    expect(found(clean({ commits }))).toEqual(['committed never moves back'])
+  })
+  test('one before its message is finished', () => {
+    const commits = [{ partition: 0, offset: 3, atMs: 115 }]
+    expect(found(clean({ commits }))).toEqual(['committed ≤ lowest unfinished'])
+  })
+  test('one for what never was', () => {
+    const commits = [{ partition: 0, offset: 4, atMs: 140 }]
+    expect(found(clean({ commits }))).toEqual(['committed ≤ lowest unfinished'])
+  })
+})
+
+describe('owners', () => {
+  const two = (second: Heard, more: Partial<Evidence> = {}) =>
+    clean({
+      ...{ record: [handled(0, 100), handled(1, 110, B), handled(2, 120)], commits: [] },
+      heard: [...clean().heard, second],
+      episodes: [fault(90, { repeats: 'uncommitted', rebalances: true })],
+      ...more,
+    })
+
+  test('one that goes on after another has taken over', () => {
+    expect(found(two(joined(105, 2, {}, B)))).toEqual(['one live owner'])
+  })
+  test('two in one generation', () => {
+    expect(found(two(joined(105, 1, {}, B)))).toEqual(['one live owner'])
+  })
+  test('a static member that comes back in another process is the same', () => {
+    const heard = [joined(50, 1, { instanceId: 'a-0' }), joined(105, 1, { instanceId: 'a-0', clientId: 'other' }, B)]
+    const record = [handled(0, 100), handled(1, 110, B), handled(2, 120, B)]
+    expect(found(clean({ record, heard, commits: [] }))).toEqual([])
+  })
+  test('an incarnation that is over', () => {
+    const record = [handled(0, 100), handled(1, 110, { incarnation: 2 }), handled(2, 120)]
+    expect(found(clean({ record, commits: [] }))).toEqual(['one live owner'])
+  })
+  test('nobody', () => {
+    expect(found(clean({ heard: [] }))).toEqual(Array(3).fill('one live owner'))
+  })
+  test('a message on whose way its thread was frozen had begun; the next one had not', () => {
+    const freezes = [{ pid: 1, fromMs: 104, toMs: 115 }]
+    expect(found(two(joined(105, 2, {}, B), { freezes }))).toEqual([])
+    const record = [...two(joined(105, 2, {}, B)).record, handled(3, 130)]
+    expect(found(two(joined(105, 2, {}, B), { freezes, record }))).toEqual(['one live owner'])
+    const inFlight = [handled(0, 100, { endMs: 116 }), handled(1, 110, B), handled(2, 120)]
+    expect(found(two(joined(105, 2, {}, B), { freezes, record: inFlight }))).toEqual(['one live owner'])
+  })
+  test('a partition that the coordinator gave to two members', () => {
+    const member = (memberId: string) => ({
+      memberId,
+      groupInstanceId: null,
+      clientId: memberId,
+      assignment: { t: [0] },
+    })
+    const generation = {
+      groupId: 'g',
+      generation: 1,
+      protocol: 'range',
+      leader: 'x',
+      members: [member('x'), member('y')],
+    }
+    expect(found(clean({ generations: [generation] }))).toEqual(['one live owner'])
+  })
+})
+
+test('a generation that no fault has caused', () => {
+  expect(found(clean({ heard: [...clean().heard, joined(125, 2)] }))).toEqual(['rebalances = 0'])
+})
+
+test('a client id that two incarnations have, and one that a seat and a thread have', () => {
+  const ready = (incarnation: number, clientId: string) => heard('slot:ready', 126, { slot: 0, incarnation, clientId })
+  expect(found(clean({ heard: [...clean().heard, ready(2, 'thread-1')] }))).toEqual(['client ids are all different'])
+  expect(found(clean({ heard: [...clean().heard, ready(2, 'seat-1')] }))).toEqual(['client ids are all different'])
+  expect(found(clean({ heard: [...clean().heard, ready(2, 'thread-2')] }))).toEqual([])
+})
+
+test('a slot with another instance id than before', () => {
+  const of = (instanceId: string) => joined(50, 1, { instanceId })
+  expect(found(clean({ heard: [of('a-0'), of('a-1')] }))).toContain('instance ids are stable')
+})
+
+test('a stop that takes too long', () => {
+  const stopped = (tookMs: number) => clean({ heard: [...clean().heard, heard('stopped', 200, { tookMs })] })
+  expect(found(stopped(STOP_MS))).toEqual([])
+  expect(found(stopped(STOP_MS + SLACK_MS + 1))).toEqual(['a stop is bounded'])
+})
+
+test('a pool that gives up, or passes messages over', () => {
+  for (const event of ['pool:escalated', 'offset:reset', 'group:fenced'])
+    expect(found(clean({ heard: [...clean().heard, heard(event, 126, {})] }))).toEqual(['what must not be said'])
+})

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { longRun, type Round, shortRun } from '../../faults/schedule.js'
+import { FAULTS } from '../../faults/table/index.js'
+
+const namesOf = (rounds: readonly Round[]) =>
+  rounds.map(({ acts }) => acts.map(({ faults }) => faults.map(({ name }) => name)))
+
+const beginOf = (seed: number, count: number): Round[] => {
+  const run = longRun(FAULTS, seed)
+  return Array.from({ length: count }, () => run.next().value)
+}
+
+test('faults have names of their own', () => {
+  expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(FAULTS.length)
+})
+
+test('a short run plays every fault once, in an order that the seed decides', () => {
+  const played = namesOf(shortRun(FAULTS, 1)).flat(2)
+  expect([...played].sort()).toEqual(FAULTS.map(({ name }) => name).sort())
+  expect(namesOf(shortRun(FAULTS, 1)).flat(2)).toEqual(played)
+  expect(namesOf(shortRun(FAULTS, 2)).flat(2)).not.toEqual(played)
+})
+
+test('a long run plays every fault, some in pairs that do not take hold of the same, on clusters that allow them', () => {
+  const rounds = beginOf(1, 6)
+  expect(rounds).toEqual(beginOf(1, 6))
+  const acts = rounds.flatMap(({ nodes, acts }) => acts.map((act) => ({ nodes, ...act })))
+  expect(new Set(acts.flatMap(({ faults }) => faults.map(({ name }) => name))).size).toBe(FAULTS.length)
+  const pairs = acts.filter(({ faults }) => faults.length === 2)
+  expect(pairs.length).toBeGreaterThan(acts.length / 5)
+  for (const { faults, nodes } of acts) {
+    expect(new Set(faults.map(({ grip }) => grip)).size).toBe(faults.length)
+    for (const fault of faults) expect([undefined, nodes]).toContain(fault.nodes)
+  }
+})
+
+test('a long run of one fault that takes three nodes has rounds with three nodes only', () => {
+  const only = FAULTS.filter(({ nodes }) => nodes === 3)
+  expect(only.length).toBeGreaterThan(0)
+  expect(longRun(only, 1).next().value.nodes).toBe(3)
+})

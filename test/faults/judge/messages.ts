@@ -58,11 +58,10 @@ export const repeated = (evidence: Evidence, episodes: Episodes): Violation[] =>
           incarnation: number
           inFlight: readonly { partition: number; offset: string }[]
         }
-        return inFlight.map((message) => `${place(message)} ${pid}/${slot}/${incarnation}`)
+        return inFlight.map((message) => `${place(message)} ${ownerOf({ pid, slot, incarnation })}`)
       }),
   )
-  const wasInFlight = (handling: Handling) =>
-    diedOf.has(`${place(handling)} ${handling.pid}/${handling.slot}/${handling.incarnation}`)
+  const wasInFlight = (handling: Handling) => diedOf.has(`${place(handling)} ${ownerOf(handling)}`)
 
   return beginnings(evidence.record).flatMap((starts) =>
     starts.slice(1).flatMap((again, n) => {
@@ -70,11 +69,16 @@ export const repeated = (evidence: Evidence, episodes: Episodes): Violation[] =>
       const { repeats, name } = episodes.at(again.startMs)
       if (before === undefined || repeats === 'uncommitted') return [] // see `committedIsFinal`
       if (repeats === 'in flight' && wasInFlight(before)) return []
+      // Nobody had finished it, and a new owner knows nothing of the attempts before.
+      if (before.outcome === 'failed' && ownerOf(before) !== ownerOf(again)) return []
       const what = `${place(again)} was begun again by ${who(again)}; before by ${who(before)}, ${before.outcome ?? 'open'}`
       return [violation(`repeated: ${repeats}`, `${what} (${name})`, again.startMs)]
     }),
   )
 }
+
+const ownerOf = ({ pid, slot, incarnation }: Pick<Handling, 'pid' | 'slot' | 'incarnation'>): string =>
+  `${pid}/${slot}/${incarnation}`
 
 const who = ({ pid, slot, incarnation }: Handling): string => `process ${pid}, slot ${slot}, incarnation ${incarnation}`
 
@@ -86,12 +90,12 @@ export const order = ({ record }: Evidence, owners: Owners): Violation[] => {
     let highest = -1
     const last = new Map<string, Handling>()
     for (const handling of handlings) {
-      const { offset, pid, slot, incarnation, startMs } = handling
+      const { offset, startMs } = handling
       if (!started.has(offset) && offset < highest) {
         const what = `${partition}@${offset} was begun after ${partition}@${highest}, by ${who(handling)}`
         faults.push(violation('order rises', what, startMs))
       }
-      const owner = `${pid}/${slot}/${incarnation}`
+      const owner = ownerOf(handling)
       const before = last.get(owner)
       const isRetry = before?.offset === offset && handling.attempt > before.attempt
       if (before !== undefined && before.offset >= offset && !isRetry && !owners.joinedBetween(before, handling)) {

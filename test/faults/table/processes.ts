@@ -109,8 +109,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
       await sleep(dice.next() * 50)
       note('a guest had come')
       await terminate(member, note)
-      await joined
-      await Promise.all([terminate(other, note), world.begin(member.name)])
+      await Promise.all([world.begin(member.name), joined.then(() => terminate(other, note))])
     },
   },
   {

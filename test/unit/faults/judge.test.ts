@@ -120,6 +120,13 @@ describe('repeated', () => {
     const record = [handled(0, 100), handled(1, 110), failed, handled(2, 140, { attempt: 2 })]
     expect(found(clean({ record, commits: [] }))).toEqual([])
   })
+  test('one that failed is begun anew by whoever has the partition next', () => {
+    const failed = handled(2, 120, { outcome: 'failed' })
+    const record = (more: Partial<Handling>) => [handled(0, 100), handled(1, 110), failed, handled(2, 140, more)]
+    const heard = [...clean().heard, joined(135, 1)] // an assignment, so that going back is allowed
+    expect(found(clean({ record: record(next), commits: [], heard }))).toEqual([])
+    expect(found(clean({ record: record({}), commits: [], heard }))).toEqual(['repeated: nothing'])
+  })
   test('while a main thread gets no turn more may be', () => {
     const late = heard('late', 128, { lateMs: STARVED_MS + 1 })
     expect(found(clean({ record: again(next), commits: [], heard: [...dies, late] }))).toEqual([])

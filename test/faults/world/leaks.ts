@@ -20,7 +20,8 @@ const MORE: Partial<Record<keyof Inventory, number>> = {
 /** A thread in a native call is there until that comes back. */
 const PATIENCE_MS = 45_000
 
-const growth = (before: Inventory, now: Inventory): string[] =>
+/** What there is too much of. */
+export const growth = (before: Inventory, now: Inventory): string[] =>
   (Object.keys(MORE) as (keyof Inventory)[])
     .filter((name) => now[name] > before[name] + (MORE[name] ?? 0))
     .map((name) => `${name} ${before[name]} → ${now[name]}`)

@@ -17,8 +17,9 @@ interface Standing {
 }
 
 /**
- * Holds the pools to their word: none is `running` while messages wait in one of its partitions and nothing has moved there
- * for two session timeouts; nor are all of them, while messages wait in a partition that none of them has.
+ * Holds the pools to their word: none calls itself `running` for two session timeouts while messages wait in one of its
+ * partitions and nothing moves there; nor do all of them, while messages wait in a partition that none of them has. (Time in
+ * which a pool said that it is not well does not count: it may be well again a moment before the first message moves.)
  */
 export class Honesty {
   readonly #standings = new Map<string, Standing>()
@@ -36,8 +37,9 @@ export class Honesty {
         for (const { partition, finishedUpTo } of assignment) {
           held.add(partition)
           const key = `${member.pid}/${partition}`
-          const forMs = this.#stands(key, Number(finishedUpTo), highs[partition] ?? 0, nowMs)
-          if (status.state !== 'running' || forMs < STANDSTILL_MS + GRACE_MS) continue
+          const high = status.state === 'running' ? (highs[partition] ?? 0) : 0
+          const forMs = this.#stands(key, Number(finishedUpTo), high, nowMs)
+          if (forMs < STANDSTILL_MS + GRACE_MS) continue
           const what = `${member.name} is running, and ${partition}@${finishedUpTo} has stood for ${Math.round(forMs)} ms; ${highs[partition]} are there`
           faults.push(violation('never healthy while nothing moves', what, nowMs))
         }
@@ -55,7 +57,7 @@ export class Honesty {
     return faults
   }
 
-  /** For how long a partition with messages that wait has stood. */
+  /** For how long a partition with messages that wait has stood; `high` is 0 where that does not count. */
   #stands(key: string, at: number, high: number, nowMs: number): number {
     const before = this.#standings.get(key)
     const stands = before !== undefined && before.at === at && high > at && nowMs - before.seenMs < BLIND_MS

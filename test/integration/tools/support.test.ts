@@ -1,6 +1,8 @@
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { GroupLog } from '#scripts/support/group-log.js'
 import { until } from '#scripts/support/until.js'
 import {
+  brokers,
   committed,
   createTopic,
   describeGroup,
@@ -84,4 +86,15 @@ test('committed offsets are those of the messages that were handled', async () =
       [1, 1n],
     ]),
   )
+  // The coordinator's own log says the same, and that nothing was taken back on the way.
+  const log = new GroupLog(brokers())
+  onTestFinished(() => log.close())
+  const logged = await log.commits(groupId)
+  const offsetsOf = (of: number) => logged.flatMap(({ partition, offset }) => (partition === of ? [offset] : []))
+  expect([offsetsOf(0).at(-1), offsetsOf(1).at(-1)]).toEqual([2, 1])
+  expect(offsetsOf(0)).toEqual([...offsetsOf(0)].sort())
+  for (const commit of logged) {
+    expect(commit).toMatchObject({ groupId, topic })
+    expect(Math.abs(commit.atEpochMs - Date.now())).toBeLessThan(120_000)
+  }
 })

@@ -29,6 +29,12 @@ test('one that says so, has nothing to do or moves is not', () => {
   expect(watch((atMs) => [view('running', atMs < 6_000 ? 3 : 4)])).toBe(0)
 })
 
+test('a pool that says so has all its time again when it calls itself running', () => {
+  const recovers = (atMs: number) => [view(atMs < STANDSTILL_MS ? 'degraded' : 'running', 3)]
+  expect(watch(recovers, 2 * STANDSTILL_MS)).toBe(0)
+  expect(watch(recovers, 2 * STANDSTILL_MS + 5_000)).toBeGreaterThan(0)
+})
+
 test('a partition that nobody has while all pools call themselves running is caught', () => {
   expect(watch(() => [view('running', null)])).toBeGreaterThan(0)
   expect(watch(() => [view('degraded', null)])).toBe(0)

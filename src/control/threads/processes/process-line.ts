@@ -60,7 +60,7 @@ export class ProcessLine implements Line {
   send(message: ToThread): void {
     if (this.#isOver) return
     if (this.#process === null) this.#waiting.push(message)
-    else if (message.type === 'assign') this.#assign(this.#process, message)
+    else if (message.type === 'assign') this.#tryAssign(this.#process, message)
     else this.#process.post({ type: 'say', message })
   }
 
@@ -74,6 +74,15 @@ export class ProcessLine implements Line {
     this.ledger.disconnect()
     for (const { mirror } of new Set(this.#pages.values())) mirror.close()
     this.#pages.clear()
+  }
+
+  /** Where the system has no room for the file the task fails: the process gets no partition whose progress it could not note. */
+  #tryAssign(process: ChildProcess, message: Assign): void {
+    try {
+      this.#assign(process, message)
+    } catch (reason) {
+      this.#client?.rejected(reason)
+    }
   }
 
   /** The process gets the page as it is now, and from then on what main writes there. */

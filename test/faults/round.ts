@@ -83,7 +83,7 @@ export class Play {
     await Promise.all(NAMES.map((name) => world.begin(name)))
     const watch = new Watch(world)
     try {
-      const ready = await untilWorking(world, BOUNDS.process)
+      const ready = await untilWorking(world, BOUNDS.membership)
       if (typeof ready === 'string') throw new Error(`the pools do not begin to work: ${ready}`)
       for (const act of acts) {
         if (machineMs() > until) break

@@ -7,14 +7,14 @@ export const TIMES = {
   maxProcessing: 3_000,
   terminate: 1_000,
   drain: 5_000,
-  load: 20_000,
+  load: 60_000,
   commit: 200,
   restartDelay: 500,
   restartMaxDelay: 4_000,
   probe: 2_000,
 } as const
 
-/** A member that is held up for longer may be thrown out, or end a handler, that nobody has harmed. */
+/** A member that is held up for so long within a session may be thrown out, or end a handler, that nobody has harmed. */
 export const STARVED_MS = TIMES.session / 2
 
 /** What `pool.stop()` promises. */
@@ -22,7 +22,10 @@ export const STOP_MS = TIMES.drain + 3_000
 /** How much later its answer may come on a machine that is ten times as slow. */
 export const SLACK_MS = 5_000
 
-/** Until all partitions move again, from the end of the fault. */
+/**
+ * Until all partitions move again, from the end of the fault. In each of them is the time that a thread may take to boot,
+ * which a machine may take that is many times as slow as another.
+ */
 export const BOUNDS = {
   /** A handler failed, and is tried again. */
   retry: TIMES.load,
@@ -33,11 +36,9 @@ export const BOUNDS = {
   /** It died again and again. */
   backOff: TIMES.restartMaxDelay * 4 + TIMES.load,
   /** Connections are opened anew, and the membership holds. */
-  connection: TIMES.request * 2 + TIMES.session,
+  connection: TIMES.request * 2 + TIMES.load,
   /** A membership is over, and somebody takes over: the session ends, the group rebalances, threads connect. */
-  membership: TIMES.session + TIMES.rebalance + TIMES.request,
-  /** The same with a process to start. */
-  process: TIMES.session + TIMES.rebalance + TIMES.load,
+  membership: TIMES.session + TIMES.rebalance + TIMES.load,
 } as const
 
 /** For how long messages may wait and nothing move while a pool calls itself `running`. */

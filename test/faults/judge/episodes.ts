@@ -1,4 +1,4 @@
-import { STARVED_MS } from '../times.js'
+import { STARVED_MS, TIMES } from '../times.js'
 import { type Episode, type Heard, lastBefore } from './evidence.js'
 
 interface Judged extends Episode {
@@ -9,6 +9,18 @@ interface Judged extends Episode {
 
 const BEFORE_ALL = { faults: ['before the first fault'], repeats: 'uncommitted', rebalances: true } as const
 
+/** When some main thread had been held up for too much of a session. */
+const starvedAt = (heard: readonly Heard[]): number[] => {
+  const late = heard.filter(({ event }) => event === 'late')
+  return late.flatMap(({ pid, atMs }) => {
+    const ofSession = late.filter(
+      (other) => other.pid === pid && other.atMs <= atMs && other.atMs > atMs - TIMES.session,
+    )
+    const sumMs = ofSession.reduce((sum, { payload }) => sum + Number(payload.lateMs), 0)
+    return sumMs > STARVED_MS ? [atMs] : []
+  })
+}
+
 /**
  * Which fault there was at a time, and what it may do. In an episode in which a main thread got no turn for half a session,
  * because the machine was busy with others, more may be: that is a fault of its own.
@@ -17,9 +29,7 @@ export class Episodes {
   readonly #all: readonly Judged[]
 
   constructor(episodes: readonly Episode[], heard: readonly Heard[]) {
-    const late = heard
-      .filter(({ event, payload }) => event === 'late' && Number(payload.lateMs) > STARVED_MS)
-      .map(({ atMs }) => atMs)
+    const late = starvedAt(heard)
     const all = [{ ...BEFORE_ALL, fromMs: Number.NEGATIVE_INFINITY }, ...episodes]
     this.#all = all.map((episode, n) => {
       const toMs = all[n + 1]?.fromMs ?? Number.POSITIVE_INFINITY

@@ -5,7 +5,7 @@ import { type Fault, places, type Scene } from '../fault.js'
 import { BOUNDS, SLACK_MS, STOP_MS, TIMES } from '../times.js'
 import type { Member } from '../world/member.js'
 
-const PROCESS = { grip: 'process', rebalances: true, boundMs: BOUNDS.process } as const
+const PROCESS = { grip: 'process', rebalances: true, boundMs: BOUNDS.membership } as const
 /** A process ends by itself when its pool has stopped; a thread in a native call may hold it up for as long as that takes. */
 const END_MS = STOP_MS + SLACK_MS + 30_000
 
@@ -62,7 +62,6 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     ...PROCESS,
     name: 'a process is frozen for longer than its session',
     repeats: 'uncommitted',
-    boundMs: BOUNDS.membership,
     apply: async (scene) => {
       const member = scene.take()
       const ms = longerThanSession(scene)
@@ -76,7 +75,6 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     ...PROCESS,
     name: 'a main thread is blocked for longer than its session',
     repeats: 'uncommitted',
-    boundMs: BOUNDS.membership,
     apply: async (scene) => {
       const member = scene.take()
       const ms = longerThanSession(scene)
@@ -88,7 +86,6 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     ...PROCESS,
     name: 'SIGTERM during a start',
     repeats: 'uncommitted',
-    boundMs: BOUNDS.membership,
     apply: (scene) => startAndTerminate(scene, 'late', scene.dice.next() * 2_500),
   },
   {

@@ -1,6 +1,6 @@
 import { until } from '#scripts/support/until.js'
 import { type Fault, places, type Scene } from '../fault.js'
-import { BOUNDS, TIMES } from '../times.js'
+import { BOUNDS } from '../times.js'
 
 /** Has a message do something to the thread that handles it. `deed` is one of test/support/handlers/record.mjs. */
 const order = async ({ world, dice, note }: Scene, deed: string): Promise<void> => {
@@ -46,7 +46,7 @@ export const THREAD_FAULTS: readonly Fault[] = [
     grip: 'module',
     repeats: 'in flight',
     rebalances: false,
-    boundMs: BOUNDS.backOff + TIMES.load,
+    boundMs: BOUNDS.backOff,
     // The first thread that dies is replaced by a spare, which has the old module still.
     apply: async (scene) => {
       const { world, dice, note } = scene

@@ -128,8 +128,11 @@ describe('repeated', () => {
     expect(found(clean({ record: record({}), commits: [], heard }))).toEqual(['repeated: nothing'])
   })
   test('while a main thread gets no turn more may be', () => {
-    const late = heard('late', 128, { lateMs: STARVED_MS + 1 })
-    expect(found(clean({ record: again(next), commits: [], heard: [...dies, late] }))).toEqual([])
+    const late = (atMs: number, lateMs: number) => heard('late', atMs, { lateMs })
+    const starved = (...more: Heard[]) => found(clean({ record: again(next), commits: [], heard: [...dies, ...more] }))
+    expect(starved(late(128, STARVED_MS + 1))).toEqual([])
+    expect(starved(late(127, STARVED_MS / 2), late(128, STARVED_MS / 2 + 1))).toEqual([])
+    expect(starved(late(128, STARVED_MS / 2))).toEqual(['repeated: nothing'])
   })
 })
 

@@ -46,16 +46,16 @@ const pageOf = (partitions: number) => Page.create(Array<bigint>(partitions).fil
 
 test('what is said before the beginning waits for it, and comes after what main has written meanwhile', () => {
   const { line, posted, begin } = bench()
-  line.ledger.raise(Control.pause)
+  line.ledger.raise(Control.rebalance)
   line.ledger.extendLease(5, 7)
-  line.send({ type: 'resume' })
+  line.send({ type: 'go-on' })
   void begin()
   line.send({ type: 'stop' })
   expect(posted).toEqual([
     { type: 'task', id: 1, task: { slot: 0 }, rows: 1, at: 0 },
-    { type: 'ledger', word: { type: 'raise', bits: Control.pause } },
+    { type: 'ledger', word: { type: 'raise', bits: Control.rebalance } },
     { type: 'ledger', word: { type: 'lease', untilMs: 5, aheadMs: 7 } },
-    { type: 'say', message: { type: 'resume' } },
+    { type: 'say', message: { type: 'go-on' } },
     { type: 'say', message: { type: 'stop' } },
   ])
 })

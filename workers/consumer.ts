@@ -26,7 +26,7 @@ const early = <T>(load: () => Promise<T>): Promise<T> => {
   return loading
 }
 
-const { handlers = [], importWaitMs = 0, rehearsal: config } = (workerData ?? {}) as Partial<ThreadData>
+const { handlers = [], importWaitMs = 0, heapMb, rehearsal: config } = (workerData ?? {}) as Partial<ThreadData>
 
 const kafka = early(() => import('../src/kafka/create-client.js'))
 const rehearsal = early(() => import('../src/data/rehearsal.js'))
@@ -67,6 +67,7 @@ export default async (task: SlotTask) => {
     createClient: async (options) => (await kafka).createClient(options),
     effectiveConfig,
     giveWay,
+    heapMb,
   })
   try {
     return await runtime.run()

@@ -10,8 +10,9 @@ import { isPlainObject } from './layers/read-layer.js'
 import { readSubscriptions, readWorkers, type Subscription, subscriptionNames } from './layers/read-subscriptions.js'
 import { resolvePool } from './resolve-pool.js'
 import { resolveSlot } from './resolve-slot.js'
-import type { ResolvedConfig } from './resolved.js'
+import type { PoolSettings, ResolvedConfig } from './resolved.js'
 import { refuseLoops } from './rules/dead-letter.js'
+import { heapLimitMb, ownHeapFlags } from './rules/heap-flags.js'
 import { fitHeap } from './rules/heap-share.js'
 import { namesAt } from './schema/leaves.js'
 
@@ -21,6 +22,8 @@ export interface MachineDefaults {
   readonly parallelism?: number
   /** Memory that the threads may share, in bytes. @default what the container allows, else what the machine has */
   readonly memoryBytes?: number
+  /** Flags of Node that override `resourceLimits`. @default those that this process was started with */
+  readonly heapFlags?: readonly string[]
 }
 
 const poolNames: readonly string[] = [...subscriptionNames, 'subscriptions', 'perSlot', 'logger', ...namesAt('pool')]
@@ -54,6 +57,13 @@ const readOverrides = (perSlot: unknown, slot: number, issues: Issues): Layer =>
   return readLayer(overrides, path, 'slot', issues)
 }
 
+/** What limits the heap of each thread in fact. */
+const heapOf = ({ resourceLimits: { maxOldGenerationSizeMb = 0 } }: PoolSettings, flags: readonly string[]) => {
+  const mb = heapLimitMb(maxOldGenerationSizeMb, flags) ?? maxOldGenerationSizeMb
+  const isOverridden = mb !== maxOldGenerationSizeMb
+  return { mb, setBy: isOverridden ? '--max-old-space-size' : 'resourceLimits.maxOldGenerationSizeMb' }
+}
+
 /** How many slots each subscription has: its own number, that of the pool, or its share of the cores. */
 const slotsOf = (
   subscriptions: readonly Subscription[],
@@ -76,7 +86,7 @@ const slotsOf = (
  * @throws ConfigError with every fault at once, each with its path and remedy
  */
 export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): ResolvedConfig => {
-  const { parallelism = availableCores(), memoryBytes = availableMemory() } = machine
+  const { parallelism = availableCores(), memoryBytes = availableMemory(), heapFlags = ownHeapFlags() } = machine
   const issues = new Issues()
   if (!isPlainObject(options)) {
     issues.add('', `expected an object of options, got ${shown(options)}`)
@@ -97,7 +107,7 @@ export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): 
   })
   const pool = resolvePool(shared, slots.length, memoryBytes, issues)
   refuseLoops(slots, issues)
-  const resolved = resolveGroups(fitHeap(slots, pool.resourceLimits, issues), issues)
+  const resolved = resolveGroups(fitHeap(slots, heapOf(pool, heapFlags), issues), issues)
   if (issues.any) throw issues.toError()
   return deepFreeze({ pool, slots: resolved })
 }

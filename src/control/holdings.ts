@@ -20,6 +20,8 @@ export interface Holding extends TopicPartition {
   /** What of ours the group has stored beside it. */
   noted: string
   paused: Pause | null
+  /** The message that failed last and is tried again, and how often it was tried. */
+  failed: { readonly offset: string; readonly attempts: number } | null
   /** The message that main stores in the dead-letter topic before the partition goes on. */
   deadLetter: { readonly offset: string } | null
   /** No thread has it, until it is handed out anew. */
@@ -114,7 +116,7 @@ export class Holdings {
         partition,
         page,
         index,
-        ...{ committed, noted: isOurs(metadata) ? metadata : '', paused: null, deadLetter: null, away: false },
+        ...{ committed, noted: isOurs(metadata) ? metadata : '', paused: null, failed: null, deadLetter: null, away: false },
       }
       this.#byKey.set(partitionName(holding), holding)
       this.#byId.set(holding.id, holding)
@@ -262,7 +264,12 @@ const assigned = (holding: Holding): AssignedPartition => ({
   leaderEpoch: epochOf(holding),
   batchBytes: holding.page.batchBytes(holding.index),
   ...exhausted(holding.paused),
+  ...failed(holding),
 })
+
+/** Attempts count on in another thread: one that is replaced now and then would never come to the last. */
+const failed = (holding: Holding): Pick<AssignedPartition, 'failed'> =>
+  holding.failed !== null && BigInt(holding.failed.offset) >= finishedUpTo(holding) ? { failed: holding.failed } : {}
 
 const isPoisoned = ({ paused }: Holding): boolean => paused?.reason === 'poisoned'
 

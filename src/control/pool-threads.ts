@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { ResolvedConfig } from '../config/resolved.js'
-import { heapFlags, heapFlagsWarning } from '../config/rules/heap-flags.js'
+import { heapFlagsWarning, heapLimitMb, ownHeapFlags } from '../config/rules/heap-flags.js'
 import { nativeThreadsHint } from '../config/rules/native-threads.js'
 import { Threads, type ThreadsOptions } from './threads/threads.js'
 
@@ -10,9 +10,9 @@ const THREAD_ENTRY = new URL('../../workers/entry.cjs', import.meta.url)
 const sparesFor = (slots: number): number => 1 + Math.floor(slots / 4)
 
 /** Says what the process was started with that threads do not go well with. */
-const adviseOn = ({ slots, pool: { isolation } }: ResolvedConfig, log: Logger): void => {
-  const flags = heapFlags(process.execArgv, process.env.NODE_OPTIONS)
-  if (flags.length > 0) log.warn(heapFlagsWarning(flags))
+const adviseOn = ({ slots, pool: { isolation } }: ResolvedConfig, heapMb: number | null, log: Logger): void => {
+  const flags = ownHeapFlags()
+  if (flags.length > 0) log.warn(heapFlagsWarning(flags, heapMb, slots.length))
   const hint = nativeThreadsHint(slots, process.env.UV_THREADPOOL_SIZE, isolation)
   if (hint !== null) log.info(hint)
 }
@@ -23,12 +23,14 @@ export const threadsFor = (
   { onLost, onSpare, log }: Pick<ThreadsOptions, 'onLost' | 'onSpare' | 'log'>,
 ): Threads => {
   const { slots, pool: settings } = config
-  adviseOn(config, log)
+  const heapMb = heapLimitMb(settings.resourceLimits.maxOldGenerationSizeMb, ownHeapFlags())
+  adviseOn(config, heapMb, log)
   return new Threads({
     size: slots.length,
     spares: sparesFor(slots.length),
     isolation: settings.isolation,
     resourceLimits: settings.resourceLimits,
+    heapMb: heapMb ?? undefined,
     handlers: [...new Set(slots.map(({ handler }) => handler))],
     entry: THREAD_ENTRY,
     loadTimeoutMs: settings.loadTimeoutMs,

@@ -91,7 +91,7 @@ export class Partition {
 
   constructor(assigned: AssignedPartition, page: Page) {
     const { id, topic, partition, index, offset, leaderEpoch = NO_EPOCH, batchBytes = 0 } = assigned
-    const { exhausted, suspect, convicted, piecesUpTo, stopsAt } = assigned
+    const { exhausted, failed, suspect, convicted, piecesUpTo, stopsAt } = assigned
     this.id = id
     this.topic = topic
     this.partition = partition
@@ -99,6 +99,9 @@ export class Partition {
     this.#page = page
     this.#index = index
     this.#epoch = page.epoch(index)
+    if (failed !== undefined) {
+      this.failed = { ...failed, offset: Number(failed.offset), wasExhausted: false, afterDeadLetter: false }
+    }
     if (exhausted !== undefined) {
       const offset = Number(exhausted.offset)
       this.failed = { ...exhausted, offset, wasExhausted: true, afterDeadLetter: false }

@@ -39,6 +39,8 @@ export interface RuntimePorts {
   readonly effectiveConfig: (config: SlotConfig, clientId: string) => EffectiveConfig
   /** Called before messages are handled: lets the other threads of the process go first, in time. */
   readonly giveWay: () => void
+  /** What limits the thread's heap, in MB, if that is known. */
+  readonly heapMb?: number | undefined
 }
 
 /** The parts that exist once the client is connected. */
@@ -196,7 +198,7 @@ export class Runtime {
     })
     const heapWatch: HeapWatch = new HeapWatch({
       ...common,
-      heap: ownHeap(this.#task.heapMb),
+      heap: ownHeap(this.#ports.heapMb),
       onFull: () => this.#post({ type: 'heap-full' }),
       onReopen: () => dispatcher.scheduleAll(),
     })

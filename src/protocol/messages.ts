@@ -17,6 +17,8 @@ export interface ThreadData {
   readonly handlers: readonly string[]
   /** How long the boot waits for them. */
   readonly importWaitMs: number
+  /** What limits the thread's heap, in MB; what V8 says if that is not known. */
+  readonly heapMb?: number | undefined
   /** What it rehearses with, while no slot asks; it rehearses nothing without. */
   readonly rehearsal?: SlotConfig | undefined
 }
@@ -42,8 +44,6 @@ export interface SlotTask {
   readonly teardownTimeoutMs: number
   /** Pino level name below which the thread need not send log lines. */
   readonly logLevel: string
-  /** What limits the thread's heap, in MB; what V8 says if it is not known. */
-  readonly heapMb?: number | undefined
   /** {@link Ledger} of this incarnation. */
   readonly ledger: SharedArrayBuffer
   readonly port: import('node:worker_threads').MessagePort
@@ -77,6 +77,8 @@ export interface AssignedPartition {
   readonly piecesUpTo?: string
   /** No batch that begins there or later is decoded: the partition stands still before it. */
   readonly stopsAt?: string
+  /** The message that had failed when the thread before this one came to its end, and how often: it goes on from there. */
+  readonly failed?: { readonly offset: string; readonly attempts: number }
 }
 
 /** A leader that a partition was fetched from last. */

@@ -1,6 +1,5 @@
 import type { LayeredSlot } from '../groups.js'
 import type { Issues } from '../issues.js'
-import type { PoolSettings } from '../resolved.js'
 
 const LEAF = 'consumer.maxDecompressedBytes'
 const FETCHED = 'consumer.maxBytesPerPartition'
@@ -11,13 +10,15 @@ const SHARE = 0.25
 /**
  * Holds the size of batches against the heap: with one that is allowed and does not fit the thread would run out of
  * memory again and again, instead of its partition standing still. The default gives way; what somebody has set is refused.
+ *
+ * @param heap what limits the heap of each thread, and what has set that
  */
 export const fitHeap = (
   slots: readonly LayeredSlot[],
-  { maxOldGenerationSizeMb: heapMb = 0 }: PoolSettings['resourceLimits'],
+  heap: { readonly mb: number; readonly setBy: string },
   issues: Issues,
 ): LayeredSlot[] => {
-  const most = Math.floor(heapMb * 2 ** 20 * SHARE)
+  const most = Math.floor(heap.mb * 2 ** 20 * SHARE)
   return slots.map((slot) => {
     const setting = slot.layer.get(LEAF)
     const { maxDecompressedBytes, maxBytesPerPartition } = slot.config.consumer
@@ -31,7 +32,7 @@ export const fitHeap = (
     const needed = Math.ceil(bytes / SHARE / 2 ** 20)
     issues.add(
       (slot.layer.get(leaf) ?? setting).from,
-      `${leaf.slice('consumer.'.length)} (${bytes} bytes) must not be above a quarter of resourceLimits.maxOldGenerationSizeMb (${heapMb} MB), or a batch that is allowed ends its thread. Lower it to ${most}, or raise resourceLimits.maxOldGenerationSizeMb to ${needed}`,
+      `${leaf.slice('consumer.'.length)} (${bytes} bytes) must not be above a quarter of ${heap.setBy} (${heap.mb} MB), or a batch that is allowed ends its thread. Lower it to ${most}, or raise ${heap.setBy} to ${needed}`,
     )
     return slot
   })

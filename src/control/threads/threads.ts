@@ -20,6 +20,8 @@ export interface ThreadsOptions {
   /** Whether each thread has a process of its own. @default 'thread' */
   readonly isolation?: PoolSettings['isolation']
   readonly resourceLimits: PoolSettings['resourceLimits']
+  /** What limits the heap of each in fact, in MB, if that is known. @default what V8 says */
+  readonly heapMb?: number | undefined
   /** URLs of the handler modules; a thread finds them in `workerData.handlers` and loads them while it boots. */
   readonly handlers: readonly string[]
   /** Module whose default export takes a {@link SlotTask}. */
@@ -70,13 +72,24 @@ export class Threads {
 
   constructor(options: ThreadsOptions) {
     this.#options = options
-    const { entry, handlers, resourceLimits, size, spares = 1, loadTimeoutMs = 60_000, bootsAtOnce, log } = options
+    const {
+      entry,
+      handlers,
+      heapMb,
+      resourceLimits,
+      size,
+      spares = 1,
+      loadTimeoutMs = 60_000,
+      bootsAtOnce,
+      log,
+    } = options
     const Kind = options.isolation === 'process' ? ChildProcesses : PiscinaWorkers
     const total = size + spares
     this.#workers = new Kind({
       entry,
       data: {
         handlers,
+        heapMb,
         importWaitMs: Math.min(IMPORT_WAIT_MS, loadTimeoutMs / 2),
         rehearsal: rehearsalConfig(),
       },

@@ -75,7 +75,7 @@ export class DispatcherBench {
       topic?: string
       partition: number
       offset?: number
-    } & Pick<AssignedPartition, 'exhausted' | 'suspect' | 'convicted'>)[]
+    } & Pick<AssignedPartition, 'exhausted' | 'failed' | 'suspect' | 'convicted'>)[]
   ): Partition[] {
     const page = Page.create(assigned.map(({ offset = 0 }) => BigInt(offset)))
     const added = assigned.map(({ topic = 't', partition, offset = 0, ...more }, index) => ({

@@ -45,6 +45,8 @@ const steps = async (left, { signal }) => {
   }
 }
 
+const kept = []
+
 const raise = (thrown) => {
   throw thrown
 }
@@ -117,6 +119,9 @@ const deeds = {
     process.kill(process.pid, number)
     for (;;);
   },
+  /** Keeps so many KiB for ever, as an array in the heap or as a Buffer outside of it, filled so that it takes room. */
+  keep: (kib) => void kept.push(new Array(kib * 128).fill(0.5)),
+  buffer: (kib) => void kept.push(Buffer.alloc(kib * 1024, 1)),
 }
 
 /** `exit-once` is the deed `exit` at the first handling of this message, and plain work at every later one. */

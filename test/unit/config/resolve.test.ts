@@ -104,6 +104,16 @@ describe('defaults', () => {
     expect(pool.resourceLimits.maxOldGenerationSizeMb).toBe(expected)
   })
 
+  test('of the size of batches fit the heap that --max-old-space-size gives each thread, whatever resourceLimits say', () => {
+    const machine = { memoryBytes: 2 ** 32, heapFlags: ['--max-old-space-size=100'] }
+    const [slot] = resolveConfig(base, machine).slots
+    expect(slot?.consumer.maxDecompressedBytes).toBe(25 * 2 ** 20)
+    const consumer = { groupId: 'g', maxDecompressedBytes: 40_000_000 }
+    expect(() => resolveConfig({ ...base, consumer }, machine)).toThrow(
+      /a quarter of --max-old-space-size \(100 MB\), .* or raise --max-old-space-size to 153$/m,
+    )
+  })
+
   test('of the restarts grow with the pool', () => {
     const allowed = (options: object) => resolveConfig({ ...base, ...options }).pool.restart.maxPoolRestarts
     expect(allowed({ workers: 5 })).toBe(40)

@@ -127,6 +127,20 @@ describe('the holdings of a slot', () => {
     expect(paused.paused).toEqual(pauseAt(100))
   })
 
+  test('tell the next thread how often a message was tried that is not finished, and of no other', () => {
+    const holdings = new Holdings()
+    holdings.add([partition(0, 1n), partition(1, 7n), partition(2, 4n)])
+    const [waiting, done] = holdings.all()
+    if (waiting === undefined || done === undefined) throw new Error('nothing is held')
+    waiting.failed = { offset: '3', attempts: 4 } // 1 and 2 are not in the log any more
+    done.failed = { offset: '6', attempts: 9 }
+    expect(holdings.rehouse().added.map(({ failed }) => failed)).toEqual([
+      { offset: '3', attempts: 4 },
+      undefined,
+      undefined,
+    ])
+  })
+
   test('hand out anew what stands still and is due, under a new id, with what is known of it', () => {
     const holdings = new Holdings()
     const old = Page.from(holdings.add([partition(0, 1n), partition(1, 7n), partition(2, 1n), partition(3, 1n)]).page)

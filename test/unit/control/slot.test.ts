@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { encodeSubscription } from '#src/control/membership/assignors/subscription.js'
 import { RestartLimiter } from '#src/control/supervision/restart-limiter.js'
+import type { ThreadReport } from '#src/control/threads/incarnation.js'
 import { PoolError } from '#src/errors.js'
 import type { JoinResult } from '#src/kafka/group.js'
 import type { TopicMetadata } from '#src/kafka/metadata.js'
@@ -858,6 +859,21 @@ describe('a slot that is recycled', () => {
     ])
     expect(bench.told()).not.toContain('slot:crashed')
     expect(seat?.asked.filter((request) => request !== 'Heartbeat')).toEqual([])
+    await stop(bench)
+  })
+
+  test('goes on counting the attempts at a message that fails', async () => {
+    const bench = await running()
+    const failed = { offset: '0', attempt: 4, error: { name: 'Error', message: 'no' }, retryInMs: 9, outcome: 'retry' }
+    bench.threads.last.say({ type: 'failed', partitionId: 1, ...failed } as ThreadReport)
+    bench.threads.last.say({ type: 'failed', partitionId: 0, ...failed } as ThreadReport)
+    const reset = { from: '9', to: '0', reason: 'truncated' } as const
+    bench.threads.last.say({ type: 'offset-reset', partitionId: 0, ...reset })
+    bench.slot.recycle('asked')
+    await settle()
+    const [assign] = bench.threads.last.requests
+    const added = assign?.type === 'assign' ? assign.added : []
+    expect(added.map(({ failed: handed }) => handed)).toEqual([undefined, { offset: '0', attempts: 4 }])
     await stop(bench)
   })
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { heapFlags, heapFlagsWarning } from '#src/config/rules/heap-flags.js'
+import { heapFlags, heapFlagsWarning, heapLimitMb } from '#src/config/rules/heap-flags.js'
 
 describe('flags of Node that override resourceLimits', () => {
   test.each<[string, string[], string | undefined, string[]]>([
@@ -20,9 +20,11 @@ describe('flags of Node that override resourceLimits', () => {
   })
 
   test('are named in the warning, with the option to set instead', () => {
-    const warning = heapFlagsWarning(['--max-old-space-size=700'])
+    const warning = heapFlagsWarning(['--max-old-space-size=700'], 700, 4)
     expect(warning).toContain('--max-old-space-size=700')
+    expect(warning).toContain('each thread may take 700 MB, all 4 together 2800 MB')
     expect(warning).toContain('resourceLimits.maxOldGenerationSizeMb')
+    expect(heapFlagsWarning(['--max-heap-size=900'], null, 4)).toContain('each thread may take so much memory, and')
   })
 })
 
@@ -35,6 +37,18 @@ new Worker(code, { eval: true, resourceLimits }).on('message', (bytes) => consol
 /** The heap limit of a thread with a limit of 110 MB, in MB. */
 const limitWith = async (...flags: string[]): Promise<number> =>
   Number((await promisify(execFile)(process.execPath, [...flags, '-e', PROBE], { env: {} })).stdout)
+
+test.each<[string[], number | null]>([
+  [[], 512],
+  [['--max-semi-space-size=64'], 512],
+  [['--max-old-space-size=700'], 700],
+  [['--max_old_space_size=700', '--max-old-space-size=600'], 600],
+  [['--max-heap-size=900'], null],
+  [['--max-old-space-size=700', '--max-old-space-size-percentage=40'], null],
+  [['--max-old-space-size'], null],
+])('with %o each thread has so much heap: %o', (flags, expected) => {
+  expect(heapLimitMb(512, flags)).toBe(expected)
+})
 
 describe('this Node', () => {
   test.each([

@@ -322,6 +322,21 @@ describe('a handler that fails', () => {
     expect(attempts).toEqual([11, 12, 1])
   })
 
+  test('at a message that had failed in the thread before this one goes on counting its attempts', async () => {
+    const attempts: string[] = []
+    const bench = new DispatcherBench(({ offset }, { attempt }) => {
+      attempts.push(`${offset} attempt ${attempt}`)
+      if (offset === '7') throw new Error('no')
+    })
+    const [taken] = bench.assign({ partition: 0, offset: 5, failed: { offset: '7', attempts: 2 } })
+    if (taken === undefined) throw new Error('no partition')
+    bench.feed(taken, [7, 8]) // 5 and 6 are not there any more
+    await soon('it is exhausted', () => taken.handling === 'paused')
+    expect(attempts).toEqual(['7 attempt 3'])
+    expect(bench.posted).toMatchObject([{ offset: '7', attempt: 3, outcome: 'paused' }])
+    expect(bench.ledger.counters).toEqual({ finished: 0, failed: 1, retried: 0 })
+  })
+
   test('has all its attempts at another message than the exhausted one, which is not there any more', async () => {
     const attempts: number[] = []
     const bench = new DispatcherBench((_, { attempt }) => {

@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import type { Incarnation, ThreadReport } from '#src/control/threads/incarnation.js'
 import { PoolError } from '#src/errors.js'
@@ -148,6 +149,38 @@ describe('a thread that is asked to stop', () => {
     const second = run(threads)
     await second.ready
     expect(second.threadId).toBe(first.threadId)
+  })
+
+  it('ends its thread instead when it is retired, and need not wait for that', async () => {
+    const threads = startThreads({ spares: 0 })
+    const first = run(threads)
+    await first.ready
+    first.retire()
+    expect(await first.stop(5_000)).toMatchObject({ reason: 'stopped', error: null })
+    const second = run(threads)
+    await first.freed
+    await second.ready
+    expect(second.threadId).not.toBe(first.threadId)
+    expect(threads.lost).toBe(0)
+  })
+
+  it('is lost when it is retired and does not die, and is noted when it does at last', async () => {
+    let worker: Worker | undefined
+    process.once('worker', (born) => {
+      worker = born
+    })
+    const lost: number[] = []
+    const threads = startThreads({ spares: 0, terminateTimeoutMs: 300, onLost: () => lost.push(threads.lost) })
+    const thread = run(threads)
+    await thread.ready
+    const terminate = worker?.terminate.bind(worker)
+    if (worker !== undefined) worker.terminate = async () => 0 // as long as a native call lasts
+    thread.retire()
+    expect(await thread.stop(5_000)).toMatchObject({ reason: 'stopped' })
+    await expect.poll(() => lost, { timeout: 10_000 }).toEqual([1])
+    await terminate?.()
+    await thread.freed
+    expect(threads.lost).toBe(0)
   })
 
   it.each([

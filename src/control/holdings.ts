@@ -116,7 +116,8 @@ export class Holdings {
         partition,
         page,
         index,
-        ...{ committed, noted: isOurs(metadata) ? metadata : '', paused: null, failed: null, deadLetter: null, away: false },
+        ...{ committed, noted: isOurs(metadata) ? metadata : '' },
+        ...{ paused: null, failed: null, deadLetter: null, away: false },
       }
       this.#byKey.set(partitionName(holding), holding)
       this.#byId.set(holding.id, holding)

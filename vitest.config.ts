@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
 // Tests run against the compiled code in dist (imports of `#src/...`), which is what users get.
-const common = { server: { deps: { external: [/\/dist\//] } } }
+const common = {
+  server: { deps: { external: [/\/dist\//] } },
+  expect: { poll: { timeout: 20_000 } }, // what comes at once on a quiet machine takes seconds on a busy one
+}
 
 // One kind after the other: tests that measure time must not share the cores with others.
 const turn = (groupOrder: number) => ({ sequence: { groupOrder } })

@@ -64,6 +64,22 @@ test('a thread that dies is not torn down; its replacement is set up before it h
   expect(second?.[0]).toBe('setup 0 2')
 })
 
+test('a thread that is recycled is torn down before its replacement is set up', async () => {
+  const topic = await createTopic({ partitions: 1 })
+  const { handler, deeds } = journal()
+  const { pool, heard } = await startPool({ topics: [topic], handler, workers: 1 })
+  await produce(topic, [{ partition: 0, value: 'plain' }])
+  await until(() => deeds().includes('handled 0'), { what: 'the message' })
+  expect(pool.recycle(0)).toBe(true)
+  await until(() => heard('slot:recycled').length > 0, { what: 'the replacement' })
+  expect(deeds().map((did) => did.replace(/^teardown.*/, 'teardown'))).toEqual([
+    'setup 0 1',
+    'handled 0',
+    'teardown',
+    'setup 0 2',
+  ])
+})
+
 test('a setup that fails is a start-up error that names the module, and nobody joins', async () => {
   const topic = await createTopic({ partitions: 1 })
   const { handler } = journal('&setup=fails')

@@ -21,19 +21,23 @@ await withKafka(async (cluster) => {
   printMachine(cluster)
   const topic = await filledTopic(cluster, { messages })
   const perMs = iterationsPerMs()
-  const rows = [['work per message', 'threads msg/s', 'processes msg/s', 'ratio of medians', 'by round']]
+  const rows = [
+    ['work per message', 'threads msg/s', 'processes msg/s', 'ratio of medians', 'by round', 'CPU ms a message'],
+  ]
   const all = { thread: [], process: [] }
   const ratios = []
   for (const workMs of work.split(',').map(Number)) {
     const most = Math.floor(messages * 0.8) // no partition runs dry before
     const target = workMs === 0 ? most : Math.min(most, Math.round((seconds * workers * 1_000) / workMs))
     const rates = { thread: [], process: [] }
+    const cpu = { thread: [], process: [] }
     for (let round = 0; round < rounds; round++) {
       for (const isolation of CONTENDERS) {
         const iterations = Math.round(perMs * workMs)
         const task = { isolation, iterations, workers, brokers: cluster.brokers, topic, target }
         const result = await measureInProcess(entry, task)
         rates[isolation].push(result.rate)
+        cpu[isolation].push(result.cpuMsPerMessage)
         all[isolation].push(result)
       }
     }
@@ -45,6 +49,7 @@ await withKafka(async (cluster) => {
       median(rates.process),
       ratio.toFixed(3),
       byRound,
+      CONTENDERS.map((isolation) => median(cpu[isolation]).toFixed(4)).join(' → '),
     ])
     ratios.push({ workMs, ratio })
   }

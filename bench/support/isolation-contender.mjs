@@ -6,7 +6,7 @@ import { uniqueName } from '#scripts/support/topics.js'
 import { ConsumerPool } from '#src/index.js'
 import { processTask } from './program.mjs'
 
-const LOOK_MS = 20
+const LOOK_MS = 100
 const HEAL_MS = 10_000
 
 const { isolation, iterations, workers, brokers, topic, target } = processTask()
@@ -24,6 +24,13 @@ const memory = () => {
   const children = childrenOf(process.pid).map(megabytesOf)
   return { mainMb: megabytesOf(process.pid), childrenMb: children.reduce((sum, mb) => sum + mb, 0) }
 }
+
+/** CPU time of the process and its children, in ms (Linux counts it in hundredths of a second). */
+const cpuMs = () =>
+  [process.pid, ...childrenOf(process.pid)].reduce((sum, pid) => {
+    const [, user = 0, system = 0] = /\)(?: \S+){11} (\d+) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
+    return sum + (Number(user) + Number(system)) * 10
+  }, 0)
 
 const handler = new URL(`../handlers/burn.mjs?iterations=${iterations}`, import.meta.url)
 const pool = new ConsumerPool({
@@ -44,13 +51,14 @@ const startMs = performance.now() - beganAt
 const reached = async (count) => {
   for (;;) {
     const { finished } = pool.status().totals
-    if (finished >= count) return { finished, atMs: performance.now() }
+    if (finished >= count) return { finished, atMs: performance.now(), cpuMs: cpuMs() }
     await sleep(LOOK_MS)
   }
 }
 const first = await reached(target * 0.05)
 const last = await reached(target)
 const rate = ((last.finished - first.finished) * 1_000) / (last.atMs - first.atMs)
+const cpuMsPerMessage = (last.cpuMs - first.cpuMs) / (last.finished - first.finished)
 const used = memory()
 
 /** From SIGKILL until the slot has a thread again that has taken its partitions up. */
@@ -62,4 +70,4 @@ const heal = () =>
     setTimeout(() => resolve(null), HEAL_MS)
   })
 const healMs = isolation === 'process' ? await heal() : null
-process.send({ rate, startMs, healMs, ...used })
+process.send({ rate, cpuMsPerMessage, startMs, healMs, ...used })

@@ -159,8 +159,15 @@ describe('kafka-consumer-pool run', () => {
   })
 
   it('a pool that cannot heal itself ends with 70; file and command line share the options', async () => {
-    const topic = await topicWith(8)
-    const { folder } = handlerIn('export default () => process.exit(3)')
+    const topic = await topicWith(0)
+    // Of no message: one that kills is convicted, and the pool goes on.
+    const { folder } = handlerIn(`
+      import { existsSync } from 'node:fs'
+      export const setup = () => {
+        setInterval(() => existsSync(\`\${FOLDER}/go\`) && process.exit(3), 5)
+      }
+      export default () => {}
+    `)
     const config = join(folder, 'pool.config.json')
     const fromFile = {
       kafka: { brokers: ['127.0.0.1:1'] },
@@ -175,6 +182,8 @@ describe('kafka-consumer-pool run', () => {
       ...[BIN, 'run', '--config', config, '--workers', '1', '--brokers', brokers().join(',')],
       ...['--group', uniqueName('cli'), '--set', 'restart.maxRestarts=2', '--set', 'session.timeout.ms=12000'],
     ])
+    await command.logged('pool running')
+    writeFileSync(join(folder, 'go'), '')
     expect({ exit: await command.exit, stderr: command.stderr }).toEqual({ exit: 70, stderr: '' })
     const messages = command.lines.map(({ msg }) => msg)
     expect(messages.filter((msg) => msg === 'slot crashed')).toHaveLength(2)

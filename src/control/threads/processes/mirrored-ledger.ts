@@ -14,7 +14,7 @@ import { onceAStretch } from '../../../util/once-a-stretch.js'
 
 /** Where the process notes what stands in its ledger, and how it is told what main writes into it. */
 export interface LedgerAway {
-  readonly read: (notes: number) => readonly (Note | null)[]
+  readonly read: () => readonly (Note | null)[]
   readonly tell: (word: LedgerWord) => void
 }
 
@@ -105,7 +105,7 @@ export class MirroredLedger extends Ledger {
 
   #read(): void {
     let newest: Note | null = null
-    for (const [row, note] of (this.#away?.read(Ledger.notesFor(this.rows)) ?? []).entries()) {
+    for (const [row, note] of (this.#away?.read() ?? []).entries()) {
       // Only among those that have changed since: versions wrap, so one that is very old would look like the newest.
       if (note === null || note.version === this.#versions[row]) continue
       this.#versions[row] = note.version

@@ -5,7 +5,7 @@ import { onceAStretch } from '../../../util/once-a-stretch.js'
 
 /** Where the process notes what stands on its page, and how it is told what main writes on it. */
 export interface PageAway {
-  readonly read: (notes: number) => readonly (Note | null)[]
+  readonly read: () => readonly (Note | null)[]
   readonly tell: (word: PageWord) => void
 }
 
@@ -49,7 +49,7 @@ export class PageMirror implements PageSource {
    * says itself how far the partition is, be it on or back; so two never write the same number.
    */
   #read(): void {
-    for (const [index, note] of this.#away.read(this.#page.size).entries()) {
+    for (const [index, note] of this.#away.read().entries()) {
       if (note === null || note.version === this.#versions[index]) continue
       const finishes = note.words[NOTE_FINISHES] as number
       this.#page.take(index, note, finishes !== this.#finishes[index])

@@ -44,7 +44,7 @@ export class ProcessLine implements Line {
       const id = process.attend(this.#client)
       process.post({ type: 'task', id, task, rows, at })
       this.ledger.connect({
-        read: (notes) => slate.read(at, notes),
+        read: slate.reader(at, Ledger.notesFor(rows)),
         tell: (word) => process.post({ type: 'ledger', word }),
       })
       for (const message of this.#waiting.splice(0)) this.send(message)
@@ -101,7 +101,7 @@ export class ProcessLine implements Line {
     const span = slate.allot(page.size)
     const { at } = span
     const mirror = PageMirror.of(page, {
-      read: (notes) => slate.read(at, notes),
+      read: slate.reader(at, page.size),
       tell: (word) => process.post({ type: 'page', at, word }),
     })
     return { mirror, span, left: page.size }

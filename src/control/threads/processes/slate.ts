@@ -62,11 +62,19 @@ export class Slate {
     this.#free.push(span)
   }
 
-  /** Notes as they are now, each whole; null for one that is not written yet, or that cannot be read. */
-  read(at: number, notes: number): (Note | null)[] {
+  /**
+   * @returns a function that reads so many notes as they are now, each whole; null for one that is not written yet, or that
+   * cannot be read. They are good until it is called again.
+   */
+  reader(at: number, notes: number): () => readonly (Note | null)[] {
     const memory = new ArrayBuffer(notes * NOTE_BYTES)
-    if (!this.#closed) readSync(this.fd, new Uint8Array(memory), 0, memory.byteLength, at)
-    return Array.from({ length: notes }, (_, n) => this.#whole(new Note(memory, n * NOTE_BYTES), at + n * NOTE_BYTES))
+    const bytes = new Uint8Array(memory)
+    const all = Array.from({ length: notes }, (_, n) => new Note(memory, n * NOTE_BYTES))
+    return () => {
+      if (this.#closed) return []
+      readSync(this.fd, bytes, 0, bytes.length, at)
+      return all.map((note, n) => this.#whole(note, at + n * NOTE_BYTES))
+    }
   }
 
   close(): void {
@@ -76,9 +84,9 @@ export class Slate {
   }
 
   #whole(note: Note, at: number): Note | null {
-    for (let looks = 0; looks < MOST_LOOKS && !this.#closed; looks++) {
+    for (let looks = 0; looks < MOST_LOOKS; looks++) {
       if (note.isWhole) return note
-      if (note.bytes.every((byte) => byte === 0)) return null
+      if (note.version === 0) return null
       readSync(this.fd, note.bytes, 0, NOTE_BYTES, at)
     }
     return note.isWhole ? note : null

@@ -35,7 +35,7 @@ const ledgerInFile = (slate: Slate) => {
     else if (word.type === 'raise') thread.raise(word.bits)
     else thread.clear(word.bits)
   }
-  main.connect({ read: (notes) => slate.read(at, notes), tell })
+  main.connect({ read: slate.reader(at, Ledger.notesFor(ROWS)), tell })
   return { main, thread }
 }
 
@@ -108,7 +108,7 @@ const pageInFile = (slate: Slate) => {
     if (word.type === 'revoke') thread.revoke(word.index)
     else thread.sawEnd(word.index, word.end)
   }
-  const mirror = PageMirror.of(main, { read: (notes) => slate.read(at, notes), tell })
+  const mirror = PageMirror.of(main, { read: slate.reader(at, PARTITIONS), tell })
   return { main, thread, mirror }
 }
 

@@ -22,7 +22,11 @@ test('what is written is read; what is not, or not whole, is nothing', () => {
   const { at } = slate.allot(3)
   writeSync(slate.fd, noteOf(7).bytes, 0, NOTE_BYTES, at)
   writeSync(slate.fd, noteOf(8).bytes, 0, NOTE_BYTES / 2, at + 2 * NOTE_BYTES)
-  expect(slate.read(at, 3).map((note) => note?.words[5] ?? null)).toEqual([7, null, null])
+  expect(
+    slate
+      .reader(at, 3)()
+      .map((note) => note?.words[5] ?? null),
+  ).toEqual([7, null, null])
 })
 
 test('places do not overlap, and one that was released is given again, with nothing on it', () => {
@@ -33,12 +37,12 @@ test('places do not overlap, and one that was released is given again, with noth
   slate.release(second)
   expect(slate.allot(6).at).toBe(second.at + 5 * NOTE_BYTES) // too small
   expect(slate.allot(4).at).toBe(second.at)
-  expect(slate.read(second.at, 1)).toEqual([null])
+  expect(slate.reader(second.at, 1)()).toEqual([null])
 })
 
 test('nothing is read of a file that is closed', () => {
   const slate = newSlate()
   const { at } = slate.allot(1)
   slate.close()
-  expect(slate.read(at, 1)).toEqual([null])
+  expect(slate.reader(at, 1)()).toEqual([])
 })

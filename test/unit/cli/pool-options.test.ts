@@ -38,6 +38,11 @@ describe('the command line alone', () => {
     })
   })
 
+  it('may say that each slot has a process, over what a file says of it', () => {
+    expect(resolve(complete).pool.isolation).toBe('thread')
+    expect(resolve({ ...complete, isolation: 'process' }, { isolation: 'thread' }).pool.isolation).toBe('process')
+  })
+
   it('names everything that is missing', () => {
     expect(() => poolOptions({ topic: ['orders'] }, null)).toThrow(
       new UsageError(

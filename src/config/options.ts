@@ -179,6 +179,8 @@ export interface PoolOptions {
   recovery?: 'handover' | 'rejoin' | undefined
   /** Which members leave the group at stop, instead of being missed after the session timeout. @default 'dynamic' */
   leaveOnStop?: 'dynamic' | 'always' | 'never' | undefined
+  /** A folder for what has to outlive the process, so that a message which kills all of it is found out. @default none */
+  stateDir?: string | undefined
   /** When slots that crashed are started again, and when the pool gives up. */
   restart?: RestartOptions | undefined
   /**

@@ -1,6 +1,7 @@
 import { consumerGroups } from '../config/consumer-groups.js'
 import type { SlotConfig } from '../config/resolved.js'
 import { Group } from './membership/group.js'
+import { ProcessTrial } from './supervision/process-trial.js'
 import { Suspects } from './supervision/suspects.js'
 
 /** What the slots of one pool that are in one consumer group have in common. */
@@ -15,9 +16,11 @@ export class Groups {
   readonly #groups: readonly Group[]
 
   constructor(slots: readonly SlotConfig[]) {
+    const startedAtMs = Date.now()
+    const trial = new ProcessTrial()
     this.#groups = consumerGroups(slots, (slot) => slot).map((members) => {
       const group = new Group(members[0]?.consumer.groupId ?? '', members.length)
-      const parts = { group, suspects: new Suspects() }
+      const parts = { group, suspects: new Suspects(startedAtMs, trial) }
       for (const slot of members) this.#partsOf.set(slot, parts)
       return group
     })

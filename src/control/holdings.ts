@@ -41,6 +41,10 @@ export interface SuspectBook {
   tryAgain(partition: TopicPartition): void
   /** What whoever had the partition before held against what is in it. */
   learn(partition: TopicPartition, learned: Suspicions): void
+  /** Whether its message may have killed the process, and it is the turn of another one. */
+  waits(partition: TopicPartition, finishedUpTo: bigint): boolean
+  /** The partition is not here any more, or stands still. */
+  leave(partition: TopicPartition): void
   /** What is known is of no account any more: nobody has been in the partition. */
   forget(partition: TopicPartition): void
 }
@@ -49,6 +53,8 @@ const NO_SUSPECTS: SuspectBook = {
   of: () => NO_SUSPICIONS,
   tryAgain: () => {},
   learn: () => {},
+  waits: () => false,
+  leave: () => {},
   forget: () => {},
 }
 
@@ -123,7 +129,9 @@ export class Holdings {
       this.#byId.set(holding.id, holding)
       return holding
     })
-    return { page: page.buffer, added: added.map((holding) => this.#assigned(holding)) }
+    for (const holding of added) holding.away = this.#waits(holding)
+    const handed = added.filter(({ away }) => !away)
+    return { page: page.buffer, added: handed.map((holding) => this.#assigned(holding)) }
   }
 
   /**
@@ -137,10 +145,10 @@ export class Holdings {
     // The offsets first: see Page#epoch.
     const offsets = holdings.map(finishedUpTo)
     const page = Page.create(offsets, holdings.map(epochOf))
-    const moving = holdings.filter((holding) => !staysBack(holding))
+    const moving = holdings.filter((holding) => !this.#staysBack(holding))
     for (const [index, holding] of holdings.entries()) {
       move(holding, page, index, isResting(holding.paused) || holding.deadLetter !== null)
-      holding.away = staysBack(holding)
+      holding.away = !moving.includes(holding)
     }
     // A convict is not tried: the thread stops before it, when there is something hidden in front of it.
     for (const holding of moving) if (!isPoisoned(holding)) holding.paused = tried(holding.paused)
@@ -149,7 +157,8 @@ export class Holdings {
 
   /** Hands out anew what stands still and is to be tried again by now, or has got past its place; null when nothing is. */
   retry(nowMs: number): (Handout & { readonly removedIds: readonly number[] }) | null {
-    const due = this.all().filter((holding) => isForThread(holding, nowMs))
+    for (const holding of this.all()) if (isResting(holding.paused)) this.#suspects.leave(holding)
+    const due = this.all().filter((holding) => isForThread(holding, nowMs) && !this.#waits(holding))
     if (due.length === 0) return null
     const offsets = due.map(finishedUpTo)
     const page = Page.create(offsets, due.map(epochOf))
@@ -172,6 +181,7 @@ export class Holdings {
     const dropped = this.all().filter((holding) => !keeps(holding))
     for (const holding of dropped) {
       holding.page.revoke(holding.index)
+      this.#suspects.leave(holding)
       this.#byKey.delete(partitionName(holding))
       this.#byId.delete(holding.id)
     }
@@ -207,6 +217,15 @@ export class Holdings {
     holding.noted = metadata
   }
 
+  #waits(holding: Holding): boolean {
+    return this.#suspects.waits(holding, finishedUpTo(holding))
+  }
+
+  /** It is not handed out, for the time being. */
+  #staysBack(holding: Holding): boolean {
+    return holding.deadLetter !== null || standsStill(holding) || this.#waits(holding)
+  }
+
   #assigned(holding: Holding): AssignedPartition {
     return { ...assigned(holding), ...underSuspicion(holding, this.suspicionsOf(holding)) }
   }
@@ -220,9 +239,6 @@ export const standsThere = (holding: Holding): boolean =>
   holding.paused !== null && finishedUpTo(holding) >= BigInt(holding.paused.offset)
 
 const standsStill = (holding: Holding): boolean => isResting(holding.paused) && standsThere(holding)
-
-/** It is not handed out, for the time being. */
-const staysBack = (holding: Holding): boolean => holding.deadLetter !== null || standsStill(holding)
 
 /** It stands still and is tried again by now, or nothing keeps it back any more. */
 const isForThread = (holding: Holding, nowMs: number): boolean =>

@@ -23,10 +23,17 @@ const diedOf = (death: ErrorData): string => {
   return thrown === null ? words : `${words}: ${thrown.name}: ${thrown.message}`
 }
 
+/** Not a code of ours: it is never thrown. */
+export const PROCESS_DIED = 'PROCESS_DIED'
+
 const sentence = (where: TopicPartition, { offset, last, deaths, error }: Suspicion): string => {
   if (last !== undefined) {
     const often = deaths === 1 ? 'A thread has' : `${deaths} threads have`
     return `${often} died while the batch of ${partitionName(where)} from offset ${offset} to ${last} was decoded, the last one of ${diedOf(error)}`
+  }
+  if (error.code === PROCESS_DIED) {
+    const often = deaths === 1 ? 'once' : `${deaths} times`
+    return `${partitionName(where)}@${offset} has killed ${often}, the last time the whole process`
   }
   const often = deaths === 1 ? 'a thread, which' : `${deaths} threads, the last of which`
   return `${partitionName(where)}@${offset} has killed ${often} died of ${diedOf(error)}`

@@ -42,7 +42,7 @@ export const isHealthy = (slot: SlotCondition): boolean =>
   !slot.groupWaits &&
   !isUnproven(slot) &&
   slot.stalled.length === 0 &&
-  slot.holdings.every(({ paused }) => paused === null)
+  slot.holdings.every(({ paused, away }) => paused === null && !away)
 
 /** True when the slot is parked, or is being tried again and has done no good yet. */
 export const isGivenUp = (slot: SlotCondition): boolean =>

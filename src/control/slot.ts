@@ -6,7 +6,7 @@ import type { ControlClient } from '../kafka/client.js'
 import type { Membership } from '../kafka/group.js'
 import type { ClusterView, TopicPartition } from '../kafka/metadata.js'
 import { Control, type HookName, type Ledger } from '../protocol/ledger.js'
-import type { LostLeader } from '../protocol/messages.js'
+import type { JournalTask, LostLeader } from '../protocol/messages.js'
 import type { RecycleReason } from '../protocol/reports.js'
 import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
@@ -50,6 +50,13 @@ import type { Threads } from './threads/threads.js'
 /** By how much longer than `maxProcessingMs` a handler may run before its thread is ended: see `HungHandlers`. */
 const HANDLERS_END_MS = 10_000
 
+/** Where the threads of a slot write down what is in flight. */
+export interface Journals {
+  of(incarnation: number): JournalTask | null
+  /** That thread is dead. */
+  over(incarnation: number): void
+}
+
 export interface SlotOptions {
   readonly config: SlotConfig
   readonly settings: PoolSettings
@@ -74,6 +81,7 @@ export interface SlotOptions {
   readonly relay: (line: string) => void
   /** Its thread has lost the leaders of these partitions. */
   readonly onLeadersLost: (partitions: readonly LostLeader[]) => void
+  readonly journals?: Journals
   /** A crash happened, or (null) the slot was parked for another reason: the pool looks whether it must escalate. */
   readonly onTrouble: (crash: Crash | null) => void
   /** The heap of its thread has become full. */
@@ -134,6 +142,7 @@ export class Slot implements SeatHost {
       logLevel: lowestLevel(options.log),
       loadTimeoutMs: this.hookLimitsMs.setup,
       teardownTimeoutMs: this.hookLimitsMs.teardown,
+      journalOf: (incarnation) => options.journals?.of(incarnation) ?? null,
       onReady: () => {
         this.#crashes.ready(monotonicMs())
         this.#booted.resolve()
@@ -454,6 +463,7 @@ export class Slot implements SeatHost {
   // ── crashes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #threadExited({ incarnation, clientId, ledger }: Incarnation, { reason, error: cause, atMs }: Exit): void {
+    this.#options.journals?.over(incarnation)
     if (isOver(this.#state) || this.#state === 'parked') return
     if (reason === 'stopped' && this.#recovery.isRecycling) return // as it was asked to
     const { slot } = this.config

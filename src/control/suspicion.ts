@@ -28,6 +28,8 @@ export interface Suspicion {
   readonly convictedAtMs: number | null
   /** Number of the last death in which it had company; null when there was none, or nobody knows. */
   readonly company: number | null
+  /** It may have killed the whole process: no other one like it is handled in it meanwhile. */
+  readonly inProcess?: true
 }
 
 /** What is held against the next message of a partition, and against a batch that is not finished. */

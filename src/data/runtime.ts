@@ -19,6 +19,7 @@ import { Failures } from './handling/failures.js'
 import { Gate } from './handling/gate.js'
 import { giveUp } from './handling/give-up.js'
 import { HandlerLife } from './handling/handler-life.js'
+import { Journal } from './handling/journal.js'
 import { Turns } from './handling/turns.js'
 import { HeapWatch, ownHeap } from './heap-watch.js'
 import { Partitions } from './partitions.js'
@@ -74,6 +75,7 @@ export class Runtime {
   #client: DataClient | undefined
   #work: Work | undefined
   #life: HandlerLife | undefined
+  readonly #journal: Journal | null
 
   constructor(task: SlotTask, ports: RuntimePorts) {
     this.#task = task
@@ -82,6 +84,8 @@ export class Runtime {
     this.#memory = new SharedMemory(task.file?.fd ?? null)
     this.#ledger = this.#memory.ledger(task.ledger, task.file?.at)
     this.#log = createThreadLogger({ ...task, post: this.#post })
+    const { journal = null, config } = task
+    this.#journal = journal && new Journal({ ...journal, rows: config.concurrency, log: this.#log, now: monotonicMs })
     this.#ending = new Promise((resolve, reject) => {
       this.#end = resolve
       this.#fault = reject
@@ -116,6 +120,7 @@ export class Runtime {
     this.#work?.fetcher.close()
     this.#client?.close()
     await this.#work?.dispatcher.close()
+    this.#journal?.close()
   }
 
   async #start(): Promise<void> {
@@ -171,6 +176,7 @@ export class Runtime {
       facts,
       gate,
       failures: new Failures({ ...common, policy: config }),
+      journal: this.#journal,
       arrivingBytes: () => client.arrivingBytes,
       awaitsFirst: () => fetcher.awaitsFirst,
       hurries: () => heapWatch.isClose,

@@ -44,11 +44,20 @@ export interface SlotTask {
   readonly teardownTimeoutMs: number
   /** Pino level name below which the thread need not send log lines. */
   readonly logLevel: string
+  /** Null without `stateDir`. @default null */
+  readonly journal?: JournalTask | null
   /** {@link Ledger} of this incarnation. */
   readonly ledger: SharedArrayBuffer
   readonly port: import('node:worker_threads').MessagePort
   /** In a process of its own: the file in which the thread notes what it says in ledger and pages, and where the ledger's notes are. */
   readonly file?: { readonly fd: number; readonly at: number }
+}
+
+/** How a thread writes down what is about to be handled, see `journal.ts`. */
+export interface JournalTask {
+  readonly file: string
+  /** Before that moment (monotonic) it does so with every message, after that with suspects. */
+  readonly carefulUntilMs: number
 }
 
 /** What Piscina's `run` resolves with when a thread was asked to stop and did. */

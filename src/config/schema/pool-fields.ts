@@ -31,6 +31,12 @@ export const poolFields = z.strictObject({
     ['dynamic', 'always', 'never'],
     'Which members leave the group when the pool stops, instead of being missed after the session timeout: `dynamic` ones only, because a static one will be back; `always` all; `never` any. All leave when the start was not complete.',
   ),
+  stateDir: field(
+    z.string().min(1).optional(),
+    'the path of a folder',
+    'A folder of the machine in which the pool writes down what is in flight where that may kill the [whole process](poison.md#when-the-whole-process-dies), so that such a message is found out, too. It is made if it is not there. Several pools may share it.',
+    'none',
+  ),
   restart: z.strictObject({
     delayMs: milliseconds(
       1_000,

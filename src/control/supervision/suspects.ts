@@ -12,6 +12,7 @@ import {
   stillOpen,
   together,
 } from '../suspicion.js'
+import { ProcessTrial, type TrialBook } from './process-trial.js'
 
 /** A message, by its coordinates. */
 export interface Suspect extends TopicPartition {
@@ -59,15 +60,20 @@ export interface Findings {
 const NOTHING_FOUND = { killer: null, verdict: undefined } as const
 
 /** The suspects of one group, of every slot: what kills takes its deaths along when its partition moves. */
-export class Suspects {
+export class Suspects implements TrialBook {
   readonly #startedAtMs: number
+  readonly #trial: ProcessTrial
   /** By partition. What is finished goes when somebody looks. */
   readonly #suspicions = new Map<string, Suspicions>()
   #deaths = 0
 
-  /** @param startedAtMs when the pool was made (wall clock) */
-  constructor(startedAtMs = Date.now()) {
+  /**
+   * @param startedAtMs when the pool was made (wall clock)
+   * @param trial that of the whole pool
+   */
+  constructor(startedAtMs = Date.now(), trial = new ProcessTrial()) {
     this.#startedAtMs = startedAtMs
+    this.#trial = trial
   }
 
   /** Of a partition that is finished up to there. */
@@ -128,6 +134,23 @@ export class Suspects {
   tryAgain(partition: TopicPartition): void {
     const name = partitionName(partition)
     this.#set(name, onTrialAgain(this.#of(name)))
+  }
+
+  /** Whether its message may have killed the process, and it is the turn of another one. */
+  waits(partition: TopicPartition, finishedUpTo: bigint): boolean {
+    this.of(partition, finishedUpTo) // what is finished is on trial no more
+    const name = partitionName(partition)
+    return this.isOnProcessTrial(name) && !this.#trial.mayTry(this, name)
+  }
+
+  isOnProcessTrial(partition: string): boolean {
+    const { message } = this.#of(partition)
+    return message?.inProcess === true && message.convictedAtMs === null
+  }
+
+  /** The partition is not here any more, or stands still: another one may have its turn. */
+  leave(partition: TopicPartition): void {
+    this.#trial.leave(this, partitionName(partition))
   }
 
   /** There are other messages at its offsets now. */

@@ -3,6 +3,7 @@ import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import type { ClusterView } from '../../kafka/metadata.js'
 import { Control, type Counters } from '../../protocol/ledger.js'
+import type { JournalTask } from '../../protocol/messages.js'
 import type { EffectiveConfig } from '../../protocol/reports.js'
 import { wallAheadMs } from '../../util/clock.js'
 import { after, every } from '../../util/timers.js'
@@ -41,6 +42,8 @@ export interface IncarnationsOptions {
   readonly loadTimeoutMs: number
   /** How long `teardown` of the handler's module may take. */
   readonly teardownTimeoutMs: number
+  /** Where the thread with that number writes down what is in flight. */
+  readonly journalOf: (incarnation: number) => JournalTask | null
   /** The thread has its handler and its client is connected, and has taken up what it was given at its start. */
   readonly onReady: (incarnation: Incarnation) => void
   readonly onMessage: (message: SlotReport) => void
@@ -113,6 +116,7 @@ export class Incarnations {
       setupTimeoutMs: loadTimeoutMs,
       teardownTimeoutMs,
       logLevel,
+      journal: this.#options.journalOf(this.#number),
       onMessage: (message) => {
         if (incarnation !== this.#current) return
         if (message.type === 'loaded') {

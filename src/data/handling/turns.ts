@@ -11,12 +11,15 @@ import { type ContextFacts, MessageContext } from './context.js'
 import type { Failures } from './failures.js'
 import type { Gate } from './gate.js'
 import { invoke } from './invoke.js'
+import type { Journal } from './journal.js'
 
 export interface TurnsOptions {
   readonly handler: Handler
   readonly facts: ContextFacts
   readonly gate: Gate
   readonly failures: Failures
+  /** Where suspects are written down. @default nowhere */
+  readonly journal?: Pick<Journal, 'begin' | 'end'> | null
   /** What has arrived of answers that are not complete, in bytes. */
   readonly arrivingBytes: () => number
   /** Some partitions' first messages are awaited. */
@@ -158,7 +161,7 @@ export class Turns {
 
   /** Returns null when the turn is over, or the call that has to be waited for. */
   #burst(partition: Partition, row: number, { endMs, stoodStillMs }: Turn): PendingCall | null {
-    const { handler, facts, gate } = this.#options
+    const { handler, facts, gate, journal = null } = this.#options
     const { ledger } = facts
     const { buffer } = partition
     for (let batch = buffer.head; batch !== undefined; batch = buffer.head) {
@@ -182,6 +185,7 @@ export class Turns {
       }
       const context = new MessageContext(facts, partition, offset, attempt, nowMs, stoodStillMs)
       ledger.begin(row, partition.id, offset, attempt, nowMs)
+      if (journal !== null) journal.begin(row, partition, offset, nowMs)
       let failure: { readonly thrown: unknown } | null = null
       try {
         const result = invoke(handler, message, context)
@@ -199,13 +203,14 @@ export class Turns {
         else this.#fail(partition, batch, offset, failure.thrown)
       }
       ledger.end(row)
+      if (journal !== null) journal.end(row)
       if (partition.handling !== 'running') return null
     }
     return null
   }
 
   async #settle({ result, context, batch, offset }: PendingCall, partition: Partition, row: number): Promise<void> {
-    const { facts, gate } = this.#options
+    const { facts, gate, journal } = this.#options
     let failure: { readonly thrown: unknown } | null = null
     try {
       await result
@@ -219,6 +224,7 @@ export class Turns {
     } else if (failure === null) this.#finish(partition, batch, offset)
     else this.#fail(partition, batch, offset, failure.thrown)
     facts.ledger.end(row)
+    journal?.end(row)
     this.#inFlight--
     if (this.#inFlight === 0) for (const resolve of this.#whenQuiet.splice(0)) resolve()
   }

@@ -6,7 +6,7 @@ import { Failures } from '#src/data/handling/failures.js'
 import { Gate } from '#src/data/handling/gate.js'
 import { giveUp } from '#src/data/handling/give-up.js'
 import type { FailurePolicy } from '#src/data/handling/retry.js'
-import { Turns } from '#src/data/handling/turns.js'
+import { Turns, type TurnsOptions } from '#src/data/handling/turns.js'
 import type { Partition } from '#src/data/partition.js'
 import { Partitions } from '#src/data/partitions.js'
 import { Ledger } from '#src/protocol/ledger.js'
@@ -24,6 +24,7 @@ export interface BenchOptions extends Partial<FailurePolicy> {
   readonly awaitsFirst?: () => boolean
   readonly hurries?: () => boolean
   readonly onTurn?: (nowMs: number) => void
+  readonly journal?: TurnsOptions['journal']
 }
 
 /** A dispatcher with everything that belongs to it, on a test bench: the test plays the fetcher and the main thread. */
@@ -61,6 +62,7 @@ export class DispatcherBench {
       awaitsFirst: options.awaitsFirst ?? (() => false),
       hurries: options.hurries ?? (() => false),
       onTurn: options.onTurn ?? (() => {}),
+      journal: options.journal ?? null,
       onRoom: () => {},
       onRetry: (partition) => this.dispatcher.schedule(partition),
       onGivenUp: (given) => giveUp(given, post),

@@ -122,6 +122,11 @@ const deeds = {
   /** Keeps so many KiB for ever, as an array in the heap or as a Buffer outside of it, filled so that it takes room. */
   keep: (kib) => void kept.push(new Array(kib * 128).fill(0.5)),
   buffer: (kib) => void kept.push(Buffer.alloc(kib * 1024, 1)),
+  /** Ends the whole process, as a fault in native code does. */
+  kill: () => {
+    process.kill(process.pid, 'SIGKILL')
+    for (;;);
+  },
 }
 
 /** `exit-once` is the deed `exit` at the first handling of this message, and plain work at every later one. */

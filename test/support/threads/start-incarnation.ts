@@ -26,6 +26,7 @@ export const startIncarnation = (
     view: () => ({ brokers: [], topics: [] }),
     log: pino({ level: 'silent' }),
     logLevel: 'silent',
+    journalOf: () => null,
     loadTimeoutMs: 500,
     teardownTimeoutMs: 1_000,
     onReady: () => {},

@@ -25,6 +25,7 @@ const bench = (loadTimeoutMs = 60_000) => {
     view: () => ({ brokers: [], topics: [] }),
     log: logger,
     logLevel: 'silent',
+    journalOf: () => null,
     loadTimeoutMs,
     teardownTimeoutMs: 1_000,
     onReady: () => {},

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { entriesIn } from '../../protocol/journal.js'
+import { partitionName } from '../../util/partition-name.js'
+import { makeFolder } from './make-folder.js'
+import { isGone, type Owner, ownerOf } from './owner.js'
+import { afterProcessDeath, type Counts, type ProcessSuspect } from './process-deaths.js'
+
+const STATE = 'state.json'
+const JOURNAL = /^slot-(\d+)\.\d+$/
+
+/** What a pool leaves behind when its process dies. */
+interface Saved extends Owner {
+  /** Groups of the slots, by number. */
+  readonly groups: readonly string[]
+  readonly counts: Readonly<Record<string, readonly ProcessSuspect[]>>
+}
+
+export interface StateDirOptions {
+  readonly path: string
+  /** Of each slot, by number. */
+  readonly groups: readonly string[]
+  /** How many deaths convict a message of that group. */
+  readonly convictAfter: (groupId: string) => number
+  readonly wallMs?: number
+}
+
+const readSaved = (folder: string): Saved | null => {
+  try {
+    const saved = JSON.parse(readFileSync(join(folder, STATE), 'utf8')) as Partial<Saved>
+    const { host, pid, groups, counts } = saved
+    const isWhole =
+      typeof host === 'string' && Number.isSafeInteger(pid) && Array.isArray(groups) && counts !== undefined
+    return isWhole ? (saved as Saved) : null
+  } catch {
+    return null
+  }
+}
+
+/** By group, what was in flight when the folder's process died. */
+const inFlightIn = (folder: string, { groups }: Saved): Map<string, ReturnType<typeof entriesIn>> => {
+  const found = new Map<string, ReturnType<typeof entriesIn>>()
+  for (const file of readdirSync(folder)) {
+    const groupId = groups[Number(JOURNAL.exec(file)?.[1] ?? Number.NaN)]
+    if (groupId === undefined) continue
+    found.set(groupId, [...(found.get(groupId) ?? []), ...entriesIn(readFileSync(join(folder, file)))])
+  }
+  return found
+}
+
+/** What cannot be removed only makes the next process careful for nothing. */
+const remove = (path: string): void => {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch {}
+}
+
+const byPartition = (suspects: readonly ProcessSuspect[]): Counts =>
+  new Map(suspects.map((suspect) => [partitionName(suspect), suspect]))
+
+/**
+ * The folder in which a pool keeps what has to outlive its process: one of its own in `stateDir`, which a stop removes. One
+ * that is still there when its process is gone tells of a death, and what was in flight.
+ */
+export class StateDir {
+  /** A process before this one did not stop, but died. */
+  readonly isAfterDeath: boolean
+  /** What is held against messages, by group. */
+  readonly counts: ReadonlyMap<string, Counts>
+  readonly #folder: string
+
+  /**
+   * Takes over what dead processes with one of these groups have left.
+   *
+   * @throws what the file system says when the folder cannot be used
+   */
+  constructor({ path: given, groups, convictAfter, wallMs = Date.now() }: StateDirOptions) {
+    const path = resolve(given) // whatever somebody makes the working directory later
+    makeFolder(path)
+    const dead = readdirSync(path)
+      .filter((name) => name.startsWith('pool-'))
+      .map((name) => ({ folder: join(path, name), saved: readSaved(join(path, name)) }))
+      .filter(({ saved }) => saved !== null && isGone(saved) && saved.groups.some((group) => groups.includes(group)))
+    const counts = new Map<string, Counts>()
+    for (const { folder, saved } of dead) {
+      if (saved === null) continue
+      const inFlight = inFlightIn(folder, saved)
+      for (const group of new Set(saved.groups)) {
+        const before = new Map([...(counts.get(group) ?? []), ...byPartition(saved.counts[group] ?? [])])
+        const hadCompany = [...inFlight].some(([other, entries]) => other !== group && entries.length > 0)
+        counts.set(group, afterProcessDeath(before, inFlight.get(group) ?? [], hadCompany, convictAfter(group), wallMs))
+      }
+    }
+    this.counts = counts
+    this.isAfterDeath = dead.length > 0
+    this.#folder = this.#settle(path, groups)
+    for (const { folder } of dead) remove(folder)
+  }
+
+  /** Where the thread of a slot writes down what is in flight. */
+  journalOf(slot: number, incarnation: number): string {
+    return join(this.#folder, `slot-${slot}.${incarnation}`)
+  }
+
+  /** That thread is dead, and the pool knows what was in flight. Never throws. */
+  forget(slot: number, incarnation: number): void {
+    remove(this.journalOf(slot, incarnation))
+  }
+
+  /** Nothing that happens from now on is a death. Never throws. */
+  close(): void {
+    remove(this.#folder)
+  }
+
+  /** Its folder is there with all that it says, or not at all. */
+  #settle(path: string, groups: readonly string[]): string {
+    const id = `${process.pid}-${randomBytes(6).toString('hex')}`
+    const counts = Object.fromEntries([...this.counts].map(([group, suspects]) => [group, [...suspects.values()]]))
+    const saved: Saved = { ...ownerOf(), groups, counts }
+    const unfinished = join(path, `new-${id}`)
+    mkdirSync(unfinished, { mode: 0o700 })
+    writeFileSync(join(unfinished, STATE), JSON.stringify(saved), { mode: 0o600 })
+    const folder = join(path, `pool-${id}`)
+    renameSync(unfinished, folder)
+    return folder
+  }
+}

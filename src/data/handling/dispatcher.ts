@@ -92,11 +92,11 @@ export class Dispatcher {
     queue.add(work).catch(this.#options.onFault)
   }
 
-  async #inRow(partition: Partition): Promise<void> {
+  async #inRow(partition: Partition, alone = false): Promise<void> {
     const row = this.#freeRows.pop()
     if (row === undefined) throw new PoolError(ErrorCode.internal, 'More handlers at once than the ledger has rows')
     this.#turns += 1
-    await this.#turn(partition, row)
+    await this.#turn(partition, row, alone)
     this.#turns -= 1
     this.#freeRows.push(row)
     if (this.#turns === 0) this.#whenStill?.()
@@ -109,17 +109,17 @@ export class Dispatcher {
       queue.pause() // the one before has let the others go on
       if (this.#turns > 0) await new Promise<void>((resolve) => (this.#whenStill = resolve))
       this.#whenStill = null
-      await this.#inRow(partition)
-      partition.acquit()
+      await this.#inRow(partition, true)
       queue.start()
     })
     this.#lastAlone = turn.catch(() => {})
     return turn
   }
 
-  async #turn(partition: Partition, row: number): Promise<void> {
+  async #turn(partition: Partition, row: number, alone = false): Promise<void> {
     const { partitions, turns } = this.#options
-    await turns.take(partition, row)
+    await turns.take(partition, row, alone)
+    partition.acquit()
     this.schedule(partition)
     const waiting = partition.dropped ? partitions.release(partition) : undefined
     if (waiting !== undefined) this.schedule(waiting)

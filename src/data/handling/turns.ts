@@ -93,7 +93,8 @@ export class Turns {
     this.#options = options
   }
 
-  async take(partition: Partition, row: number): Promise<void> {
+  /** @param alone whether nobody else's turn goes on meanwhile: then it is over with one message */
+  async take(partition: Partition, row: number, alone = false): Promise<void> {
     // Again: whoever waited for the same slice and came first may have used it up.
     while (this.#options.facts.now() >= this.#sliceEndMs) await this.#slice()
     const nowMs = this.#options.facts.now()
@@ -101,9 +102,10 @@ export class Turns {
     partition.enter('running')
     const { ledger } = this.#options.facts
     const turn = { endMs: Math.min(this.#sliceEndMs, nowMs + TURN_MS), stoodStillMs: ledger.stoodStillMs(nowMs) }
-    for (let call = this.#burst(partition, row, turn); call !== null; call = this.#burst(partition, row, turn)) {
+    const burst = () => this.#burst(partition, row, turn, alone)
+    for (let call = burst(); call !== null; call = burst()) {
       await this.#settle(call, partition, row)
-      if (partition.handling !== 'running') break
+      if (alone || partition.handling !== 'running') break
     }
     if (partition.handling === 'running') partition.enter('idle')
     this.#options.onRoom(partition)
@@ -160,7 +162,7 @@ export class Turns {
   }
 
   /** Returns null when the turn is over, or the call that has to be waited for. */
-  #burst(partition: Partition, row: number, { endMs, stoodStillMs }: Turn): PendingCall | null {
+  #burst(partition: Partition, row: number, { endMs, stoodStillMs }: Turn, alone: boolean): PendingCall | null {
     const { handler, facts, gate, journal = null } = this.#options
     const { ledger } = facts
     const { buffer } = partition
@@ -204,7 +206,7 @@ export class Turns {
       }
       ledger.end(row)
       if (journal !== null) journal.end(row)
-      if (partition.handling !== 'running') return null
+      if (alone || partition.handling !== 'running') return null
     }
     return null
   }

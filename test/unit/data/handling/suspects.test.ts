@@ -57,6 +57,24 @@ describe('a suspect', () => {
     expect(bench.faults).toEqual([])
   })
 
+  test('that returns no promise is alone, too, and its neighbours in the partition keep nobody waiting', async () => {
+    const beside = new Map<string, number>()
+    let inFlight = 0
+    const handler: Handler = ({ partition, offset }) => {
+      beside.set(`${partition}@${offset}`, inFlight)
+      if (partition === 1 && offset === '0') return undefined
+      inFlight++
+      return new Promise(() => {})
+    }
+    const bench = new DispatcherBench(handler, { concurrency: 3 })
+    const [first, second] = bench.assign({ partition: 0 }, { partition: 1, ...suspect(0) })
+    if (first === undefined || second === undefined) throw new Error('no partition')
+    bench.feed(second, [0, 1])
+    bench.feed(first, [0])
+    await soon('both are in flight', () => beside.size === 3)
+    expect([beside.get('1@0'), second.suspect]).toEqual([0, null])
+  })
+
   test('that fails is alone at every attempt', async () => {
     const beside: number[] = []
     let inFlight = 0

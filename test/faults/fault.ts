@@ -1,5 +1,6 @@
 import type { PoolStatus } from '#src/index.js'
 import type { Dice } from '../support/control/dice.js'
+import type { Setting } from './settings.js'
 import type { Member } from './world/member.js'
 import type { World } from './world/world.js'
 
@@ -28,8 +29,8 @@ export interface Fault {
   /** As the history and `--only` have it. */
   readonly name: string
   readonly grip: Grip
-  /** The cluster that it takes. Without this any does. */
-  readonly nodes?: 1 | 3
+  /** Whether it can be in a setting. @default in all */
+  readonly fits?: (setting: Setting) => boolean
   readonly repeats: Repeats
   /** False when the group must not notice. */
   readonly rebalances: boolean

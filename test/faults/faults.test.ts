@@ -50,7 +50,7 @@ test(
     for (const round of rounds) {
       if (machineMs() > until) break
       number += 1
-      say(`round ${number}: ${round.nodes} node(s), ${round.acts.length} acts`)
+      say(`round ${number}: ${round.setting.name}, ${round.acts.length} acts`)
       const result = await Play.round(round, join(folder, `round-${number}`), until, say).catch((error: unknown) => {
         if (error instanceof BrokerError && process.env.CI !== 'true') skip(error.message)
         throw error

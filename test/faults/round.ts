@@ -69,7 +69,7 @@ export class Play {
 
   /** @param until when no more acts are to begin, by the machine's clock */
   static async round(round: Round, folder: string, until: number, say: (line: string) => void): Promise<RoundResult> {
-    const world = await World.open(round.nodes, folder)
+    const world = await World.open(round.setting, folder)
     try {
       return await new Play(world, say).#play(round.acts, until)
     } finally {

@@ -1,5 +1,6 @@
 import { Dice } from '../support/control/dice.js'
 import type { Fault } from './fault.js'
+import { SETTINGS, type Setting } from './settings.js'
 
 /** What is done in one episode. The second fault, if there is one, follows the first after a while. */
 export interface Act {
@@ -10,9 +11,9 @@ export interface Act {
   readonly seed: number
 }
 
-/** The acts of one cluster. */
+/** The acts of one cluster and its pools. */
 export interface Round {
-  readonly nodes: 1 | 3
+  readonly setting: Setting
   readonly acts: readonly Act[]
 }
 
@@ -27,28 +28,29 @@ const shuffled = <T>(items: readonly T[], dice: Dice): T[] => {
 }
 
 const newSeed = (dice: Dice): number => dice.below(2 ** 31)
-const fits = (fault: Fault, nodes: 1 | 3): boolean => fault.nodes === undefined || fault.nodes === nodes
+const fits = (fault: Fault, setting: Setting): boolean => fault.fits?.(setting) ?? true
 const alone = (fault: Fault, dice: Dice): Act => ({ faults: [fault], afterMs: 0, seed: newSeed(dice) })
 
-/** Every fault once, on the smallest cluster that it takes. */
+/** Every fault once, in the first setting that it fits. */
 export const shortRun = (faults: readonly Fault[], seed: number): Round[] => {
   const dice = new Dice(seed)
-  const rounds = ([1, 3] as const).map((nodes): Round => {
-    const own = faults.filter((fault) => (fault.nodes ?? 1) === nodes)
-    return { nodes, acts: shuffled(own, dice).map((fault) => alone(fault, dice)) }
+  const rounds = SETTINGS.map((setting): Round => {
+    const own = faults.filter((fault) => SETTINGS.find((each) => fits(fault, each)) === setting)
+    return { setting, acts: shuffled(own, dice).map((fault) => alone(fault, dice)) }
   })
   return rounds.filter(({ acts }) => acts.length > 0)
 }
 
 /**
- * One round after the other, without an end: two with one node, then one with three. Each begins a new shuffled deck of all
- * faults that its cluster allows; some come in pairs, of faults that do not take hold of the same.
+ * One round after the other, without an end, in one setting after the other. Each begins a new shuffled deck of all faults that
+ * fit its setting; some come in pairs, of faults that do not take hold of the same.
  */
 export const longRun = function* (faults: readonly Fault[], seed: number): Generator<Round, never> {
   const dice = new Dice(seed)
-  for (let n = 1; ; n++) {
-    const nodes = n % 3 === 0 ? 3 : 1
-    const able = faults.filter((fault) => fits(fault, nodes))
+  const cycle = SETTINGS.flatMap((setting) => Array.from({ length: setting.rounds }, () => setting))
+  for (let n = 0; ; n = (n + 1) % cycle.length) {
+    const setting = cycle[n] as Setting
+    const able = faults.filter((fault) => fits(fault, setting))
     if (able.length === 0) continue
     const deck = Array.from({ length: Math.ceil(ACTS_PER_ROUND / able.length) }, () => shuffled(able, dice)).flat()
     const acts = deck.slice(0, ACTS_PER_ROUND).map((fault): Act => {
@@ -56,6 +58,6 @@ export const longRun = function* (faults: readonly Fault[], seed: number): Gener
       if (other === undefined) return alone(fault, dice)
       return { faults: [fault, other], afterMs: dice.below(LONGEST_GAP_MS), seed: newSeed(dice) }
     })
-    yield { nodes, acts }
+    yield { setting, acts }
   }
 }

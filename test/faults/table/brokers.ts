@@ -10,7 +10,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
   {
     ...{ ...NOTICED, name: 'a broker is killed and started again' },
     apply: async ({ world, dice, note }) => {
-      const node = 1 + dice.below(world.nodes)
+      const node = 1 + dice.below(world.broker.brokers.length)
       note(`node ${node}`)
       await world.broker.restart(node)
     },
@@ -18,7 +18,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
   {
     ...{ ...NOTICED, name: 'a broker freezes' },
     apply: async ({ world, dice, note }) => {
-      const node = 1 + dice.below(world.nodes)
+      const node = 1 + dice.below(world.broker.brokers.length)
       const ms = Math.round(TIMES.session * (0.3 + dice.next()))
       note(`node ${node} for ${ms} ms`)
       await world.broker.pause(node)
@@ -27,7 +27,8 @@ export const BROKER_FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ ...NOTICED, name: 'the coordinator is killed, and another node takes over', nodes: 3 },
+    ...{ ...NOTICED, name: 'the coordinator is killed, and another node takes over' },
+    fits: ({ nodes }) => nodes === 3,
     apply: async ({ world, note }) => {
       const node = await world.coordinator()
       note(`node ${node}`)

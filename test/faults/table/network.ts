@@ -3,7 +3,7 @@ import type { Fault, Scene } from '../fault.js'
 import { BOUNDS, TIMES } from '../times.js'
 import type { NetworkProxy, Weather } from '../world/proxy.js'
 
-const NETWORK = { grip: 'network', nodes: 1 } as const
+const NETWORK: Pick<Fault, 'grip' | 'fits'> = { grip: 'network', fits: ({ nodes }) => nodes === 1 }
 const UNNOTICED = { repeats: 'nothing', rebalances: false, boundMs: BOUNDS.connection } as const
 const NOTICED = { repeats: 'uncommitted', rebalances: true, boundMs: BOUNDS.membership } as const
 

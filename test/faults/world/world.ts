@@ -12,6 +12,7 @@ import { makeTopic, type Range, rangesOf, uniqueName } from '#scripts/support/to
 import { until } from '#scripts/support/until.js'
 import type { ConsumerPoolOptions, PoolStatus } from '#src/index.js'
 import { within } from '#src/util/within.js'
+import type { Setting } from '../settings.js'
 import { TIMES } from '../times.js'
 import { Load } from './load.js'
 import { Member } from './member.js'
@@ -42,7 +43,7 @@ export interface View {
 
 /** One cluster, one topic, one group of two pools, and the load: what faults are done to. */
 export class World {
-  readonly nodes: 1 | 3
+  readonly setting: Setting
   readonly folder: string
   readonly broker: Broker
   /** Between the pools and the only node. */
@@ -59,8 +60,8 @@ export class World {
   readonly #kafka: Kafka
   readonly #letters = new Map<string, Origin>()
 
-  private constructor(nodes: 1 | 3, folder: string, broker: Broker, proxy: NetworkProxy | null) {
-    this.nodes = nodes
+  private constructor(setting: Setting, folder: string, broker: Broker, proxy: NetworkProxy | null) {
+    this.setting = setting
     this.folder = folder
     this.broker = broker
     this.proxy = proxy
@@ -83,8 +84,9 @@ export class World {
   }
 
   /** @param folder for all that is written: records, events, logs */
-  static async open(nodes: 1 | 3, folder: string): Promise<World> {
+  static async open(setting: Setting, folder: string): Promise<World> {
     mkdirSync(folder, { recursive: true })
+    const { nodes } = setting
     const [port = 0] = nodes === 1 ? await freePorts(1) : []
     const proxy = nodes === 1 ? await NetworkProxy.start(port) : null
     const properties = proxy === null ? {} : { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` }
@@ -93,7 +95,7 @@ export class World {
       await proxy?.close()
       throw error
     })
-    const world = new World(nodes, folder, broker, proxy)
+    const world = new World(setting, folder, broker, proxy)
     try {
       await Promise.all([world.admin.connect(), world.producer.connect()])
       await makeTopic(world.admin, world.topic, { partitions: PARTITIONS })
@@ -148,6 +150,7 @@ export class World {
       restart: { delayMs: TIMES.restartDelay, maxDelayMs: TIMES.restartMaxDelay, probeMs: TIMES.probe },
       resourceLimits: { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 4 },
       logger: { level: 'info' },
+      ...this.setting.pool,
     }
   }
 

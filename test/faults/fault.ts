@@ -21,6 +21,8 @@ export interface Scene {
   readonly dice: Dice
   /** A member that is up, and that no other fault of now has. */
   readonly take: () => Member
+  /** Mends when everything works again what shall stay broken until then, such as a dead node. */
+  readonly mendLater: (mend: () => Promise<void>) => void
   /** One more line for the history. */
   readonly note: (text: string) => void
 }
@@ -36,7 +38,7 @@ export interface Fault {
   readonly rebalances: boolean
   /** Until all partitions move again and all pools are well, from when `apply` has resolved. */
   readonly boundMs: number
-  /** Resolves when the fault is over. What it has stopped it starts again. */
+  /** Resolves when the fault is over, and what it has stopped is started again. */
   readonly apply: (scene: Scene) => Promise<void>
 }
 

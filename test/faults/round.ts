@@ -10,7 +10,7 @@ import { type Episode, type Evidence, type Heard, type Violation, violation } fr
 import { judge } from './judge/judge.js'
 import { repeatsIn } from './judge/messages.js'
 import type { Act, Round } from './schedule.js'
-import { BOUNDS, SLACK_MS, STOP_MS } from './times.js'
+import { BOUNDS, PATIENCE_MS, SLACK_MS, STOP_MS } from './times.js'
 import { untilWorking } from './working.js'
 import { Leaks } from './world/leaks.js'
 import type { Member } from './world/member.js'
@@ -32,7 +32,7 @@ export interface RoundResult {
   readonly starved: number
 }
 
-const APPLY_MS = 240_000
+const APPLY_MS = 2 * PATIENCE_MS
 /** What two clocks of one machine may differ by. */
 const CLOCK_MS = 5
 
@@ -116,8 +116,9 @@ export class Play {
     })
     const failedBefore = this.#world.failedStarts.length
     const notes: string[] = []
+    const mends: (() => Promise<void>)[] = []
     try {
-      await this.#apply(act, notes)
+      await this.#apply(act, notes, mends)
     } catch (error) {
       return this.#fail('the fault', `${nameOf(act)}: ${(error as Error).stack}`)
     }
@@ -132,12 +133,17 @@ export class Play {
     }
     this.#recoveredMs.push(outcome)
     this.#say(`${told}, works again ${(outcome / 1000).toFixed(2)} s later`)
+    for (const mend of mends) {
+      await mend()
+      const after = await untilWorking(this.#world, boundMs)
+      if (typeof after === 'string') return this.#fail('works when all is mended', `${nameOf(act)}: ${after}`)
+    }
     const failed = this.#world.failedStarts.slice(failedBefore)
     if (failed.length > 0 && faults.length === 1) return this.#fail('a start succeeds', failed.join('\n'))
     return this.#died()
   }
 
-  async #apply({ faults, afterMs, seed }: Act, notes: string[]): Promise<void> {
+  async #apply({ faults, afterMs, seed }: Act, notes: string[], mends: (() => Promise<void>)[]): Promise<void> {
     const taken = new Set<Member>()
     const applied = faults.map(async (fault, n) => {
       const dice = new Dice(seed + n)
@@ -145,6 +151,7 @@ export class Play {
         world: this.#world,
         dice,
         note: (text) => notes.push(text),
+        mendLater: (mend) => mends.push(mend),
         take: () => {
           const member = dice.one(this.#world.up.filter((each) => !taken.has(each)))
           if (member === undefined) throw new Error('no pool is up')

@@ -41,5 +41,8 @@ export const BOUNDS = {
   membership: TIMES.session + TIMES.rebalance + TIMES.load,
 } as const
 
+/** How long a fault may wait for what it needs, such as the start of another pool. */
+export const PATIENCE_MS = 3 * TIMES.load
+
 /** For how long messages may wait and nothing move while a pool calls itself `running`. */
 export const STANDSTILL_MS = 2 * TIMES.session

@@ -29,12 +29,11 @@ export const BROKER_FAULTS: readonly Fault[] = [
   {
     ...{ ...NOTICED, name: 'the coordinator is killed, and another node takes over' },
     fits: ({ nodes }) => nodes === 3,
-    apply: async ({ world, note }) => {
+    apply: async ({ world, mendLater, note }) => {
       const node = await world.coordinator()
       note(`node ${node}`)
       await world.broker.kill(node)
-      await sleep(TIMES.session)
-      await world.broker.restart(node)
+      mendLater(() => world.broker.restart(node))
     },
   },
   {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { machineMs } from '#scripts/support/recorder.js'
 import { until } from '#scripts/support/until.js'
 import { type Fault, places, type Scene } from '../fault.js'
-import { BOUNDS, SLACK_MS, STOP_MS, TIMES } from '../times.js'
+import { BOUNDS, PATIENCE_MS, SLACK_MS, STOP_MS, TIMES } from '../times.js'
 import type { Member } from '../world/member.js'
 
 const PROCESS = { grip: 'process', rebalances: true, boundMs: BOUNDS.membership } as const
@@ -102,7 +102,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
         return slots.some(({ seat }) => seat.state !== 'stable')
       }
       // Not always seen: a rebalance may be over before the next look.
-      await Promise.race([until(isRebalancing, { what: 'a rebalance', everyMs: 5 }), joined])
+      await Promise.race([until(isRebalancing, { what: 'a rebalance', deadlineMs: PATIENCE_MS, everyMs: 20 }), joined])
       await sleep(dice.next() * 50)
       note('a guest had come')
       await terminate(member, note)
@@ -130,7 +130,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
           .find(({ partition }) => partition === at.partition)
         return waits || Number(finished?.finishedUpTo ?? offset + 1) > offset
       }
-      await until(waitsOrIsOver, { what: 'a slot to back off', everyMs: 10 })
+      await until(waitsOrIsOver, { what: 'a slot to back off', deadlineMs: PATIENCE_MS, everyMs: 20 })
       await terminate(member, note)
       await world.begin(member.name)
     },

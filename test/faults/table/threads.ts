@@ -1,6 +1,6 @@
 import { until } from '#scripts/support/until.js'
 import { type Fault, places, type Scene } from '../fault.js'
-import { BOUNDS } from '../times.js'
+import { BOUNDS, PATIENCE_MS } from '../times.js'
 
 /** Has a message do something to the thread that handles it. `deed` is one of test/support/handlers/record.mjs. */
 const order = async ({ world, dice, note }: Scene, deed: string): Promise<void> => {
@@ -61,7 +61,7 @@ export const THREAD_FAULTS: readonly Fault[] = [
           const { lastError } = (await view.member.status()).slots[place.slot] ?? {}
           return lastError !== null && lastError !== undefined && lastError.code !== 'KCP_THREAD_EXITED'
         }
-        await until(isDown, { what: 'the slot to be without a thread', everyMs: 20 })
+        await until(isDown, { what: 'the slot to be without a thread', deadlineMs: PATIENCE_MS, everyMs: 20 })
         note(`slot ${place.slot} of ${view.member.name} is down`)
       } finally {
         world.mendHandler()

@@ -13,9 +13,10 @@ const complaint = (views: readonly View[], targets: readonly number[]): string |
   if (new Set(slots.map(({ seat }) => seat.generation)).size > 1) return 'the slots are in different generations'
   const held = slots.flatMap(({ assignment }) => assignment)
   if (held.length !== PARTITIONS) return `${held.length} of ${PARTITIONS} partitions are assigned`
-  for (const { partition, finishedUpTo } of held) {
+  for (const { partition, finishedUpTo, committed } of held) {
     const target = targets[partition] ?? 0
     if (Number(finishedUpTo) < target) return `${partition} stands at ${finishedUpTo} of ${target}`
+    if (Number(committed) < target) return `${partition} is committed up to ${committed} of ${target}`
   }
   return null
 }
@@ -42,15 +43,19 @@ const describe = (views: readonly View[]): string =>
     .join('\n')
 
 /**
- * Waits until both pools run, every partition is one slot's, and all that had been acknowledged when this was called is
- * finished. Resolves with how long that took, or with what is wrong still when the time is over.
+ * Waits until both pools run, every partition is one slot's, and in each of them a message is finished and committed that
+ * came after this was called (or, when no more come, all of them). Resolves with how long that took, or with what is wrong
+ * still when the time is over.
  */
 export const untilWorking = async (world: World, boundMs: number): Promise<number | string> => {
   const beganAtMs = machineMs()
-  const targets = world.load.highs
+  const before = world.load.highs
+  let targets: readonly number[] | null = null
   for (;;) {
+    const { highs, isStopped } = world.load
+    if (targets === null && (isStopped || highs.every((high, n) => high > (before[n] ?? 0)))) targets = highs
     const views = await world.look()
-    const wrong = complaint(views, targets)
+    const wrong = targets === null ? 'no message comes into some partition' : complaint(views, targets)
     const tookMs = machineMs() - beganAtMs
     if (wrong === null) return tookMs
     if (tookMs > boundMs) return `${wrong}\n${describe(views)}`

@@ -55,6 +55,11 @@ export class Load {
     return [...this.#highs]
   }
 
+  /** True when no more messages come. */
+  get isStopped(): boolean {
+    return this.#isStopped
+  }
+
   /** Requests that failed; what they held may be in the topic or not. */
   get failures(): number {
     return this.#failures

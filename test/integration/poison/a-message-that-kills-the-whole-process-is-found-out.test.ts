@@ -45,7 +45,10 @@ test('by those who are started after it, and goes to the dead-letter topic; its 
   }
   // A service manager: starts it again whenever it is gone.
   let deaths = 0
-  const isThrough = async () => [...(await committed(groupId, topic)).values()].every((offset) => offset === 10n)
+  const isThrough = async () => {
+    const offsets = [...(await committed(groupId, topic)).values()]
+    return offsets.length === PARTITIONS && offsets.every((offset) => offset === 10n)
+  }
   for (;;) {
     const running = await startPoolProcess(options).catch(() => null)
     const isOver = await until(

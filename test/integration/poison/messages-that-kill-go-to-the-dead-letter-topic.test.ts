@@ -55,7 +55,10 @@ test.each([
   })
   const before = await untilStable(groupId, 2)
   await until(
-    async () => [...(await committed(groupId, topic)).values()].every((offset) => offset === BigInt(ROUNDS)),
+    async () => {
+      const offsets = [...(await committed(groupId, topic)).values()]
+      return offsets.length === PARTITIONS && offsets.every((offset) => offset === BigInt(ROUNDS))
+    },
     { what: 'everything to be committed', deadlineMs: 150_000, everyMs: 200 },
   )
   const letters = (

@@ -37,7 +37,7 @@ test('without a dead-letter topic the partition stands still and says so, the ot
     ['1'],
     ['1'],
   ])
-  await until(() => heard('slot:recovered').length === 3, { what: 'the last thread' })
+  await until(() => status().slots[0]?.state === 'running', { what: 'the last thread' })
   expect(status().state).toBe('degraded')
   expect(status().slots[0]?.assignment[0]?.paused).toMatchObject({ reason: 'poisoned', offset: '1', attempts: 3 })
   await produce(topic, [{ partition: 1, value: 'plain' }])

@@ -17,7 +17,7 @@ const options = programOptions({
   /** CPU ms of each message, beside what its memory takes. */
   work: 2,
   /** Heap of each thread, in MB. */
-  heap: 512,
+  heap: 1_024,
   /** What the process may take while Buffers are kept, in MB. */
   rss: 1_500,
   kinds: 'arrays,buffers,objects',

@@ -4,7 +4,9 @@ import type { Logger } from 'pino'
 const LOOKS = 2
 /** How long the memory of a recycled thread may take to be free. */
 const SETTLE_MS = 5_000
-/** How often one is tried after it has not. */
+/** So many for each slot without the process coming below its limit even once, and it is of no use. */
+const TRIES_A_SLOT = 2
+/** How often one is tried then. */
 const HELPLESS_MS = 60_000
 /** A thread with a smaller part of the limit is not the cause. */
 const LEAST_SHARE = 0.05
@@ -28,6 +30,8 @@ export class RssWatch {
   /** What the process took before the last recycling that is not judged yet, and what the thread did. */
   #last: { readonly rss: number; readonly bytes: number } | null = null
   #endedAtMs = Number.NEGATIVE_INFINITY
+  /** How many were recycled since the process took too much. */
+  #tries = 0
   #dueMs = Number.NEGATIVE_INFINITY
   #isHelpless = false
 
@@ -49,19 +53,19 @@ export class RssWatch {
     this.#looksOver += 1
     if (this.#looksOver < LOOKS || this.#isRecycling || nowMs < this.#dueMs) return null
     const last = this.#last
-    const hasHelped = last === null || rss < last.rss - last.bytes / 2
-    if (!hasHelped && nowMs < this.#endedAtMs + SETTLE_MS) return null
+    const isFree = last === null || rss < last.rss - last.bytes / 2
+    if (!isFree && nowMs < this.#endedAtMs + SETTLE_MS) return null
     this.#last = null
     const [greediest] = takers.filter(({ mayRecycle }) => mayRecycle).sort((a, b) => b.bytes - a.bytes)
     const isCause = greediest !== undefined && greediest.bytes >= LEAST_SHARE * this.#maxMb * MIB
-    if (isCause && hasHelped) return greediest.slot
-    this.#helpless(rss, greediest, nowMs)
-    return null
+    if (!isCause || this.#tries >= TRIES_A_SLOT * takers.length) this.#helpless(rss, greediest, nowMs)
+    return isCause ? greediest.slot : null
   }
 
   /** The thread of that slot is recycled because of it. */
   began(rss: number, bytes: number): void {
     this.#isRecycling = true
+    this.#tries += 1
     this.#last = { rss, bytes }
   }
 
@@ -74,7 +78,7 @@ export class RssWatch {
 
   #over(rss: number): void {
     this.#looksOver = 0
-    if (this.#isRecycling) return
+    this.#tries = 0
     this.#last = null
     if (!this.#isHelpless) return
     this.#isHelpless = false

@@ -120,6 +120,7 @@ export class Slot implements SeatHost {
   /** Dead letters that were stored before the present thread was there. */
   #lettersBefore = 0
   #recycles = 0
+  #isFreeing = false
   #lastError: PoolError | null = null
 
   constructor(options: SlotOptions) {
@@ -273,6 +274,11 @@ export class Slot implements SeatHost {
 
   get isRecycling(): boolean {
     return this.#recovery.isRecycling
+  }
+
+  /** The thread that was recycled last is not gone yet, nor its memory free. One that does not die counts no more. */
+  get isFreeing(): boolean {
+    return this.#isFreeing
   }
 
   /**
@@ -499,6 +505,12 @@ export class Slot implements SeatHost {
     // A handler that does not come back ends its thread before that.
     const quiet = await this.#incarnations.quiesce(this.config.maxProcessingMs + HANDLERS_END_MS)
     if (!quiet || incarnation !== this.incarnation) return null
+    this.#isFreeing = true
+    void incarnation.exited
+      .then(() => within(incarnation.freed, this.#options.settings.terminateTimeoutMs))
+      .then(() => {
+        this.#isFreeing = false
+      })
     const { clientId, ledger } = incarnation
     const { counters, memory } = ledger
     return { incarnation: incarnation.incarnation, clientId, finished: counters.finished, memory }

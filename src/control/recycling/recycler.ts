@@ -16,6 +16,8 @@ export interface RecyclableSlot {
   readonly config: Pick<SlotConfig, 'slot' | 'recycle'>
   readonly mayRecycle: boolean
   readonly isRecycling: boolean
+  /** The thread that was recycled last is not gone yet, nor its memory free. */
+  readonly isFreeing: boolean
   readonly incarnation: {
     readonly incarnation: number
     readonly ledger: Pick<Ledger, 'memory' | 'heapFill' | 'counters'>
@@ -112,23 +114,22 @@ export class Recycler {
 
   #recycle(track: Track, reason: RecycleReason, nowMs: number): boolean {
     const { slot, history, filling } = track
-    const bytes = bytesOf(slot)
     if (!slot.recycle(reason)) return false
     track.isAsked = false
     if (reason === 'memory' && filling !== null) track.history = afterFilling(history, filling, nowMs)
     if (reason === 'rss') {
       this.#greediest = null
       this.#relieving = slot
-      this.#rss.began(this.#options.rss(), bytes)
+      this.#rss.began()
     }
     return true
   }
 
   #follow(track: Track, nowMs: number): void {
     const { slot } = track
-    if (slot === this.#relieving && !slot.isRecycling) {
+    if (slot === this.#relieving && !slot.isRecycling && !slot.isFreeing) {
       this.#relieving = null
-      this.#rss.ended(nowMs)
+      this.#rss.ended()
     }
     if (slot.incarnation === null || !slot.mayRecycle) return
     const { incarnation, ledger } = slot.incarnation

@@ -2,8 +2,6 @@ import type { Logger } from 'pino'
 
 /** Looks in a row that must find too much: what a moment brings, the next collection of garbage takes away. */
 const LOOKS = 2
-/** How long the memory of a recycled thread may take to be free. */
-const SETTLE_MS = 5_000
 /** So many for each slot without the process coming below its limit even once, and it is of no use. */
 const TRIES_A_SLOT = 2
 /** How often one is tried then. */
@@ -27,9 +25,6 @@ export class RssWatch {
   readonly #log: Logger
   #looksOver = 0
   #isRecycling = false
-  /** What the process took before the last recycling that is not judged yet, and what the thread did. */
-  #last: { readonly rss: number; readonly bytes: number } | null = null
-  #endedAtMs = Number.NEGATIVE_INFINITY
   /** How many were recycled since the process took too much. */
   #tries = 0
   #dueMs = Number.NEGATIVE_INFINITY
@@ -52,10 +47,6 @@ export class RssWatch {
     }
     this.#looksOver += 1
     if (this.#looksOver < LOOKS || this.#isRecycling || nowMs < this.#dueMs) return null
-    const last = this.#last
-    const isFree = last === null || rss < last.rss - last.bytes / 2
-    if (!isFree && nowMs < this.#endedAtMs + SETTLE_MS) return null
-    this.#last = null
     const [greediest] = takers.filter(({ mayRecycle }) => mayRecycle).sort((a, b) => b.bytes - a.bytes)
     const isCause = greediest !== undefined && greediest.bytes >= LEAST_SHARE * this.#maxMb * MIB
     if (!isCause || this.#tries >= TRIES_A_SLOT * takers.length) this.#helpless(rss, greediest, nowMs)
@@ -63,23 +54,19 @@ export class RssWatch {
   }
 
   /** The thread of that slot is recycled because of it. */
-  began(rss: number, bytes: number): void {
+  began(): void {
     this.#isRecycling = true
     this.#tries += 1
-    this.#last = { rss, bytes }
   }
 
-  /** It is done, or was not to be. */
-  ended(nowMs: number): void {
-    if (!this.#isRecycling) return
+  /** Its memory is free, as far as one can know. */
+  ended(): void {
     this.#isRecycling = false
-    this.#endedAtMs = nowMs
   }
 
   #over(rss: number): void {
     this.#looksOver = 0
     this.#tries = 0
-    this.#last = null
     if (!this.#isHelpless) return
     this.#isHelpless = false
     this.#dueMs = Number.NEGATIVE_INFINITY

@@ -26,6 +26,7 @@ export class FakeIncarnation {
   readonly boarded = this.#boarded.promise
   readonly ready = this.#ready.promise
   readonly exited = this.#exited.promise
+  readonly freed = this.exited.then(() => {})
 
   /** @param boards whether a thread takes it up at once */
   constructor({ slot, incarnation, clientId, config, view, onMessage }: RunOptions, boards = true) {

@@ -10,6 +10,7 @@ class FakeSlot implements RecyclableSlot {
   readonly config: RecyclableSlot['config']
   mayRecycle = true
   isRecycling = false
+  isFreeing = false
   incarnation = { incarnation: 1, ledger: Ledger.create(1) }
   readonly reasons: RecycleReason[] = []
 
@@ -155,8 +156,16 @@ test('when the process takes too much the slot that takes the most is recycled, 
   expect(slots.map(({ reasons }) => reasons)).toEqual([[], [], []])
   pass(5_000)
   expect(slots.map(({ reasons }) => reasons)).toEqual([[], ['rss'], []])
-  slots[1]?.replaced()
+  const greediest = slots[1]
+  greediest?.replaced()
+  if (greediest !== undefined) greediest.isFreeing = true
+  pass(5_000)
+  expect(slots.map(({ reasons }) => reasons)).toEqual([[], ['rss'], []])
+  if (greediest !== undefined) greediest.isFreeing = false
+  pass(500)
+  expect(slots.map(({ reasons }) => reasons)).toEqual([['rss'], ['rss'], []])
+  slots[0]?.replaced()
   world.rssMb = 500
   pass(60_000)
-  expect(slots.map(({ reasons }) => reasons)).toEqual([[], ['rss'], []])
+  expect(slots.map(({ reasons }) => reasons)).toEqual([['rss'], ['rss'], []])
 })

@@ -94,4 +94,6 @@ process.on('disconnect', () => {
   if (stopping === undefined) process.exit(1)
 })
 process.on('SIGTERM', stop)
+// It may have gone while the modules were loaded.
+if (!process.connected) process.exit(1)
 note('born')

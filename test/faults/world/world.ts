@@ -59,6 +59,7 @@ export class World {
   readonly failedStarts: string[] = []
   readonly #kafka: Kafka
   readonly #letters = new Map<string, Origin>()
+  #isClosed = false
 
   private constructor(setting: Setting, folder: string, broker: Broker, proxy: NetworkProxy | null) {
     this.setting = setting
@@ -171,7 +172,7 @@ export class World {
       } catch (error) {
         this.failedStarts.push(`${name}: ${error}`)
         await member.kill()
-        if (tries === START_TRIES) throw error
+        if (tries === START_TRIES || this.#isClosed) throw error
       }
     }
   }
@@ -255,6 +256,7 @@ export class World {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     await within(this.load.stop(), CLOSE_MS)
     await Promise.all(this.members.filter(({ isOver }) => !isOver).map((member) => member.kill()))
     // A client that waits for a broker that is not there does so for ever.

@@ -180,8 +180,17 @@ describe('kafka-consumer-pool run --supervise', () => {
       expect(JSON.parse(missing.stderr).msg).toMatch(/^KCP_TOPIC_MISSING: /)
       expect(restartsOf(missing)).toEqual([])
 
-      const { handler: exits } = handlerIn('export default () => process.exit(3)')
-      const escalates = supervised(exits, topic, group, '--set', 'restart.maxRestarts=1')
+      // Of no message: one that kills is convicted, and the pool goes on.
+      const exits = handlerIn(`
+        import { existsSync } from 'node:fs'
+        export const setup = () => {
+          setInterval(() => existsSync(\`\${FOLDER}/go\`) && process.exit(3), 5)
+        }
+        export default () => {}
+      `)
+      const escalates = supervised(exits.handler, topic, group, '--set', 'restart.maxRestarts=1')
+      await untilRunning(escalates)
+      writeFileSync(join(exits.folder, 'go'), '')
       expect({ exit: await escalates.exit, stderr: escalates.stderr }).toEqual({ exit: 70, stderr: '' })
       expect(restartsOf(escalates)).toEqual([])
     },

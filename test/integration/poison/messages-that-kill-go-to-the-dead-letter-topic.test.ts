@@ -11,8 +11,10 @@ const PARTITIONS = 4
 const ROUNDS = 150
 const DEATHS = 3
 
-/** Ways to kill a thread, and the class of error that the dead letter names. */
-const KILLERS: readonly (readonly [deed: string, errorClass: string])[] = [
+/** Ways to kill a thread, or a process, and the class of error that the dead letter names. */
+type Killers = readonly (readonly [deed: string, errorClass: string])[]
+
+const OF_THREADS: Killers = [
   ['uncaught', 'Error'],
   ['uncaught', 'Error'],
   ['unhandled', 'Error'],
@@ -25,79 +27,97 @@ const KILLERS: readonly (readonly [deed: string, errorClass: string])[] = [
   ['loop', 'KCP_HANDLER_HUNG'],
 ]
 
+/** What would end the pool, or a thread that nobody can end. */
+const OF_PROCESSES: Killers = [
+  ['exit', 'KCP_THREAD_EXITED'],
+  ['huge', 'KCP_THREAD_OUT_OF_MEMORY'],
+  ['signal:11', 'KCP_THREAD_CRASHED'],
+  ['stuck', 'KCP_HANDLER_HUNG'],
+]
+
 const SIZE = PARTITIONS * ROUNDS
 /** Spread over the partitions; two of them stand one behind the other. */
-const PLACES = KILLERS.map((_, n) => (n === 1 ? PARTITIONS : n * 59))
+const placesOf = (killers: Killers) => killers.map((_, n) => (n === 1 ? PARTITIONS : n * 59))
 
-const load = () =>
-  Array.from({ length: SIZE }, (_, n) => ({
+const load = (killers: Killers) => {
+  const places = placesOf(killers)
+  return Array.from({ length: SIZE }, (_, n) => ({
     partition: n % PARTITIONS,
-    value: KILLERS[PLACES.indexOf(n)]?.[0] ?? 'sleep:1',
+    value: killers[places.indexOf(n)]?.[0] ?? 'sleep:1',
   }))
+}
 
 test.each([
-  1, 4,
-])('with a concurrency of %s: each with its reason, and nothing else is lost, blamed or repeated for nothing', async (concurrency) => {
-  const { topic, dead, create } = await topicsFor(PARTITIONS)
-  await create()
-  await produce(topic, load())
-  const record = newRecord()
-  const { pool, groupId, heard } = await startPool({
-    topics: [topic],
-    handler: record.handler,
-    workers: 2,
-    concurrency,
-    deadLetter: true,
-    // Long enough that a thread short of memory dies of that, however slow the machine.
-    maxProcessingMs: 4_000,
-    resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
-    restart: { delayMs: 10, maxDelayMs: 100 },
-  })
-  const before = await untilStable(groupId, 2)
-  await until(
-    async () => {
-      const offsets = [...(await committed(groupId, topic)).values()]
-      return offsets.length === PARTITIONS && offsets.every((offset) => offset === BigInt(ROUNDS))
-    },
-    { what: 'everything to be committed', deadlineMs: 150_000, everyMs: 200 },
-  )
-  const letters = (
-    await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => recordsIn({ topic: dead, partition })))
-  ).flat()
-  const killers = PLACES.map((place, n) => ({
-    ...{ topic, partition: String(place % PARTITIONS), offset: String(Math.floor(place / PARTITIONS)) },
-    ...{ reason: 'killed', attempts: String(DEATHS), 'error-class': KILLERS[n]?.[1] ?? '' },
-  }))
-  expect(letters).toHaveLength(KILLERS.length)
-  expect(letters.map(({ letter }) => letter)).toEqual(
-    expect.arrayContaining(killers.map((killer) => expect.objectContaining(killer))),
-  )
-  expect(letters.map(({ raw }) => Buffer.from(raw.value ?? []).toString()).sort()).toEqual(
-    KILLERS.map(([deed]) => deed).sort(),
-  )
-  for (const { letter } of letters) expect(letter['error-message']).toContain(`has killed ${DEATHS} threads`)
+  ['thread', 1, OF_THREADS],
+  ['thread', 4, OF_THREADS],
+  ['process', 1, OF_PROCESSES],
+] as const)(
+  'isolation by %s, a concurrency of %i: each with its reason, and nothing else is lost, blamed or repeated for nothing',
+  async (isolation, concurrency, killers) => {
+    const places = placesOf(killers)
+    const { topic, dead, create } = await topicsFor(PARTITIONS)
+    await create()
+    await produce(topic, load(killers))
+    const record = newRecord()
+    const { pool, groupId, heard } = await startPool({
+      isolation,
+      topics: [topic],
+      handler: record.handler,
+      workers: 2,
+      concurrency,
+      deadLetter: true,
+      // Long enough that a thread short of memory dies of that, however slow the machine.
+      maxProcessingMs: 4_000,
+      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
+      restart: { delayMs: 10, maxDelayMs: 100 },
+    })
+    const before = await untilStable(groupId, 2)
+    await until(
+      async () => {
+        const offsets = [...(await committed(groupId, topic)).values()]
+        return offsets.length === PARTITIONS && offsets.every((offset) => offset === BigInt(ROUNDS))
+      },
+      { what: 'everything to be committed', deadlineMs: 150_000, everyMs: 200 },
+    )
+    const letters = (
+      await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => recordsIn({ topic: dead, partition })))
+    ).flat()
+    const letterOfEach = places.map((place, n) => ({
+      ...{ topic, partition: String(place % PARTITIONS), offset: String(Math.floor(place / PARTITIONS)) },
+      ...{ reason: 'killed', attempts: String(DEATHS), 'error-class': killers[n]?.[1] ?? '' },
+    }))
+    expect(letters).toHaveLength(killers.length)
+    expect(letters.map(({ letter }) => letter)).toEqual(
+      expect.arrayContaining(letterOfEach.map((said) => expect.objectContaining(said))),
+    )
+    expect(letters.map(({ raw }) => Buffer.from(raw.value ?? []).toString()).sort()).toEqual(
+      killers.map(([deed]) => deed).sort(),
+    )
+    for (const { letter } of letters) expect(letter['error-message']).toContain(`has killed ${DEATHS} threads`)
 
-  const isKiller = ({ partition, offset }: { partition: number; offset: number }) =>
-    PLACES.includes(offset * PARTITIONS + partition)
-  const crashes = heard('slot:crashed')
-  const verdict = record.verdict(await producedIn(topic), crashes)
-  expect(verdict.lost.filter((message) => !isKiller(message))).toEqual([])
-  expect(verdict.counts.finished).toBe(SIZE - KILLERS.length)
-  expect(verdict.outOfOrder).toEqual([])
-  // A neighbour begins anew once for each death that it was in flight at, and no more.
-  const deathsOf = (message: { partition: number; offset: number }) =>
-    crashes.filter(({ inFlight }) =>
-      inFlight.some(({ partition, offset }) => partition === message.partition && offset === String(message.offset)),
-    ).length
-  for (const { handlings, ...message } of verdict.startedTwice) {
-    expect(handlings.length).toBeLessThanOrEqual(deathsOf(message) + (isKiller(message) ? 0 : 1))
-  }
-  // With others in flight a death counts against nobody.
-  expect(crashes.filter(({ inFlight }) => inFlight.length === 1)).toHaveLength(DEATHS * KILLERS.length)
-  if (concurrency === 1) expect(crashes).toHaveLength(DEATHS * KILLERS.length)
+    const isKiller = ({ partition, offset }: { partition: number; offset: number }) =>
+      places.includes(offset * PARTITIONS + partition)
+    const crashes = heard('slot:crashed')
+    const verdict = record.verdict(await producedIn(topic), crashes)
+    expect(verdict.lost.filter((message) => !isKiller(message))).toEqual([])
+    expect(verdict.counts.finished).toBe(SIZE - killers.length)
+    expect(verdict.outOfOrder).toEqual([])
+    // A neighbour begins anew once for each death that it was in flight at, and no more.
+    const deathsOf = (message: { partition: number; offset: number }) =>
+      crashes.filter(({ inFlight }) =>
+        inFlight.some(({ partition, offset }) => partition === message.partition && offset === String(message.offset)),
+      ).length
+    for (const { handlings, ...message } of verdict.startedTwice) {
+      expect(handlings.length).toBeLessThanOrEqual(deathsOf(message) + (isKiller(message) ? 0 : 1))
+    }
+    // With others in flight a death counts against nobody.
+    expect(crashes.filter(({ inFlight }) => inFlight.length === 1)).toHaveLength(DEATHS * killers.length)
+    if (concurrency === 1) expect(crashes).toHaveLength(DEATHS * killers.length)
 
-  expect(await describeGroup(groupId)).toEqual(before)
-  expect([heard('slot:parked'), heard('pool:escalated')]).toEqual([[], []])
-  expect(heard('message:dead-lettered').map(({ reason }) => reason)).toEqual(KILLERS.map(() => 'killed'))
-  await until(() => pool.status().state === 'running', { what: 'the pool to be well' })
-}, 180_000)
+    expect(await describeGroup(groupId)).toEqual(before)
+    expect([heard('slot:parked'), heard('pool:escalated')]).toEqual([[], []])
+    expect(heard('message:dead-lettered').map(({ reason }) => reason)).toEqual(killers.map(() => 'killed'))
+    await until(() => pool.status().state === 'running', { what: 'the pool to be well' })
+  },
+  180_000,
+)

@@ -92,6 +92,13 @@ export const spareError = (sign: DeathSign, booted: boolean): PoolError => {
   return new PoolError(ErrorCode.threadCrashed, message, sign.type === 'threw' ? { cause: asError(sign.thrown) } : {})
 }
 
+/**
+ * Whether this is what V8 writes to stderr before it aborts for want of memory. The last is of an array that has grown beyond
+ * what V8 can make, whatever the limits.
+ */
+export const saysOutOfMemory = (text: string): boolean =>
+  /FATAL ERROR: .*out of memory|Fatal (process|JavaScript) out of memory|Fatal JavaScript invalid size/i.test(text)
+
 const MEMORY_ADVICE = 'Look for what the handler keeps, or raise resourceLimits.maxOldGenerationSizeMb'
 
 const killedBy = ({ signal, outOfMemory }: Extract<DeathSign, { type: 'killed' }>): string => {

@@ -7,15 +7,12 @@ import { fromErrorData } from '../../../protocol/error-data.js'
 import type { FromProcess, ToProcess } from '../../../protocol/process-messages.js'
 import { after } from '../../../util/timers.js'
 import { within } from '../../../util/within.js'
-import type { EndOfWorker } from '../thread-error.js'
+import { type EndOfWorker, saysOutOfMemory } from '../thread-error.js'
 import type { PoolWorker } from '../workers.js'
 import { childFlags } from './child-flags.js'
 import { Slate } from './slate.js'
 
 const HOST = fileURLToPath(new URL('../../../../workers/process.js', import.meta.url))
-
-/** What V8 writes to stderr before it aborts for want of memory. */
-const OUT_OF_MEMORY = /FATAL ERROR: .*out of memory|Fatal process out of memory/i
 
 /** How long what a process has said may take to be read after its end. */
 const LATE_MS = 1_000
@@ -59,7 +56,7 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
     this.stdout = stdout
     this.stderr = stderr
     stderr.on('data', (text: Buffer) => {
-      this.#outOfMemory ||= OUT_OF_MEMORY.test(text.toString('latin1'))
+      this.#outOfMemory ||= saysOutOfMemory(text.toString('latin1'))
     })
     this.#process.on('message', (message) => this.#hear(message as FromProcess))
     void this.#followToItsEnd(this.#process, stderr)

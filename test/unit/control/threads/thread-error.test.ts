@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { spareDelayMs } from '#src/control/threads/spare-backoff.js'
-import { type DeathSign, endSign, spareError, threadError } from '#src/control/threads/thread-error.js'
+import { type DeathSign, endSign, saysOutOfMemory, spareError, threadError } from '#src/control/threads/thread-error.js'
 import { PoolError } from '#src/errors.js'
 import { toErrorData } from '#src/protocol/error-data.js'
 
@@ -77,4 +77,14 @@ it('the death of a spare says when it died, and why', () => {
 
 it('a spare that keeps dying is booted ever more seldom, but at least once a minute', () => {
   expect([1, 2, 3, 7, 50].map(spareDelayMs)).toEqual([1_000, 2_000, 4_000, 60_000, 60_000])
+})
+
+it.each([
+  ['FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory', true],
+  ['# Fatal process out of memory: Zone', true],
+  ['# Fatal JavaScript invalid size error 169220804 (see crbug.com/1201626)', true],
+  ['FATAL ERROR: v8::ToLocalChecked Empty MaybeLocal', false],
+  ['the database says: out of memory', false],
+])('what V8 said before it aborted is looked through for memory: %s', (text, isMemory) => {
+  expect(saysOutOfMemory(text)).toBe(isMemory)
 })

@@ -19,14 +19,17 @@ const options = programOptions({
   /** CPU ms of each message. */
   work: 1,
   messages: 400_000,
+  /** Ways to die, of support/orders.mjs. */
+  kinds: 'throwOutside,exit',
 })
-const { rounds, seconds, kills, slots, work, messages } = options
+const { rounds, seconds, kills, slots, work, messages, kinds } = options
 const entry = new URL('support/kills-contender.mjs', import.meta.url)
 
 await withKafka(async (cluster) => {
   printMachine(cluster)
   const topic = await filledTopic(cluster, { messages, bytes: 100 })
-  const task = { brokers: cluster.brokers, topic, slots, seconds, iterations: Math.round(iterationsPerMs() * work) }
+  const iterations = Math.round(iterationsPerMs() * work)
+  const task = { brokers: cluster.brokers, topic, slots, seconds, iterations, kinds: kinds.split(',') }
   const results = { 'no kills': [], kills: [] }
   for (let round = 0; round < rounds; round++) {
     for (const [name, runs] of Object.entries(results)) {

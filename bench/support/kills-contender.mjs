@@ -15,8 +15,7 @@ import { processTask } from './program.mjs'
 import { giveToThreads } from './thread-data.mjs'
 import { judge } from './verdict.mjs'
 
-const { brokers, topic, slots, iterations, seconds, kills } = processTask()
-const KINDS = ['throwOutside', 'exit', 'outOfMemory']
+const { brokers, topic, slots, iterations, seconds, kills, kinds } = processTask()
 const SETTLE_MS = 3_000
 
 const groupId = uniqueName('bench-kills')
@@ -45,7 +44,7 @@ try {
   const moments = Array.from({ length: kills }, () => before.atMs + Math.random() * seconds * 1_000)
   for (const moment of moments.sort((a, b) => a - b)) {
     await sleep(Math.max(0, moment - machineMs()))
-    orders.crash(Math.floor(Math.random() * slots), KINDS[Math.floor(Math.random() * KINDS.length)])
+    orders.crash(Math.floor(Math.random() * slots), kinds[Math.floor(Math.random() * kinds.length)])
   }
   await sleep(Math.max(0, endAtMs - machineMs()))
   const after = { finished: total(), atMs: machineMs() }

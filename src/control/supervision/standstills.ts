@@ -9,6 +9,7 @@ import { type Holder, type Holding, type Holdings, hasMovedOn } from '../holding
 import { hurried, isGone, isResting, pauseAfter, type Standstill } from '../pauses.js'
 import { poisoned } from '../poison.js'
 import type { SlotReporter } from '../slot-reporter.js'
+import type { Suspicion } from '../suspicion.js'
 import { exhausted } from './exhausted.js'
 import { UnfetchedEnds } from './unfetched-ends.js'
 
@@ -64,17 +65,16 @@ export class Standstills {
 
   /**
    * Partitions whose next message is convicted stand still from now on, unless it goes to a dead-letter topic, and so do those
-   * with a batch that is. Call it before they are handed to a thread.
+   * with a batch that is. What stands still before that does so until it has moved on. Call it before they are handed to a
+   * thread.
    */
   condemn(nowMs: number): void {
     const { config, holdings, report } = this.#options
     const { slot, consumer, deadLetter } = config
     for (const holding of holdings.all()) {
       const { message, batch } = holdings.suspicionsOf(holding)
-      const stopping = deadLetter === null ? [batch, message] : [batch]
-      const suspicion = stopping.find((each) => each !== null && each.convictedAtMs !== null) ?? null
-      if (suspicion === null) continue
-      if (holding.paused?.reason === 'poisoned' && isResting(holding.paused)) continue
+      const suspicion = firstConvict(deadLetter === null ? [message, batch] : [batch])
+      if (suspicion === null || standsAtOrBefore(holding, suspicion)) continue
       const { topic, partition } = holding
       const { offset, deaths: attempts } = suspicion
       const error = poisoned({ slot, groupId: consumer.groupId, topic, partition }, suspicion)
@@ -124,4 +124,23 @@ export class Standstills {
         : new PoolError(ErrorCode.batchUndecodable, cause.message, { ...where, offset, cause })
     return { reason: 'unreadable', offset, attempts: null, error }
   }
+}
+
+/** Where the partition comes to a stop first. */
+const firstConvict = (suspicions: readonly (Suspicion | null)[]): Suspicion | null =>
+  suspicions
+    .filter((each) => each !== null && each.convictedAtMs !== null)
+    .reduce(
+      (first, each) => (first !== null && each !== null && offsetOf(first) <= offsetOf(each) ? first : each),
+      null,
+    )
+
+const offsetOf = ({ offset }: { readonly offset: string }): bigint => BigInt(offset)
+
+/** Its pause is that of the convict, or of what comes before that. */
+const standsAtOrBefore = (holding: Holding, convict: Suspicion): boolean => {
+  const { paused } = holding
+  if (paused === null) return false
+  if (offsetOf(paused) < offsetOf(convict)) return !hasMovedOn(holding)
+  return paused.reason === 'poisoned' && isResting(paused) && paused.offset === convict.offset
 }

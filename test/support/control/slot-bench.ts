@@ -81,9 +81,14 @@ export const slotBench = (
   }
   const listeners = new Map<string, (payload: unknown) => void>()
   const committed = new Map<number, bigint>()
+  /** What stands beside the offset. */
+  const metadata = new Map<number, string>()
   const commits: (readonly TopicPartitionOffset[])[] = []
   poolClient.committedOffsets = async (_node, _group, partitions) =>
-    partitions.map(({ topic, partition }) => ({ topic, partition, offset: committed.get(partition) ?? 0n }))
+    partitions.map(({ topic, partition }) => ({
+      ...{ topic, partition, offset: committed.get(partition) ?? 0n },
+      metadata: metadata.get(partition) ?? '',
+    }))
   poolClient.commitOffsets = async (_node, _member, offsets) => {
     commits.push(offsets)
     return []
@@ -135,6 +140,7 @@ export const slotBench = (
     upcoming,
     member,
     committed,
+    metadata,
     commits,
     on: (name: string, listener: (payload: unknown) => void) => listeners.set(name, listener),
     /** What was told, in order: events, and `trouble` for the pool. */

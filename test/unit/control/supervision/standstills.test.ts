@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { DeadLetterConfig } from '#src/config/resolved.js'
 import { NO_LEADER } from '#src/kafka/metadata.js'
 import { leadersOf } from '#src/kafka/partition-leaders.js'
 import { Page } from '#src/protocol/page.js'
@@ -17,10 +18,17 @@ afterEach(() => {
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
 /** A slot that holds partitions 0 and 1 of `orders`, and whose message 7 of partition 0 fails. */
-const running = async () => {
-  const config = slotConfig({ retry: { ...slotConfig().retry, initialPauseMs: 30_000, maxPauseMs: 100_000 } })
-  const bench = slotBench({ config })
+const running = async ({
+  metadata = '',
+  deadLetter = null,
+}: {
+  metadata?: string
+  deadLetter?: DeadLetterConfig | null
+} = {}) => {
+  const retry = { ...slotConfig().retry, initialPauseMs: 30_000, maxPauseMs: 100_000 }
+  const bench = slotBench({ config: slotConfig({ retry, deadLetter }) })
   bench.committed.set(0, 7n)
+  bench.metadata.set(0, metadata)
   const starting = bench.slot.boot().then(() => bench.slot.join())
   await settle()
   bench.threads.last.boot()
@@ -331,4 +339,66 @@ test('a slot is not stuck while it handles what comes before a batch that cannot
   }
   expect(bench.outlook()).toBe('stuck')
   await bench.stop()
+})
+
+describe('before a batch of which threads die a partition', () => {
+  const batch = { offset: '9', last: '20', deaths: 3, of: 'KCP_THREAD_OUT_OF_MEMORY', convictedAtMs: Date.UTC(2100, 0) }
+  const metadata = JSON.stringify({ kcp: 1, at: '7', batch })
+
+  test('whose earlier message is exhausted is tried again there, and resumed there, before it stands still at the batch', async () => {
+    const { threads, heard, status, stop, slot } = await running({ metadata })
+    await pass(1_000)
+    expect(heard('partition:paused')).toMatchObject([{ reason: 'poisoned', offset: '9' }])
+    fail(threads.last, 1)
+    await pass(5_000)
+    expect(status().paused).toMatchObject({ reason: 'exhausted', offset: '7' })
+    await pass(30_000)
+    expect(handed(threads.last)).toMatchObject({ offset: '7', exhausted: { offset: '7' }, stopsAt: '9' })
+    fail(threads.last, 2)
+    slot.resume({ topic: 'orders', partition: 0 })
+    const before = handed(threads.last).id
+    await pass(1_000)
+    expect(handed(threads.last).id).toBeGreaterThan(before)
+    const { page, index } = handed(threads.last)
+    page.finish(index, 9)
+    await pass(1_000)
+    expect(status().paused).toMatchObject({ reason: 'poisoned', offset: '9' })
+    expect(heard('partition:paused')).toHaveLength(4)
+    await stop()
+  })
+
+  test('that waits for a dead letter says so once, and no thread gets it until the letter is stored', async () => {
+    const deadLetter = { topic: 'dead', partition: 'any', breaker: 10, resumeAfterMs: null } as const
+    const { threads, heard, status, stop, store } = await running({ metadata, deadLetter })
+    await pass(1_000)
+    const { id } = handed(threads.last)
+    threads.last.say({
+      ...{ type: 'dead-letter', partitionId: id, offset: '7', attempt: 1, reason: 'exhausted', follows: false },
+      ...{ error: { name: 'Error', message: 'bad' }, message: { key: null, value: null, headers: [], timestamp: 0n } },
+    })
+    await settle()
+    store.fail(new Error('away'))
+    await pass(20_000)
+    expect(status().paused).toMatchObject({ reason: 'dead-letter', offset: '7' })
+    expect(heard('partition:paused').map((event) => (event as { reason: string }).reason)).toEqual([
+      'poisoned',
+      'dead-letter',
+    ])
+    expect(handed(threads.last).id).toBe(id)
+    const stopping = stop()
+    await pass(2_000)
+    await stopping
+  })
+
+  test('stands still at a convict of its own first', async () => {
+    const message = { offset: '7', deaths: 3, of: 'KCP_THREAD_EXITED', convictedAtMs: batch.convictedAtMs }
+    const both = JSON.stringify({ kcp: 1, at: '7', message, batch })
+    const { threads, status, stop, slot } = await running({ metadata: both })
+    await pass(1_000)
+    expect(status().paused).toMatchObject({ reason: 'poisoned', offset: '7' })
+    slot.resume({ topic: 'orders', partition: 0 })
+    await pass(1_000)
+    expect(handed(threads.last)).toMatchObject({ offset: '7', suspect: { offset: '7' } })
+    await stop()
+  })
 })

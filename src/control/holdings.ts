@@ -45,7 +45,7 @@ export interface SuspectBook {
   waits(partition: TopicPartition, finishedUpTo: bigint): boolean
   /** The partition is not here any more, or stands still. */
   leave(partition: TopicPartition): void
-  /** What is known is of no account any more: nobody has been in the partition. */
+  /** Nobody has committed anything there: what is known of messages is of those of another topic, as a rule. */
   forget(partition: TopicPartition): void
 }
 

@@ -250,7 +250,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       [...inGroup.values()].map((each) => ({ groupId, each })),
     )
     for (const { groupId, each } of suspects) {
-      for (const slot of slotsOf(groupId)) this.#groups.of(slot).suspects.learn(each, { message: each, batch: null })
+      for (const slot of slotsOf(groupId)) this.#groups.of(slot).suspects.inherit(each, each)
     }
     const told = suspects.map(({ each: { topic, partition, offset, deaths } }) => ({
       topic,

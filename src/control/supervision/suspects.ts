@@ -65,6 +65,8 @@ export class Suspects implements TrialBook {
   readonly #trial: ProcessTrial
   /** By partition. What is finished goes when somebody looks. */
   readonly #suspicions = new Map<string, Suspicions>()
+  /** Those of which a process before this one has left something, until they are held for the first time. */
+  readonly #inherited = new Set<string>()
   #deaths = 0
 
   /**
@@ -124,9 +126,16 @@ export class Suspects implements TrialBook {
     return { repeated, killer, verdict: 'convicted' }
   }
 
+  /** What a process before this one has left on this machine, before anything is held. */
+  inherit(partition: TopicPartition, message: Suspicion): void {
+    this.learn(partition, { message, batch: null })
+    this.#inherited.add(partitionName(partition))
+  }
+
   /** What whoever had the partition before held against what is in it. */
   learn(partition: TopicPartition, learned: Suspicions): void {
     const name = partitionName(partition)
+    this.#inherited.delete(name)
     this.#set(name, together(this.#of(name), learned, this.#startedAtMs))
   }
 
@@ -153,9 +162,13 @@ export class Suspects implements TrialBook {
     this.#trial.leave(this, partitionName(partition))
   }
 
-  /** There are other messages at its offsets now. */
+  /**
+   * Nobody has committed anything there: there are other messages at its offsets now, unless the process that has left
+   * something died before it could commit.
+   */
   forget(partition: TopicPartition): void {
-    this.#suspicions.delete(partitionName(partition))
+    const name = partitionName(partition)
+    if (!this.#inherited.delete(name)) this.#suspicions.delete(name)
   }
 
   #of(name: string): Suspicions {

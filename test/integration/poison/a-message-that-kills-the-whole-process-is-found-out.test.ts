@@ -26,6 +26,32 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
+/** A service manager: starts it again whenever it is gone, until all is committed. @returns how often it has died */
+const keepRunning = async (
+  options: Parameters<typeof startPoolProcess>[0] & { readonly topics: readonly string[]; readonly groupId: string },
+  isAll: (offsets: readonly bigint[]) => boolean,
+): Promise<number> => {
+  const { topics, groupId } = options
+  const isThrough = async () => {
+    const offsets = [...(await committed(groupId, topics[0] ?? '')).values()]
+    return offsets.length > 0 && isAll(offsets)
+  }
+  for (let deaths = 0; ; deaths++) {
+    expect(deaths, 'it goes on killing').toBeLessThan(10)
+    const running = await startPoolProcess(options).catch(() => null)
+    const isOver = await until(
+      async () => {
+        if (running === null || !isAlive(running.pid)) return 'dead'
+        return (await isThrough()) && 'through'
+      },
+      { what: 'the process to die, or to have handled everything', everyMs: 200, deadlineMs: 60_000 },
+    )
+    if (isOver === 'dead') continue
+    await running?.stop()
+    return deaths
+  }
+}
+
 test('by those who are started after it, and goes to the dead-letter topic; its neighbours are all handled', async () => {
   const { topic, dead, create } = await topicsFor(PARTITIONS)
   await create()
@@ -43,28 +69,10 @@ test('by those who are started after it, and goes to the dead-letter topic; its 
     ...{ topics: [topic], handler: record.handler, workers: 2, concurrency: 2, groupId, stateDir, deadLetter: true },
     consumer: { groupInstanceId: 'node', sessionTimeout: 6_000 },
   }
-  // A service manager: starts it again whenever it is gone.
-  let deaths = 0
-  const isThrough = async () => {
-    const offsets = [...(await committed(groupId, topic)).values()]
-    return offsets.length === PARTITIONS && offsets.every((offset) => offset === 10n)
-  }
-  for (;;) {
-    const running = await startPoolProcess(options).catch(() => null)
-    const isOver = await until(
-      async () => {
-        if (running === null || !isAlive(running.pid)) return 'dead'
-        return (await isThrough()) && 'through'
-      },
-      { what: 'the process to die, or to have handled everything', everyMs: 200, deadlineMs: 60_000 },
-    )
-    if (isOver === 'through') {
-      await running?.stop()
-      break
-    }
-    deaths += 1
-    expect(deaths, 'it goes on killing').toBeLessThan(10)
-  }
+  const deaths = await keepRunning(
+    options,
+    (offsets) => offsets.length === PARTITIONS && offsets.every((offset) => offset === 10n),
+  )
   const [letter] = await untilStored(dead, 2, 1)
   expect(letter?.letter).toMatchObject({
     ...{ topic, partition: '2', offset: '4', reason: 'killed', attempts: '3', 'error-class': 'PROCESS_DIED' },
@@ -78,6 +86,19 @@ test('by those who are started after it, and goes to the dead-letter topic; its 
   // The first death tells nothing of what was in flight; a second one at which others were, too, blames nobody.
   expect(deaths).toBeGreaterThanOrEqual(4)
   expect(readdirSync(stateDir)).toEqual([])
+}, 300_000)
+
+test('also when it is the first one of its group, which has committed nothing yet', async () => {
+  const { topic, dead, create } = await topicsFor(1)
+  await create()
+  await produce(topic, [{ value: 'kill' }, { value: 'plain' }])
+  const record = newRecord()
+  const options = {
+    ...{ topics: [topic], handler: record.handler, workers: 1, groupId: uniqueName('group'), deadLetter: true },
+    ...{ stateDir: stateFolder(), consumer: { groupInstanceId: 'node', sessionTimeout: 6_000 } },
+  }
+  expect(await keepRunning(options, (offsets) => offsets[0] === 2n)).toBe(4)
+  expect((await untilStored(dead, 0, 1))[0]?.letter).toMatchObject({ offset: '0', reason: 'killed', attempts: '3' })
 }, 300_000)
 
 test('a folder that cannot be written to is no reason not to handle messages', async () => {

@@ -69,6 +69,19 @@ describe('the holdings of a slot', () => {
     expect(suspects.of(partition(5, 0n), 0n).message).toBeNull()
   })
 
+  test('know what has killed a process before it had committed anything, at their first start, and not of another topic later', () => {
+    const suspects = new Suspects(1_000)
+    const error = { name: 'ProcessDeath', code: 'PROCESS_DIED', message: 'the whole process died' }
+    const held = { offset: '0', deaths: 2, error, convictedAtMs: null, company: null, inProcess: true } as const
+    suspects.inherit(partition(0, 0n), held)
+    const holdings = new Holdings(suspects)
+    expect(holdings.add([partition(0, 0n)]).added).toMatchObject([{ suspect: { offset: '0' } }])
+    expect(suspects.of(partition(0, 0n), 0n).message).toMatchObject({ deaths: 2 })
+    holdings.drop(() => false)
+    holdings.add([partition(0, 0n)])
+    expect(suspects.of(partition(0, 0n), 0n).message).toBeNull()
+  })
+
   test('follow an offset that was reset to below the committed one', () => {
     const holdings = new Holdings()
     const { page } = holdings.add([partition(0, 10n, 10n)])

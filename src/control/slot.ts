@@ -454,7 +454,10 @@ export class Slot implements SeatHost {
         const holding = this.#holdings.byId(message.partitionId)
         if (holding === undefined) return // revoked meanwhile
         if (message.type === 'failed') holding.failed = { offset: message.offset, attempts: message.attempt }
-        else if (message.type === 'offset-reset') holding.failed = null // another message may stand there
+        else if (message.type === 'offset-reset') {
+          holding.failed = null // another message may stand there
+          this.#options.suspects.reset(holding, message)
+        }
         this.#report.heard(message, holding)
         this.#standstills.heard(message, holding, monotonicMs())
         return

@@ -55,7 +55,7 @@ export interface Fetching {
   /** Up to this offset batches are decoded in small pieces. */
   readonly piecesUpTo: number
   /** No batch that begins there or later is decoded. */
-  readonly stopsAt: number | undefined
+  stopsAt: number | undefined
   /** The last answer said that nothing more was there. */
   atEnd: boolean
   /** No answer has come yet. */
@@ -207,6 +207,7 @@ export class Partition {
 
   /** Goes on elsewhere. In line behind what is buffered: the offset may be committed once everything before is finished. */
   moveTo(offset: number, leaderEpoch: number): void {
+    if (offset < this.fetching.offset) this.#forgetAhead()
     this.fetching.offset = offset
     this.fetching.offsetEpoch = leaderEpoch
     this.fetching.checking = false // it was the old position that was asked about
@@ -221,6 +222,15 @@ export class Partition {
     })
     this.buffer.moveOn()
     this.publishPosition()
+  }
+
+  /** The log is another one: what was held against messages that were not fetched yet is nothing to those that come now. */
+  #forgetAhead(): void {
+    const from = this.fetching.offset
+    if (this.suspect !== null && this.suspect >= from) this.suspect = null
+    if (this.convicted !== null && this.convicted.offset >= from) this.convicted = null
+    if (this.failed !== null && this.failed.offset >= from) this.failed = null
+    this.fetching.stopsAt = undefined
   }
 
   /** An exhausted message: the partition stands still before it, with all before it finished. */

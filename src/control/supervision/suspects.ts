@@ -171,6 +171,15 @@ export class Suspects implements TrialBook {
     if (!this.#inherited.delete(name)) this.#suspicions.delete(name)
   }
 
+  /** What was to be fetched next is not there any more, or something else is. */
+  reset(partition: TopicPartition, { from, to }: { readonly from: string; readonly to: string }): void {
+    if (BigInt(to) >= BigInt(from)) return // what was before is gone, and nothing else
+    const name = partitionName(partition)
+    const { message, batch } = this.#of(name)
+    const isBefore = (each: Suspicion | null) => each !== null && BigInt(each.last ?? each.offset) < BigInt(to)
+    this.#set(name, { message: isBefore(message) ? message : null, batch: isBefore(batch) ? batch : null })
+  }
+
   #of(name: string): Suspicions {
     return this.#suspicions.get(name) ?? NO_SUSPICIONS
   }

@@ -77,7 +77,7 @@ export class DispatcherBench {
       topic?: string
       partition: number
       offset?: number
-    } & Pick<AssignedPartition, 'exhausted' | 'failed' | 'suspect' | 'convicted'>)[]
+    } & Pick<AssignedPartition, 'exhausted' | 'failed' | 'suspect' | 'convicted' | 'stopsAt'>)[]
   ): Partition[] {
     const page = Page.create(assigned.map(({ offset = 0 }) => BigInt(offset)))
     const added = assigned.map(({ topic = 't', partition, offset = 0, ...more }, index) => ({

@@ -341,6 +341,20 @@ test('a slot is not stuck while it handles what comes before a batch that cannot
   await bench.stop()
 })
 
+test('an offset reset to another log ends what is held against a message: another one stands there', async () => {
+  const message = { offset: '7', deaths: 2, of: 'KCP_THREAD_EXITED', convictedAtMs: null }
+  const { threads, stop } = await running({ metadata: JSON.stringify({ kcp: 1, at: '7', message }) })
+  const { id, page, index, suspect } = handed(threads.last)
+  expect(suspect).toEqual({ offset: '7' })
+  threads.last.say({ type: 'offset-reset', partitionId: id, from: '7', to: '3', reason: 'out-of-range' })
+  page.finish(index, 3)
+  threads.last.crash()
+  await pass(1_000)
+  expect(handed(threads.last)).toMatchObject({ offset: '3', page: expect.anything() })
+  expect(handed(threads.last).suspect).toBeUndefined()
+  await stop()
+})
+
 describe('before a batch of which threads die a partition', () => {
   const batch = { offset: '9', last: '20', deaths: 3, of: 'KCP_THREAD_OUT_OF_MEMORY', convictedAtMs: Date.UTC(2100, 0) }
   const metadata = JSON.stringify({ kcp: 1, at: '7', batch })

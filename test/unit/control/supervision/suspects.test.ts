@@ -81,6 +81,35 @@ describe('a message', () => {
   })
 })
 
+describe('when the log has become another one', () => {
+  const batch = { topic: 'orders', partition: 0, offset: '100', last: '199' }
+  const held = () => {
+    const { suspects, die } = bench()
+    die(message(7))
+    suspects.accuse({ inFlight: [], inCompany: false, decoding: batch, error: exit }, LIMIT)
+    die(message(7, 1))
+    const left = () => {
+      const { message: one, batch: other } = suspects.of(message(7), 0n)
+      return [one !== null, other !== null]
+    }
+    return { suspects, left }
+  }
+
+  test.each<[from: number, to: number, message: boolean, batch: boolean]>([
+    [7, 0, false, false],
+    [7, 7, true, true],
+    [50, 8, true, false],
+    [50, 199, true, true], // what was before is gone, and nothing else
+    [300, 199, true, false],
+    [300, 200, true, true],
+  ])('from %d back to %d, what stands at those offsets is not what was there before', (from, to, isMessage, isBatch) => {
+    const { suspects, left } = held()
+    suspects.reset(message(7), { from: String(from), to: String(to) })
+    expect(left()).toEqual([isMessage, isBatch])
+    expect(suspects.of(message(7, 1), 0n).message).not.toBeNull()
+  })
+})
+
 describe('what another process holds against a message', () => {
   const held = { offset: '7', error: { name: 'PoolError', message: 'there' }, company: null }
   const learned = (deaths: number, convictedAtMs: number | null, startedAtMs = 0) => {

@@ -244,4 +244,48 @@ describe('a convict', () => {
     await soon('what came instead', () => truncated.bench.finishedUpTo(truncated.partition) === 3)
     expect([...compacted.handled, ...truncated.handled]).toEqual(['4', '1', '2'])
   })
+
+  test('is nobody in the log that has come in the place of its own: what stands at its offset there is handled', async () => {
+    const { bench, partition, handled } = world({ deadLetter })
+    expect(partition.fetching.offset).toBe(2)
+    partition.moveTo(0, 9)
+    bench.feed(partition, range(0, 4))
+    await soon('all that is there now', () => bench.finishedUpTo(partition) === 4)
+    expect(handled).toEqual(['0', '1', '2', '3'])
+  })
+
+  test('that is buffered when the log has become another one is given up still, and what stands at its offset then is not', async () => {
+    const { bench, partition, handled, letters } = world({ deadLetter })
+    bench.ledger.raise(Control.rebalance)
+    bench.feed(partition, [2, 3])
+    partition.moveTo(0, 9)
+    bench.ledger.clear(Control.rebalance)
+    bench.dispatcher.scheduleAll()
+    await soon('it waits', () => partition.handling === 'dead-lettering')
+    store(bench, partition)
+    bench.feed(partition, range(0, 4))
+    await soon('all that is there now', () => handled.length === 5)
+    expect([handled, letters().length]).toEqual([['3', '0', '1', '2', '3'], 1])
+  })
+
+  test('is still nobody’s but its own when the log lost what was before it', async () => {
+    const { bench, partition, handled, letters } = world({ deadLetter }, 0)
+    partition.moveTo(1, 9)
+    bench.feed(partition, [1, 2])
+    await soon('it waits', () => partition.handling === 'dead-lettering')
+    expect([handled, letters().length]).toEqual([['1'], 1])
+  })
+})
+
+test('a suspect, and a batch that is not to be decoded, are nobody in the log that has come in the place of their own', () => {
+  const bench = new DispatcherBench(() => {})
+  const [partition] = bench.assign({ partition: 0, offset: 5, suspect: { offset: '6' }, stopsAt: '9' })
+  if (partition === undefined) throw new Error('no partition')
+  partition.moveTo(7, -1)
+  expect([partition.suspect, partition.fetching.stopsAt]).toEqual([6, 9])
+  partition.moveTo(3, -1)
+  expect([partition.suspect, partition.fetching.stopsAt]).toEqual([6, undefined])
+  const [other] = bench.assign({ partition: 1, offset: 5, suspect: { offset: '6' } })
+  other?.moveTo(3, -1)
+  expect(other?.suspect).toBeNull()
 })

@@ -115,7 +115,7 @@ export class Holdings {
     )
     const added = partitions.map(({ topic, partition, committed, metadata = '' }, index): Holding => {
       if (committed < 0n) this.#suspects.forget({ topic, partition })
-      else this.#suspects.learn({ topic, partition }, suspicionsIn(metadata))
+      else this.#suspects.learn({ topic, partition }, suspicionsIn({ offset: committed, metadata }))
       const holding = {
         id: this.#nextId++,
         topic,
@@ -196,7 +196,7 @@ export class Holdings {
     return this.all().flatMap((holding) => {
       const { topic, partition, committed, noted } = holding
       const offset = finishedUpTo(holding)
-      const metadata = this.#takesNotes ? metadataOf(this.#suspects.of(holding, offset)) : ''
+      const metadata = this.#takesNotes ? metadataOf(this.#suspects.of(holding, offset), offset) : ''
       if (offset === committed && metadata === noted) return []
       return [{ topic, partition, offset, leaderEpoch: epochOf(holding), ...(metadata !== '' && { metadata }) }]
     })

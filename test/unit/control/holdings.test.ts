@@ -32,7 +32,7 @@ describe('the holdings of a slot', () => {
     const suspects = new Suspects(1_000)
     const holdings = new Holdings(suspects)
     const note = (offset: number, more: object) =>
-      JSON.stringify({ kcp: 1, message: { offset: `${offset}`, deaths: 3, of: 'KCP_THREAD_EXITED', ...more } })
+      JSON.stringify({ kcp: 1, at: '5', message: { offset: `${offset}`, deaths: 3, of: 'KCP_THREAD_EXITED', ...more } })
     const { added } = holdings.add([
       { ...partition(0, 5n, 5n), metadata: note(5, { deaths: 2, convictedAtMs: null }) },
       { ...partition(1, 5n, 5n), metadata: note(6, { convictedAtMs: 2_000 }) },

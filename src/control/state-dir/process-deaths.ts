@@ -15,6 +15,26 @@ export type Counts = ReadonlyMap<string, ProcessSuspect>
 
 export interface ProcessSuspect extends TopicPartition, Suspicion {}
 
+const isSuspect = (said: unknown): said is ProcessSuspect => {
+  if (typeof said !== 'object' || said === null) return false
+  const { topic, partition, offset, deaths, error, convictedAtMs } = said as Partial<ProcessSuspect>
+  const isHeld = Number.isSafeInteger(deaths) && (convictedAtMs === null || Number.isSafeInteger(convictedAtMs))
+  const isSomewhere = typeof topic === 'string' && Number.isSafeInteger(partition) && /^\d{1,18}$/.test(String(offset))
+  return isHeld && isSomewhere && typeof error?.message === 'string'
+}
+
+/** With what another process has left: of one partition what is further on, or the graver. What makes no sense is left out. */
+export const withLeft = (counts: Counts, left: unknown): Counts => {
+  const after = new Map(counts)
+  for (const suspect of Array.isArray(left) ? left.filter(isSuspect) : []) {
+    const known = after.get(partitionName(suspect))
+    const further = known === undefined ? 1n : BigInt(suspect.offset) - BigInt(known.offset)
+    if (further > 0n || (further === 0n && suspect.deaths > (known?.deaths ?? 0)))
+      after.set(partitionName(suspect), suspect)
+  }
+  return after
+}
+
 /** A message that was in flight when the process died. */
 export interface Witness extends TopicPartition {
   readonly offset: string

@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { entriesIn } from '../../protocol/journal.js'
-import { partitionName } from '../../util/partition-name.js'
 import { makeFolder } from './make-folder.js'
 import { isGone, type Owner, ownerOf } from './owner.js'
-import { afterProcessDeath, type Counts, type ProcessSuspect } from './process-deaths.js'
+import { afterProcessDeath, type Counts, withLeft } from './process-deaths.js'
 
 const STATE = 'state.json'
 const JOURNAL = /^slot-(\d+)\.\d+$/
@@ -14,7 +13,8 @@ const JOURNAL = /^slot-(\d+)\.\d+$/
 interface Saved extends Owner {
   /** Groups of the slots, by number. */
   readonly groups: readonly string[]
-  readonly counts: Readonly<Record<string, readonly ProcessSuspect[]>>
+  /** By group, see {@link Counts}. */
+  readonly counts: Readonly<Record<string, unknown>>
 }
 
 export interface StateDirOptions {
@@ -30,9 +30,8 @@ const readSaved = (folder: string): Saved | null => {
   try {
     const saved = JSON.parse(readFileSync(join(folder, STATE), 'utf8')) as Partial<Saved>
     const { host, pid, groups, counts } = saved
-    const isWhole =
-      typeof host === 'string' && Number.isSafeInteger(pid) && Array.isArray(groups) && counts !== undefined
-    return isWhole ? (saved as Saved) : null
+    const isWhole = typeof host === 'string' && Number.isSafeInteger(pid) && Array.isArray(groups)
+    return isWhole ? ({ ...saved, counts: counts ?? {} } as Saved) : null
   } catch {
     return null
   }
@@ -55,9 +54,6 @@ const remove = (path: string): void => {
     rmSync(path, { recursive: true, force: true })
   } catch {}
 }
-
-const byPartition = (suspects: readonly ProcessSuspect[]): Counts =>
-  new Map(suspects.map((suspect) => [partitionName(suspect), suspect]))
 
 /**
  * The folder in which a pool keeps what has to outlive its process: one of its own in `stateDir`, which a stop removes. One
@@ -87,7 +83,8 @@ export class StateDir {
       if (saved === null) continue
       const inFlight = inFlightIn(folder, saved)
       for (const group of new Set(saved.groups)) {
-        const before = new Map([...(counts.get(group) ?? []), ...byPartition(saved.counts[group] ?? [])])
+        const left = Object.hasOwn(saved.counts, group) ? saved.counts[group] : []
+        const before = withLeft(counts.get(group) ?? new Map(), left)
         const hadCompany = [...inFlight].some(([other, entries]) => other !== group && entries.length > 0)
         counts.set(group, afterProcessDeath(before, inFlight.get(group) ?? [], hadCompany, convictAfter(group), wallMs))
       }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { afterProcessDeath, type Counts, type Witness } from '#src/control/state-dir/process-deaths.js'
+import { afterProcessDeath, type Counts, type Witness, withLeft } from '#src/control/state-dir/process-deaths.js'
 import { ProcessTrial } from '#src/control/supervision/process-trial.js'
 
 const LIMIT = 3
@@ -40,6 +40,16 @@ test('the message is convicted that has killed as often as it may', () => {
     counts = die(counts, message(0))
     expect(counts.get('orders-0')).toMatchObject({ convictedAtMs, inProcess: true, error: { code: 'PROCESS_DIED' } })
   }
+})
+
+test('of what two processes have left of one partition that counts which is further on, or graver', () => {
+  const once = [...die(NONE, message(0)).values()]
+  const twice = [...die(die(NONE, message(0)), message(0)).values()]
+  const further = [...die(NONE, message(0, 8)).values()]
+  expect(deaths(withLeft(withLeft(NONE, once), twice))).toEqual([['orders-0', '7', 2]])
+  expect(deaths(withLeft(withLeft(NONE, twice), once))).toEqual([['orders-0', '7', 2]])
+  expect(deaths(withLeft(withLeft(NONE, twice), further))).toEqual([['orders-0', '8', 1]])
+  expect(deaths(withLeft(withLeft(NONE, further), twice))).toEqual([['orders-0', '8', 1]])
 })
 
 test('a death with nothing in flight changes nothing', () => {

@@ -32,6 +32,12 @@ const kill = (path: string, journals: readonly (readonly [file: string, ...offse
   }
 }
 
+/** What that folder says of messages. */
+const leave = (path: string, folder: string, counts: unknown) => {
+  const state = join(path, folder, 'state.json')
+  writeFileSync(state, JSON.stringify({ ...JSON.parse(readFileSync(state, 'utf8')), counts }))
+}
+
 const countsOf = (dir: StateDir, group = 'group') =>
   [...(dir.counts.get(group)?.values() ?? [])].map(({ offset, deaths, convictedAtMs }) => [
     offset,
@@ -103,6 +109,19 @@ test('what is nobody’s, or half there, is left alone', () => {
   writeFileSync(join(path, 'pool-file'), '')
   expect(open(path).isAfterDeath).toBe(false)
   expect(existsSync(join(path, 'pool-file'))).toBe(true)
+})
+
+test.each([
+  ['nothing', null],
+  ['no list', { group: 5 }],
+  ['no suspects', { group: [null, 7, {}, { topic: 'orders', partition: 3, offset: '-7', deaths: 1 }] }],
+])('counts that are %s are nobody’s, and what was in flight is counted all the same', (_, counts) => {
+  const path = tempFolder()
+  const first = open(path, ['group', 'constructor', '__proto__'])
+  const [folder = ''] = folders(path)
+  leave(path, folder, counts)
+  kill(path, [[first.journalOf(0, 1), 7]])
+  expect(countsOf(open(path, ['constructor', 'group', '__proto__']))).toEqual([['7', 1, null]])
 })
 
 test('a process is gone when nobody has its number, or somebody who is younger; of another machine nobody knows', () => {

@@ -39,8 +39,8 @@ export interface SuspectBook {
   of(partition: TopicPartition, finishedUpTo: bigint): Suspicions
   /** What is convicted is handled once more. */
   tryAgain(partition: TopicPartition): void
-  /** What whoever had the partition before held against what is in it. */
-  learn(partition: TopicPartition, learned: Suspicions): void
+  /** What whoever had the partition before held against what is in it; it begins at that offset. */
+  learn(partition: TopicPartition, learned: Suspicions, from: bigint): void
   /** Whether its message may have killed the process, and it is the turn of another one. */
   waits(partition: TopicPartition, finishedUpTo: bigint): boolean
   /** The partition is not here any more, or stands still. */
@@ -115,7 +115,7 @@ export class Holdings {
     )
     const added = partitions.map(({ topic, partition, committed, metadata = '' }, index): Holding => {
       if (committed < 0n) this.#suspects.forget({ topic, partition })
-      else this.#suspects.learn({ topic, partition }, suspicionsIn({ offset: committed, metadata }))
+      else this.#suspects.learn({ topic, partition }, suspicionsIn({ offset: committed, metadata }), committed)
       const holding = {
         id: this.#nextId++,
         topic,

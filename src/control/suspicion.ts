@@ -90,13 +90,19 @@ const inherited = (suspicion: Suspicion | null, startedAtMs: number): Suspicion 
   return convictedAtMs !== null && convictedAtMs < startedAtMs ? acquitted(suspicion) : suspicion
 }
 
-const graver = (known: Suspicion | null, learned: Suspicion | null): Suspicion | null =>
-  learned === null || (known?.offset === learned.offset && known.deaths >= learned.deaths) ? known : learned
+const nearerOrGraver = (known: Suspicion | null, learned: Suspicion | null): Suspicion | null => {
+  if (known === null || learned === null) return known ?? learned
+  const ahead = BigInt(learned.offset) - BigInt(known.offset)
+  return ahead > 0n || (ahead === 0n && known.deaths >= learned.deaths) ? known : learned
+}
 
-/** What is known here, and what whoever had the partition before has left: the graver of both. */
+/**
+ * What is known here, and what whoever had the partition before has left: what comes first, or the graver of both. What is
+ * finished must not be among it.
+ */
 export const together = (known: Suspicions, learned: Suspicions, startedAtMs: number): Suspicions => ({
-  message: graver(known.message, inherited(learned.message, startedAtMs)),
-  batch: graver(known.batch, inherited(learned.batch, startedAtMs)),
+  message: nearerOrGraver(known.message, inherited(learned.message, startedAtMs)),
+  batch: nearerOrGraver(known.batch, inherited(learned.batch, startedAtMs)),
 })
 
 /** Whether it was nothing but company at a death of which another message turns out to be guilty. */

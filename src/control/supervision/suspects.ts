@@ -128,15 +128,16 @@ export class Suspects implements TrialBook {
 
   /** What a process before this one has left on this machine, before anything is held. */
   inherit(partition: TopicPartition, message: Suspicion): void {
-    this.learn(partition, { message, batch: null })
+    this.learn(partition, { message, batch: null }, 0n)
     this.#inherited.add(partitionName(partition))
   }
 
-  /** What whoever had the partition before held against what is in it. */
-  learn(partition: TopicPartition, learned: Suspicions): void {
+  /** What whoever had the partition before held against what is in it; it begins at that offset. */
+  learn(partition: TopicPartition, learned: Suspicions, from: bigint): void {
     const name = partitionName(partition)
     this.#inherited.delete(name)
-    this.#set(name, together(this.#of(name), learned, this.#startedAtMs))
+    const [known, left] = [this.#of(name), learned].map((each) => stillOpen(each, from)) as [Suspicions, Suspicions]
+    this.#set(name, together(known, left, this.#startedAtMs))
   }
 
   /** What is convicted in this partition is handled once more. */

@@ -114,7 +114,7 @@ describe('what another process holds against a message', () => {
   const held = { offset: '7', error: { name: 'PoolError', message: 'there' }, company: null }
   const learned = (deaths: number, convictedAtMs: number | null, startedAtMs = 0) => {
     const suspects = new Suspects(startedAtMs)
-    suspects.learn(message(7), { message: { ...held, deaths, convictedAtMs }, batch: null })
+    suspects.learn(message(7), { message: { ...held, deaths, convictedAtMs }, batch: null }, 7n)
     return suspects
   }
 
@@ -134,11 +134,27 @@ describe('what another process holds against a message', () => {
     const { suspects, die, deathsOf } = bench()
     die(message(7))
     die(message(7))
-    suspects.learn(message(7), { message: { ...held, deaths: 1, convictedAtMs: null }, batch: null })
+    suspects.learn(message(7), { message: { ...held, deaths: 1, convictedAtMs: null }, batch: null }, 7n)
     expect(deathsOf(message(7))).toBe(2)
     suspects.forget(message(7))
     expect(deathsOf(message(7))).toBeNull()
   })
+})
+
+test('of what is known here and what is left in the partition that counts which comes first and is not finished', () => {
+  const held = { error: { name: 'PoolError', message: 'there' }, company: null, convictedAtMs: null }
+  const learn = (known: number, learned: number, from: bigint) => {
+    const { suspects, die } = bench()
+    die(message(known))
+    const left = { ...held, offset: String(learned), deaths: 2 }
+    suspects.learn(message(known), { message: left, batch: null }, from)
+    const { message: suspect } = suspects.of(message(known), 0n)
+    return [suspect?.offset, suspect?.deaths]
+  }
+  expect(learn(34, 42, 34n)).toEqual(['34', 1])
+  expect(learn(42, 34, 34n)).toEqual(['34', 2])
+  expect(learn(34, 42, 35n)).toEqual(['42', 2])
+  expect(learn(42, 34, 35n)).toEqual(['42', 1])
 })
 
 describe('a batch', () => {

@@ -51,7 +51,7 @@ export class Slate {
     const bytes = notes * NOTE_BYTES
     const found = this.#free.findIndex((span) => span.bytes >= bytes)
     const span = this.#free[found] ?? { at: this.#end, bytes }
-    writeSync(this.fd, new Uint8Array(span.bytes), 0, span.bytes, span.at)
+    this.#clear(span)
     if (found === -1) this.#end += bytes
     else this.#free.splice(found, 1)
     return span
@@ -81,6 +81,12 @@ export class Slate {
     if (this.#closed) return
     this.#closed = true
     closeSync(this.fd)
+  }
+
+  /** Where there is room for a part only, the first write stops short and says nothing. */
+  #clear({ at, bytes }: Span): void {
+    const nothing = new Uint8Array(bytes)
+    for (let done = 0; done < bytes; ) done += writeSync(this.fd, nothing, done, bytes - done, at + done)
   }
 
   #whole(note: Note, at: number): Note | null {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, fstatSync, readdirSync, writeSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { NOTE_BEGIN, NOTE_BYTES, Note } from '#src/protocol/note.js'
@@ -45,4 +46,20 @@ test('nothing is read of a file that is closed', () => {
   const { at } = slate.allot(1)
   slate.close()
   expect(slate.reader(at, 1)()).toEqual([])
+})
+
+test('where the system has room for a part of it only, no place is given', () => {
+  const program = `
+    import { Slate } from '#src/control/threads/processes/slate.js'
+    const slate = new Slate()
+    console.log(slate.allot(1).at)
+    try {
+      slate.allot(1_000)
+    } catch ({ code }) {
+      console.log(code)
+    }
+    console.log(slate.allot(2).at)`
+  const command = 'ulimit -f 8 && exec "$0" --input-type=module --eval "$1"'
+  const { stdout } = spawnSync('/bin/sh', ['-c', command, process.execPath, program], { encoding: 'utf8' })
+  expect(stdout.split('\n')).toEqual(['0', 'EFBIG', '64', ''])
 })

@@ -88,7 +88,8 @@ export class ProcessLine implements Line {
   /** The process gets the page as it is now, and from then on what main writes there. */
   #assign(process: ChildProcess, { page: memory, ...message }: Assign): void {
     const page = Page.madeOf(memory)
-    const there = page === undefined || page.size === 0 ? null : this.#take(process, page)
+    const { length } = message.added
+    const there = page === undefined || length === 0 ? null : this.#take(process, page, length)
     const copy = new Uint8Array(memory.byteLength)
     copy.set(new Uint8Array(memory))
     process.post({ type: 'assign', message, page: copy, at: there?.span.at ?? null })
@@ -96,7 +97,8 @@ export class ProcessLine implements Line {
     for (const { id } of message.added) if (there !== null) this.#pages.set(id, there)
   }
 
-  #take(process: ChildProcess, page: Page): PageThere {
+  /** @param left how many of the page's partitions the process gets: some may be kept back */
+  #take(process: ChildProcess, page: Page, left: number): PageThere {
     const { slate } = process
     const span = slate.allot(page.size)
     const { at } = span
@@ -104,7 +106,7 @@ export class ProcessLine implements Line {
       read: slate.reader(at, page.size),
       tell: (word) => process.post({ type: 'page', at, word }),
     })
-    return { mirror, span, left: page.size }
+    return { mirror, span, left }
   }
 
   /** The process writes on a page of which nothing is left until it has answered. */

@@ -106,6 +106,17 @@ test('over any number of rebalances the file does not grow', () => {
   expect(slate.allot(20).at).toBeLessThan(20 * 64)
 })
 
+test('neither when one of the partitions on a page stands still, and the process does not get it', () => {
+  const { line, slate, begin, says } = bench()
+  void begin()
+  for (let round = 0; round < 1_000; round++) {
+    line.send(assign(pageOf(3), [round * 2, round * 2 + 1], round === 0 ? [] : [round * 2 - 2, round * 2 - 1]))
+    line.send(assign(pageOf(1), []))
+    says({ type: 'done', requestId: requestId - 1 })
+  }
+  expect(slate.allot(20).at).toBeLessThan(20 * 64)
+})
+
 test('a page of no partitions has no place', () => {
   const { line, posted, begin } = bench()
   void begin()

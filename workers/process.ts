@@ -26,8 +26,11 @@ if (process.send === undefined) {
 
 // Ctrl-C and the end of a session come to all processes of a terminal. When this one ends is for the pool to say.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
-// The pool's process is no more. At once, whatever the handler does: nothing that it does from now on counts.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+/** The pool's process is no more. At once, whatever the handler does: nothing that it does from now on counts. */
+const end = (): void => void process.kill(process.pid, 'SIGKILL')
+
+process.on('disconnect', end)
+if (!process.connected) end() // it went while this one loaded what `--import` says
 
 /** The file in which the thread notes how far it is, as the pool has handed it down. */
 const INHERITED_FD = 4

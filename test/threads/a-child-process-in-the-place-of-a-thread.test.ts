@@ -184,6 +184,26 @@ it.each([
   await until(() => !pids.some(isAlive), { what: 'the children to end', deadlineMs: 5_000 })
 })
 
+it('neither is one left that was still loading what --import says, and would never have heard of it', async () => {
+  const preloaded = `
+    import { setTimeout as sleep } from 'node:timers/promises'
+    if (process.send !== undefined) {
+      setInterval(() => {}, 1_000)
+      console.log('loading', process.pid)
+      while (process.connected) await sleep(10)
+    }`
+  const flags = ['--import', `data:text/javascript,${encodeURIComponent(preloaded)}`]
+  const pool = spawn(process.execPath, [...flags, fileURLToPath(fixture('processes.mjs')), 'nothing'])
+  onTestFinished(() => void pool.kill('SIGKILL'))
+  let printed = ''
+  pool.stdout.on('data', (text) => {
+    printed += text
+  })
+  const pid = await until(() => Number(/loading (\d+)/.exec(printed)?.[1]) || false, { what: 'a child' })
+  pool.kill('SIGKILL')
+  await until(() => !isAlive(pid), { what: 'the child to end', deadlineMs: 10_000 })
+})
+
 it.each([
   'SIGINT',
   'SIGHUP',

@@ -92,7 +92,7 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
   #fork(): NodeProcess {
     try {
       return fork(HOST, [], {
-        execArgv: childFlags(process.execArgv),
+        execArgv: childFlags(process.execArgv, process.env.NODE_OPTIONS),
         serialization: 'advanced',
         stdio: ['ignore', 'pipe', 'pipe', 'ipc', this.slate.fd],
       })

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { childFlags } from '#src/control/threads/processes/child-flags.js'
 
@@ -23,4 +24,15 @@ test.each([
   ['and waits for nobody', ['--inspect-brk', '--inspect-port', '9999'], ['--inspect=0']],
 ])('%s', (_, own, child) => {
   expect(childFlags(own)).toEqual(child)
+})
+
+test('neither does it wait when NODE_OPTIONS says so', () => {
+  expect(childFlags([], '--inspect-brk=0.0.0.0:9229 --no-warnings')).toEqual(['--no-inspect-brk', '--inspect-port=0'])
+  const node = spawnSync(process.execPath, [...childFlags([], '--inspect-brk'), '--print', '1 + 1'], {
+    env: { ...process.env, NODE_OPTIONS: '--inspect-brk' },
+    timeout: 10_000,
+    encoding: 'utf8',
+  })
+  expect(node.stdout).toBe('2\n')
+  expect(node.stderr).not.toContain(':9229/')
 })

@@ -184,7 +184,7 @@ export interface PoolOptions {
   /** When slots that crashed are started again, and when the pool gives up. */
   restart?: RestartOptions | undefined
   /**
-   * Memory of the whole process in MB, Buffers included, at least 64. Above it the thread that takes the most is replaced
+   * Memory of the whole process in MB, Buffers and child processes included, at least 64. Above it the thread that takes the most is replaced
    * between two messages, one at a time.
    *
    * @default nine tenths of the memory of the machine, or of the container

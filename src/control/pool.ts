@@ -171,7 +171,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     const recycler = new Recycler({
       slots: this.#slots,
       spares: () => threads.warm,
-      rss: () => process.memoryUsage.rss(),
+      rss: () => process.memoryUsage.rss() + threads.rss,
       maxRssMb: settings.maxRssMb,
       log: this.#log,
     })

@@ -92,6 +92,21 @@ it('a process is used again by the next incarnation when the one before has come
   await expect(second.request({ type: 'quiesce' })).resolves.toBeUndefined()
 })
 
+it('what processes take is known, together and of each, native memory and spares included', async () => {
+  const threads = startProcesses()
+  const thread = run(threads, 'hoards:64')
+  await thread.ready
+  await expect.poll(() => threads.warm).toBe(1)
+  const [before, all] = [thread.rss ?? Number.NaN, threads.rss]
+  expect(before).toBeGreaterThan(5 * 2 ** 20)
+  expect(all).toBeGreaterThan(before + 5 * 2 ** 20)
+  thread.send({ type: 'go-on' })
+  await expect.poll(() => thread.rss).toBeGreaterThan(before + 60 * 2 ** 20)
+  expect(threads.rss).toBeGreaterThan(all + 60 * 2 ** 20)
+  await thread.end(why)
+  await expect.poll(() => threads.rss).toBeLessThan(all + 30 * 2 ** 20)
+})
+
 it('a process that the system does not give is a crash like any other', async () => {
   const { execPath } = process
   onTestFinished(() => {

@@ -67,7 +67,7 @@ export const poolFields = z.strictObject({
   maxRssMb: field(
     z.number().min(64).max(4_194_304).optional(),
     'a number from 64 to 4194304',
-    'Memory in MB that the whole process may take (its resident set, Buffers and all). Above it the thread that takes the most is [recycled](memory.md#recycling), one at a time; when that does not help, an error is logged once. A number above all memory turns it off.',
+    "Memory in MB that the whole process may take (its resident set, Buffers and all), with `isolation: 'process'` [all of its processes together](memory.md#with-a-process-for-each-slot). Above it the thread that takes the most is [recycled](memory.md#recycling), one at a time; when that does not help, an error is logged once. A number above all memory turns it off.",
     "nine tenths of the machine's (or container's) memory",
   ),
   resourceLimits: z.strictObject({

@@ -21,6 +21,8 @@ export interface RecyclableSlot {
   readonly incarnation: {
     readonly incarnation: number
     readonly ledger: Pick<Ledger, 'memory' | 'heapFill' | 'counters'>
+    /** Bytes that its own process takes, if it has one. */
+    readonly rss?: number | undefined
   } | null
   recycle(reason: RecycleReason): boolean
 }
@@ -29,7 +31,7 @@ export interface RecyclerOptions {
   readonly slots: readonly RecyclableSlot[]
   /** How many spares are warm. */
   readonly spares: () => number
-  /** Bytes that the process takes. */
+  /** Bytes that the process takes, with all that belong to it. */
   readonly rss: () => number
   readonly maxRssMb: number
   readonly log: Logger
@@ -54,8 +56,8 @@ const shortened = (limit: number | null): number =>
   limit === null ? Number.POSITIVE_INFINITY : limit * (1 - SPREAD * Math.random())
 
 const bytesOf = ({ incarnation }: RecyclableSlot): number => {
-  const memory = incarnation?.ledger.memory ?? null
-  return memory === null ? 0 : memory.heapUsed + memory.external
+  const { heapUsed = 0, external = 0 } = incarnation?.ledger.memory ?? {}
+  return incarnation?.rss ?? heapUsed + external
 }
 
 /** Has threads replaced that work, but take too much memory, or have lived for as long as they may: see `nextRecycle`. */

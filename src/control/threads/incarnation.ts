@@ -94,6 +94,11 @@ export class Incarnation {
     return this.#threadId
   }
 
+  /** Bytes of memory that its own process takes; undefined when it has none, or that is not known. */
+  get rss(): number | undefined {
+    return this.#worker?.rss
+  }
+
   /** Posts a message; one to a thread that is over is dropped. */
   send(message: ToThread): void {
     this.#options.line.send(message)

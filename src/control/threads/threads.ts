@@ -120,6 +120,11 @@ export class Threads {
     return this.#lost.size
   }
 
+  /** Bytes of memory that their own processes take, those of spares included. */
+  get rss(): number {
+    return this.#workers.all.reduce((sum, { rss = 0 }) => sum + rss, 0)
+  }
+
   /** How many threads are booted and wait for a slot. */
   get warm(): number {
     return this.#boots.warm.length

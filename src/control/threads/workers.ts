@@ -11,6 +11,8 @@ export interface PoolWorker extends NodeJS.EventEmitter {
   readonly threadId: number
   readonly stdout: Readable
   readonly stderr: Readable
+  /** Bytes of memory that a process of its own takes; undefined when it has none, or that is not known. */
+  readonly rss?: number | undefined
   /** Kills it; `exit` comes later. */
   terminate(): unknown
   /** It keeps the process no longer. */

@@ -48,9 +48,12 @@ test('a handler that leaks fills one heap after the other, and no thread dies of
   }
 })
 
-test('Buffers that are kept count for the memory of the process: the slot that has the most is recycled', async () => {
+test.each([
+  'thread',
+  'process',
+] as const)('Buffers that are kept in a %s count for the memory of the pool: the slot that has the most is recycled', async (isolation) => {
   const maxRssMb = Math.round(process.memoryUsage.rss() / MB) + 400
-  const pool = await handleAll(1_500, 'buffer:1024', { maxRssMb })
+  const pool = await handleAll(1_500, 'buffer:1024', { maxRssMb, isolation })
   const recycled = pool.heard('slot:recycled')
   expect(recycled.map(({ reason }) => reason)).toContain('rss')
   for (const { memory } of recycled) expect(memory?.external).toBeGreaterThan(50 * MB)

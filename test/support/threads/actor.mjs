@@ -27,6 +27,9 @@ const misbehave = {
   blocks(_port, marker) {
     execSync(`touch ${marker}; sleep 2`)
   },
+  hoards(_port, mb) {
+    globalThis.hoard = Buffer.alloc(mb * 2 ** 20, 1)
+  },
   leaks() {
     const kept = []
     for (;;) kept.push({ text: `${kept.length}` })

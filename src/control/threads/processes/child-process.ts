@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { readText } from '../../../config/read-text.js'
 import { fromErrorData } from '../../../protocol/error-data.js'
 import type { FromProcess, ToProcess } from '../../../protocol/process-messages.js'
 import { after } from '../../../util/timers.js'
@@ -10,6 +11,7 @@ import { within } from '../../../util/within.js'
 import { type EndOfWorker, saysOutOfMemory } from '../thread-error.js'
 import type { PoolWorker } from '../workers.js'
 import { childFlags } from './child-flags.js'
+import { ownMemory } from './own-memory.js'
 import { Slate } from './slate.js'
 
 const HOST = fileURLToPath(new URL('../../../../workers/process.js', import.meta.url))
@@ -77,6 +79,10 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
   /** Nobody wants to hear what is still said. */
   leave(client: Client): void {
     if (this.#client === client) this.#client = null
+  }
+
+  get rss(): number | undefined {
+    return ownMemory(readText(`/proc/${this.threadId}/status`))
   }
 
   terminate(): void {

@@ -11,7 +11,7 @@ class FakeSlot implements RecyclableSlot {
   mayRecycle = true
   isRecycling = false
   isFreeing = false
-  incarnation = { incarnation: 1, ledger: Ledger.create(1) }
+  incarnation: { incarnation: number; ledger: Ledger; rss?: number } = { incarnation: 1, ledger: Ledger.create(1) }
   readonly reasons: RecycleReason[] = []
 
   constructor(slot: number, recycle: RecyclableSlot['config']['recycle'] = {}) {
@@ -143,6 +143,17 @@ test('a thread whose heap is full before its first message is not replaced by on
   pass(600_000)
   expect(slot.reasons).toEqual([])
   expect(lines).toMatchObject([{ slot: 0, msg: expect.stringContaining('nearly full after 0 messages') }])
+})
+
+test('a slot with a process of its own takes what that takes, whatever its thread knows of', () => {
+  const slots = [new FakeSlot(0), new FakeSlot(1)]
+  const { world, pass } = recycling(...slots)
+  for (const [slot, { incarnation }] of slots.entries()) incarnation.rss = (slot + 1) * 300 * MB
+  slots[0]?.works(1, 200)
+  slots[1]?.works(1, 100)
+  world.rssMb = 1_100
+  pass(500)
+  expect(slots.map(({ reasons }) => reasons)).toEqual([[], ['rss']])
 })
 
 test('when the process takes too much the slot that takes the most is recycled, Buffers and all', () => {

@@ -189,6 +189,7 @@ export class Slot implements SeatHost {
     this.#standstills = new Standstills({
       ...{ config, holdings, log, client: poolClient, report: this.#report },
       incarnations: this.#incarnations,
+      silentMs: (nowMs) => this.incarnation?.ledger.silentMs(nowMs) ?? 0,
     })
     this.#deadLetters = new DeadLetters({
       ...{ config, holdings, log, report: this.#report, store: options.deadLetters },

@@ -141,7 +141,7 @@ export class HeapWatch {
     this.#fill = fillOf({ used: bytes / heap.limit, kept: this.#kept, before })
     if (this.#fill !== before || nowMs >= this.#reportMs) {
       this.#reportMs = nowMs + REPORT_MS
-      ledger.noteMemory({ heapUsed: bytes, heapLimit: heap.limit, external: heap.external() }, this.#fill)
+      ledger.noteMemory({ heapUsed: bytes, heapLimit: heap.limit, external: heap.external() }, this.#fill, nowMs)
     }
     // A thread that has finished nothing would be replaced by one that is as full: it goes on as well as it can.
     if (this.#fill === 'brimful' && ledger.counters.finished > 0) ledger.raise(Control.brimful)

@@ -63,6 +63,7 @@ const HEAP_LIMIT = 15
 const EXTERNAL = 16
 const HEAP_FILL = 17
 const DECODING = 18
+const SPOKE_AT = 19
 /** Even, so that the offsets behind the rows are aligned. */
 const HEADER_WORDS = 20
 /** Behind the offsets of the rows: the first and the last one of the batch that is decoded. */
@@ -93,7 +94,7 @@ const SAID_BY_THREAD = [
 const NOTE_ROW = NOTE_BEGIN + SAID_BY_THREAD.length
 const NOTE_OFFSET = 7
 /** What it says seldom: a note of its own, behind those of the rows. */
-const SELDOM_SAID = [HEAP_USED, HEAP_LIMIT, EXTERNAL, HEAP_FILL, DECODING]
+const SELDOM_SAID = [HEAP_USED, HEAP_LIMIT, EXTERNAL, HEAP_FILL, DECODING, SPOKE_AT]
 /** Where that has the offsets of a batch, in 64-bit numbers. */
 const NOTE_DECODING = 4
 
@@ -291,12 +292,19 @@ export class Ledger {
     return { partitionId: partition - 1, first, last: Atomics.load(this.#offsets, this.rows + 1) }
   }
 
-  /** Thread: how much memory it takes. */
-  noteMemory({ heapUsed, heapLimit, external }: ThreadMemory, fill: HeapFill): void {
+  /** Thread: how much memory it takes. It says so about once a second, unless something keeps its event loop. */
+  noteMemory({ heapUsed, heapLimit, external }: ThreadMemory, fill: HeapFill, nowMs: number): void {
     Atomics.store(this.#words, HEAP_USED, heapUsed / KIB)
     Atomics.store(this.#words, EXTERNAL, external / KIB)
     Atomics.store(this.#words, HEAP_FILL, FILLS.indexOf(fill))
     Atomics.store(this.#words, HEAP_LIMIT, heapLimit / KIB)
+    Atomics.store(this.#words, SPOKE_AT, toTicks(nowMs) || 1)
+  }
+
+  /** For how long the thread has not said how much memory it takes; 0 before the first time. */
+  silentMs(nowMs: number): number {
+    const spokeAt = Atomics.load(this.#words, SPOKE_AT)
+    return spokeAt === 0 ? 0 : ticksBetween(spokeAt, toTicks(nowMs))
   }
 
   /** Null until the thread has noted it. */

@@ -67,8 +67,8 @@ export class WrittenLedger extends Ledger {
     this.#writeSoon(0)
   }
 
-  override noteMemory(memory: ThreadMemory, fill: HeapFill): void {
-    super.noteMemory(memory, fill)
+  override noteMemory(memory: ThreadMemory, fill: HeapFill, nowMs: number): void {
+    super.noteMemory(memory, fill, nowMs)
     this.#writeRest()
   }
 

@@ -19,6 +19,8 @@ export interface StandstillsOptions {
   readonly incarnations: Pick<Holder, 'hand'>
   readonly client: Pick<ControlClient, 'listOffsets' | 'topics'>
   readonly report: Pick<SlotReporter, 'paused' | 'resumed'>
+  /** For how long the slot's thread has said nothing. */
+  readonly silentMs: (nowMs: number) => number
   readonly log: Logger
 }
 

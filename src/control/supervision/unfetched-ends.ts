@@ -9,6 +9,9 @@ import type { Holding } from '../holdings.js'
 /** How often is asked; the lag of such a partition is as old as that. */
 const ASK_MS = 10_000
 
+/** A thread that says nothing for so long fetches nothing: something keeps its event loop, or it is frozen. */
+const SILENT_MS = 10_000
+
 /** No Fetch brings news of it: it stands still, or its thread waits before it tries a message again. */
 const isUnfetched = (holding: Holding, nowMs: number): boolean =>
   holding.paused !== null || holding.page.retryInMs(holding.index, nowMs) > 0
@@ -16,10 +19,15 @@ const isUnfetched = (holding: Holding, nowMs: number): boolean =>
 export interface UnfetchedEndsOptions {
   readonly config: SlotConfig
   readonly client: Pick<ControlClient, 'listOffsets' | 'topics'>
+  /** For how long the thread has said nothing. */
+  readonly silentMs: (nowMs: number) => number
   readonly log: Logger
 }
 
-/** Asks where partitions end of which nothing is fetched just now, so that their lag grows while they stand still. */
+/**
+ * Asks where partitions end of which nothing is fetched just now, so that their lag grows while they stand still: without it a
+ * thread that something keeps from its work, or that is frozen with its process, would look as if it had nothing to do.
+ */
 export class UnfetchedEnds {
   readonly #options: UnfetchedEndsOptions
   /** Leaders that have not answered. */
@@ -33,7 +41,8 @@ export class UnfetchedEnds {
   /** Asks if that is due. Call it about once a second. */
   look(holdings: readonly Holding[], nowMs: number): void {
     if (nowMs - this.#askedAtMs < ASK_MS) return
-    const unfetched = holdings.filter((holding) => isUnfetched(holding, nowMs))
+    const isSilent = this.#options.silentMs(nowMs) > SILENT_MS
+    const unfetched = isSilent ? holdings : holdings.filter((holding) => isUnfetched(holding, nowMs))
     if (unfetched.length === 0) return
     this.#askedAtMs = nowMs
     this.#askLeaders(unfetched).catch(this.#failed)

@@ -98,6 +98,11 @@ export class MirroredLedger extends Ledger {
     return super.memory
   }
 
+  override silentMs(nowMs: number): number {
+    this.#look()
+    return super.silentMs(nowMs)
+  }
+
   override get heapFill(): HeapFill {
     this.#look()
     return super.heapFill

@@ -88,7 +88,10 @@ class Slot {
       this.#assign(added, removed)
       return true
     }
-    this.#standstills = new Standstills({ config, holdings, incarnations: { hand }, client, report, log })
+    this.#standstills = new Standstills({
+      ...{ config, holdings, incarnations: { hand }, client, report, log },
+      silentMs: () => 0,
+    })
     this.#thread = this.#newThread()
     this.#assign(holdings.add([{ ...WHERE, offset: 0n, committed: 0n }]), [])
   }

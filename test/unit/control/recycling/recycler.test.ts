@@ -35,7 +35,7 @@ class FakeSlot implements RecyclableSlot {
   works(messages: number, usedMb = 10, fill: HeapFill = 'fine', externalMb = 0): void {
     for (let n = 0; n < messages; n++) this.incarnation.ledger.countFinished()
     const memory = { heapUsed: usedMb * MB, heapLimit: 512 * MB, external: externalMb * MB }
-    this.incarnation.ledger.noteMemory(memory, fill)
+    this.incarnation.ledger.noteMemory(memory, fill, 0)
   }
 }
 

@@ -197,6 +197,31 @@ test('lag goes on being asked for while a partition stands still or waits for a 
   await bench.stop()
 })
 
+test('lag is asked for while the thread says nothing, so that one which something keeps from its work stalls', async () => {
+  const bench = await running()
+  const { ledger } = bench.threads.last
+  const partitions = [0, 1].map((partition) => ({ partition, leader: 1 }))
+  let asked = 0
+  bench.poolClient.topics = async () => [{ topic: 'orders', error: null, partitions }]
+  bench.poolClient.listOffsets = async (partitions) => {
+    asked += 1
+    return partitions.map((each) => ({ ...each, offset: 100n }))
+  }
+  for (const partition of [0, 1]) {
+    const { page, index } = handed(bench.threads.last, partition)
+    page.fetched(index, Number(page.finishedUpTo(index)), Number(page.finishedUpTo(index)))
+  }
+  for (let second = 0; second < 60; second++) {
+    ledger.noteMemory({ heapUsed: 0, heapLimit: 1_024, external: 0 }, 'fine', monotonicMs())
+    await vi.advanceTimersByTimeAsync(1_000)
+  }
+  expect([asked, bench.status().lag, bench.slot.isHealthy]).toEqual([0, '0', true])
+  await vi.advanceTimersByTimeAsync(300_000)
+  expect([bench.status().lag, bench.slot.isHealthy]).toEqual(['93', false])
+  expect(bench.heard('slot:stalled')).toHaveLength(1)
+  await bench.stop()
+})
+
 test('a partition that stands still and has no leader keeps nobody from hearing of the lag of the others', async () => {
   const bench = await running()
   const thread = bench.threads.last

@@ -52,7 +52,7 @@ const LEDGER_STEPS = {
   clear: ({ main }, bits) => main.clear(bits),
   threadClears: ({ thread }, bits) => thread.clear(bits),
   memory: ({ thread }, used, external) =>
-    thread.noteMemory({ heapUsed: used * 1024, heapLimit: 9 * 1024, external: external * 1024 }, 'full'),
+    thread.noteMemory({ heapUsed: used * 1024, heapLimit: 9 * 1024, external: external * 1024 }, 'full', used),
   decoding: ({ thread }, partitionId, first) => thread.beginDecoding(partitionId, first, first + 9),
   decoded: ({ thread }) => thread.endDecoding(),
   looked: ({ main }, frozenMs, dueMs) => main.looked(frozenMs * 1_000, dueMs),
@@ -70,6 +70,7 @@ const ledgerAsSeen = ({ main, thread }: { main: Ledger; thread: Ledger }) => ({
   memory: main.memory,
   decoding: main.decoding,
   heapFill: main.heapFill,
+  silentMs: main.silentMs(10),
   stoodStillMs: thread.stoodStillMs(0),
 })
 

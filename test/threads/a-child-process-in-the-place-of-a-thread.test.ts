@@ -230,6 +230,13 @@ it.each([
   expect(pids.some(isAlive)).toBe(false)
 })
 
+it('a process that a handler has started, and that outlives all, does not keep the pool’s', async () => {
+  const { pid, exited } = await startPoolOfProcesses('adopts:25')
+  process.kill(pid, 'SIGTERM')
+  const code = await Promise.race([exited, new Promise((resolve) => setTimeout(resolve, 15_000, 'it lives'))])
+  expect(code).toBe(0)
+}, 40_000)
+
 it('what a handler prints is printed by the pool', async () => {
   const { printed } = await startPoolOfProcesses('prints:hello')
   await until(() => printed.stdout.includes('hello\n') && printed.stderr === 'hello\n', { what: 'its words' })

@@ -1,5 +1,5 @@
 // A thread entry that misbehaves when it is told to: `config.handler` names how, the message `go-on` says when.
-import { execSync } from 'node:child_process'
+import { execSync, spawn } from 'node:child_process'
 import process from 'node:process'
 import { isMainThread, threadId } from 'node:worker_threads'
 import { WrittenPage } from '#src/protocol/written-page.js'
@@ -29,6 +29,10 @@ const misbehave = {
   },
   hoards(_port, mb) {
     globalThis.hoard = Buffer.alloc(mb * 2 ** 20, 1)
+  },
+  // A process that outlives this one, and prints where this one does.
+  adopts(_port, seconds) {
+    spawn('sleep', [seconds], { stdio: 'inherit', detached: true }).unref()
   },
   leaks() {
     const kept = []

@@ -148,5 +148,7 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
     this.emit('exit', ...(this.#threadEnd ?? [exitCode, signal, this.#outOfMemory]))
     this.#client?.rejected(new Error('the process has ended'))
     this.slate.close()
+    // A process that the handler has started may still have the other ends of its output.
+    after(() => this.unref(), LATE_MS).unref()
   }
 }

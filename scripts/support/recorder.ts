@@ -23,6 +23,8 @@ export interface Handling {
   readonly partition: number
   readonly offset: number
   readonly pid: number
+  /** Of the process that had started this one: the pool's, when its threads have processes of their own. */
+  readonly ppid: number
   readonly threadId: number
   readonly slot: number
   readonly incarnation: number
@@ -65,11 +67,12 @@ export interface Recorder {
 export const openRecorder = (dir: string): Recorder => {
   let file: number | undefined
   let lastId = 0
+  const { ppid } = process // somebody else's when it is gone
   const write = (line: string): void => {
     // Not opened earlier: a spare thread that never handles anything leaves no file.
     if (file === undefined) {
       mkdirSync(dir, { recursive: true })
-      file = openSync(join(dir, `${process.pid}-${threadId}-${randomBytes(4).toString('hex')}.record`), 'a')
+      file = openSync(join(dir, `${process.pid}-${ppid}-${threadId}-${randomBytes(4).toString('hex')}.record`), 'a')
     }
     writeSync(file, `${line}\n`)
   }
@@ -105,7 +108,7 @@ export const readRecord = (dir: string): Handling[] => {
 }
 
 const readFile = (path: string, name: string): Handling[] => {
-  const [pid = 0, thread = 0] = name.split('-').map(Number)
+  const [pid = 0, ppid = 0, thread = 0] = name.split('-').map(Number)
   const handlings = new Map<string, Handling>()
   // What stands after the last newline is a line that is being written, or that a killed process wrote in part.
   for (const line of readFileSync(path, 'utf8').split('\n').slice(0, -1)) {
@@ -113,7 +116,7 @@ const readFile = (path: string, name: string): Handling[] => {
     const atMs = Number(ms)
     if (kind === 'S') {
       const [partition = 0, offset = 0, slot = 0, incarnation = 0, attempt = 0] = numbers.map(Number)
-      const where = { topic: word, partition, offset, pid, threadId: thread, slot, incarnation, attempt }
+      const where = { topic: word, partition, offset, pid, ppid, threadId: thread, slot, incarnation, attempt }
       handlings.set(id, { ...where, startMs: atMs, endMs: null, outcome: null })
     } else {
       const handling = handlings.get(id)

@@ -12,6 +12,13 @@ export interface Range {
   readonly to: number
 }
 
+export interface TopicOptions {
+  readonly partitions: number
+  readonly config?: Readonly<Record<string, string>>
+  /** The nodes that have a copy of each partition, the leader first. @default what the broker chooses */
+  readonly nodes?: readonly number[]
+}
+
 /** A name that nobody else uses: for topics and groups. */
 export const uniqueName = (base: string): string => `${base}-${randomBytes(5).toString('hex')}`
 
@@ -29,11 +36,13 @@ const mayPass = (error: unknown): boolean => {
 export const makeTopic = async (
   admin: Admin,
   topic: string,
-  { partitions, config = {} }: { readonly partitions: number; readonly config?: Readonly<Record<string, string>> },
+  { partitions, config = {}, nodes }: TopicOptions,
 ): Promise<void> => {
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+  const replicas = nodes && Array.from({ length: partitions }, (_, partition) => ({ partition, replicas: [...nodes] }))
+  const size = replicas === undefined ? { numPartitions: partitions } : { replicaAssignment: replicas }
   // KafkaJS's own `waitForLeaders` fails when the node that it asks has not heard of the topic yet.
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: false })
+  await admin.createTopics({ topics: [{ topic, ...size, configEntries }], waitForLeaders: false })
   let trouble: unknown
   const hasLeaders = async (): Promise<boolean> => {
     try {

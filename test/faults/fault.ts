@@ -13,7 +13,7 @@ export const REPEATS = ['nothing', 'in flight', 'uncommitted'] as const
 export type Repeats = (typeof REPEATS)[number]
 
 /** What a fault takes hold of. Two at the same time must not take hold of the same. */
-export type Grip = 'threads' | 'process' | 'module' | 'network' | 'brokers' | 'dead letters'
+export type Grip = 'threads' | 'process' | 'module' | 'network' | 'brokers'
 
 /** What a fault has to do with. */
 export interface Scene {

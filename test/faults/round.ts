@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { machineMs, readRecord } from '#scripts/support/recorder.js'
+import { until } from '#scripts/support/until.js'
 import { within } from '#src/util/within.js'
 import { Dice } from '../support/control/dice.js'
 import { type Fault, REPEATS, type Scene } from './fault.js'
@@ -195,6 +196,11 @@ export class Play {
       if (await member.endsWithin(STOP_MS + SLACK_MS + APPLY_MS)) continue
       this.#fail('a stop is bounded', `the process of ${member.name} does not end`)
     }
+    const nothingIsLeft = () => world.left.length === 0
+    await until(nothingIsLeft, { what: 'all processes to be gone', everyMs: 100 }).catch(() =>
+      this.#fail('nothing is left behind', `processes ${world.left.join()}`),
+    )
+    for (const what of world.leftInStateDirs) this.#fail('nothing is left behind', what)
   }
 
   async #verdict(acts: readonly Act[], watch: Watch): Promise<RoundResult> {
@@ -203,14 +209,19 @@ export class Play {
     // What they would still do, when the play was broken off, is not in this evidence.
     await Promise.all(world.members.filter(({ isOver }) => !isOver).map((member) => member.kill()))
     const clock = fromEpochMs()
+    const heard = heardIn(world.folder)
+    const pools = new Set(heard.map(({ pid }) => pid))
     const evidence: Evidence = {
       topic: world.topic,
       acknowledged: world.load.acknowledged,
       // What was not finished when the play was broken off is no message that was lost.
       stored: this.#isSound ? await world.stored() : [],
       deadLetters: await world.deadLetters(),
-      record: readRecord(world.record),
-      heard: heardIn(world.folder),
+      record: readRecord(world.record).map((handling) => {
+        const { pid, ppid } = handling
+        return { ...handling, pid: pools.has(pid) ? pid : ppid, worker: pid }
+      }),
+      heard,
       commits: (await world.log.commits(world.groupId))
         .filter(({ topic }) => topic === world.topic)
         .map(({ partition, offset, atEpochMs }) => ({ partition, offset, atMs: atEpochMs + clock })),

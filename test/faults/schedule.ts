@@ -31,12 +31,15 @@ const newSeed = (dice: Dice): number => dice.below(2 ** 31)
 const fits = (fault: Fault, setting: Setting): boolean => fault.fits?.(setting) ?? true
 const alone = (fault: Fault, dice: Dice): Act => ({ faults: [fault], afterMs: 0, seed: newSeed(dice) })
 
-/** Every fault once, in the first setting that it fits. */
+/** Every fault once, in the first setting that it fits, and a few in a later one, too. */
 export const shortRun = (faults: readonly Fault[], seed: number): Round[] => {
   const dice = new Dice(seed)
   const rounds = SETTINGS.map((setting): Round => {
-    const own = faults.filter((fault) => SETTINGS.find((each) => fits(fault, each)) === setting)
-    return { setting, acts: shuffled(own, dice).map((fault) => alone(fault, dice)) }
+    const able = faults.filter((fault) => fits(fault, setting))
+    const own = able.filter((fault) => SETTINGS.find((each) => fits(fault, each)) === setting)
+    const others = able.filter((fault) => !own.includes(fault))
+    const again = own.length === 0 ? [] : shuffled(others, dice).slice(0, setting.again)
+    return { setting, acts: shuffled([...own, ...again], dice).map((fault) => alone(fault, dice)) }
   })
   return rounds.filter(({ acts }) => acts.length > 0)
 }

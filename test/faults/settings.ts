@@ -7,12 +7,22 @@ export interface Setting {
   readonly nodes: 1 | 3
   /** What its pools have different. */
   readonly pool: Partial<ConsumerPoolOptions>
+  /** They are run by the command with `--supervise`, and not by a program of their own. */
+  readonly isSupervised: boolean
+  /** They have a `stateDir`. */
+  readonly hasStateDir: boolean
   /** How many rounds of a long run it has before the next one. */
   readonly rounds: number
+  /** How many faults that an earlier one has played already a short run plays in it once more. */
+  readonly again: number
 }
+
+const PLAIN = { nodes: 1, pool: {}, isSupervised: false, hasStateDir: false, rounds: 1, again: 0 } as const
 
 /** All settings. A fault that fits several is played in the first of them in a short run, in each in a long one. */
 export const SETTINGS: readonly Setting[] = [
-  { name: 'one node', nodes: 1, pool: {}, rounds: 2 },
-  { name: 'three nodes', nodes: 3, pool: {}, rounds: 1 },
+  { ...PLAIN, name: 'one node', rounds: 2 },
+  { ...PLAIN, name: 'three nodes', nodes: 3 },
+  { ...PLAIN, name: 'a process for each slot', pool: { isolation: 'process' }, again: 3 },
+  { ...PLAIN, name: 'under a supervisor', isSupervised: true, hasStateDir: true, again: 2 },
 ]

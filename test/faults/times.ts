@@ -14,6 +14,9 @@ export const TIMES = {
   probe: 2_000,
 } as const
 
+/** How many deaths convict a message. */
+export const CONVICT_AFTER = 3
+
 /** A member that is held up for so long within a session may be thrown out, or end a handler, that nobody has harmed. */
 export const STARVED_MS = TIMES.session / 2
 
@@ -35,6 +38,8 @@ export const BOUNDS = {
   hung: TIMES.maxProcessing + TIMES.terminate + TIMES.load,
   /** It died again and again. */
   backOff: TIMES.restartMaxDelay * 4 + TIMES.load,
+  /** Some pool's process died again and again of what it must find out, and was started again. */
+  processes: (2 * CONVICT_AFTER + 1) * (TIMES.session + TIMES.restartMaxDelay + TIMES.rebalance) + TIMES.load,
   /** Connections are opened anew, and the membership holds. */
   connection: TIMES.request * 2 + TIMES.load,
   /** A membership is over, and somebody takes over: the session ends, the group rebalances, threads connect. */

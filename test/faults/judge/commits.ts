@@ -17,21 +17,25 @@ export const neverBack = ({ commits }: Evidence): Violation[] =>
 
 /** All messages in front of a committed offset are finished when it is stored. */
 export const onlyFinished = (evidence: Evidence): Violation[] => {
-  const { commits, record, stored, deadLetters, clockMs } = evidence
+  const { commits, record, heard, stored, deadLetters, clockMs } = evidence
   const finishedAtMs = new Map<string, number>()
   for (const handling of record) {
     if (handling.outcome !== 'finished' || handling.endMs === null) continue
     const at = place(handling)
     finishedAtMs.set(at, Math.min(finishedAtMs.get(at) ?? Number.POSITIVE_INFINITY, handling.endMs))
   }
-  const letters = new Set(deadLetters.map(place))
+  for (const letter of deadLetters) {
+    const at = place(letter)
+    // A pool that dies in the moment in which a dead letter is stored does not say so any more.
+    const told = heard.find(({ event, payload }) => event === 'message:dead-lettered' && place(payload as never) === at)
+    finishedAtMs.set(at, Math.min(finishedAtMs.get(at) ?? Number.POSITIVE_INFINITY, told?.atMs ?? 0))
+  }
   return [...byPartition(commits)].flatMap(([partition, list]) => {
     const faults: Violation[] = []
     let next = stored.find((range) => range.partition === partition)?.from ?? 0
     for (const { offset, atMs } of list) {
       for (; next < (offset ?? 0); next++) {
         const at = place({ partition, offset: next })
-        if (letters.has(at)) continue
         const endMs = finishedAtMs.get(at)
         if (endMs !== undefined && endMs <= atMs + clockMs) continue
         const when = endMs === undefined ? 'never' : `${(endMs - atMs).toFixed(1)} ms later`

@@ -30,7 +30,23 @@ export interface Episode {
   readonly rebalances: boolean
 }
 
-/** A process was stopped (SIGSTOP) for that time. */
+/** A call of the handler. `pid` is that of the pool. */
+export interface Handled extends Handling {
+  /** The process whose thread it was: the pool's, or a child of it. */
+  readonly worker: number
+}
+
+/** What a dead letter says of itself. */
+export interface Letter {
+  readonly partition: number
+  readonly offset: number
+  readonly reason: 'exhausted' | 'non-retriable' | 'killed'
+  readonly attempts: number
+  /** The number that its message carries. */
+  readonly number: number
+}
+
+/** A process, which may be a child, was stopped (SIGSTOP) for that time. */
 export interface Freeze {
   readonly pid: number
   readonly fromMs: number
@@ -43,8 +59,8 @@ export interface Evidence {
   readonly acknowledged: readonly Acknowledged[]
   /** What is in the topic. */
   readonly stored: readonly Range[]
-  readonly deadLetters: readonly { readonly partition: number; readonly offset: number }[]
-  readonly record: readonly Handling[]
+  readonly deadLetters: readonly Letter[]
+  readonly record: readonly Handled[]
   readonly heard: readonly Heard[]
   /** In the order of the coordinator's log. */
   readonly commits: readonly Commit[]

@@ -1,4 +1,5 @@
 import { committedIsFinal, neverBack, onlyFinished } from './commits.js'
+import { convicted, lettersAreFinal, reasons } from './convictions.js'
 import { Episodes } from './episodes.js'
 import type { Evidence, Violation } from './evidence.js'
 import { clientIds, instanceIds } from './identities.js'
@@ -21,6 +22,9 @@ export const judge = (given: Evidence): Violation[] => {
     ...neverBack(evidence),
     ...onlyFinished(evidence),
     ...committedIsFinal(evidence, owners),
+    ...reasons(evidence),
+    ...convicted(evidence),
+    ...lettersAreFinal(evidence),
     ...oneOwner(evidence, owners),
     ...oneAssignee(evidence),
     ...rebalances(evidence, episodes),

@@ -1,7 +1,6 @@
-import type { Handling } from '#scripts/support/recorder.js'
 import { groupBy } from '#src/util/group-by.js'
 import type { Episodes } from './episodes.js'
-import { type Evidence, place, type Violation, violation } from './evidence.js'
+import { type Evidence, type Handled, place, type Violation, violation } from './evidence.js'
 import type { Owners } from './owners.js'
 
 /** Every message of the topic was handled to the end, or is a dead letter, and is the one that was acknowledged there. */
@@ -9,7 +8,7 @@ export const lost = ({ acknowledged, stored, record, deadLetters }: Evidence): V
   const finished = new Map(
     record.filter(({ outcome }) => outcome === 'finished').map((handling) => [place(handling), handling]),
   )
-  const letters = new Set(deadLetters.map(place))
+  const letters = new Map(deadLetters.map((letter) => [place(letter), letter]))
   const faults: Violation[] = []
   for (const { partition, from, to } of stored) {
     for (let offset = from; offset < to; offset++) {
@@ -20,15 +19,22 @@ export const lost = ({ acknowledged, stored, record, deadLetters }: Evidence): V
   }
   for (const message of acknowledged) {
     const handling = finished.get(place(message))
-    if (handling === undefined || handling.result === message.number) continue
-    const what = `${place(message)} was acknowledged as message ${message.number} and handled as ${handling.result}`
-    faults.push(violation('lost = 0', what, handling.startMs))
+    const letter = letters.get(place(message))
+    const numbers = [
+      ...(handling === undefined ? [] : [handling.result]),
+      ...(letter === undefined ? [] : [letter.number]),
+    ]
+    for (const number of numbers) {
+      if (number === message.number) continue
+      const what = `${place(message)} was acknowledged as message ${message.number}, and ${number} came out`
+      faults.push(violation('lost = 0', what, handling?.startMs ?? null))
+    }
   }
   return faults
 }
 
 /** For each message the beginnings of its first attempts. */
-const beginnings = (record: readonly Handling[]): Handling[][] => [
+const beginnings = (record: readonly Handled[]): Handled[][] => [
   ...groupBy(
     record.filter(({ attempt }) => attempt === 1),
     place,
@@ -61,7 +67,7 @@ export const repeated = (evidence: Evidence, episodes: Episodes): Violation[] =>
         return inFlight.map((message) => `${place(message)} ${ownerOf({ pid, slot, incarnation })}`)
       }),
   )
-  const wasInFlight = (handling: Handling) => diedOf.has(`${place(handling)} ${ownerOf(handling)}`)
+  const wasInFlight = (handling: Handled) => diedOf.has(`${place(handling)} ${ownerOf(handling)}`)
 
   return beginnings(evidence.record).flatMap((starts) =>
     starts.slice(1).flatMap((again, n) => {
@@ -77,10 +83,10 @@ export const repeated = (evidence: Evidence, episodes: Episodes): Violation[] =>
   )
 }
 
-const ownerOf = ({ pid, slot, incarnation }: Pick<Handling, 'pid' | 'slot' | 'incarnation'>): string =>
+const ownerOf = ({ pid, slot, incarnation }: Pick<Handled, 'pid' | 'slot' | 'incarnation'>): string =>
   `${pid}/${slot}/${incarnation}`
 
-const who = ({ pid, slot, incarnation }: Handling): string => `process ${pid}, slot ${slot}, incarnation ${incarnation}`
+const who = ({ pid, slot, incarnation }: Handled): string => `process ${pid}, slot ${slot}, incarnation ${incarnation}`
 
 /** Within a partition and an assignment offsets rise, and nothing is passed over. */
 export const order = ({ record }: Evidence, owners: Owners): Violation[] => {
@@ -88,7 +94,7 @@ export const order = ({ record }: Evidence, owners: Owners): Violation[] => {
   for (const [partition, handlings] of groupBy(record, (handling) => handling.partition)) {
     const started = new Set<number>()
     let highest = -1
-    const last = new Map<string, Handling>()
+    const last = new Map<string, Handled>()
     for (const handling of handlings) {
       const { offset, startMs } = handling
       if (!started.has(offset) && offset < highest) {

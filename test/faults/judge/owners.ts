@@ -1,7 +1,6 @@
-import type { Handling } from '#scripts/support/recorder.js'
 import { groupBy } from '#src/util/group-by.js'
 import type { Episodes } from './episodes.js'
-import { type Evidence, type Heard, lastBefore, place, type Violation, violation } from './evidence.js'
+import { type Evidence, type Handled, type Heard, lastBefore, place, type Violation, violation } from './evidence.js'
 
 interface Joined {
   readonly atMs: number
@@ -27,11 +26,11 @@ export class Owners {
   }
 
   /** The membership under which a handling began. */
-  of({ pid, slot, startMs }: Handling): Joined | undefined {
+  of({ pid, slot, startMs }: Handled): Joined | undefined {
     return lastBefore(this.#joins.get(`${pid}/${slot}`) ?? [], startMs)
   }
 
-  joinedBetween(before: Handling, after: Handling): boolean {
+  joinedBetween(before: Handled, after: Handled): boolean {
     return this.of(before) !== this.of(after)
   }
 }
@@ -44,10 +43,10 @@ const ON_ITS_WAY_MS = 100
  * later than that, so they were in flight at the freeze. At most one for each thread and freeze: the first after it, and
  * only where the thread was between two messages.
  */
-const onTheirWay = ({ record, freezes }: Evidence): ReadonlySet<Handling> => {
+const onTheirWay = ({ record, freezes }: Evidence): ReadonlySet<Handled> => {
   const found = freezes.flatMap(({ pid, fromMs, toMs }) => {
     const threads = groupBy(
-      record.filter((handling) => handling.pid === pid),
+      record.filter(({ worker }) => worker === pid),
       ({ threadId }) => threadId,
     )
     return [...threads.values()].flatMap((handlings) => {
@@ -70,7 +69,7 @@ export const oneOwner = (evidence: Evidence, owners: Owners): Violation[] => {
   const excused = onTheirWay(evidence)
   const faults: Violation[] = []
   for (const handlings of groupBy(record, ({ partition }) => partition).values()) {
-    let last: { readonly handling: Handling; readonly joined: Joined } | undefined
+    let last: { readonly handling: Handled; readonly joined: Joined } | undefined
     for (const handling of handlings) {
       const joined = owners.of(handling)
       const { pid, slot, incarnation, startMs } = handling

@@ -38,7 +38,7 @@ export const BROKER_FAULTS: readonly Fault[] = [
   },
   {
     name: 'the dead-letter topic is away',
-    grip: 'dead letters',
+    grip: 'brokers',
     repeats: 'nothing',
     rebalances: false,
     boundMs: BOUNDS.connection + TIMES.request,
@@ -49,6 +49,31 @@ export const BROKER_FAULTS: readonly Fault[] = [
       note(`${partition}@${offset} has nowhere to go`)
       await sleep(TIMES.session / 3)
       await world.makeDeadLetterTopic()
+    },
+  },
+  {
+    name: 'the node of the dead-letter topic is killed',
+    grip: 'brokers',
+    fits: ({ nodes }) => nodes === 3,
+    repeats: 'nothing',
+    rebalances: false,
+    boundMs: BOUNDS.membership,
+    // Nobody else has the topic, and what else the node leads others take over.
+    apply: async ({ world, dice, mendLater, note }) => {
+      const coordinator = await world.coordinator()
+      const node = dice.one([1, 2, 3].filter((each) => each !== coordinator)) ?? 1
+      await world.deleteDeadLetterTopic()
+      await world.makeDeadLetterTopic([node])
+      await world.broker.kill(node)
+      const partition = dice.below(PARTITIONS)
+      const { offset } = await world.load.order(partition, 'final')
+      note(`node ${node}, and ${partition}@${offset} has nowhere to go`)
+      await sleep(TIMES.session / 3)
+      await world.broker.restart(node)
+      mendLater(async () => {
+        await world.deleteDeadLetterTopic()
+        await world.makeDeadLetterTopic()
+      })
     },
   },
 ]

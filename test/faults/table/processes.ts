@@ -26,7 +26,7 @@ const longerThanSession = ({ dice }: Scene): number => Math.round(TIMES.session 
 /** Starts a pool and ends it with SIGTERM some time later, whatever it does then. */
 const startAndTerminate = async ({ world, note }: Scene, name: string, afterMs: number): Promise<void> => {
   const member = world.spawn(name)
-  const started = member.start(world.options(name)).then(
+  const started = member.start().then(
     () => 'had started',
     (error: Error) => error.message,
   )
@@ -96,7 +96,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
       const { take, world, dice, note } = scene
       const member = take()
       const other = world.spawn('guest')
-      const joined = other.start(world.options('guest'))
+      const joined = other.start()
       const isRebalancing = async () => {
         const { slots } = await member.status()
         return slots.some(({ seat }) => seat.state !== 'stable')

@@ -1,22 +1,28 @@
 import { until } from '#scripts/support/until.js'
-import { type Fault, places, type Scene } from '../fault.js'
+import { type Fault, places } from '../fault.js'
 import { BOUNDS, PATIENCE_MS } from '../times.js'
-
-/** Has a message do something to the thread that handles it. `deed` is one of test/support/handlers/record.mjs. */
-const order = async ({ world, dice, note }: Scene, deed: string): Promise<void> => {
-  const partition = dice.below(world.load.highs.length)
-  const { offset } = await world.load.order(partition, deed)
-  note(`${deed} is ${partition}@${offset}`)
-}
-
-const deed = (name: string, does: string, more: Pick<Fault, 'repeats' | 'boundMs'>): Fault => ({
-  ...{ name, grip: 'threads', rebalances: false, ...more },
-  apply: (scene) => order(scene, does),
-})
+import type { Member } from '../world/member.js'
+import { deed } from './deed.js'
 
 const FAILS = { repeats: 'nothing', boundMs: BOUNDS.retry } as const
 const DIES = { repeats: 'in flight', boundMs: BOUNDS.thread } as const
 const HANGS = { repeats: 'in flight', boundMs: BOUNDS.hung } as const
+
+const RECYCLINGS = 2
+const LEAK_KIB = 4 * 1024
+const LOOK_MS = 20
+
+/** Does something again and again until the thread of a slot is recycled. */
+const recycled = async (member: Member, slot: number, again: () => Promise<unknown>): Promise<void> => {
+  const count = async () => (await member.status()).slots[slot]?.recycles ?? 0
+  const before = await count()
+  const isDone = async () => {
+    if ((await count()) > before) return true
+    await again()
+    return false
+  }
+  await until(isDone, { what: `slot ${slot} to be recycled`, deadlineMs: PATIENCE_MS, everyMs: LOOK_MS })
+}
 
 /** What a handler can do to the thread that it runs in. */
 export const THREAD_FAULTS: readonly Fault[] = [
@@ -31,7 +37,8 @@ export const THREAD_FAULTS: readonly Fault[] = [
   deed('the handler matches a catastrophic expression', 'regex-once', HANGS),
   deed('the handler waits for ever', 'wait-once', HANGS),
   deed('the handler makes a native call of 20 s', 'native-once:20000', HANGS),
-  deed('the handler exits three times', 'exits:3', { repeats: 'in flight', boundMs: BOUNDS.backOff }),
+  deed('the handler exits twice', 'exits:2', { repeats: 'in flight', boundMs: BOUNDS.backOff }),
+  deed('a message ends every thread that handles it', 'exit', { repeats: 'in flight', boundMs: BOUNDS.backOff }),
   {
     ...{ name: 'all slots crash at once', grip: 'threads', ...DIES, rebalances: false },
     apply: async ({ world, dice, note }) => {
@@ -39,6 +46,31 @@ export const THREAD_FAULTS: readonly Fault[] = [
       const all = views.flatMap(({ status }) => places(status, dice))
       await Promise.all(all.map(({ partition }) => world.load.order(partition, 'exit-once')))
       note(`${all.length} slots`)
+    },
+  },
+  {
+    ...{ name: 'threads are recycled', grip: 'threads', repeats: 'nothing', rebalances: false, boundMs: BOUNDS.thread },
+    apply: async ({ take, note }) => {
+      const member = take()
+      for (let times = 1; times <= RECYCLINGS; times++) {
+        for (const { slot } of (await member.status()).slots) await recycled(member, slot, () => member.recycle(slot))
+      }
+      note(`each slot of ${member.name} ${RECYCLINGS} times`)
+    },
+  },
+  {
+    ...{ name: 'the handler leaks', grip: 'threads', repeats: 'nothing', rebalances: false, boundMs: BOUNDS.thread },
+    apply: async ({ take, world, dice, note }) => {
+      const member = take()
+      const place = dice.one(places(await member.status(), dice))
+      if (place === undefined) throw new Error(`${member.name} has no partition`)
+      const { slot, partition } = place
+      let leaked = 0
+      await recycled(member, slot, async () => {
+        await world.load.order(partition, `keep:${LEAK_KIB}`)
+        leaked += 1
+      })
+      note(`slot ${slot} of ${member.name}, ${leaked} × ${LEAK_KIB} KiB`)
     },
   },
   {

@@ -8,6 +8,8 @@ export interface Acknowledged {
   readonly offset: number
   /** The number that the message carries. */
   readonly number: number
+  /** What it asks the handler for that somebody has wished; null for plain work. */
+  readonly deed: string | null
 }
 
 interface Wish {
@@ -107,7 +109,7 @@ export class Load {
         for (const { partition, baseOffset } of written) {
           const sent = round.get(partition)
           if (sent === undefined || baseOffset === undefined) continue
-          const message = { partition, offset: Number(baseOffset), number: sent.number }
+          const message = { partition, offset: Number(baseOffset), number: sent.number, deed: sent.wish?.deed ?? null }
           this.acknowledged.push(message)
           this.#highs[partition] = Math.max(this.#highs[partition] ?? 0, message.offset + 1)
           if (sent.wish === undefined) continue

@@ -1,59 +1,57 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Inventory } from '#scripts/support/inventory.js'
 import { machineMs } from '#scripts/support/recorder.js'
 import type { ConsumerPoolOptions, PoolStatus } from '#src/index.js'
 import { within } from '#src/util/within.js'
-import { type AskProcess, askProcess } from '../../support/pool/process-client.js'
 import type { Freeze } from '../judge/evidence.js'
+import { ForkedHost } from './forked-host.js'
+import type { Host } from './host.js'
+import { processesWith, signal } from './processes.js'
+import { SupervisedHost } from './supervised-host.js'
 
-const MODULE = fileURLToPath(new URL('./member-process.mjs', import.meta.url))
+/** In the environment of all its processes; its value is the name of its files. */
+const MARK = 'FAULTS_MEMBER'
+const LOOK_MS = 50
 
-/** One life of a pool in a process of its own. Its clients' ids begin with its name. */
+/** One life of a pool in a process of its own, or under a supervisor. Its clients' ids begin with its name. */
 export class Member {
   readonly name: string
   /** Resolves with the exit code or the signal. */
   readonly exited: Promise<number | string>
-  /** When it was frozen, and until when. */
+  /** When one of its processes was frozen, and until when. */
   readonly freezes: Freeze[] = []
-  readonly #child: ChildProcess
-  readonly #ask: AskProcess
+  readonly #host: Host
+  readonly #mark: string
+  readonly #isSupervised: boolean
+  readonly #frozenAtMs = new Map<number, number>()
   #isOver = false
-  #isFrozen = false
-  #frozenAtMs = 0
   #isLeaving = false
-  #isStarted = false
 
   /** @param folder where its events and its log go */
-  constructor(name: string, folder: string) {
+  constructor(name: string, folder: string, pool: ConsumerPoolOptions, isSupervised: boolean) {
     this.name = name
-    const file = (kind: string) => join(folder, `${name}-${Date.now()}.${kind}`)
-    this.#child = fork(MODULE, [name, file('events')], {
-      execArgv: ['--expose-gc'],
-      serialization: 'advanced',
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    })
-    const log = createWriteStream(file('log'))
-    this.#child.stdout?.pipe(log, { end: false })
-    this.#child.stderr?.pipe(log, { end: false })
-    this.#ask = askProcess(this.#child)
-    this.exited = once(this.#child, 'exit').then(([code, signal]) => {
+    this.#isSupervised = isSupervised
+    this.#mark = join(folder, `${name}-${Date.now()}`)
+    const options = {
+      ...{ name, pool, file: (kind: string) => `${this.#mark}.${kind}` },
+      env: { ...process.env, [MARK]: this.#mark },
+    }
+    this.#host = isSupervised ? new SupervisedHost(options) : new ForkedHost(options)
+    this.exited = this.#host.exited.then((how) => {
       this.#isOver = true
-      log.end()
-      return code ?? signal
+      return how
     })
   }
 
+  /** Of the process of its pool; -1 while a supervisor has none. */
   get pid(): number {
-    return this.#child.pid ?? -1
+    return this.#host.pid
   }
 
   /** Its pool has started, and nobody has done anything to it that ends or freezes it. */
   get isUp(): boolean {
-    return this.#isStarted && !this.#isOver && !this.#isFrozen && !this.#isLeaving
+    return this.#host.isStarted && !this.#isOver && !this.#frozenAtMs.has(this.pid) && !this.#isLeaving
   }
 
   get isOver(): boolean {
@@ -65,46 +63,76 @@ export class Member {
     return this.#isLeaving
   }
 
-  async start(options: ConsumerPoolOptions): Promise<void> {
-    await this.#ask('start', { options })
-    this.#isStarted = true
+  async start(): Promise<void> {
+    await this.#host.start()
   }
 
   async status(): Promise<PoolStatus> {
-    return (await this.#ask('status')) as PoolStatus
+    return (await this.#host.ask('status')) as PoolStatus
   }
 
   async inventory(): Promise<Inventory> {
-    return (await this.#ask('inventory')) as Inventory
+    return (await this.#host.ask('inventory')) as Inventory
+  }
+
+  /** Asks its pool for a fresh thread in a slot. @returns whether it will have one */
+  async recycle(slot: number): Promise<boolean> {
+    return (await this.#host.ask('recycle', { slot })) as boolean
   }
 
   /** Holds its main thread up. */
   async block(ms: number): Promise<void> {
-    await this.#ask('block', { ms })
+    await this.#host.ask('block', { ms })
   }
 
-  freeze(): void {
-    this.#isFrozen = true
-    this.#frozenAtMs = machineMs()
-    this.#child.kill('SIGSTOP')
+  /** @param pid of the process of its pool, or of a child of that */
+  freeze(pid = this.pid): void {
+    this.#frozenAtMs.set(pid, machineMs())
+    signal(pid, 'SIGSTOP')
   }
 
-  thaw(): void {
-    this.freezes.push({ pid: this.pid, fromMs: this.#frozenAtMs, toMs: machineMs() })
-    this.#child.kill('SIGCONT')
-    this.#isFrozen = false
+  thaw(pid = this.pid): void {
+    this.freezes.push({ pid, fromMs: this.#frozenAtMs.get(pid) ?? 0, toMs: machineMs() })
+    signal(pid, 'SIGCONT')
+    this.#frozenAtMs.delete(pid)
   }
 
   /** Asks it to stop, as a service manager does. */
   terminate(): void {
     this.#isLeaving = true
-    this.#child.kill('SIGTERM')
+    this.#host.terminate()
   }
 
+  /** Kills the process of its pool, and a supervisor with it; children of the pool are left to themselves. */
   async kill(): Promise<void> {
     this.#isLeaving = true
-    this.#child.kill('SIGKILL')
+    this.#host.kill()
+    // One that is being started would come to an end by itself, and not at once.
+    if (this.#isSupervised) await this.#killLeft()
     await this.exited
+  }
+
+  /** Kills the process of its pool alone. */
+  killPool(): void {
+    signal(this.pid, 'SIGKILL')
+  }
+
+  /** Kills whatever is left of it. */
+  async killAll(): Promise<void> {
+    await this.kill()
+    await this.#killLeft()
+  }
+
+  async #killLeft(): Promise<void> {
+    for (let { left } = this; left.length > 0; { left } = this) {
+      for (const pid of left) signal(pid, 'SIGKILL')
+      await sleep(LOOK_MS)
+    }
+  }
+
+  /** Ids of all its processes that are there now. */
+  get left(): number[] {
+    return processesWith(MARK, this.#mark)
   }
 
   /** Resolves with whether it has ended within that time. */

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,11 +12,13 @@ import { makeTopic, type Range, rangesOf, uniqueName } from '#scripts/support/to
 import { until } from '#scripts/support/until.js'
 import type { ConsumerPoolOptions, PoolStatus } from '#src/index.js'
 import { within } from '#src/util/within.js'
+import { type Letter, place } from '../judge/evidence.js'
 import type { Setting } from '../settings.js'
-import { TIMES } from '../times.js'
+import { CONVICT_AFTER, TIMES } from '../times.js'
 import { Load } from './load.js'
 import { Member } from './member.js'
 import { NetworkProxy } from './proxy.js'
+import { StateDisk } from './state-disk.js'
 
 export const PARTITIONS = 8
 export const SLOTS = 2
@@ -28,12 +30,6 @@ const START_TRIES = 5
 
 /** The pools of one group. The first has static members. */
 export const NAMES = ['a', 'b'] as const
-
-/** Where an offset of a dead letter came from. */
-export interface Origin {
-  readonly partition: number
-  readonly offset: number
-}
 
 /** A member's status, and who says so. */
 export interface View {
@@ -58,7 +54,8 @@ export class World {
   readonly members: Member[] = []
   readonly failedStarts: string[] = []
   readonly #kafka: Kafka
-  readonly #letters = new Map<string, Origin>()
+  readonly #letters = new Map<string, Letter>()
+  readonly #disks = new Map<string, StateDisk>()
   #isClosed = false
 
   private constructor(setting: Setting, folder: string, broker: Broker, proxy: NetworkProxy | null) {
@@ -119,12 +116,17 @@ export class World {
 
   // ── the pools ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** All processes of all of them that are there now. */
+  get left(): number[] {
+    return this.members.flatMap(({ left }) => left)
+  }
+
   /** Those that are up now. */
   get up(): Member[] {
     return this.members.filter(({ isUp }) => isUp)
   }
 
-  options(name: string): ConsumerPoolOptions {
+  #options(name: string): ConsumerPoolOptions {
     const addresses = this.proxy === null ? this.broker.brokers : [`127.0.0.1:${this.proxy.port}`]
     return {
       kafka: { brokers: addresses, clientId: name, requestTimeout: TIMES.request },
@@ -139,6 +141,7 @@ export class World {
       topics: [this.topic],
       handler: pathToFileURL(this.#handler).href,
       deadLetter: true,
+      convictAfter: CONVICT_AFTER,
       fromBeginning: true,
       workers: SLOTS,
       concurrency: name === NAMES[0] ? 1 : 4,
@@ -151,13 +154,14 @@ export class World {
       restart: { delayMs: TIMES.restartDelay, maxDelayMs: TIMES.restartMaxDelay, probeMs: TIMES.probe },
       resourceLimits: { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 4 },
       logger: { level: 'info' },
+      ...(this.setting.hasStateDir ? { stateDir: this.stateDisk(name).path } : {}),
       ...this.setting.pool,
     }
   }
 
   /** Starts a process; its pool is not started. */
   spawn(name: string): Member {
-    const member = new Member(name, this.folder)
+    const member = new Member(name, this.folder, this.#options(name), this.setting.isSupervised)
     this.members.push(member)
     return member
   }
@@ -167,7 +171,7 @@ export class World {
     for (let tries = 1; ; tries++) {
       const member = this.spawn(name)
       try {
-        await member.start(this.options(name))
+        await member.start()
         return member
       } catch (error) {
         this.failedStarts.push(`${name}: ${error}`)
@@ -190,6 +194,23 @@ export class World {
     return (await Promise.all(inTime)).flat()
   }
 
+  // ── the stateDir ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What the pools of that name keep their state on. */
+  stateDisk(name: string): StateDisk {
+    let disk = this.#disks.get(name)
+    if (disk === undefined) {
+      disk = StateDisk.mount(join(this.folder, `state-${name}`))
+      this.#disks.set(name, disk)
+    }
+    return disk
+  }
+
+  /** What pools that have stopped have left there. */
+  get leftInStateDirs(): string[] {
+    return [...this.#disks.values()].flatMap(({ path }) => readdirSync(path).map((name) => join(path, name)))
+  }
+
   // ── the handler's module ──────────────────────────────────────────────────────────────────────────────────────────
 
   get #handler(): string {
@@ -207,8 +228,9 @@ export class World {
 
   // ── dead letters ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async makeDeadLetterTopic(): Promise<void> {
-    await makeTopic(this.admin, this.deadLetterTopic, { partitions: PARTITIONS })
+  /** @param nodes that have a copy of it; as many as of other topics by default */
+  async makeDeadLetterTopic(nodes?: readonly number[]): Promise<void> {
+    await makeTopic(this.admin, this.deadLetterTopic, { partitions: PARTITIONS, ...(nodes && { nodes }) })
   }
 
   async deleteDeadLetterTopic(): Promise<void> {
@@ -218,8 +240,8 @@ export class World {
     await until(isGone, { what: 'the dead-letter topic to be gone', everyMs: 100 })
   }
 
-  /** Where every message that is, or was, in the dead-letter topic came from. */
-  async deadLetters(): Promise<readonly Origin[]> {
+  /** Every message that is, or was, in the dead-letter topic, by its origin. */
+  async deadLetters(): Promise<readonly Letter[]> {
     const topic = this.deadLetterTopic
     const left = new Map((await rangesOf(this.admin, topic)).map(({ partition, to }) => [partition, to]))
     for (const [partition, to] of left) if (to === 0) left.delete(partition)
@@ -231,9 +253,13 @@ export class World {
         await consumer.run({
           autoCommit: false,
           eachMessage: async ({ partition, message }) => {
-            const header = (name: string) => Number(message.headers?.[`kcp-dlq-${name}`]?.toString())
-            const origin = { partition: header('partition'), offset: header('offset') }
-            this.#letters.set(`${origin.partition}@${origin.offset}`, origin)
+            const header = (name: string) => message.headers?.[`kcp-dlq-${name}`]?.toString()
+            const letter = {
+              ...{ partition: Number(header('partition')), offset: Number(header('offset')) },
+              ...{ attempts: Number(header('attempts')), reason: header('reason') as Letter['reason'] },
+              number: Number(message.value?.toString().split(' ')[1]),
+            }
+            this.#letters.set(place(letter), letter)
             if (Number(message.offset) + 1 >= (left.get(partition) ?? 0)) left.delete(partition)
           },
         })
@@ -258,7 +284,8 @@ export class World {
   async close(): Promise<void> {
     this.#isClosed = true
     await within(this.load.stop(), CLOSE_MS)
-    await Promise.all(this.members.filter(({ isOver }) => !isOver).map((member) => member.kill()))
+    await Promise.all(this.members.map((member) => member.killAll()))
+    for (const disk of this.#disks.values()) disk.unmount()
     // A client that waits for a broker that is not there does so for ever.
     const clients = [this.log.close(), this.producer.disconnect(), this.admin.disconnect()]
     await within(Promise.allSettled(clients), CLOSE_MS)

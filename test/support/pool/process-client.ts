@@ -1,11 +1,17 @@
-import type { ChildProcess } from 'node:child_process'
-
 type Answer = { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: Error }
+
+/** The way to a process: Node's channel, or whatever is like it. */
+export interface Channel {
+  on(event: 'message', hear: (message: Answer) => void): unknown
+  /** With the exit code or the signal, if they are known. */
+  once(event: 'exit', listener: (code: number | null, signal: string | null) => void): unknown
+  send(message: object, done: (error: Error | null) => void): unknown
+}
 
 /** Gives a process an order, with what belongs to it, and resolves with the answer; rejects when the process ends before. */
 export type AskProcess = (order: string, more?: object) => Promise<unknown>
 
-export const askProcess = (child: ChildProcess): AskProcess => {
+export const askProcess = (child: Channel): AskProcess => {
   const pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   let lastId = 0
   child.on('message', (message: Answer) => {

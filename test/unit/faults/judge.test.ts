@@ -1,17 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import type { Handling } from '#scripts/support/recorder.js'
-import type { Evidence, Heard } from '../../faults/judge/evidence.js'
+import type { Evidence, Handled, Heard, Letter } from '../../faults/judge/evidence.js'
 import { judge } from '../../faults/judge/judge.js'
-import { SLACK_MS, STARVED_MS, STOP_MS } from '../../faults/times.js'
+import { CONVICT_AFTER, SLACK_MS, STARVED_MS, STOP_MS } from '../../faults/times.js'
 
 /* The judge is the part of the fault harness that must not be blind: each invariant sees a fault that is planted here. */
 
 const A = { pid: 1, threadId: 1, slot: 0, incarnation: 1 }
 const B = { pid: 2, threadId: 1, slot: 0, incarnation: 1 }
 
-const handled = (offset: number, startMs: number, more: Partial<Handling> = {}): Handling => ({
+const handled = (offset: number, startMs: number, more: Partial<Handled> = {}): Handled => ({
   ...{ topic: 't', partition: 0, offset, attempt: 1, startMs, endMs: startMs + 1, outcome: 'finished', ...A },
-  ...{ result: 100 + offset },
+  ...{ result: 100 + offset, ppid: 0, worker: more.pid ?? A.pid },
   ...more,
 })
 
@@ -37,7 +36,7 @@ const fault = (fromMs: number, more: Partial<Evidence['episodes'][number]> = {})
 /** Three messages, one pool, nothing wrong. */
 const clean = (more: Partial<Evidence> = {}): Evidence => ({
   topic: 't',
-  acknowledged: [0, 1, 2].map((offset) => ({ partition: 0, offset, number: 100 + offset })),
+  acknowledged: [0, 1, 2].map((offset) => ({ partition: 0, offset, number: 100 + offset, deed: null })),
   stored: [{ topic: 't', partition: 0, from: 0, to: 3 }],
   deadLetters: [],
   record: [handled(0, 100), handled(1, 110), handled(2, 120)],
@@ -51,6 +50,17 @@ const clean = (more: Partial<Evidence> = {}): Evidence => ({
   freezes: [],
   clockMs: 2,
   ...more,
+})
+
+/** The dead letter of the last message. */
+const letter = (reason: Letter['reason'], attempts: number): Letter => ({
+  ...{ partition: 0, offset: 2, number: 102 },
+  ...{ reason, attempts },
+})
+
+/** What the last message asks for. */
+const asked = (deed: string): Pick<Evidence, 'acknowledged'> => ({
+  acknowledged: clean().acknowledged.map((message) => (message.offset === 2 ? { ...message, deed } : message)),
 })
 
 const found = (evidence: Evidence): string[] => judge(evidence).map(({ invariant }) => invariant)
@@ -74,12 +84,17 @@ describe('lost', () => {
   test('a dead letter is not lost, and may be committed', () => {
     const failed = handled(2, 120, { outcome: 'failed' })
     const record = [handled(0, 100), handled(1, 110), failed]
-    expect(found(clean({ record, deadLetters: [{ partition: 0, offset: 2 }] }))).toEqual([])
+    expect(found(clean({ ...asked('final'), record, deadLetters: [letter('non-retriable', 1)] }))).toEqual([])
+  })
+  test('another message in the dead letter of the one that was acknowledged', () => {
+    const record = [handled(0, 100), handled(1, 110), handled(2, 120, { outcome: 'failed' })]
+    const other = { ...letter('non-retriable', 1), number: 7 }
+    expect(found(clean({ ...asked('final'), record, deadLetters: [other] }))).toEqual(['lost = 0'])
   })
 })
 
 describe('repeated', () => {
-  const again = (more: Partial<Handling>) => [handled(0, 100), handled(1, 110), handled(2, 120), handled(2, 140, more)]
+  const again = (more: Partial<Handled>) => [handled(0, 100), handled(1, 110), handled(2, 120), handled(2, 140, more)]
   const dies = [...clean().heard, crashed(130, 2)]
   const next = { incarnation: 2, threadId: 2 }
 
@@ -122,7 +137,7 @@ describe('repeated', () => {
   })
   test('one that failed is begun anew by whoever has the partition next', () => {
     const failed = handled(2, 120, { outcome: 'failed' })
-    const record = (more: Partial<Handling>) => [handled(0, 100), handled(1, 110), failed, handled(2, 140, more)]
+    const record = (more: Partial<Handled>) => [handled(0, 100), handled(1, 110), failed, handled(2, 140, more)]
     const heard = [...clean().heard, joined(135, 1)] // an assignment, so that going back is allowed
     expect(found(clean({ record: record(next), commits: [], heard }))).toEqual([])
     expect(found(clean({ record: record({}), commits: [], heard }))).toEqual(['repeated: nothing'])
@@ -168,6 +183,79 @@ describe('commits', () => {
   })
 })
 
+describe('convictions', () => {
+  const OPEN = { endMs: null, outcome: null } as const
+  /** The last message is begun by so many incarnations, which end with it. */
+  const kills = (times: number, who = A) =>
+    Array.from({ length: times }, (_, n) => n + 1).map((incarnation) => ({
+      handling: handled(2, 110 + 10 * incarnation, { ...OPEN, ...who, incarnation }),
+      crash: heard(
+        'slot:crashed',
+        115 + 10 * incarnation,
+        { slot: 0, incarnation, inFlight: [{ partition: 0, offset: '2' }] },
+        who,
+      ),
+    }))
+  const dying = (deaths: ReturnType<typeof kills>, more: Partial<Evidence> = {}) =>
+    clean({
+      ...asked('exit'),
+      record: [handled(0, 100), handled(1, 110), ...deaths.map(({ handling }) => handling)],
+      heard: [...clean().heard, ...deaths.map(({ crash }) => crash)],
+      commits: [],
+      deadLetters: [letter('killed', CONVICT_AFTER)],
+      episodes: [fault(90, { repeats: 'in flight' })],
+      ...more,
+    })
+  const stored = (atMs: number) => heard('message:dead-lettered', atMs, { partition: 0, offset: '2' })
+
+  test('a message that has killed as often as convicts it is a dead letter', () => {
+    expect(found(dying(kills(CONVICT_AFTER)))).toEqual([])
+  })
+  test('one that goes on killing', () => {
+    expect(found(dying(kills(CONVICT_AFTER + 1)))).toEqual(['what kills is convicted'])
+  })
+  test('one that ends process after process', () => {
+    const lives = (count: number) => {
+      const pids = Array.from({ length: count }, (_, n) => n + 1)
+      const joins = pids.map((pid) => ({
+        ...joined(50, 1, { instanceId: 'a-0', clientId: `seat-${pid}` }, { ...A, pid }),
+        member: 'a',
+      }))
+      const record = pids.map((pid) => handled(2, 120 + pid, { ...OPEN, pid }))
+      return dying([], {
+        ...{ ...asked('kill'), record: [handled(0, 100), handled(1, 110), ...record], heard: joins },
+        episodes: [fault(90, { repeats: 'uncommitted', rebalances: true })],
+      })
+    }
+    expect(found(lives(2 * CONVICT_AFTER))).toEqual([])
+    expect(found(lives(2 * CONVICT_AFTER + 2))).toEqual(['what kills is convicted'])
+  })
+  test('one that nobody handles any more before it has killed often enough', () => {
+    const early = dying(kills(1), { deadLetters: [letter('killed', 1)] })
+    expect(found(early)).toEqual(['only what has deserved it is a dead letter'])
+  })
+  test('one that is convicted for its neighbour', () => {
+    for (const deed of ['sleep:5', 'exit-once', 'final'])
+      expect(found(dying(kills(CONVICT_AFTER), asked(deed)))).toEqual(['only what has deserved it is a dead letter'])
+  })
+  test('a dead letter that is handled again by the pool that has stored it', () => {
+    const [died, again] = [kills(CONVICT_AFTER), handled(2, 170, { incarnation: 4 })]
+    const { record, heard } = dying(died)
+    const uncommitted = [fault(90, { repeats: 'uncommitted', rebalances: true })]
+    const evidence = (atMs: number) =>
+      dying(died, { record: [...record, again], heard: [...heard, stored(atMs)], episodes: uncommitted })
+    expect(found(evidence(180))).toEqual([])
+    expect(found(evidence(160))).toEqual(['a dead letter is finished'])
+  })
+  test('a commit before the dead letter is stored', () => {
+    const died = kills(CONVICT_AFTER)
+    const { heard } = dying(died)
+    const commits = [{ partition: 0, offset: 3, atMs: 160 }]
+    expect(found(dying(died, { heard: [...heard, stored(155)], commits }))).toEqual([])
+    expect(found(dying(died, { heard: [...heard, stored(170)], commits }))).toEqual(['committed ≤ lowest unfinished'])
+  })
+})
+
 describe('owners', () => {
   const two = (second: Heard, more: Partial<Evidence> = {}) =>
     clean({
@@ -200,6 +288,9 @@ describe('owners', () => {
     expect(found(two(joined(105, 2, {}, B), { freezes }))).toEqual([])
     const record = [...two(joined(105, 2, {}, B)).record, handled(3, 130)]
     expect(found(two(joined(105, 2, {}, B), { freezes, record }))).toEqual(['one live owner'])
+    // A child of it was frozen, and not the one that has the thread.
+    const child = [handled(0, 100), handled(1, 110, B), handled(2, 120, { worker: 3 })]
+    expect(found(two(joined(105, 2, {}, B), { freezes, record: child }))).toEqual(['one live owner'])
     const inFlight = [handled(0, 100, { endMs: 116 }), handled(1, 110, B), handled(2, 120)]
     expect(found(two(joined(105, 2, {}, B), { freezes, record: inFlight }))).toEqual(['one live owner'])
   })

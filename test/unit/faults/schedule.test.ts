@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { longRun, type Round, shortRun } from '../../faults/schedule.js'
+import { SETTINGS } from '../../faults/settings.js'
 import { FAULTS } from '../../faults/table/index.js'
 
 const namesOf = (rounds: readonly Round[]) =>
@@ -14,9 +15,14 @@ test('faults have names of their own', () => {
   expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(FAULTS.length)
 })
 
-test('a short run plays every fault once, in an order that the seed decides', () => {
-  const played = namesOf(shortRun(FAULTS, 1)).flat(2)
-  expect([...played].sort()).toEqual(FAULTS.map(({ name }) => name).sort())
+test('a short run plays every fault, and a few once more in another setting, in an order that the seed decides', () => {
+  const rounds = shortRun(FAULTS, 1)
+  const played = namesOf(rounds).flat(2)
+  expect(new Set(played)).toEqual(new Set(FAULTS.map(({ name }) => name)))
+  expect(played).toHaveLength(FAULTS.length + SETTINGS.reduce((sum, { again }) => sum + again, 0))
+  for (const acts of namesOf(rounds)) expect(new Set(acts.flat()).size).toBe(acts.length)
+  for (const { setting, acts } of rounds)
+    for (const { fits } of acts.flatMap(({ faults }) => faults)) expect(fits?.(setting) ?? true).toBe(true)
   expect(namesOf(shortRun(FAULTS, 1)).flat(2)).toEqual(played)
   expect(namesOf(shortRun(FAULTS, 2)).flat(2)).not.toEqual(played)
 })

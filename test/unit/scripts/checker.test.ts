@@ -12,6 +12,7 @@ const handled = (offset: number, startMs: number, more: Partial<Handling> = {}):
   partition: 0,
   offset,
   pid: 1,
+  ppid: 0,
   threadId: 1,
   slot: 0,
   incarnation: 1,

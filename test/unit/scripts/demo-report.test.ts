@@ -15,7 +15,7 @@ const produced = [{ topic: 'demo', partition: 0, from: 0, to: 100 }]
 /** 50 ms of work on a document, by one of two slots. */
 const handled = (offset: number): Handling => {
   const startMs = 10_000 + Math.floor(offset / 2) * 50
-  const owner = { pid: 1, threadId: offset % 2, slot: offset % 2, incarnation: 1, attempt: 1 }
+  const owner = { pid: 1, ppid: 0, threadId: offset % 2, slot: offset % 2, incarnation: 1, attempt: 1 }
   const done = { endMs: startMs + 50, outcome: 'finished', result: 250_000 } as const
   return { topic: 'demo', partition: 0, offset, ...owner, startMs, ...done }
 }

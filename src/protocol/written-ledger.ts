@@ -29,7 +29,8 @@ export class WrittenLedger extends Ledger {
 
   override begin(row: number, partitionId: number, offset: number, attempt: number, nowMs: number): void {
     super.begin(row, partitionId, offset, attempt, nowMs)
-    this.#write(row)
+    this.#behind.add(row)
+    this.#writeBehind()
   }
 
   override end(row: number): void {
@@ -93,8 +94,12 @@ export class WrittenLedger extends Ledger {
     this.#isDue = true
     queueMicrotask(() => {
       this.#isDue = false
-      for (const row of this.#behind) this.#write(row)
+      this.#writeBehind()
     })
+  }
+
+  #writeBehind(): void {
+    for (const row of this.#behind) this.#write(row)
   }
 
   /** Of the notes of rows the one that was written last says how the whole is. */

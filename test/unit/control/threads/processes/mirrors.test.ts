@@ -99,6 +99,16 @@ test('a ledger in a file says what one in shared memory says', async () => {
   )
 })
 
+test('a handler that ends the process is alone when what was in flight before has come to its end', () => {
+  const { main, thread } = ledgerInFile(newSlate())
+  thread.begin(0, 10, 100, 1, 0)
+  thread.begin(1, 11, 200, 1, 0)
+  thread.end(0)
+  thread.begin(2, 12, 300, 1, 0)
+  // It dies here, and what is to be written soon is not.
+  expect(main.flights(0).map(({ partitionId }) => partitionId)).toEqual([11, 12])
+})
+
 const pageInFile = (slate: Slate) => {
   const main = Page.create([3n, 5n], [1, 2])
   const memory = new SharedArrayBuffer(main.buffer.byteLength)

@@ -8,7 +8,7 @@ const MOST_PROCESS_DEATHS = 2 * CONVICT_AFTER + 1
 /** Deeds after which no thread has handled the message: every time, or often enough. */
 const killsAlways = (deed: string): boolean => {
   const [, word = '', amount] = /^([a-z]+)(?::(\d+))?$/.exec(deed) ?? []
-  return ['exit', 'kill', 'huge', 'signal'].includes(word) || (word === 'exits' && Number(amount) >= CONVICT_AFTER)
+  return ['exit', 'kill', 'vast', 'signal'].includes(word) || (word === 'exits' && Number(amount) >= CONVICT_AFTER)
 }
 
 const reasonFor = (deed: string | null): Letter['reason'] | null => {

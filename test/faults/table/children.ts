@@ -28,7 +28,7 @@ const oneChild = async ({ take, dice, note }: Scene): Promise<{ member: Member; 
 export const CHILD_FAULTS: readonly Fault[] = [
   deed('the handler is a segmentation fault', 'signal-once:11', { ...CHILDREN, boundMs: BOUNDS.thread }),
   deed('the handler aborts', 'signal-once:6', { ...CHILDREN, boundMs: BOUNDS.thread }),
-  deed('a message has V8 abort every process that handles it', 'huge', { ...CHILDREN, boundMs: BOUNDS.backOff }),
+  deed('a message has V8 abort every process that handles it', 'vast', { ...CHILDREN, boundMs: BOUNDS.backOff }),
   {
     ...{ ...CHILDREN, name: 'the process of a slot is killed', boundMs: BOUNDS.thread },
     apply: async (scene) => signal((await oneChild(scene)).pid, 'SIGKILL'),

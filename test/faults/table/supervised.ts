@@ -44,7 +44,7 @@ export const SUPERVISED_FAULTS: readonly Fault[] = [
     apply: async (scene) => {
       const member = scene.take()
       const { pid } = member
-      await orderOf(scene, member, 'huge-once')
+      await orderOf(scene, member, 'vast-once')
       await startedAnew(member, pid)
     },
   },

@@ -25,6 +25,7 @@ export class Member {
   readonly #mark: string
   readonly #isSupervised: boolean
   readonly #frozenAtMs = new Map<number, number>()
+  #hasStarted = false
   #isOver = false
   #isLeaving = false
 
@@ -51,7 +52,12 @@ export class Member {
 
   /** Its pool has started, and nobody has done anything to it that ends or freezes it. */
   get isUp(): boolean {
-    return this.#host.isStarted && !this.#isOver && !this.#frozenAtMs.has(this.pid) && !this.#isLeaving
+    return this.#host.isStarted && this.isOn
+  }
+
+  /** Its pool is up, or its supervisor is about to start another one. */
+  get isOn(): boolean {
+    return this.#hasStarted && !this.#isOver && !this.#frozenAtMs.has(this.pid) && !this.#isLeaving
   }
 
   get isOver(): boolean {
@@ -65,6 +71,7 @@ export class Member {
 
   async start(): Promise<void> {
     await this.#host.start()
+    this.#hasStarted = true
   }
 
   async status(): Promise<PoolStatus> {

@@ -25,7 +25,7 @@ export class Honesty {
   readonly #standings = new Map<string, Standing>()
 
   /**
-   * @param members how many are up; those that have not answered are not in `views`
+   * @param members how many there should be; those that are down, or have not answered, are not in `views`
    * @param highs for each partition the offset behind the last message that was acknowledged
    * @returns what is not true of what the pools say
    */
@@ -84,7 +84,7 @@ export class Watch {
       for (const { status } of views)
         for (const { assignment } of status.slots)
           for (const { partition, finishedUpTo } of assignment) world.load.finished(partition, Number(finishedUpTo))
-      this.faults.push(...honesty.look(views, world.up.length, highs, machineMs()))
+      this.faults.push(...honesty.look(views, world.on, highs, machineMs()))
       this.#isLooking = false
     }
     this.#timer = every(() => void look(), LOOK_MS)

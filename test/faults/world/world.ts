@@ -116,6 +116,11 @@ export class World {
 
   // ── the pools ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** How many there should be. */
+  get on(): number {
+    return this.members.filter(({ isOn }) => isOn).length
+  }
+
   /** All processes of all of them that are there now. */
   get left(): number[] {
     return this.members.flatMap(({ left }) => left)

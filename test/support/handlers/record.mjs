@@ -112,6 +112,8 @@ const deeds = {
     const numbers = []
     for (;;) numbers.push(1.5)
   },
+  /** One allocation that jumps far over any limit: V8 aborts the process whatever that is. */
+  vast: () => void kept.push(new Array(1e8).fill(0.5)),
   /** A native call that takes longer than any test, and that nobody can interrupt. */
   stuck: () => pbkdf2Sync('password', 'salt', 2 ** 31 - 1, 64, 'sha512'),
   /** Of the process, by its number: 6 aborts it, 9 kills it, 11 is a segmentation fault. */

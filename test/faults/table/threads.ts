@@ -9,7 +9,8 @@ const DIES = { repeats: 'in flight', boundMs: BOUNDS.thread } as const
 const HANGS = { repeats: 'in flight', boundMs: BOUNDS.hung } as const
 
 const RECYCLINGS = 2
-const LEAK_KIB = 4 * 1024
+/** Little enough for the thread to be recycled before the heap is full, and much of it. */
+const LEAK_KIB = 1024
 const LOOK_MS = 20
 
 /** Does something again and again until the thread of a slot is recycled. */

@@ -130,7 +130,7 @@ test('a message that kills twice is plain work from then on', async () => {
 test('the record of a folder that is not there is empty, and a line cut off is no line', () => {
   const dir = recordFolder()
   expect(readRecord(join(dir, 'missing'))).toEqual([])
-  writeFileSync(join(dir, '7-2-abcd.record'), 'S 1 10.5 t 0 4 3 1 1\nE 1 1')
+  writeFileSync(join(dir, '7-5-2-abcd.record'), 'S 1 10.5 t 0 4 3 1 1\nE 1 1')
   expect(readRecord(dir)).toEqual([
     expect.objectContaining({ pid: 7, threadId: 2, offset: 4, startMs: 10.5, endMs: null, outcome: null }),
   ])

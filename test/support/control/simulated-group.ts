@@ -29,6 +29,8 @@ export class SimulatedGroup {
   /** The lowest offset of each partition that nobody has handled. */
   readonly done: bigint[] = Array.from({ length: PARTITIONS }, () => 0n)
   readonly committed = new Map<number, bigint>()
+  /** What stands beside that. */
+  readonly #notes = new Map<number, string>()
   readonly #isStatic: boolean
   readonly #dice: Dice
   readonly #diary: Diary
@@ -120,6 +122,7 @@ export class SimulatedGroup {
         topic,
         partition,
         offset: this.committed.get(partition) ?? -1n,
+        metadata: this.#notes.get(partition) ?? '',
       }))
     }
     client.listOffsets = async (partitions, at) => {
@@ -140,6 +143,10 @@ export class SimulatedGroup {
 
   doneOf(partition: number): bigint {
     return this.done[partition] ?? 0n
+  }
+
+  hasCommitted(partition: number): boolean {
+    return this.committed.has(partition)
   }
 
   /** Everything before that offset is handled. */
@@ -189,13 +196,14 @@ export class SimulatedGroup {
     if (this.#rebalances && !inRebalance) throw kafkaError(CODE.rebalance)
   }
 
-  #store({ partition, offset }: TopicPartitionOffset): void {
+  #store({ partition, offset, metadata = '' }: TopicPartitionOffset): void {
     const before = this.committed.get(partition) ?? 0n
     if (offset < before) this.#diary.fault(`a commit goes back: partition ${partition} from ${before} to ${offset}`)
     const done = this.doneOf(partition)
     if (offset > done)
       this.#diary.fault(`a commit goes ahead: partition ${partition} at ${offset}, handled up to ${done}`)
     this.committed.set(partition, offset)
+    this.#notes.set(partition, metadata)
   }
 
   #isFenced(): boolean {
@@ -217,6 +225,7 @@ export class SimulatedGroup {
       if (this.#assigned.includes(partition) || this.#dice.chance(0.5)) continue
       const offset = (this.committed.get(partition) ?? 0n) + BigInt(this.#dice.below(5))
       this.committed.set(partition, offset)
+      this.#notes.delete(partition)
       this.handled(partition, offset)
     }
   }

@@ -13,11 +13,60 @@ interface Part {
   readonly page: Page
   readonly index: number
   offset: bigint
-  /** It has said that it stands still. */
+  /** The message that is handled alone, and the one that is not handled at all. */
+  readonly suspect: string | undefined
+  readonly convicted: string | undefined
+  /** It has said that it stands still, or main knows. */
   halted: boolean
 }
 
+/** Messages that kill the thread that handles them, and what has come of it. */
+export class Killers {
+  readonly limit: number
+  /** They kill still. */
+  readonly keys = new Set<string>()
+  /** What was in flight when any thread died, for whatever reason. */
+  readonly seen = new Set<string>()
+  /** The last of those in each partition: of one that is behind it in the log nothing is remembered, should that be back. */
+  readonly #last = new Map<number, string>()
+  /** How many threads each has killed while nothing else was in flight. */
+  readonly #alone = new Map<string, number>()
+  /** How often it was to be handled once more after it had killed enough. */
+  readonly #pardons = new Map<string, number>()
+
+  /** @param limit how many threads each may kill */
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  saw(part: Part): void {
+    const key = keyOf(part)
+    const before = this.#last.get(part.partition) ?? key
+    if (before !== key) this.#alone.delete(before)
+    this.#last.set(part.partition, key)
+    this.seen.add(key)
+  }
+
+  /** Whether the pool must know that it kills. */
+  isKnown(part: Part): boolean {
+    return this.keys.has(keyOf(part)) && this.#last.get(part.partition) === keyOf(part)
+  }
+
+  pardon(key: string): void {
+    this.#pardons.set(key, (this.#pardons.get(key) ?? 0) + 1)
+  }
+
+  /** @returns whether that is more often than it may */
+  killsAlone(key: string): boolean {
+    const times = (this.#alone.get(key) ?? 0) + 1
+    this.#alone.set(key, times)
+    return times > this.limit + (this.#pardons.get(key) ?? 0)
+  }
+}
+
 const isLive = ({ page, index }: Part): boolean => !page.isRevoked(index)
+
+const keyOf = ({ partition, offset }: Pick<Part, 'partition' | 'offset'>): string => `${partition}@${offset}`
 
 /** What one thread does: takes up what it is handed, and handles message after message while it may. */
 class SimulatedThread {
@@ -34,6 +83,7 @@ class SimulatedThread {
     this.#options = options
     void thread.exited.then(() => {
       this.isGone = true
+      if (this.#flight !== null) options.killers?.saw(this.#flight.part)
     })
   }
 
@@ -91,8 +141,8 @@ class SimulatedThread {
     for (const part of this.#parts.values()) if (!isLive(part)) this.#parts.delete(part.id)
   }
 
-  #takeUp({ id, partition, index, offset: from }: AssignedPartition, page: Page): void {
-    const { group, diary } = this.#options
+  #takeUp({ id, partition, index, offset: from, suspect, convicted }: AssignedPartition, page: Page): void {
+    const { group, diary, killers } = this.#options
     if (page.isRevoked(index)) return // before the thread was there, which hears of both at once
     const offset = BigInt(from)
     const done = group.doneOf(partition)
@@ -103,19 +153,41 @@ class SimulatedThread {
       diary.fault(`partition ${partition} begins at ${offset}, handled up to ${done}: some are repeated`)
     const others = [...this.#parts.values()].filter((part) => part.partition === partition)
     if (others.some(isLive)) diary.fault(`two live copies of partition ${partition} in a thread`)
-    this.#parts.set(id, { id, partition, page, index, offset, halted: false })
+    const part = {
+      id,
+      partition,
+      page,
+      index,
+      offset,
+      suspect: suspect?.offset,
+      convicted: convicted?.offset,
+      halted: false,
+    }
+    if (killers?.isKnown(part) && part.suspect !== from && part.convicted !== from)
+      diary.fault(`${keyOf(part)} has killed, and the next thread is not told`)
+    this.#parts.set(id, part)
   }
 
   #work(): void {
-    const { group, dice, diary, poisoned } = this.#options
+    const { group, dice, diary, poisoned, killers } = this.#options
     for (const part of this.#parts.values()) {
       if (part.halted || (!group.calm && dice.chance(0.5))) continue
       const { partition, page, index, offset } = part
       if (group.calm && group.isStable && !group.assigned.includes(partition))
         diary.fault(`partition ${partition} is handled, and is not assigned`)
       page.fetched(index, Number(offset), Number(offset) + 3)
-      const key = `${partition}@${offset}`
+      const key = keyOf(part)
+      if (part.convicted === String(offset)) {
+        part.halted = true // main knows why
+        continue
+      }
       if (!group.calm && dice.chance(0.02)) poisoned.add(key)
+      const mayKill = !group.calm && group.hasCommitted?.(partition) === true && killers?.seen.has(key) === false
+      if (mayKill && dice.chance(0.02)) killers?.keys.add(key)
+      if (killers?.keys.has(key)) {
+        this.#die(part, killers)
+        return
+      }
       if (!group.calm && poisoned.has(key)) {
         if (dice.chance(0.3)) poisoned.delete(key)
         this.#halt(part)
@@ -124,6 +196,24 @@ class SimulatedThread {
         return
       } else this.#finish(part)
     }
+  }
+
+  /** It kills its thread: with company, if it is not to be alone. */
+  #die(part: Part, killers: Killers): void {
+    const { dice, diary } = this.#options
+    const { ledger } = this.#thread
+    const key = keyOf(part)
+    const isAlone = part.suspect === String(part.offset) || dice.chance(0.5)
+    const mayBeThere = (each: Part) =>
+      each.partition !== part.partition && !each.halted && each.suspect === undefined && !killers.keys.has(keyOf(each))
+    const neighbour = isAlone ? undefined : dice.one([...this.#parts.values()].filter(mayBeThere))
+    ledger.begin(0, part.id, Number(part.offset), 1, monotonicMs())
+    if (neighbour !== undefined) ledger.begin(1, neighbour.id, Number(neighbour.offset), 1, monotonicMs())
+    else if (killers.killsAlone(key)) diary.fault(`${key} has killed more than ${killers.limit} threads`)
+    killers.saw(part)
+    if (neighbour !== undefined) killers.saw(neighbour)
+    diary.event(`${key} kills its thread${neighbour === undefined ? '' : `, beside ${keyOf(neighbour)}`}`)
+    this.#thread.crash()
   }
 
   #halt(part: Part): void {
@@ -167,6 +257,8 @@ export interface SimulatedWorld {
   doneOf(partition: number): bigint
   /** Everything before that offset is handled. */
   handled(partition: number, offset: bigint): void
+  /** Whether what is held against its messages is known to whoever has it next. @default no */
+  hasCommitted?(partition: number): boolean
 }
 
 interface SimulatedThreadsOptions {
@@ -175,6 +267,8 @@ interface SimulatedThreadsOptions {
   readonly diary: Diary
   /** Messages that stop their partition. */
   readonly poisoned: Set<string>
+  /** @default none */
+  readonly killers?: Killers
 }
 
 /** Brings a slot's fake threads to life. They sometimes die while they load, fall silent, or take long over a message. */

@@ -16,13 +16,15 @@ export const inFlightMessages = (
     return [{ topic, partition, offset: offset.toString(), attempt, runningMs }]
   })
 
-/** The batch that is being decoded, of what is held; null when none is. */
+/** The batch that is being decoded, of what is held; null when none is, or when it waits and handlers go on. */
 export const decodedBatch = (
-  { decoding }: Pick<Ledger, 'decoding'>,
+  ledger: Pick<Ledger, 'decoding' | 'flights'>,
   holdings: Holdings,
 ): (TopicPartition & { readonly offset: string; readonly last: string }) | null => {
+  const { decoding } = ledger
   const holding = decoding === null ? undefined : holdings.byId(decoding.partitionId)
   if (decoding === null || holding === undefined) return null
+  if (decoding.waits && ledger.flights().length > 0) return null
   const { topic, partition } = holding
   return { topic, partition, offset: decoding.first.toString(), last: decoding.last.toString() }
 }

@@ -59,6 +59,8 @@ export interface FetchRequest {
 export interface BatchRange {
   readonly first: number
   readonly last: number
+  /** Its codec is awaited, so others have their turn meanwhile. @default false */
+  readonly waits?: boolean
 }
 
 export interface FetchedPartition extends TopicPartition {

@@ -124,6 +124,8 @@ export interface DecodedBatch {
   readonly partitionId: number
   readonly first: bigint
   readonly last: bigint
+  /** Its codec is awaited: whatever handlers are in flight go on. */
+  readonly waits: boolean
 }
 
 /** Numbers of messages since the incarnation began. */
@@ -272,11 +274,15 @@ export class Ledger {
     return { name, runningMs: ticksBetween(Atomics.load(this.#words, HOOK_STARTED), toTicks(nowMs)) }
   }
 
-  /** Thread: a batch is about to be decoded. The partition is written last, as with flights. */
-  beginDecoding(partitionId: number, first: number, last: number): void {
+  /**
+   * Thread: a batch is about to be decoded. The partition is written last, as with flights.
+   *
+   * @param waits whether a codec is awaited, so that handlers go on meanwhile
+   */
+  beginDecoding(partitionId: number, first: number, last: number, waits = false): void {
     Atomics.store(this.#offsets, this.rows, BigInt(first))
     Atomics.store(this.#offsets, this.rows + 1, BigInt(last))
-    Atomics.store(this.#words, DECODING, partitionId + 1)
+    Atomics.store(this.#words, DECODING, waits ? -(partitionId + 1) : partitionId + 1)
   }
 
   /** Thread: it is decoded, or cannot be. */
@@ -289,7 +295,8 @@ export class Ledger {
     const partition = Atomics.load(this.#words, DECODING)
     if (partition === 0) return null
     const first = Atomics.load(this.#offsets, this.rows)
-    return { partitionId: partition - 1, first, last: Atomics.load(this.#offsets, this.rows + 1) }
+    const last = Atomics.load(this.#offsets, this.rows + 1)
+    return { partitionId: Math.abs(partition) - 1, first, last, waits: partition < 0 }
   }
 
   /** Thread: how much memory it takes. It says so about once a second, unless something keeps its event loop. */

@@ -73,8 +73,8 @@ export class WrittenLedger extends Ledger {
     this.#writeRest()
   }
 
-  override beginDecoding(partitionId: number, first: number, last: number): void {
-    super.beginDecoding(partitionId, first, last)
+  override beginDecoding(partitionId: number, first: number, last: number, waits = false): void {
+    super.beginDecoding(partitionId, first, last, waits)
     this.#writeRest()
   }
 

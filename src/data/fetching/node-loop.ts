@@ -253,7 +253,7 @@ export class NodeLoop {
   #decoding(partitionId: number, batch: BatchRange | null): void {
     const { ledger } = this.#context
     if (batch === null) ledger.endDecoding()
-    else ledger.beginDecoding(partitionId, batch.first, batch.last)
+    else ledger.beginDecoding(partitionId, batch.first, batch.last, batch.waits)
   }
 
   #take(outcome: FetchOutcome): FetchResult {

@@ -27,7 +27,7 @@ export interface RecordSetOptions {
   readonly mostMessages?: number | undefined
   /** No batch that begins there or later is decoded. @default all are */
   readonly stopsAt?: number | undefined
-  /** Told of each batch that is about to be decoded, and, with null, when it is. @default nobody is */
+  /** Told of each batch that is about to be decoded, when its codec is awaited and has come back, and, with null, when it is. @default nobody is */
   readonly decoding?: ((batch: BatchRange | null) => void) | undefined
 }
 
@@ -117,8 +117,8 @@ class RecordSetDecoder {
     return stopsAt !== undefined && readInt64(set, at) >= stopsAt
   }
 
-  #tell(first: number, last: number): void {
-    this.#options.decoding?.({ first, last })
+  #tell(first: number, last: number, waits = false): void {
+    this.#options.decoding?.({ first, last, waits })
   }
 
   get #progressed(): boolean {
@@ -167,7 +167,11 @@ class RecordSetDecoder {
       const decompress = codecs.get(codec)
       if (decompress === undefined) throw codecMissing({ topic, partition, offset: batch.baseOffset }, codec)
       const result = decompress(bytes, maxDecompressedBytes)
-      bytes = sharedBytes(result instanceof Promise ? await result : result)
+      if (result instanceof Promise) {
+        this.#tell(batch.baseOffset, lastOffset, true)
+        bytes = sharedBytes(await result)
+        this.#tell(batch.baseOffset, lastOffset)
+      } else bytes = sharedBytes(result)
     }
     const { baseOffset, baseTimestamp, appendTimestamp } = batch
     const frame = { topic, partition, bytes, baseOffset, baseTimestamp, appendTimestamp }

@@ -355,12 +355,15 @@ describe('a batch that kills', () => {
       fetch: (node, request) => {
         request.partitions[1]?.decoding?.({ first: 3, last: 2 ** 40 })
         seen.push(bench.ledger.decoding)
+        request.partitions[1]?.decoding?.({ first: 3, last: 4, waits: true })
+        seen.push(bench.ledger.decoding)
         request.partitions[1]?.decoding?.(null)
         return client.fetch(node, request)
       },
     }))
     await soon('something is fetched', () => bench.page.position(1) === 5n)
-    expect(seen[0]).toEqual({ partitionId: 1, first: 3n, last: 2n ** 40n })
+    expect(seen[0]).toEqual({ partitionId: 1, first: 3n, last: 2n ** 40n, waits: false })
+    expect(seen[1]).toEqual({ partitionId: 1, first: 3n, last: 4n, waits: true })
     expect([bench.ledger.decoding, bench.ledger.flights()]).toEqual([null, []])
   })
 })

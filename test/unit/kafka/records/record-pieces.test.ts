@@ -71,8 +71,15 @@ test('of each batch that is decoded is told, also of one that cannot be, until t
   damaged[damaged.length - 1] = 0xff - (damaged.at(-1) ?? 0)
   const aborted = encodeBatch({ baseOffset: 10, codec: 9, records: plainRecords(0, 2) })
   await decode(Buffer.concat([batchAt(0, 5, 1), damaged, aborted]), { decoding })
-  expect(told).toEqual([{ first: 0, last: 4 }, null, null]) // what its checksum says of the second is not believed
+  expect(told).toEqual([{ first: 0, last: 4, waits: false }, null, null]) // what its checksum says of the second is not believed
   told.length = 0
   await decode(entry(1, { offset: 3, key: null, value: null, timestamp: 0 }), { decoding })
-  expect(told).toEqual([{ first: 0, last: 3 }, null])
+  expect(told).toEqual([{ first: 0, last: 3, waits: false }, null])
+  told.length = 0
+  const slow = new Map([
+    ...codecs,
+    [1, async (bytes: Buffer, most: number) => (await codecs.get(1)?.(bytes, most)) ?? bytes],
+  ])
+  await decode(batchAt(0, 5, 1), { decoding, codecs: slow })
+  expect(told.map((batch) => batch?.waits)).toEqual([false, true, false, undefined]) // handlers have their turn meanwhile
 })

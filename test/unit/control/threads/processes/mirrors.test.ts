@@ -53,7 +53,7 @@ const LEDGER_STEPS = {
   threadClears: ({ thread }, bits) => thread.clear(bits),
   memory: ({ thread }, used, external) =>
     thread.noteMemory({ heapUsed: used * 1024, heapLimit: 9 * 1024, external: external * 1024 }, 'full', used),
-  decoding: ({ thread }, partitionId, first) => thread.beginDecoding(partitionId, first, first + 9),
+  decoding: ({ thread }, partitionId, first) => thread.beginDecoding(partitionId, first, first + 9, first % 2 === 0),
   decoded: ({ thread }) => thread.endDecoding(),
   looked: ({ main }, frozenMs, dueMs) => main.looked(frozenMs * 1_000, dueMs),
   lease: ({ main }, untilMs, aheadMs) => main.extendLease(untilMs, aheadMs * 100),

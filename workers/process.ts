@@ -8,6 +8,7 @@ import { Page } from '../src/protocol/page.js'
 import type {
   FromHosted,
   FromProcess,
+  HostedBoot,
   LedgerWord,
   PageWord,
   ToHosted,
@@ -53,7 +54,8 @@ const flush = (then: () => void): void => void process.stdout.write('', () => pr
 
 /** The thread of this process, and what it shares with its thread about the task that it has. */
 class Host {
-  readonly #worker: Worker
+  /** To the thread. */
+  readonly #line: MessagePort
   readonly #fd = ownFd()
   #id = 0
   #port: MessagePort | null = null
@@ -62,20 +64,19 @@ class Host {
   readonly #pages = new Map<number, Page>()
 
   constructor({ entry, data, resourceLimits }: Extract<ToProcess, { type: 'boot' }>) {
-    this.#worker = new Worker(new URL('./hosted.js', import.meta.url), { workerData: data, resourceLimits })
-    this.#worker.on('message', (message: FromHosted) => {
-      if (message.type !== 'booted') this.#hearTheRest()
-      post(message)
-    })
-    this.#worker.on('error', (thrown: unknown) => {
+    const { port1, port2: port } = new MessageChannel()
+    this.#line = port1
+    port1.on('message', this.#answered)
+    const worker = new Worker(new URL('./hosted.js', import.meta.url), { workerData: data, resourceLimits })
+    worker.on('error', (thrown: unknown) => {
       this.#hearTheRest()
       post({ type: 'threw', error: toErrorData(thrown) })
     })
-    this.#worker.on('exit', (exitCode) => {
+    worker.on('exit', (exitCode) => {
       this.#hearTheRest()
       post({ type: 'ended', exitCode }, () => flush(() => process.exit(exitCode)))
     })
-    this.#tell({ type: 'boot', entry })
+    worker.postMessage({ entry, port } satisfies HostedBoot, [port])
   }
 
   hear(message: Exclude<ToProcess, { type: 'boot' }>): void {
@@ -108,7 +109,8 @@ class Host {
     this.#ledger = ledger
     port1.on('message', this.#said)
     const file = { fd: this.#fd, at }
-    this.#tell({ type: 'task', id, task: { ...task, ledger: ledger.buffer, port, file } }, [port])
+    const told: ToHosted = { id, task: { ...task, ledger: ledger.buffer, port, file } }
+    this.#line.postMessage(told, [port])
   }
 
   #assign({ message, page, at }: Extract<ToProcess, { type: 'assign' }>): void {
@@ -130,19 +132,25 @@ class Host {
     else page?.sawEnd(word.index, word.end)
   }
 
-  #tell(message: ToHosted, transfer: readonly MessagePort[] = []): void {
-    this.#worker.postMessage(message, transfer)
-  }
-
   readonly #said = (message: FromThread): void => post({ type: 'said', id: this.#id, message })
 
-  /** What the thread has said before comes before. */
+  readonly #answered = (message: FromHosted): void => {
+    if (message.type !== 'booted') hearAll(this.#port, this.#said)
+    post(message)
+  }
+
+  /** What the thread has said before its end comes before that. */
   #hearTheRest(): void {
-    const port = this.#port
-    if (port === null) return
-    for (let entry = receiveMessageOnPort(port); entry !== undefined; entry = receiveMessageOnPort(port)) {
-      this.#said(entry.message)
-    }
+    hearAll(this.#line, this.#answered)
+    hearAll(this.#port, this.#said)
+  }
+}
+
+/** What has come and not been heard yet. */
+const hearAll = <T>(port: MessagePort | null, hear: (message: T) => void): void => {
+  if (port === null) return
+  for (let entry = receiveMessageOnPort(port); entry !== undefined; entry = receiveMessageOnPort(port)) {
+    hear(entry.message)
   }
 }
 

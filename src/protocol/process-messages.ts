@@ -1,4 +1,4 @@
-import type { ResourceLimits } from 'node:worker_threads'
+import type { MessagePort, ResourceLimits } from 'node:worker_threads'
 import type { ErrorData } from './error-data.js'
 import type { FromThread, SlotTask, ThreadData, ToThread } from './messages.js'
 
@@ -20,10 +20,20 @@ export type PageWord =
   | { readonly type: 'revoke'; readonly index: number }
   | { readonly type: 'end'; readonly index: number; readonly end: bigint }
 
+/**
+ * The first word to the thread of a child. All others go over that port, or over that of a task: `parentPort` is for whatever
+ * the handler, or what it uses, takes it for.
+ */
+export interface HostedBoot {
+  readonly entry: string
+  readonly port: MessagePort
+}
+
 /** What the child says to its thread, beside what goes over the port of a task, and what comes back. */
-export type ToHosted =
-  | { readonly type: 'boot'; readonly entry: string }
-  | { readonly type: 'task'; readonly id: number; readonly task: SlotTask }
+export interface ToHosted {
+  readonly id: number
+  readonly task: SlotTask
+}
 export type FromHosted = Extract<FromProcess, { type: 'booted' | 'returned' | 'rejected' }>
 
 /** The task without what only a thread of the same process can be given. */

@@ -1,7 +1,7 @@
 // A thread entry that misbehaves when it is told to: `config.handler` names how, the message `go-on` says when.
 import { execSync, spawn } from 'node:child_process'
 import process from 'node:process'
-import { isMainThread, threadId } from 'node:worker_threads'
+import { isMainThread, parentPort, threadId } from 'node:worker_threads'
 import { WrittenPage } from '#src/protocol/written-page.js'
 
 const toData = (error) => ({ name: error.name, message: error.message, stack: error.stack, code: error.code })
@@ -33,6 +33,12 @@ const misbehave = {
   // A process that outlives this one, and prints where this one does.
   adopts(_port, seconds) {
     spawn('sleep', [seconds], { stdio: 'inherit', detached: true }).unref()
+  },
+  /** What libraries do that find themselves in a worker thread. */
+  posts() {
+    for (const said of [null, undefined, 'done', { type: 'threw' }, { type: 'ended' }]) parentPort.postMessage(said)
+    parentPort.removeAllListeners()
+    parentPort.close()
   },
   leaks() {
     const kept = []

@@ -31,9 +31,9 @@ const [actor, idle] = [how, 'nothing'].map((handler, slot) =>
 )
 await Promise.all([actor.ready, idle.ready])
 actor.send({ type: 'go-on' })
-console.log(`pids ${actor.threadId} ${idle.threadId}`)
 process.on('SIGTERM', async () => {
   // Neither of them has heard of it.
   await idle.request({ type: 'quiesce' })
   await threads.close(5_000)
 })
+console.log(`pids ${actor.threadId} ${idle.threadId}`)

@@ -26,7 +26,9 @@ export class FakeIncarnation {
   readonly boarded = this.#boarded.promise
   readonly ready = this.#ready.promise
   readonly exited = this.#exited.promise
-  readonly freed = this.exited.then(() => {})
+  /** What its operating system thread takes to be gone after that. */
+  lingers: Promise<void> = Promise.resolve()
+  readonly freed = this.exited.then(() => this.lingers)
 
   /** @param boards whether a thread takes it up at once */
   constructor({ slot, incarnation, clientId, config, view, onMessage }: RunOptions, boards = true) {

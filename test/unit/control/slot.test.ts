@@ -862,6 +862,24 @@ describe('a slot that is recycled', () => {
     await stop(bench)
   })
 
+  test('frees memory until its old thread is gone, but no longer than that may take to die', async () => {
+    const terminateTimeoutMs = 5_000
+    const bench = await running({ settings: { terminateTimeoutMs } })
+    for (const untilMs of [300, terminateTimeoutMs]) {
+      const gone = deferred<void>()
+      bench.threads.last.lingers = gone.promise
+      bench.slot.recycle('rss')
+      await settle()
+      bench.threads.last.boot()
+      await vi.advanceTimersByTimeAsync(untilMs - 1)
+      expect([bench.slot.isRecycling, bench.slot.isFreeing]).toEqual([false, true])
+      if (untilMs < terminateTimeoutMs) gone.resolve()
+      await vi.advanceTimersByTimeAsync(1)
+      expect(bench.slot.isFreeing).toBe(false)
+    }
+    await stop(bench)
+  })
+
   test('goes on counting the attempts at a message that fails', async () => {
     const bench = await running()
     const failed = { offset: '0', attempt: 4, error: { name: 'Error', message: 'no' }, retryInMs: 9, outcome: 'retry' }

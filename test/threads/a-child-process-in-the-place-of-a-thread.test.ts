@@ -93,6 +93,15 @@ it('a process is used again by the next incarnation when the one before has come
   await expect(second.request({ type: 'quiesce' })).resolves.toBeUndefined()
 })
 
+it('of one that is retired nothing is left when it is said to be free', async () => {
+  const thread = run(startProcesses())
+  await thread.ready
+  thread.retire()
+  expect(await thread.stop(5_000)).toMatchObject({ reason: 'stopped' })
+  await thread.freed
+  expect(isAlive(thread.threadId ?? Number.NaN)).toBe(false)
+})
+
 it('what processes take is known, together and of each, native memory and spares included', async () => {
   const threads = startProcesses()
   const thread = run(threads, 'hoards:64')

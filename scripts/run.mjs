@@ -92,9 +92,11 @@ const commands = {
 
   /** A new seed each time, unless one is given; every fault once, or pairs of them for so many minutes. */
   faults(args) {
-    const options = { minutes: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } }
-    const { minutes = '', seed = 'new', only = '' } = readArgs({ args, options })
-    return vitest(['--project', 'faults'], { FAULTS_MINUTES: minutes, FAULTS_SEED: seed, FAULTS_ONLY: only })
+    const names = ['minutes', 'seed', 'only', 'setting']
+    const options = Object.fromEntries(names.map((name) => [name, { type: 'string' }]))
+    const { minutes = '', seed = 'new', only = '', setting = '' } = readArgs({ args, options })
+    const chosen = { FAULTS_MINUTES: minutes, FAULTS_SEED: seed, FAULTS_ONLY: only, FAULTS_SETTING: setting }
+    return vitest(['--project', 'faults'], chosen)
   },
 }
 

@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto'
 import process from 'node:process'
 import type { Fault } from './fault.js'
+import type { Round } from './schedule.js'
+import { SETTINGS } from './settings.js'
 import { FAULTS } from './table/index.js'
 
 /*
@@ -33,6 +35,14 @@ export const chosenFaults = (env = process.env): readonly Fault[] => {
   const chosen = FAULTS.filter(({ name }) => name.includes(words))
   if (chosen.length === 0) throw new Error(`FAULTS_ONLY: no fault has "${words}" in its name`)
   return chosen
+}
+
+/** Whether a round is played: those in the settings whose name contains the words of `FAULTS_SETTING`; all without it. */
+export const isChosen = ({ setting }: Round, env = process.env): boolean => {
+  const words = env.FAULTS_SETTING ?? ''
+  if (!SETTINGS.some(({ name }) => name.includes(words)))
+    throw new Error(`FAULTS_SETTING: no setting has "${words}" in its name`)
+  return setting.name.includes(words)
 }
 
 /** Beside the minutes: a round that has begun comes to its end, however slow the machine. */

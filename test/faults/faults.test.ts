@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { BrokerError } from '#scripts/broker.js'
 import { machineMs } from '#scripts/support/recorder.js'
-import { chosenFaults, chosenMinutes, chosenSeed, TEST_MS } from './choice.js'
+import { chosenFaults, chosenMinutes, chosenSeed, isChosen, TEST_MS } from './choice.js'
 import type { Violation } from './judge/evidence.js'
 import { table } from './report.js'
 import { Play, type Played } from './round.js'
@@ -49,6 +49,7 @@ test(
     let number = 0
     for (const round of rounds) {
       if (machineMs() > until) break
+      if (!isChosen(round)) continue
       number += 1
       say(`round ${number}: ${round.setting.name}, ${round.acts.length} acts`)
       const result = await Play.round(round, join(folder, `round-${number}`), until, say).catch((error: unknown) => {

@@ -116,10 +116,15 @@ export class StateDir {
     const counts = Object.fromEntries([...this.counts].map(([group, suspects]) => [group, [...suspects.values()]]))
     const saved: Saved = { ...ownerOf(), groups, counts }
     const unfinished = join(path, `new-${id}`)
-    mkdirSync(unfinished, { mode: 0o700 })
-    writeFileSync(join(unfinished, STATE), JSON.stringify(saved), { mode: 0o600 })
     const folder = join(path, `pool-${id}`)
-    renameSync(unfinished, folder)
+    try {
+      mkdirSync(unfinished, { mode: 0o700 })
+      writeFileSync(join(unfinished, STATE), JSON.stringify(saved), { mode: 0o600 })
+      renameSync(unfinished, folder)
+    } catch (reason) {
+      remove(unfinished) // nobody else would
+      throw reason
+    }
     return folder
   }
 }

@@ -137,3 +137,24 @@ test('a message whose names are too long for a row is not written down', () => {
   const row = rowOf({ topic: 'ä'.repeat(200), partition: 1, offset: '12' })
   expect(entriesIn(row ?? Buffer.alloc(0))).toEqual([{ topic: 'ä'.repeat(200), partition: 1, offset: '12' }])
 })
+
+test('a disk that takes no more bytes keeps nothing of a pool that could not settle there', () => {
+  const path = tempFolder()
+  const module = import.meta.resolve('#src/control/state-dir/state-dir.js')
+  const settle = `
+    const { StateDir } = await import('${module}')
+    try {
+      new StateDir({ path: '${path}', groups: ['group'], convictAfter: () => 2 })
+    } catch ({ code }) {
+      console.log(code)
+    }`
+  // No file of that process may have a byte.
+  const { stdout } = spawnSync('sh', [
+    '-c',
+    'ulimit -f 0; exec "$0" --input-type=module -e "$1"',
+    process.execPath,
+    settle,
+  ])
+  expect(String(stdout).trim()).toBe('EFBIG')
+  expect(folders(path)).toEqual([])
+})

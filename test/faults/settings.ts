@@ -1,4 +1,5 @@
 import type { ConsumerPoolOptions } from '#src/index.js'
+import { TIMES } from './times.js'
 
 /** What cluster and pools are for one round. */
 export interface Setting {
@@ -24,5 +25,9 @@ export const SETTINGS: readonly Setting[] = [
   { ...PLAIN, name: 'one node', rounds: 2 },
   { ...PLAIN, name: 'three nodes', nodes: 3 },
   { ...PLAIN, name: 'a process for each slot', pool: { isolation: 'process' }, again: 3 },
-  { ...PLAIN, name: 'under a supervisor', isSupervised: true, hasStateDir: true, again: 2 },
+  {
+    ...{ ...PLAIN, name: 'under a supervisor', isSupervised: true, hasStateDir: true, again: 2 },
+    // Processes die in it more often than a supervisor has patience for, and static members are to be back within a session.
+    pool: { restart: { delayMs: 200, maxDelayMs: 1_000, probeMs: TIMES.probe, maxRestarts: 100 } },
+  },
 ]

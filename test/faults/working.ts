@@ -44,21 +44,36 @@ const describe = (views: readonly View[]): string =>
 
 /**
  * Waits until both pools run, every partition is one slot's, and in each of them a message is finished and committed that
- * came after this was called (or, when no more come, all of them). Resolves with how long that took, or with what is wrong
- * still when the time is over.
+ * came after this was called (or, when no more come, all of them); and then until that is true of all that have come up to
+ * that moment, so that nothing of the fault is handled later than that. Resolves with how long the first took, or with what
+ * is wrong still when the time is over.
  */
 export const untilWorking = async (world: World, boundMs: number): Promise<number | string> => {
   const beganAtMs = machineMs()
   const before = world.load.highs
+  const first = () => {
+    const { highs, isStopped } = world.load
+    return isStopped || highs.every((high, n) => high > (before[n] ?? 0)) ? highs : null
+  }
+  const wrong = await untilFinished(world, first, beganAtMs + boundMs)
+  const tookMs = machineMs() - beganAtMs
+  if (wrong !== null) return wrong
+  return (await untilFinished(world, () => world.load.highs, beganAtMs + boundMs)) ?? tookMs
+}
+
+/** @param aim how far each partition is to come, asked for until it is known */
+const untilFinished = async (
+  world: World,
+  aim: () => readonly number[] | null,
+  untilMs: number,
+): Promise<string | null> => {
   let targets: readonly number[] | null = null
   for (;;) {
-    const { highs, isStopped } = world.load
-    if (targets === null && (isStopped || highs.every((high, n) => high > (before[n] ?? 0)))) targets = highs
+    targets ??= aim()
     const views = await world.look()
     const wrong = targets === null ? 'no message comes into some partition' : complaint(views, targets)
-    const tookMs = machineMs() - beganAtMs
-    if (wrong === null) return tookMs
-    if (tookMs > boundMs) return `${wrong}\n${describe(views)}`
+    if (wrong === null) return null
+    if (machineMs() > untilMs) return `${wrong}\n${describe(views)}`
     await sleep(LOOK_MS)
   }
 }

@@ -65,6 +65,7 @@ export const SUPERVISED_FAULTS: readonly Fault[] = [
       } finally {
         disk.mend()
       }
+      await killPool(member) // the next one takes over what the one before could not
     },
   },
 ]

@@ -25,7 +25,8 @@ class Link extends EventEmitter {
     this.ask = askProcess(this)
     socket.on('error', () => undefined)
     socket.once('close', () => this.emit('exit', null, 'its socket is closed'))
-    createInterface(socket).on('line', (line) => {
+    const lines = createInterface(socket).on('error', () => undefined) // the socket's
+    lines.on('line', (line) => {
       const message = deserialize(Buffer.from(line, 'base64'))
       if (message.type === 'born') this.pid = message.pid
       if (message.type === 'started') this.isStarted = true

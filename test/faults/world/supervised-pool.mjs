@@ -21,7 +21,8 @@ export const followed = (name, file, path) => {
   socket.unref()
   const say = (message) => socket.write(`${serialize(message).toString('base64')}\n`)
   const orders = {}
-  createInterface(socket).on('line', (line) => obey(deserialize(Buffer.from(line, 'base64')), orders, say))
+  const lines = createInterface(socket).on('error', () => undefined) // the socket's
+  lines.on('line', (line) => obey(deserialize(Buffer.from(line, 'base64')), orders, say))
   say({ type: 'born', pid: process.pid })
   note('born')
 

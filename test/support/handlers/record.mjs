@@ -123,7 +123,11 @@ const deeds = {
   },
   /** Keeps so many KiB for ever, as an array in the heap or as a Buffer outside of it, filled so that it takes room. */
   keep: (kib) => void kept.push(new Array(kib * 128).fill(0.5)),
-  buffer: (kib) => void kept.push(Buffer.alloc(kib * 1024, 1)),
+  /** Slowly enough that main, which looks once a second, sees it grow. */
+  buffer: (kib) => {
+    kept.push(Buffer.alloc(kib * 1024, 1))
+    block(8)
+  },
   /** Ends the whole process, as a fault in native code does. */
   kill: () => {
     process.kill(process.pid, 'SIGKILL')

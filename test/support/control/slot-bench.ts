@@ -3,7 +3,7 @@ import type { PoolSettings, SlotConfig } from '#src/config/resolved.js'
 import { encodeAssignment } from '#src/control/membership/assignors/subscription.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { Group } from '#src/control/membership/group.js'
-import { Slot } from '#src/control/slot.js'
+import { type Journals, Slot } from '#src/control/slot.js'
 import { RestartLimiter } from '#src/control/supervision/restart-limiter.js'
 import { Suspects } from '#src/control/supervision/suspects.js'
 import type { JoinResult } from '#src/kafka/group.js'
@@ -55,6 +55,7 @@ export const slotBench = (
     settings?: Partial<PoolSettings>
     topics?: (names: readonly string[]) => Promise<readonly TopicMetadata[]>
     limiter?: RestartLimiter
+    journals?: Journals
     /** Writes the answers of each client that a seat gets. */
     answers?: (client: FakeClient) => FakeClient
   } = {},
@@ -127,6 +128,7 @@ export const slotBench = (
     relay: () => {},
     onLeadersLost: () => {},
     onTrouble: () => events.push({ name: 'trouble', payload: null }),
+    ...(overrides.journals !== undefined && { journals: overrides.journals }),
     onHeapFull: () => events.push({ name: 'heap full', payload: null }),
   })
   return {

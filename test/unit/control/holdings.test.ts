@@ -82,6 +82,28 @@ describe('the holdings of a slot', () => {
     expect(suspects.of(partition(0, 0n), 0n).message).toBeNull()
   })
 
+  test('hand out one of those that may have killed the process at a time, and the next one when that is finished, stands still or is gone', () => {
+    const suspects = new Suspects(0)
+    const error = { name: 'ProcessDeath', code: 'PROCESS_DIED', message: 'the whole process died' }
+    const held = { offset: '0', deaths: 1, error, convictedAtMs: null, company: null, inProcess: true } as const
+    const all = [0, 1, 2, 3, 4].map((number) => partition(number, 0n, 0n))
+    for (const each of all.slice(0, 4)) suspects.inherit(each, held)
+    const holdings = new Holdings(suspects)
+    const handed = (handout: { readonly added: readonly { readonly partition: number }[] } | null) =>
+      handout?.added.map((each) => each.partition)
+    expect(handed(holdings.add(all))).toEqual([0, 4])
+    expect(holdings.all().map(({ away }) => away)).toEqual([false, true, true, true, false])
+    expect([holdings.retry(0), handed(holdings.rehouse())]).toEqual([null, [0, 4]])
+    const [first, second] = holdings.all()
+    first?.page.finish(first.index, 1)
+    holdings.uncommitted() // looks at all, once a second
+    expect(handed(holdings.retry(0))).toEqual([1])
+    if (second !== undefined) second.paused = pauseAt(0, { retryAtMs: 1_000 })
+    expect(handed(holdings.retry(0))).toEqual([2])
+    holdings.drop((each) => each.partition !== 2)
+    expect(handed(holdings.retry(0))).toEqual([3])
+  })
+
   test('follow an offset that was reset to below the committed one', () => {
     const holdings = new Holdings()
     const { page } = holdings.add([partition(0, 10n, 10n)])

@@ -339,6 +339,36 @@ describe('a parked slot', () => {
   })
 })
 
+describe('a slot whose thread dies', () => {
+  test('forgets what that one has written down: the pool knows it', async () => {
+    const over: number[] = []
+    const bench = await running({ journals: { of: () => null, over: (incarnation) => over.push(incarnation) } })
+    bench.threads.last.crash()
+    await settle()
+    expect(over).toEqual([1])
+    await stop(bench)
+  })
+
+  test('blames no message beside which one was handled of a partition that had gone', async () => {
+    const bench = await running({ config: slotConfig({ concurrency: 2 }) })
+    const [handout] = bench.threads.last.requests.flatMap((request) => (request.type === 'assign' ? request.added : []))
+    const { ledger } = bench.threads.last
+    ledger.begin(0, handout?.id ?? -1, 0, 1, monotonicMs())
+    expect(ledger.rows).toBeGreaterThan(1)
+    ledger.begin(1, 99, 0, 1, monotonicMs())
+    bench.threads.last.crash()
+    await settle()
+    await bench.slot.commit()
+    expect(
+      bench.commits
+        .flat()
+        .map(({ metadata = '' }) => metadata)
+        .join(),
+    ).toContain('"deaths":0')
+    await stop(bench)
+  })
+})
+
 describe('a slot whose threads hang, one after the other', () => {
   /** Lets the present thread hang, and waits for the next one. Resolves with whether all looked well before the end. */
   const hang = async (bench: ReturnType<typeof slotBench>, inMessageOf: number | null) => {

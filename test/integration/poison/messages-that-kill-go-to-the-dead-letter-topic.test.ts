@@ -67,7 +67,7 @@ test.each([
       concurrency,
       deadLetter: true,
       // Long enough that a thread short of memory dies of that, however slow the machine.
-      maxProcessingMs: 4_000,
+      maxProcessingMs: 8_000,
       resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
       restart: { delayMs: 10, maxDelayMs: 100 },
     })

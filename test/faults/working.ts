@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { machineMs } from '#scripts/support/recorder.js'
+import { Turns } from './turns.js'
 import { NAMES, PARTITIONS, type View, type World } from './world/world.js'
 
 const LOOK_MS = 50
@@ -46,7 +47,7 @@ const describe = (views: readonly View[]): string =>
  * Waits until both pools run, every partition is one slot's, and in each of them a message is finished and committed that
  * came after this was called (or, when no more come, all of them); and then until that is true of all that have come up to
  * that moment, so that nothing of the fault is handled later than that. Resolves with how long the first took, or with what
- * is wrong still when the time is over.
+ * is wrong still when the time is over; time in which this process had no turn does not count.
  */
 export const untilWorking = async (world: World, boundMs: number): Promise<number | string> => {
   const beganAtMs = machineMs()
@@ -55,17 +56,22 @@ export const untilWorking = async (world: World, boundMs: number): Promise<numbe
     const { highs, isStopped } = world.load
     return isStopped || highs.every((high, n) => high > (before[n] ?? 0)) ? highs : null
   }
-  const wrong = await untilFinished(world, first, beganAtMs + boundMs)
-  const tookMs = machineMs() - beganAtMs
-  if (wrong !== null) return wrong
-  return (await untilFinished(world, () => world.load.highs, beganAtMs + boundMs)) ?? tookMs
+  const turns = new Turns()
+  const isLate = () => turns.passedMs > boundMs
+  try {
+    const wrong = await untilFinished(world, first, isLate)
+    const tookMs = machineMs() - beganAtMs
+    return wrong ?? (await untilFinished(world, () => world.load.highs, isLate)) ?? tookMs
+  } finally {
+    turns.stop()
+  }
 }
 
 /** @param aim how far each partition is to come, asked for until it is known */
 const untilFinished = async (
   world: World,
   aim: () => readonly number[] | null,
-  untilMs: number,
+  isLate: () => boolean,
 ): Promise<string | null> => {
   let targets: readonly number[] | null = null
   for (;;) {
@@ -73,7 +79,7 @@ const untilFinished = async (
     const views = await world.look()
     const wrong = targets === null ? 'no message comes into some partition' : complaint(views, targets)
     if (wrong === null) return null
-    if (machineMs() > untilMs) return `${wrong}\n${describe(views)}`
+    if (isLate()) return `${wrong}\n${describe(views)}`
     await sleep(LOOK_MS)
   }
 }

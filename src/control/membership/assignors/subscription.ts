@@ -98,13 +98,20 @@ const writePartitions = (writer: WireWriter, partitions: readonly TopicPartition
   })
 }
 
-const readPartitions = (reader: WireReader): TopicPartition[] =>
+/** Throws a `RangeError` at garbage, as its reader does. */
+export const readPartitions = (reader: WireReader): TopicPartition[] =>
   reader
     .array(() => {
       const topic = reader.string()
-      return reader.array(() => ({ topic, partition: reader.int32() }))
+      return reader.array(() => ({ topic, partition: readPartition(reader) }))
     })
     .flat()
+
+const readPartition = (reader: WireReader): number => {
+  const partition = reader.int32()
+  if (partition < 0) throw new RangeError(`expected the number of a partition, got ${partition}`)
+  return partition
+}
 
 const readVersion = (reader: WireReader): number => {
   const version = reader.int16()

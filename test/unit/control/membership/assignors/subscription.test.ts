@@ -145,6 +145,7 @@ describe('garbage', () => {
     ['a null topic', '0000 00000001 ffff ffffffff'],
     ['a topic cut off', '0000 00000001 0005 61'],
     ['user data cut off', '0000 00000000 00000009 61'],
+    ['an owned partition with a negative number', '0001 00000000 ffffffff 00000001 0001 61 00000001 ffffffff'],
     ['owned partitions cut off', '0001 00000000 ffffffff 00000001 0001 61 00000002 00000000'],
   ])('is refused as a subscription, naming who wrote it: %s', (_, hex) => {
     expect(thrownBy(() => decodeSubscription(bytes(hex), 'group member orders-07'))).toEqual(
@@ -152,10 +153,11 @@ describe('garbage', () => {
     )
   })
 
-  test('is refused as an assignment', () => {
-    expect(thrownBy(() => decodeAssignment(bytes('00')))).toEqual(
-      refused(/^Cannot read the assignment from the leader/),
-    )
+  test.each([
+    ['one byte', '00'],
+    ['a partition with a negative number', '0001 00000001 0001 61 00000001 80000000 ffffffff'],
+  ])('is refused as an assignment: %s', (_, hex) => {
+    expect(thrownBy(() => decodeAssignment(bytes(hex)))).toEqual(refused(/^Cannot read the assignment from the leader/))
   })
 
   test('of any kind has either an answer or this error', () => {

@@ -16,6 +16,7 @@ import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor;
 import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor.Assignment;
 import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor.GroupSubscription;
 import org.apache.kafka.clients.consumer.ConsumerPartitionAssignor.Subscription;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.RangeAssignor;
 import org.apache.kafka.clients.consumer.RoundRobinAssignor;
 import org.apache.kafka.clients.consumer.internals.ConsumerProtocol;
@@ -93,6 +94,7 @@ public final class Oracle {
   private static ConsumerPartitionAssignor assignor(String name) {
     return switch (name) {
       case "range" -> new RangeAssignor();
+      case "cooperative-sticky" -> new CooperativeStickyAssignor();
       case "roundrobin" -> new RoundRobinAssignor();
       default -> throw new IllegalArgumentException("no assignor " + name);
     };

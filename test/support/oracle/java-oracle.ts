@@ -7,7 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 export interface OracleQuestion {
-  readonly assignor: 'range' | 'roundrobin'
+  readonly assignor: 'cooperative-sticky' | 'range' | 'roundrobin'
   /** For each partition of a topic, by number, the racks of its replicas. */
   readonly topics: Readonly<Record<string, readonly (readonly string[])[]>>
   readonly members: readonly {

@@ -6,13 +6,34 @@ export interface MemberSubscription {
   /** `group.instance.id`, or null for a dynamic member. */
   readonly instanceId: string | null
   readonly topics: readonly string[]
+  /** What it says that it owns. @default none */
+  readonly owned?: readonly TopicPartition[]
+  /** The generation in which it got that. @default -1 (none) */
+  readonly generation?: number
+  /** `client.rack`. @default null (none) */
+  readonly rackId?: string | null
 }
 
 /** Member id to the partitions that the member shall have; has every member, also those that get nothing. */
 export type GroupAssignment = Map<string, TopicPartition[]>
 
+/** For each partition of a topic, by number, the racks in which a replica of it is; none where the brokers name none. */
+export type ReplicaRacks = ReadonlyMap<string, readonly (readonly string[])[]>
+
 /** A way to distribute partitions over the members of a group: pure, the same answer on every machine. */
 export interface Assignor {
-  /** @param partitionCounts number of partitions by topic; a topic that is missing has none */
-  assign(members: readonly MemberSubscription[], partitionCounts: ReadonlyMap<string, number>): GroupAssignment
+  /**
+   * Whether members go on with what they own until they are told what they lose, and join again when they have given it
+   * up (KIP-429); else they own nothing while the group rebalances.
+   */
+  readonly isCooperative: boolean
+  /**
+   * @param partitionCounts number of partitions by topic; a topic that is missing has none
+   * @param racks of the topics' replicas @default none
+   */
+  assign(
+    members: readonly MemberSubscription[],
+    partitionCounts: ReadonlyMap<string, number>,
+    racks?: ReplicaRacks,
+  ): GroupAssignment
 }

@@ -12,6 +12,7 @@ import { compareText } from './order.js'
  * others; here each topic goes to those who subscribe to it.
  */
 export const kafkajsRoundRobin: Assignor = {
+  isCooperative: false,
   assign: (members, partitionCounts) =>
     deal(
       [...members].sort((a, b) => compareText(a.memberId, b.memberId)),

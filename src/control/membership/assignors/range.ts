@@ -12,6 +12,7 @@ import { subscribersByTopic } from './subscribers.js'
  * that a Java leader takes it into account.
  */
 export const range: Assignor = {
+  isCooperative: false,
   assign: (members, partitionCounts) => {
     const assignment: GroupAssignment = new Map(members.map(({ memberId }) => [memberId, []]))
     for (const [topic, subscribers] of subscribersByTopic([...members].sort(compareMembers))) {

@@ -7,5 +7,6 @@ import { compareMembers } from './order.js'
  * stay where they are when a Java member takes over the lead.
  */
 export const roundRobin: Assignor = {
+  isCooperative: false,
   assign: (members, partitionCounts) => deal([...members].sort(compareMembers), partitionCounts),
 }

@@ -64,7 +64,11 @@ const addRun = (program: Command): void => {
     .option('--group-instance-id <id>', 'makes the members static: <id>-<slot>, or {slot} where you put it')
     .option('--from-beginning', 'begin at the first message where the group has no committed offset')
     .option('--concurrency <n>', 'messages that an asynchronous handler may have in flight at once', positive)
-    .option('--assignor <name>', 'range, roundrobin or RoundRobinAssigner; several in order of preference', list)
+    .option(
+      '--assignor <name>',
+      'cooperative-sticky, range, roundrobin or RoundRobinAssigner; several in order of preference',
+      list,
+    )
     .addOption(
       new Option('--isolation <kind>', 'what a slot is filled with (default: thread)').choices(['thread', 'process']),
     )

@@ -62,7 +62,8 @@ export interface ProcessingOptions {
    */
   fromBeginning?: boolean | undefined
   /**
-   * How the group shares its partitions, in order of preference. `range` and `roundrobin` are Java's;
+   * How the group shares its partitions, in order of preference. With `cooperative-sticky` alone a rebalance stops nobody;
+   * beside another one, to move a group over, it stops everybody as the others do. `range` and `roundrobin` are Java's;
    * `RoundRobinAssigner` is KafkaJS's.
    *
    * @default ['roundrobin']

@@ -107,6 +107,11 @@ export class Holdings {
     return this.#byKey.has(partitionName(partition))
   }
 
+  /** Ids of those of the partitions that are held. */
+  idsOf(partitions: readonly TopicPartition[]): number[] {
+    return partitions.flatMap((partition) => this.#byKey.get(partitionName(partition))?.id ?? [])
+  }
+
   /** Takes partitions up. They must not be held yet. */
   add(partitions: readonly NewHolding[]): Handout {
     const page = Page.create(

@@ -369,24 +369,32 @@ export class Slot implements SeatHost {
 
   // ── what the seat says ────────────────────────────────────────────────────────────────────────────────────────────
 
-  async release(): Promise<void> {
-    this.#assignment.cancel()
+  release(): Promise<void> {
     this.#incarnations.raise(Control.rebalance)
+    return this.#giveUp((waitMs) => this.#incarnations.quiesce(waitMs))
+  }
+
+  revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    return this.#giveUp((waitMs) => this.#incarnations.revoke(this.#holdings.idsOf(partitions), waitMs))
+  }
+
+  async #giveUp(comesToRest: (waitMs: number) => Promise<boolean>): Promise<void> {
+    this.#assignment.cancel()
     const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
     const graceMs = this.#options.group.departure.graceLeftMs(monotonicMs())
     const waitMs = Math.min(quiesceMs, graceMs)
     const untilMs = monotonicMs() + waitMs
-    const quiet = await this.#incarnations.quiesce(waitMs)
+    const quiet = await comesToRest(waitMs)
     // Only now: a handler that was in flight may have failed meanwhile.
     await this.#deadLetters.settled(untilMs - monotonicMs(), LETTER_WAIT_MS)
     if (!quiet) this.#log.info({ inFlight: this.#inFlight }, 'rebalancing while handlers are in flight')
     await within(this.commit(), commitMs)
   }
 
-  assigned(partitions: readonly TopicPartition[], generation: number): void {
-    if (!isOver(this.#state)) this.#assignment.begin(partitions, generation)
+  assigned(partitions: readonly TopicPartition[], follows: boolean): void {
+    if (!isOver(this.#state)) this.#assignment.begin(partitions, follows)
     else {
-      this.#assignment.keep(partitions, generation)
+      this.#assignment.keep(partitions, follows)
       this.#lookAtWhatCounts()
     }
   }

@@ -23,6 +23,7 @@ const idleOf = (group: readonly SlotConfig[], counts: ReadonlyMap<string, number
 
 /** Why more are idle than the number of partitions explains. */
 const BECAUSE: Readonly<Record<AssignorName, string>> = {
+  'cooperative-sticky': 'cooperative-sticky shares as equally as the topics of all subscriptions of the group allow',
   range: 'range begins with the same workers at each topic (roundrobin does not)',
   roundrobin: 'roundrobin deals the topics of all subscriptions of the group in turn',
   RoundRobinAssigner: 'RoundRobinAssigner deals the topics of all subscriptions of the group in turn',

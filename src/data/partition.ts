@@ -81,6 +81,8 @@ export class Partition {
   suspect: number | null = null
   /** An asynchronous handler has not come back yet. */
   inFlight = false
+  /** It will be taken away: nothing begins any more, and what is in flight counts. */
+  closing = false
   /** It is not ours any more; nothing that happens to it counts. */
   dropped = false
   #handling: Handling = 'idle'

@@ -37,6 +37,16 @@ export class Partitions implements Iterable<Partition> {
     }
   }
 
+  /** Nothing of those of the ids that are still owned begins any more. @returns them */
+  close(ids: readonly number[]): Partition[] {
+    const closing = ids.map((id) => this.#owned.get(id)).filter((partition) => partition !== undefined)
+    for (const partition of closing) {
+      partition.closing = true
+      partition.fetching.halted = true
+    }
+    return closing
+  }
+
   /** Drops everything that main has flagged on its page. */
   dropRevoked(): void {
     for (const partition of this) if (partition.revoked) this.#drop(partition)

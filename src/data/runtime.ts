@@ -221,6 +221,11 @@ export class Runtime {
         await this.#work?.dispatcher.quiesce()
         this.#done(message.requestId)
         break
+      case 'revoke':
+        if (this.#work === undefined) this.#partitions.close(message.partitionIds)
+        else await this.#work.dispatcher.revoke(message.partitionIds)
+        this.#done(message.requestId)
+        break
       case 'go-on':
         this.#work?.dispatcher.scheduleAll()
         break

@@ -106,6 +106,11 @@ export type ToThread =
     }
   /** Main raised `Control.rebalance` or `Control.stop`: answer `done` as soon as no handler is in flight. */
   | { readonly type: 'quiesce'; readonly requestId: number }
+  /**
+   * These partitions will be taken away: start no message of theirs any more, and answer `done` as soon as none of their
+   * handlers is in flight. What those finish counts.
+   */
+  | { readonly type: 'revoke'; readonly requestId: number; readonly partitionIds: readonly number[] }
   /** Main cleared `Control.rebalance`: go on. */
   | { readonly type: 'go-on' }
   /** What main has just heard of topics that some thread has lost a leader of. */

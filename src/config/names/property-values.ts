@@ -42,8 +42,10 @@ export const readReset = (value: unknown): Leaves => {
 }
 
 const JAVA_ASSIGNORS: Readonly<Record<string, string>> = {
+  'org.apache.kafka.clients.consumer.CooperativeStickyAssignor': 'cooperative-sticky',
   'org.apache.kafka.clients.consumer.RangeAssignor': 'range',
   'org.apache.kafka.clients.consumer.RoundRobinAssignor': 'roundrobin',
+  CooperativeStickyAssignor: 'cooperative-sticky',
   RangeAssignor: 'range',
   RoundRobinAssignor: 'roundrobin',
 }

@@ -20,7 +20,7 @@ export const processingFields = z.strictObject({
       .refine((names) => new Set(names).size === names.length)
       .default(['roundrobin']),
     `a list of ${assignorNames.map((name) => `"${name}"`).join(', ')}, each at most once`,
-    "How the group shares its partitions, in order of preference. `range` and `roundrobin` are Java's; `RoundRobinAssigner` is KafkaJS's.",
+    "How the group shares its partitions, in order of preference. With `cooperative-sticky` alone a rebalance stops nobody; beside another one, to move a group over, it stops everybody as the others do. `range` and `roundrobin` are Java's; `RoundRobinAssigner` is KafkaJS's.",
   ),
   concurrency: count(
     1,

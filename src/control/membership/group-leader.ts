@@ -2,7 +2,8 @@ import type { Logger } from 'pino'
 import { ErrorCode, PoolError } from '../../errors.js'
 import type { JoinResult } from '../../kafka/group.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
-import { assignorNamed } from './assignors/index.js'
+import { assignorNamed, type MemberSubscription } from './assignors/index.js'
+import { generationIn } from './assignors/sticky-user-data.js'
 import { decodeSubscription, encodeAssignment } from './assignors/subscription.js'
 import { type AskTopics, steadyTopics } from './steady-topics.js'
 
@@ -29,10 +30,7 @@ export const assignForGroup = async (joined: JoinResult, topics: AskTopics, log:
       `the group chose the assignor "${joined.protocol}", which was not offered`,
     )
   }
-  const members = joined.members.map(({ memberId, instanceId, metadata }) => {
-    const { topics: names } = decodeSubscription(metadata)
-    return { memberId, instanceId, topics: names }
-  })
+  const members = joined.members.map(subscriptionOf)
   const names = [...new Set(members.flatMap((member) => member.topics))]
   const found = await steadyTopics(names, topics)
   const unknown = found.filter(({ error }) => error !== null)
@@ -47,6 +45,11 @@ export const assignForGroup = async (joined: JoinResult, topics: AskTopics, log:
     assignment: encodeAssignment(assignment.get(memberId) ?? []),
   }))
   return { assignments, counts }
+}
+
+const subscriptionOf = ({ memberId, instanceId, metadata }: JoinResult['members'][number]): MemberSubscription => {
+  const { userData, generation, ...subscription } = decodeSubscription(metadata)
+  return { memberId, instanceId, ...subscription, generation: generation < 0 ? generationIn(userData) : generation }
 }
 
 const countOf = ({ error, partitions }: TopicMetadata): number => (error === null ? partitions.length : 0)

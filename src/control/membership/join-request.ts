@@ -1,24 +1,48 @@
 import type { SlotConfig } from '../../config/resolved.js'
 import type { JoinRequest } from '../../kafka/group.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
+import { assignors } from './assignors/index.js'
+import { stickyUserData } from './assignors/sticky-user-data.js'
 import { encodeSubscription } from './assignors/subscription.js'
+
+/** What a seat says that it owns. */
+export interface Claim {
+  readonly owned: readonly TopicPartition[]
+  /** In which it got that; -1 for none. */
+  readonly generation: number
+}
+
+export const NO_CLAIM: Claim = { owned: [], generation: -1 }
+
+/** A seat gives everything up before it joins if one of its assignors wants that, as Java's members do. */
+export const isCooperative = ({ assignors: names }: Pick<SlotConfig, 'assignors'>): boolean =>
+  names.every((name) => assignors[name].isCooperative)
 
 /**
  * What a seat joins with.
  *
  * @param memberId empty for a new member
+ * @param claim of one that goes on with what it owns while the group rebalances
  * @param serial changes the bytes of the subscription when it changes, which makes the coordinator rebalance even for a
  *   follower
  */
-export const joinRequest = (config: SlotConfig, memberId: string, serial: number): JoinRequest => {
-  const { topics, assignors, consumer } = config
-  const metadata = encodeSubscription({ topics, userData: userData(serial), rackId: consumer.rackId })
+export const joinRequest = (
+  { topics, assignors: names, consumer }: SlotConfig,
+  memberId: string,
+  claim: Claim,
+  serial: number,
+): JoinRequest => {
+  const subscription = { topics, ...claim, rackId: consumer.rackId }
   return {
     groupId: consumer.groupId,
     memberId,
     instanceId: consumer.groupInstanceId,
     sessionTimeoutMs: consumer.sessionTimeout,
     rebalanceTimeoutMs: consumer.rebalanceTimeout,
-    protocols: assignors.map((name) => ({ name, metadata })),
+    protocols: names.map((name) => {
+      const data = assignors[name].isCooperative ? stickyUserData(claim.generation, serial) : userData(serial)
+      return { name, metadata: encodeSubscription({ ...subscription, userData: data }) }
+    }),
   }
 }
 

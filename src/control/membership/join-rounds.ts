@@ -9,7 +9,7 @@ import { decodeAssignment } from './assignors/subscription.js'
 import type { Coordinator } from './coordinator.js'
 import type { Group } from './group.js'
 import { assignForGroup, type PartitionCounts } from './group-leader.js'
-import { joinRequest } from './join-request.js'
+import { type Claim, isCooperative, joinRequest, NO_CLAIM } from './join-request.js'
 import { lookAtKeptAssignment } from './kept-assignment.js'
 import { now, type Sent } from './lease.js'
 import { syncHoldMs } from './seat-times.js'
@@ -36,6 +36,11 @@ export interface Round {
   readonly generation: number
   readonly protocol: string
   readonly isLeader: boolean
+  /**
+   * Nobody else can have had what the seat holds, since it got that: no generation was missed in which it would have had to
+   * get it again, or, with a cooperative protocol, to say that it owns it.
+   */
+  readonly follows: boolean
   /** Of its subscribed topics. */
   readonly partitions: readonly TopicPartition[]
   /** What the group's assignment was made from; null when another member leads. */
@@ -65,6 +70,9 @@ export class JoinRounds {
   readonly #options: JoinRoundsOptions
   #memberId = ''
   #serial = 0
+  /** The last generation from which on the next one is no gap; -1 for none. */
+  #generation = -1
+  #follows = true
   /** The JoinGroup that was sent last. */
   #asked: Promise<JoinResult> | null = null
 
@@ -101,13 +109,14 @@ export class JoinRounds {
   }
 
   /** Rejects with what the coordinator has against it. */
-  async next(): Promise<Round | OutdatedRound> {
+  async next(claim: Claim = NO_CLAIM): Promise<Round | OutdatedRound> {
     const { config, group, topics, coordinator, log } = this.#options
     const seenBefore = group.generation
     const outdated = this.#memberId === '' ? await lookAtKeptAssignment(config, coordinator, topics, log) : null
-    const joined = await this.#join()
+    const joined = await this.#join(claim)
     const { generation, protocol, memberId } = joined
     const isLeader = joined.leaderId === memberId
+    this.#hasJoined(generation)
     // A sibling that came back too may have made the group rebalance already.
     const rebalanced = isLeader || (group.generation !== seenBefore && generation > group.generation)
     if (outdated !== null && !rebalanced) return { generation, outdated }
@@ -121,35 +130,44 @@ export class JoinRounds {
     const bytes = await this.#watched(
       coordinator.ask((client, node) => client.syncGroup(node, member, assigned?.assignments ?? [], holdMs)),
     )
+    const follows = this.#follows
+    this.#generation = generation
+    this.#follows = true
     return {
-      ...{ generation, protocol, isLeader, serial, synced },
+      ...{ generation, protocol, isLeader, follows, serial, synced },
       partitions: this.#subscribedOnly(decodeAssignment(bytes)),
       assignedFrom: assigned?.counts ?? null,
       members: joined.members.map((other) => other.memberId),
     }
   }
 
-  async #join(): Promise<JoinResult> {
+  /** What it has said that it owns it owns until it hears otherwise; what it has not, until the next generation. */
+  #hasJoined(generation: number): void {
+    if (generation !== this.#generation && generation !== this.#generation + 1) this.#follows = false
+    if (isCooperative(this.#options.config)) this.#generation = generation
+  }
+
+  async #join(claim: Claim): Promise<JoinResult> {
     const { config, group } = this.#options
     if (config.consumer.groupInstanceId !== null) await group.barrier.arrive()
     try {
-      return await this.#ask()
+      return await this.#ask(claim)
     } catch (error) {
       if (memberIdIn(error) === undefined) throw error
       await group.barrier.arrive()
-      return await this.#ask()
+      return await this.#ask(claim)
     }
   }
 
-  #ask(): Promise<JoinResult> {
-    this.#asked = this.#sendJoin()
+  #ask(claim: Claim): Promise<JoinResult> {
+    this.#asked = this.#sendJoin(claim)
     return this.#asked
   }
 
-  async #sendJoin(): Promise<JoinResult> {
+  async #sendJoin(claim: Claim): Promise<JoinResult> {
     const { config, coordinator, onAsk } = this.#options
     onAsk()
-    const request = joinRequest(config, this.#memberId, this.#serial)
+    const request = joinRequest(config, this.#memberId, claim, this.#serial)
     try {
       const joined = await this.#watched(coordinator.ask((client, node) => client.joinGroup(node, request)))
       this.#memberId = joined.memberId

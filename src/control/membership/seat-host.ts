@@ -4,10 +4,19 @@ import type { TopicPartition } from '../../kafka/metadata.js'
 
 /** What a seat tells its slot. None of these may throw. */
 export interface SeatHost {
-  /** A rebalance begins: bring the thread to stand between two messages (bounded) and commit what is finished. */
+  /** An eager rebalance begins: bring the thread to stand between two messages (bounded) and commit what is finished. */
   release(): Promise<void>
-  /** A new generation is in force with this assignment. */
-  assigned(partitions: readonly TopicPartition[], generation: number): void
+  /**
+   * In the generation that has begun these partitions are not the slot's any more: begin nothing there, let come to its end
+   * what is in flight (bounded) and commit what is finished. All others go on.
+   */
+  revoke(partitions: readonly TopicPartition[]): Promise<void>
+  /**
+   * A new generation is in force with this assignment.
+   *
+   * @param follows false when others may have had in between what the slot holds: then it keeps nothing of that
+   */
+  assigned(partitions: readonly TopicPartition[], follows: boolean, generation: number): void
   /** The membership is gone: stop every partition at once, commit nothing. */
   lost(reason: string): void
   /** No message may start after this moment (monotonic ms) unless it is extended again. */

@@ -7,6 +7,8 @@ import type { Membership } from '../../kafka/group.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
+import { partitionName } from '../../util/partition-name.js'
+import { every } from '../../util/timers.js'
 import { mayEnter } from '../../util/transitions.js'
 import { unreachable } from '../../util/unreachable.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
@@ -14,6 +16,7 @@ import { within } from '../../util/within.js'
 import { Coordinator } from './coordinator.js'
 import type { Group } from './group.js'
 import type { PartitionCounts } from './group-leader.js'
+import { type Claim, isCooperative, NO_CLAIM } from './join-request.js'
 import { JoinRounds, type Round } from './join-rounds.js'
 import { Lease, now } from './lease.js'
 import { reactionTo, retryDelayMs } from './reactions.js'
@@ -51,6 +54,7 @@ export class Seat {
   readonly #rounds: JoinRounds
   readonly #lease: Lease
   readonly #trouble = new Episode()
+  readonly #isCooperative: boolean
   #state: SeatState = 'unjoined'
   #generation = -1
   /** The round by which the seat was last made a member. */
@@ -68,6 +72,7 @@ export class Seat {
   constructor(options: SeatOptions) {
     const { client, coordinator: poolCoordinator, config, group, host, topics, log } = options
     this.#options = options
+    this.#isCooperative = isCooperative(config)
     this.#coordinator = new Coordinator(client, this.groupId)
     this.#lease = new Lease(config.consumer.sessionTimeout, (untilMs) => host.lease(untilMs))
     const onAsk = () => {
@@ -248,19 +253,52 @@ export class Seat {
     const begins = this.#state === 'stable'
     this.#enter(begins || this.#state === 'rebalancing' ? 'rebalancing' : 'joining')
     // Once for each rebalance (as Java's `needsJoinPrepare`): who has to ask again keeps the group waiting no longer.
-    if (begins) await host.release()
+    if (begins && !this.#isCooperative) await host.release()
     if (!this.#mayJoin) return
     // Until the assignment is known, what the slot holds and commits is that of the old generation.
-    const round = await this.#rounds.next()
+    const round = await this.#whileConfirmed(this.#rounds.next(this.#claim))
     if ('outdated' in round) {
       group.noteGeneration(round.generation)
       this.rejoin(round.outdated)
-    } else if (!this.#ended) this.#take(round)
+    } else if (!this.#ended) await this.#take(round)
+  }
+
+  get #claim(): Claim {
+    if (!this.#isCooperative || this.#generation < 0) return NO_CLAIM
+    return { owned: this.#round?.partitions ?? [], generation: this.#generation }
+  }
+
+  /**
+   * With a cooperative protocol messages go on being handled while the group waits for others. The connection of the JoinGroup
+   * is of no use meanwhile; over the pool's the coordinator is asked whether the membership still holds.
+   */
+  async #whileConfirmed<T>(rounds: Promise<T>): Promise<T> {
+    if (!this.#isCooperative) return rounds
+    const confirming = every(() => void this.#confirm(), this.#options.config.consumer.heartbeatInterval)
+    try {
+      return await rounds
+    } finally {
+      clearInterval(confirming)
+    }
+  }
+
+  async #confirm(): Promise<void> {
+    const { membership } = this
+    if (this.#state !== 'rebalancing') return
+    const sent = now()
+    try {
+      await this.#options.coordinator.ask((client, node) => client.heartbeat(node, membership))
+    } catch (error) {
+      if (reactionTo(error) !== 'rejoin') return // the JoinGroup hears the same
+    }
+    if (isMember(this.#state) && this.#generation === membership.generation) this.#lease.extend(sent)
   }
 
   /** The seat is a member of a new generation. */
-  #take(round: Round): void {
+  async #take(round: Round): Promise<void> {
     const { config, group, host } = this.#options
+    const kept = new Set(round.partitions.map(partitionName))
+    const revoked = this.#claim.owned.filter((partition) => !kept.has(partitionName(partition)))
     this.#round = round
     this.#generation = round.generation
     this.#mustJoin = round.serial !== this.#rounds.serial // somebody called rejoin() meanwhile
@@ -269,7 +307,13 @@ export class Seat {
     this.#enter('stable')
     group.noteGeneration(this.#generation)
     host.joined(this.membership, round.protocol, round.isLeader)
-    host.assigned(round.partitions, this.#generation)
+    if (revoked.length > 0) {
+      // Of the new generation: nobody gets these before the next one, and that begins when the seat joins again.
+      if (round.follows) await host.revoke(revoked)
+      if (this.#ended) return
+      this.#mustJoin = true
+    }
+    host.assigned(round.partitions, round.follows, this.#generation)
   }
 
   /** Decides what a failed request means. Everything else goes on in the loop. */

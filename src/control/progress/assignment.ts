@@ -15,7 +15,6 @@ export interface AssignmentOptions extends TakerOptions {
 export class Assignment {
   readonly #options: AssignmentOptions
   readonly #taker: AssignmentTaker
-  #generation = -1
   #inForce = false
   #isComplete = false
 
@@ -39,14 +38,18 @@ export class Assignment {
     this.#taker.cancel()
   }
 
-  /** A new generation begins. */
-  begin(partitions: readonly TopicPartition[], generation: number): void {
-    this.#take(partitions, this.#keep(partitions, generation))
+  /**
+   * A new generation begins.
+   *
+   * @param follows false when others may have had in between what is held
+   */
+  begin(partitions: readonly TopicPartition[], follows: boolean): void {
+    this.#take(partitions, this.#keep(partitions, follows))
   }
 
   /** A new generation begins for a slot that stops: what it keeps may come to its end, what is added waits for others. */
-  keep(partitions: readonly TopicPartition[], generation: number): void {
-    this.#keep(partitions, generation)
+  keep(partitions: readonly TopicPartition[], follows: boolean): void {
+    this.#keep(partitions, follows)
   }
 
   /** The membership is over, and with it everything that was assigned. */
@@ -55,25 +58,23 @@ export class Assignment {
     this.#taker.cancel()
     this.#inForce = false
     this.#isComplete = false
-    this.#generation = -1
     this.#tellRemoved(holdings.drop(() => false))
     incarnations.goOn()
   }
 
   /**
-   * Keeps what is assigned again. What is kept over a generation that was missed may have been somebody else's in between,
-   * who has committed more than is known here: so nothing is kept over one.
+   * Keeps what is assigned again. What somebody else may have had in between is not kept: they may have committed more than
+   * is known here.
    *
    * @returns what is not assigned any more
    */
-  #keep(partitions: readonly TopicPartition[], generation: number): readonly Holding[] {
+  #keep(partitions: readonly TopicPartition[], follows: boolean): readonly Holding[] {
     const { holdings, incarnations } = this.#options
     const wanted = new Set(partitions.map(partitionName))
     const isWanted = (partition: TopicPartition) => wanted.has(partitionName(partition))
     const removed = holdings.all().filter((holding) => !isWanted(holding))
-    if (generation !== this.#generation && generation !== this.#generation + 1) this.lose()
+    if (!follows) this.lose()
     this.#tellRemoved(holdings.drop(isWanted))
-    this.#generation = generation
     this.#isComplete = false
     incarnations.goOn()
     return removed

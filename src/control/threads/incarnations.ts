@@ -205,11 +205,20 @@ export class Incarnations {
   }
 
   /** Waits until no handler is in flight. Raise `Control.rebalance` or `Control.stop` before. */
-  async quiesce(timeoutMs: number): Promise<boolean> {
+  quiesce(timeoutMs: number): Promise<boolean> {
+    return this.#quiet({ type: 'quiesce' }, timeoutMs, () => true)
+  }
+
+  /** Nothing of these partitions begins any more. Waits until none of their handlers is in flight. */
+  revoke(partitionIds: readonly number[], timeoutMs: number): Promise<boolean> {
+    return this.#quiet({ type: 'revoke', partitionIds }, timeoutMs, (id) => partitionIds.includes(id))
+  }
+
+  async #quiet(request: ThreadRequest, timeoutMs: number, concerns: (partitionId: number) => boolean) {
     const incarnation = this.#current
     if (incarnation === null || !this.#loaded) return true
     let quiet = false
-    const answered = incarnation.request({ type: 'quiesce' }).then(
+    const answered = incarnation.request(request).then(
       () => {
         quiet = true
       },
@@ -217,10 +226,11 @@ export class Incarnations {
     )
     await within(answered, timeoutMs)
     // A thread that has no time to answer may be idle all the same.
-    return quiet || incarnation.ledger.flights().length === 0
+    return quiet || !incarnation.ledger.flights().some(({ partitionId }) => concerns(partitionId))
   }
 
   goOn(): void {
+    if ((this.#control & Control.rebalance) === 0) return
     this.clear(Control.rebalance)
     this.#current?.send({ type: 'go-on' })
   }

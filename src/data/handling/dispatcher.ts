@@ -42,7 +42,7 @@ export class Dispatcher {
 
   /** The partition may have something to do. */
   schedule(partition: Partition): void {
-    if (partition.handling !== 'idle' || partition.dropped || partition.buffer.empty) return
+    if (partition.handling !== 'idle' || partition.dropped || partition.closing || partition.buffer.empty) return
     if (!this.#options.gate.open || this.#options.partitions.isBlocked(partition)) return
     partition.enter('queued')
     this.#ready.push(partition)
@@ -60,6 +60,11 @@ export class Dispatcher {
   async quiesce(): Promise<void> {
     if (this.#options.gate.stopping) this.#forgetRetries()
     await this.#options.turns.quiet()
+  }
+
+  /** Nothing of these partitions begins any more. Resolves when none of their handlers is in flight. */
+  async revoke(ids: readonly number[]): Promise<void> {
+    await this.#options.turns.without(this.#options.partitions.close(ids))
   }
 
   /** No handler begins any more. Resolves when those in flight have come back. */

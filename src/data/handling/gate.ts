@@ -60,7 +60,7 @@ export class Gate {
 
   /** Whether the next message of this partition may begin now. */
   mayBegin(partition: Partition, nowMs: number): boolean {
-    if (this.#closed || this.#held) return false
+    if (this.#closed || this.#held || partition.closing) return false
     if (this.#options.ledger.control !== 0 && (this.#halted || !this.counts(partition))) return false
     if (this.#holdsLease(nowMs)) return true
     this.#awaitLease()

@@ -84,7 +84,7 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
  */
 export class Turns {
   readonly #options: TurnsOptions
-  readonly #whenQuiet: (() => void)[] = []
+  readonly #whenBack: (() => void)[] = []
   #sliceEndMs = Number.NEGATIVE_INFINITY
   #nextSlice: Promise<void> | null = null
   #inFlight = 0
@@ -112,8 +112,13 @@ export class Turns {
   }
 
   /** Resolves when no handler is in flight. */
-  async quiet(): Promise<void> {
-    if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#whenQuiet.push(resolve))
+  quiet(): Promise<void> {
+    return this.#until(() => this.#inFlight === 0)
+  }
+
+  /** Resolves when no handler of these partitions is in flight. */
+  without(partitions: readonly Partition[]): Promise<void> {
+    return this.#until(() => partitions.every(({ inFlight }) => !inFlight))
   }
 
   /**
@@ -137,6 +142,11 @@ export class Turns {
     }
     partition.enter('idle')
     this.#options.onRetry(partition)
+  }
+
+  /** Looks again each time that a handler has come back. */
+  async #until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await new Promise<void>((resolve) => this.#whenBack.push(resolve))
   }
 
   /** The event loop goes round, then the next slice begins: one for the thread, however many turns wait for it. */
@@ -228,7 +238,7 @@ export class Turns {
     facts.ledger.end(row)
     journal?.end(row)
     this.#inFlight--
-    if (this.#inFlight === 0) for (const resolve of this.#whenQuiet.splice(0)) resolve()
+    if (this.#whenBack.length > 0) for (const resolve of this.#whenBack.splice(0)) resolve()
   }
 
   #finish(partition: Partition, batch: BufferedBatch, offset: number): void {

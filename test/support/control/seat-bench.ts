@@ -16,13 +16,19 @@ export class Notes implements SeatHost {
   /** What a rebalance waits for. */
   releasing: Promise<void> = Promise.resolve()
   assignment: readonly TopicPartition[] | null = null
+  readonly follows: boolean[] = []
 
   release() {
     this.told.push('release')
     return this.releasing
   }
-  assigned(partitions: readonly TopicPartition[], generation: number) {
+  revoke(partitions: readonly TopicPartition[]) {
+    this.told.push(`revoke ${partitions.map(({ partition }) => partition).join(' ')}`)
+    return this.releasing
+  }
+  assigned(partitions: readonly TopicPartition[], follows: boolean, generation: number) {
     this.assignment = partitions
+    this.follows.push(follows)
     this.told.push(`assigned ${generation}`)
   }
   lost() {

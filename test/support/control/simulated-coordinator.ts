@@ -24,7 +24,7 @@ interface Member {
 }
 
 /**
- * A group and its coordinator, as far as Kafka's `GroupCoordinator` goes for members that speak the eager protocol. It knows
+ * A group and its coordinator, as far as Kafka's `GroupCoordinator` goes for members that offer one protocol. It knows
  * what was handled for good, so it sees a commit that goes back or ahead.
  */
 export class SimulatedCoordinator {

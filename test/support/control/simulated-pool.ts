@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import type { AssignorName } from '#src/config/assignor-names.js'
 import type { PoolSettings } from '#src/config/resolved.js'
 import { Clusters } from '#src/control/clusters.js'
 import { Groups } from '#src/control/groups.js'
@@ -31,6 +32,7 @@ export interface SimulatedPoolOptions {
   readonly name: string
   readonly slots: number
   readonly isStatic: boolean
+  readonly assignor: AssignorName
   readonly coordinator: SimulatedCoordinator
   readonly network: SimulatedNetwork
   readonly dice: Dice
@@ -60,12 +62,12 @@ export class SimulatedPool {
   #stopping: Promise<void> | null = null
 
   constructor(options: SimulatedPoolOptions) {
-    const { name, slots, isStatic, dice } = options
+    const { name, slots, isStatic, assignor, dice } = options
     this.#options = options
     this.name = name
     const configs = Array.from({ length: slots }, (_, slot) =>
       slotConfig({
-        ...{ slot, concurrency: 2, maxProcessingMs: MAX_PROCESSING_MS },
+        ...{ slot, concurrency: 2, maxProcessingMs: MAX_PROCESSING_MS, assignors: [assignor] },
         consumer: {
           groupInstanceId: isStatic ? `${name}-${slot}` : null,
           ...{ sessionTimeout: SESSION_MS, metadataMaxAge: 30_000 },

@@ -18,6 +18,8 @@ interface Part {
   readonly convicted: string | undefined
   /** It has said that it stands still, or main knows. */
   halted: boolean
+  /** It will be taken away. */
+  closing: boolean
 }
 
 /** Messages that kill the thread that handles them, and what has come of it. */
@@ -133,12 +135,20 @@ class SimulatedThread {
     const { requests, ledger } = this.#thread
     for (; this.#seen < requests.length; this.#seen++) {
       const request = requests[this.#seen]
+      if (request?.type === 'revoke') {
+        for (const id of request.partitionIds) this.#close(id)
+      }
       if (request?.type !== 'assign') continue
       for (const id of request.removed) this.#parts.delete(id)
       for (const added of request.added) this.#takeUp(added, Page.from(request.page))
     }
     if ((ledger.control & Control.revoked) !== 0) ledger.clear(Control.revoked)
     for (const part of this.#parts.values()) if (!isLive(part)) this.#parts.delete(part.id)
+  }
+
+  #close(id: number): void {
+    const part = this.#parts.get(id)
+    if (part !== undefined) part.closing = true
   }
 
   #takeUp({ id, partition, index, offset: from, suspect, convicted }: AssignedPartition, page: Page): void {
@@ -162,6 +172,7 @@ class SimulatedThread {
       suspect: suspect?.offset,
       convicted: convicted?.offset,
       halted: false,
+      closing: false,
     }
     if (killers?.isKnown(part) && part.suspect !== from && part.convicted !== from)
       diary.fault(`${keyOf(part)} has killed, and the next thread is not told`)
@@ -171,7 +182,7 @@ class SimulatedThread {
   #work(): void {
     const { group, dice, diary, poisoned, killers } = this.#options
     for (const part of this.#parts.values()) {
-      if (part.halted || (!group.calm && dice.chance(0.5))) continue
+      if (part.halted || part.closing || (!group.calm && dice.chance(0.5))) continue
       const { partition, page, index, offset } = part
       if (group.calm && group.isStable && !group.assigned.includes(partition))
         diary.fault(`partition ${partition} is handled, and is not assigned`)

@@ -57,6 +57,10 @@ export class MainSide {
     return this.request({ type: 'quiesce', requestId: this.#nextRequestId++ })
   }
 
+  revoke(...partitionIds: readonly number[]): Promise<void> {
+    return this.request({ type: 'revoke', requestId: this.#nextRequestId++, partitionIds })
+  }
+
   async request(message: Extract<ToThread, { requestId: number }>): Promise<void> {
     this.say(message)
     await soon(`request ${message.type} is done`, () =>

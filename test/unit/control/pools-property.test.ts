@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { AssignorName } from '#src/config/assignor-names.js'
 import { graceMs, pollIntervalMs } from '#src/control/supervision/hung-handlers.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { Diary } from '../../support/control/diary.js'
@@ -36,6 +37,7 @@ const newLife = (seed: number) => {
   const repeatsNothing = dice.chance(0.6)
   network.kind = repeatsNothing
   const isStatic = { A: dice.chance(0.3), B: dice.chance(0.3) }
+  const assignor: AssignorName = dice.chance(0.5) ? 'cooperative-sticky' : 'roundrobin'
   const pools: SimulatedPool[] = []
   let calmSinceMs = Number.POSITIVE_INFINITY
 
@@ -47,7 +49,7 @@ const newLife = (seed: number) => {
 
   const begin = (name: 'A' | 'B') => {
     if (pools.some((pool) => pool.name === name && !pool.isOver)) return
-    const shared = { coordinator, network, dice, diary, isCalm, repeatsNothing }
+    const shared = { assignor, coordinator, network, dice, diary, isCalm, repeatsNothing }
     const pool = new SimulatedPool({ name, slots: 1 + dice.below(3), isStatic: isStatic[name], ...shared })
     pools.push(pool)
     // As the pool does it: one that cannot start stops itself.

@@ -101,7 +101,7 @@ describe('a slot', () => {
         { topic: 'orders', partition: 1 },
         { topic: 'orders', partition: 2 },
       ],
-      2,
+      true,
     )
     await settle()
     const [, removal, addition] = bench.threads.last.requests

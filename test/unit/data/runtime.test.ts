@@ -89,6 +89,28 @@ describe('a thread that fills a slot', () => {
     expect(begun).toEqual(['0', '1', '2'])
   })
 
+  test('answers revoke when the handler in flight has come back, and lets the other partitions go on', async () => {
+    let release = () => {}
+    const begun: string[] = []
+    const { cluster, main } = start(({ partition, offset }) => {
+      begun.push(`${partition}@${offset}`)
+      return partition === 0 ? new Promise<void>((resolve) => (release = resolve)) : undefined
+    })
+    await main.ready()
+    const page = await main.assign([0, 1])
+    cluster.produce(0, 2)
+    await soon('the first has begun', () => begun.length === 1)
+    const revoked = main.revoke(0)
+    await rounds(20)
+    expect(main.of('done').length).toBe(1)
+    release()
+    await revoked
+    expect(page.finishedUpTo(0)).toBe(1n)
+    cluster.produce(1, 2)
+    await soon('the other is finished', () => page.finishedUpTo(1) === 2n)
+    expect(begun).toEqual(['0@0', '1@0', '1@1'])
+  })
+
   test('goes to the leaders that it was told of while it was connecting', async () => {
     const cluster = new FakeCluster(1, () => 2)
     cluster.produce(0, 3)

@@ -1,5 +1,6 @@
 import type { AssignorName } from '../../../config/assignor-names.js'
 import type { Assignor } from './assignor.js'
+import { cooperativeSticky } from './cooperative-sticky.js'
 import { kafkajsRoundRobin } from './kafkajs-round-robin.js'
 import { range } from './range.js'
 import { roundRobin } from './round-robin.js'
@@ -8,6 +9,7 @@ export type { Assignor, GroupAssignment, MemberSubscription, ReplicaRacks } from
 
 /** Every assignor by the name that users and JoinGroup give it. */
 export const assignors: Readonly<Record<AssignorName, Assignor>> = {
+  'cooperative-sticky': cooperativeSticky,
   range,
   roundrobin: roundRobin,
   RoundRobinAssigner: kafkajsRoundRobin,

@@ -251,6 +251,7 @@ describe('Kafka properties', () => {
 
   test.each([
     ['range', ['range']],
+    ['org.apache.kafka.clients.consumer.CooperativeStickyAssignor', ['cooperative-sticky']],
     [
       'org.apache.kafka.clients.consumer.RangeAssignor, org.apache.kafka.clients.consumer.RoundRobinAssignor',
       ['range', 'roundrobin'],
@@ -264,7 +265,7 @@ describe('Kafka properties', () => {
   })
 
   test.each([
-    ['partition.assignment.strategy', 'org.apache.kafka.clients.consumer.CooperativeStickyAssignor'],
+    ['partition.assignment.strategy', 'org.apache.kafka.clients.consumer.StickyAssignor'],
     ['partition.assignment.strategy', 7],
     ['auto.offset.reset', 'none'],
     ['auto.offset.reset', 'by_duration:P1D'],

@@ -26,7 +26,10 @@ class Notes implements SeatHost {
   async release() {
     this.told.push('release')
   }
-  assigned(partitions: readonly TopicPartition[], generation: number) {
+  revoke() {
+    return Promise.resolve()
+  }
+  assigned(partitions: readonly TopicPartition[], _follows: boolean, generation: number) {
     this.assignment = partitions
     this.told.push(`assigned ${generation}`)
   }

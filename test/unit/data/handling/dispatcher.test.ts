@@ -475,6 +475,59 @@ test('a freeze of the process counts neither against the message in flight nor i
   expect(cancelled).toEqual([false, true])
 })
 
+describe('a partition that will be taken away', () => {
+  test('begins nothing any more, and what is in flight there counts, while the others notice nothing', async () => {
+    const { handler, begun, close } = openHandler()
+    const bench = new DispatcherBench(handler, { concurrency: 2 })
+    const [leaving, kept] = bench.assign({ partition: 0 }, { partition: 1 })
+    if (leaving === undefined || kept === undefined) throw new Error('no partition')
+    for (const partition of [leaving, kept]) bench.feed(partition, [0, 1])
+    await soon('both have begun', () => begun.length === 2)
+    let quiet = false
+    const revoked = bench.dispatcher.revoke([leaving.id]).then(() => {
+      quiet = true
+    })
+    close('t-1@0').resolve()
+    await soon('the kept one goes on', () => begun.includes('t-1@1'))
+    expect(quiet).toBe(false)
+    close('t-0@0').resolve()
+    await revoked
+    expect(bench.finishedUpTo(leaving)).toBe(1)
+    await rounds()
+    expect(begun).toEqual(['t-0@0', 't-1@0', 't-1@1'])
+    close('t-1@1').resolve()
+    await soon('the kept one is finished', () => bench.finishedUpTo(kept) === 2)
+  })
+
+  test('is not tried again when the message in flight fails', async () => {
+    const { handler, begun, close } = openHandler()
+    const bench = new DispatcherBench(handler)
+    const [leaving] = bench.assign({ partition: 0 })
+    if (leaving === undefined) throw new Error('no partition')
+    bench.feed(leaving, [0, 1])
+    await soon('it has begun', () => begun.length === 1)
+    const revoked = bench.dispatcher.revoke([leaving.id])
+    close('t-0@0').reject(new Error('no'))
+    await revoked
+    await soon('the retry is due', () => leaving.handling === 'idle')
+    await rounds()
+    expect([begun.length, bench.finishedUpTo(leaving)]).toEqual([1, 0])
+  })
+
+  test('is given up at once where nothing is in flight, also when it is not held any more', async () => {
+    const { handler, begun } = openHandler()
+    const bench = new DispatcherBench(handler, { concurrency: 2 })
+    const [leaving, busy] = bench.assign({ partition: 0 }, { partition: 1 })
+    if (leaving === undefined || busy === undefined) throw new Error('no partition')
+    bench.feed(busy, [0])
+    await soon('the other has begun', () => begun.length === 1)
+    await bench.dispatcher.revoke([leaving.id, 99])
+    bench.feed(leaving, [0])
+    await rounds()
+    expect(begun).toEqual(['t-1@0'])
+  })
+})
+
 describe('main halts the handling', () => {
   test('between two messages of a synchronous handler, without the event loop', async () => {
     const bench: DispatcherBench = new DispatcherBench(({ offset }) => {

@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Control } from '#src/protocol/ledger.js'
+import { Page } from '#src/protocol/page.js'
+import { monotonicMs } from '#src/util/clock.js'
+import { slotConfig } from '../../support/config/slot-config.js'
+import { kafkaError } from '../../support/control/fake-client.js'
+import { assignment, joinedAs, slotBench } from '../../support/control/slot-bench.js'
+
+const REBALANCE_IN_PROGRESS = 27
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const settle = () => vi.advanceTimersByTimeAsync(0)
+
+/** A slot with partitions 0 and 1 of a cooperative group, which loses 0 and gets 2 at its next heartbeat. */
+const running = async () => {
+  const bench = slotBench({ config: slotConfig({ assignors: ['cooperative-sticky'] }) })
+  const booted = bench.slot.boot()
+  bench.threads.last.boot()
+  await booted
+  const joined = bench.slot.join()
+  await settle()
+  await joined
+  const [seat] = bench.seats
+  if (seat === undefined) throw new Error('no seat')
+  seat.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), async () => {}]
+  seat.onJoin = [joinedAs('member-0', 2), joinedAs('member-0', 3)]
+  seat.onSync = [assignment(1), assignment(1, 2)]
+  const thread = bench.threads.last
+  const [handout] = thread.requests.filter((request) => request.type === 'assign' && request.added.length > 0)
+  if (handout?.type !== 'assign') throw new Error('nothing was handed out')
+  const page = Page.from(handout.page)
+  const [id0, id1] = handout.added.map(({ id }) => id)
+  if (id0 === undefined || id1 === undefined) throw new Error('too little was handed out')
+  const members: number[] = []
+  const { commitOffsets } = bench.poolClient
+  bench.poolClient.commitOffsets = (node, member, ...more) => {
+    members.push(member.generation)
+    return commitOffsets(node, member, ...more)
+  }
+  return { ...bench, thread, page, id0, id1, members, from: thread.requests.length }
+}
+
+describe('a slot in a cooperative group', () => {
+  test('tells its thread what it gained and lost, and nothing else', async () => {
+    const { thread, id0, from, slot } = await running()
+    await vi.advanceTimersByTimeAsync(3_001)
+    expect(thread.requests.slice(from)).toMatchObject([
+      { type: 'revoke', partitionIds: [id0] },
+      { type: 'assign', added: [], removed: [id0] },
+      { type: 'assign', added: [{ partition: 2 }], removed: [] },
+    ])
+    expect(thread.sent).toEqual([])
+    expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([1, 2])
+  })
+
+  test('pauses nobody', async () => {
+    const { thread } = await running()
+    const raised = vi.spyOn(thread.ledger, 'raise')
+    await vi.advanceTimersByTimeAsync(3_001)
+    expect(raised.mock.calls.flat().filter((bits) => (bits & Control.rebalance) !== 0)).toEqual([])
+  })
+
+  test('commits what comes to its end in a partition that it loses, in the new generation, and waits for no other', async () => {
+    const { thread, page, id0, id1, commits, members, slot } = await running()
+    thread.ledger.begin(0, id0, 0, 1, monotonicMs())
+    thread.silent = true
+    await vi.advanceTimersByTimeAsync(3_500)
+    expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([0, 1])
+    page.finish(0, 1)
+    thread.ledger.begin(0, id1, 0, 1, monotonicMs())
+    thread.answer()
+    await settle()
+    expect(commits.at(-1)).toContainEqual(expect.objectContaining({ partition: 0, offset: 1n }))
+    expect(members.at(-1)).toBe(2)
+    await settle()
+    expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([1, 2])
+    expect(slot.status().inFlight).toBe(1)
+  })
+
+  test('does not wait for a handler in flight for ever: its result does not count then', async () => {
+    const { thread, page, id0, slot } = await running()
+    thread.ledger.begin(0, id0, 0, 1, monotonicMs())
+    thread.silent = true
+    await vi.advanceTimersByTimeAsync(3_001 + 3_001)
+    thread.answer()
+    await settle()
+    expect(page.isRevoked(0)).toBe(true)
+    expect(page.isRevoked(1)).toBe(false)
+    expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([1, 2])
+  })
+})

@@ -15,6 +15,8 @@ export interface PartitionMetadata {
   readonly leader: number
   /** How many leaders there were before this one. @default NO_EPOCH */
   readonly leaderEpoch?: number
+  /** Racks in which a replica is. @default none: the brokers name none */
+  readonly racks?: readonly string[]
 }
 
 export interface TopicMetadata {

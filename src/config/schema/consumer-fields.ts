@@ -52,7 +52,7 @@ export const consumerFields = z.strictObject({
   rackId: field(
     z.string().optional(),
     'a text',
-    'Rack of this client: fetches from a replica in the same rack if the broker names one (KIP-392). `""` means none.',
+    'Rack of this client: fetches from a replica in the same rack if the broker names one (KIP-392), and is given rather such partitions by the leader of a `cooperative-sticky` group (KIP-881). `""` means none.',
     'none',
   ),
 })

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { ErrorCode, PoolError } from '../../errors.js'
 import type { JoinResult } from '../../kafka/group.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
-import { assignorNamed, type MemberSubscription } from './assignors/index.js'
+import { assignorNamed, type MemberSubscription, type ReplicaRacks } from './assignors/index.js'
 import { generationIn } from './assignors/sticky-user-data.js'
 import { decodeSubscription, encodeAssignment } from './assignors/subscription.js'
 import { type AskTopics, steadyTopics } from './steady-topics.js'
@@ -39,12 +39,18 @@ export const assignForGroup = async (joined: JoinResult, topics: AskTopics, log:
     log.warn({ topics: Object.fromEntries(unknown.map(({ topic, error }) => [topic, error])) }, message)
   }
   const counts = new Map(found.map((topic) => [topic.topic, countOf(topic)]))
-  const assignment = assignor.assign(members, counts)
+  const assignment = assignor.assign(members, counts, replicaRacks(found))
   const assignments = members.map(({ memberId }) => ({
     memberId,
     assignment: encodeAssignment(assignment.get(memberId) ?? []),
   }))
   return { assignments, counts }
+}
+
+/** Of no topics where the brokers name no racks. */
+const replicaRacks = (found: readonly TopicMetadata[]): ReplicaRacks => {
+  const named = found.filter(({ partitions }) => partitions.some(({ racks = [] }) => racks.length > 0))
+  return new Map(named.map(({ topic, partitions }) => [topic, partitions.map(({ racks = [] }) => racks)]))
 }
 
 const subscriptionOf = ({ memberId, instanceId, metadata }: JoinResult['members'][number]): MemberSubscription => {

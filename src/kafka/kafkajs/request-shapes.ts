@@ -41,7 +41,12 @@ export interface Apis {
   readonly Metadata: {
     readonly ask: { readonly topics: readonly string[]; readonly allowAutoTopicCreation: boolean }
     readonly answer: Throttled & {
-      readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[]
+      readonly brokers: readonly {
+        readonly nodeId: number
+        readonly host: string
+        readonly port: number
+        readonly rack: string | null
+      }[]
       readonly topicMetadata: readonly {
         readonly topicErrorCode: number
         readonly topic: string
@@ -51,6 +56,8 @@ export interface Apis {
           readonly leader: number
           /** -1 before version 7. */
           readonly leaderEpoch: number
+          /** Node ids. */
+          readonly replicas: readonly number[]
         }[]
       }[]
     }

@@ -57,9 +57,8 @@ export const readMechanisms = (answer: AnswerReader): Answer<'SaslHandshake'> =>
 export const readMetadata = (answer: AnswerReader, version: number): Answer<'Metadata'> => {
   const throttleMs = answer.int32()
   const brokers = answer.array(() => {
-    const broker = { nodeId: answer.int32(), host: answer.string(), port: answer.int32() }
-    answer.string() // rack
-    return broker
+    const address = { nodeId: answer.int32(), host: answer.string(), port: answer.int32() }
+    return { ...address, rack: answer.nullableString() }
   }, MOST_BROKERS)
   answer.string() // cluster id
   answer.int32() // controller id
@@ -68,9 +67,10 @@ export const readMetadata = (answer: AnswerReader, version: number): Answer<'Met
     const partitionId = answer.int32()
     const leader = answer.int32()
     const leaderEpoch = version >= 7 ? answer.int32() : NO_EPOCH
-    const nodes = version >= 5 ? ['replicas', 'in sync', 'offline'] : ['replicas', 'in sync']
+    const replicas = answer.array(() => answer.int32(), MOST_BROKERS)
+    const nodes = version >= 5 ? ['in sync', 'offline'] : ['in sync']
     for (const _ of nodes) answer.take(4 * answer.int32())
-    return { partitionErrorCode, partitionId, leader, leaderEpoch }
+    return { partitionErrorCode, partitionId, leader, leaderEpoch, replicas }
   }
   let left = MOST_PARTITIONS
   const topicMetadata = answer.array(() => {

@@ -41,13 +41,16 @@ export const askMetadata = (
 /** What an answer says about the topics that were asked for, in that order. */
 export const describeTopics = (names: readonly string[], answer: Answer<'Metadata'>): TopicMetadata[] => {
   const found = new Map(answer.topicMetadata.map((topic) => [topic.topic, topic]))
+  const rackOf = new Map(answer.brokers.flatMap(({ nodeId, rack }) => (rack ? [[nodeId, rack] as const] : [])))
+  const racksOf = (replicas: readonly number[]) => [...new Set(replicas.flatMap((node) => rackOf.get(node) ?? []))]
   return names.map((name) => {
     const topic = found.get(name)
     const partitions = (topic?.partitionMetadata ?? []).map(
-      ({ partitionId, partitionErrorCode, leader, leaderEpoch }) => ({
+      ({ partitionId, partitionErrorCode, leader, leaderEpoch, replicas }) => ({
         partition: partitionId,
         leader: partitionErrorCode === LEADER_NOT_AVAILABLE ? NO_LEADER : leader,
         leaderEpoch,
+        ...(rackOf.size > 0 && { racks: racksOf(replicas) }),
       }),
     )
     return {

@@ -14,6 +14,32 @@ const joined: JoinResult = {
 }
 
 describe('a leader', () => {
+  test('gives members of a cooperative-sticky group what is theirs, and of the rest what is near to them', async () => {
+    const of = (memberId: string, owned: number[], rackId: string) => ({
+      ...{ memberId, instanceId: null },
+      metadata: encodeSubscription({
+        ...{ topics: ['orders'], rackId, generation: 4 },
+        owned: owned.map((partition) => ({ topic: 'orders', partition })),
+      }),
+    })
+    const racks = ['a', 'b', 'b', 'a', 'b', 'a']
+    const topics = async () => [
+      {
+        ...{ topic: 'orders', error: null },
+        partitions: racks.map((rack, partition) => ({ partition, leader: 1, racks: [rack] })),
+      },
+    ]
+    const group = { ...joined, protocol: 'cooperative-sticky', members: [of('me', [1], 'a'), of('you', [3], 'b')] }
+    const { assignments } = await assignForGroup(group, topics, pino({ level: 'silent' }))
+    const partitions = assignments.map(({ assignment }) =>
+      decodeAssignment(assignment).map(({ partition }) => partition),
+    )
+    expect(partitions).toEqual([
+      [0, 1, 5],
+      [2, 3, 4],
+    ])
+  })
+
   test.each([
     'LEADER_NOT_AVAILABLE',
     'UNKNOWN_TOPIC_OR_PARTITION',

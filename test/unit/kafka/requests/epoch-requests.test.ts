@@ -47,7 +47,7 @@ describe('leader epochs', () => {
       apiKey === Api.metadata && body.readInt32BE(0) > 0 ? metadataV7(socket.localPort ?? 0) : undefined,
     )
     expect(await client.topics(['t'])).toEqual([
-      { topic: 't', error: null, partitions: [{ partition: 0, leader: 1, leaderEpoch: 5 }] },
+      { topic: 't', error: null, partitions: [{ partition: 0, leader: 1, leaderEpoch: 5, racks: ['rack-1'] }] },
     ])
     expect(last(Api.metadata)?.version).toBe(7)
     expect(client.view([]).brokers).toEqual([{ nodeId: 1, host: '127.0.0.1', port: stub.port }])

@@ -5,6 +5,8 @@ export type {
   GroupAssigned,
   GroupFenced,
   GroupJoined,
+  GroupLost,
+  GroupRevoking,
   InFlightMessage,
   MessageDeadLettered,
   MessageFailed,

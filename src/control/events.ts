@@ -109,6 +109,27 @@ export interface GroupAssigned {
   readonly assignment: readonly EventPartition[]
 }
 
+export interface GroupRevoking {
+  readonly slot: number
+  readonly groupId: string
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly generation: number
+  /** What the slot will not have any more. */
+  readonly partitions: readonly EventPartition[]
+}
+
+export interface GroupLost {
+  readonly slot: number
+  readonly groupId: string
+  readonly memberId: string
+  readonly instanceId: string | null
+  /** The one that is over. */
+  readonly generation: number
+  readonly partitions: readonly EventPartition[]
+  readonly reason: string
+}
+
 export interface GroupFenced {
   readonly slot: number
   readonly groupId: string
@@ -200,6 +221,10 @@ export interface PoolEvents {
   'group:joined': [GroupJoined]
   /** A seat's assignment is in force: what came, what went, what it has now. */
   'group:assigned': [GroupAssigned]
+  /** Partitions are about to be given up and nothing is handled there any more; the commit waits for the promises of listeners. */
+  'group:revoking': [GroupRevoking]
+  /** The membership is over before anything could be committed, so others handle again what is not committed. */
+  'group:lost': [GroupLost]
   /** Another member took the seat's `group.instance.id`; the seat has stopped its partitions. */
   'group:fenced': [GroupFenced]
   /** The coordinator has stored these offsets (the next message to handle of each partition). */

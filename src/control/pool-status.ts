@@ -35,6 +35,7 @@ export const describePool = (parts: PoolParts): PoolStatus => {
       failed: sum((slot) => slot.failed),
       retried: sum((slot) => slot.retried),
       deadLettered: sum((slot) => slot.deadLettered),
+      dropped: sum((slot) => slot.dropped),
       restarts: sum((slot) => slot.restarts),
       recycles: sum((slot) => slot.recycles),
       inFlight: sum((slot) => slot.inFlight),

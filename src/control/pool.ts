@@ -299,7 +299,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#enter('stopped')
     const afterMs = monotonicMs() - beganAtMs
     this.#log.info({ afterMs: Math.round(afterMs) }, 'pool stopped')
-    this.#announce('pool:stopped', { afterMs, drained: drained.every(Boolean) })
+    void this.#announce('pool:stopped', { afterMs, drained: drained.every(Boolean) })
   }
 
   /**
@@ -328,7 +328,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       if (before !== null) this.#log.info('the pool heals itself again')
     } else if (before === null) {
       this.#log.fatal({ err: this.#escalated }, 'pool escalated')
-      this.#announce('pool:escalated', { error: this.#escalated })
+      void this.#announce('pool:escalated', { error: this.#escalated })
     }
   }
 
@@ -347,8 +347,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   }
 
   /** A listener that throws or rejects is the listener's problem: the control plane goes on. */
-  #announce<K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]): void {
-    announce(this, event, frozen(payload), (err) => {
+  #announce<K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]): Promise<unknown> {
+    return announce(this, event, frozen(payload), (err) => {
       this.#log.error({ err, event }, `a listener of the event ${event} failed`)
     })
   }

@@ -33,7 +33,8 @@ const RECYCLED = {
   time: 'recycle.afterMs',
 } as const satisfies Record<RecycleReason, string>
 
-export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]) => void
+/** Returns a promise of the end of what its listeners do, if they say when that is. */
+export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]) => unknown
 
 export interface SlotReporterOptions {
   readonly config: SlotConfig
@@ -76,6 +77,17 @@ export class SlotReporter {
       removed: removed.map(coordinates),
       assignment: all.map(coordinates),
     })
+  }
+
+  /** @returns a promise of the end of what the listeners do before the commit */
+  async revoking(partitions: readonly TopicPartition[]): Promise<void> {
+    const event = { ...this.#slot, ...this.#options.seat().membership }
+    await this.#emit('group:revoking', { ...event, partitions: partitions.map(coordinates) })
+  }
+
+  lost(partitions: readonly TopicPartition[], reason: string): void {
+    const event = { ...this.#slot, ...this.#options.seat().membership, reason }
+    this.#emit('group:lost', { ...event, partitions: partitions.map(coordinates) })
   }
 
   fenced(tries: number, retryInMs: number | null): void {

@@ -85,6 +85,7 @@ export const describeSlot = (parts: {
     ...counters,
     finished: counters.finished + deadLettered,
     deadLettered,
+    dropped: incarnations.dropped,
     restarts,
     recycles,
     memory: incarnations.current?.ledger.memory ?? null,

@@ -338,6 +338,7 @@ export class Slot implements SeatHost {
     // What is being written to a dead-letter topic is finished with it, if it comes in time.
     const settled = this.#deadLetters.settled(drainMs)
     await Promise.race([Promise.all([back, settled]), this.#moot.promise])
+    await this.#revoking(this.#holdings.all(), Math.max(deadlineMs - monotonicMs(), COMMIT_WAIT_MS))
     await this.#commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
     await departure.done(leaves)
     this.#assignment.cancel()
@@ -371,14 +372,19 @@ export class Slot implements SeatHost {
 
   release(): Promise<void> {
     this.#incarnations.raise(Control.rebalance)
-    return this.#giveUp((waitMs) => this.#incarnations.quiesce(waitMs))
+    const all = () => this.#holdings.all()
+    return this.#giveUp(all, (waitMs) => this.#incarnations.quiesce(waitMs))
   }
 
   revoke(partitions: readonly TopicPartition[]): Promise<void> {
-    return this.#giveUp((waitMs) => this.#incarnations.revoke(this.#holdings.idsOf(partitions), waitMs))
+    const held = () => partitions.filter((partition) => this.#holdings.has(partition))
+    return this.#giveUp(held, (waitMs) => this.#incarnations.revoke(this.#holdings.idsOf(partitions), waitMs))
   }
 
-  async #giveUp(comesToRest: (waitMs: number) => Promise<boolean>): Promise<void> {
+  async #giveUp(
+    partitions: () => readonly TopicPartition[],
+    comesToRest: (waitMs: number) => Promise<boolean>,
+  ): Promise<void> {
     this.#assignment.cancel()
     const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
     const graceMs = this.#options.group.departure.graceLeftMs(monotonicMs())
@@ -387,8 +393,19 @@ export class Slot implements SeatHost {
     const quiet = await comesToRest(waitMs)
     // Only now: a handler that was in flight may have failed meanwhile.
     await this.#deadLetters.settled(untilMs - monotonicMs(), LETTER_WAIT_MS)
+    const hookMs = Math.max(commitMs, untilMs - monotonicMs())
+    await this.#revoking(partitions(), hookMs)
     if (!quiet) this.#log.info({ inFlight: this.#inFlight }, 'rebalancing while handlers are in flight')
     await within(this.commit(), commitMs)
+  }
+
+  /** Listeners may write down what handlers have left undone before that is committed. */
+  async #revoking(partitions: readonly TopicPartition[], waitMs: number): Promise<void> {
+    if (partitions.length === 0 || (await within(this.#report.revoking(partitions), waitMs))) return
+    this.#log.warn(
+      { waitMs: Math.round(waitMs) },
+      'a listener of group:revoking is not done; the commit waits no longer',
+    )
   }
 
   assigned(partitions: readonly TopicPartition[], follows: boolean): void {
@@ -399,7 +416,13 @@ export class Slot implements SeatHost {
     }
   }
 
-  lost(): void {
+  lost(reason: string): void {
+    const partitions = this.#holdings.all()
+    if (partitions.length > 0) this.#report.lost(partitions, reason)
+    this.#loseAll()
+  }
+
+  #loseAll(): void {
     this.#assignment.lose()
     if (isOver(this.#state)) this.#lookAtWhatCounts()
   }
@@ -538,7 +561,7 @@ export class Slot implements SeatHost {
 
   async #giveUpSeat(): Promise<void> {
     await this.seat.leave(true)
-    this.lost()
+    this.#loseAll()
   }
 
   /** Takes a seat if the slot has none. */

@@ -80,6 +80,8 @@ export interface SlotStatus {
   readonly retried: number
   /** Of those that failed, how many are stored in a dead-letter topic. */
   readonly deadLettered: number
+  /** Messages whose partition went to another member while they were in flight: it handles them again, and no result counts here. */
+  readonly dropped: number
   /** How often the slot's thread was replaced after a crash. */
   readonly restarts: number
   /** How often it was replaced although it worked (`slot:recycled`). */
@@ -101,6 +103,7 @@ export interface PoolTotals {
   readonly failed: number
   readonly retried: number
   readonly deadLettered: number
+  readonly dropped: number
   readonly restarts: number
   readonly recycles: number
   readonly inFlight: number

@@ -95,7 +95,7 @@ const foreignNames: ReadonlyMap<string, string> = new Map([
   ...is('throw NonRetriableError in the handler', 'non-retryable-exceptions', 'not-retryable-exceptions'),
   // librdkafka
   ...is(COMMITS, 'offset_commit_cb', 'offset.store.method', 'offset.store.sync.interval.ms'),
-  ...is('listen to the events group:assigned and slot:ready', 'rebalance_cb', 'rebalance-listener'),
+  ...is('listen to the events group:assigned, group:revoking and group:lost', 'rebalance_cb', 'rebalance-listener'),
   ...is('what waits is limited to 16 MiB for each slot', 'queued.max.messages.kbytes', 'queued.min.messages'),
   ...is(
     'the pool looks for the next message by itself, with no pause to set',

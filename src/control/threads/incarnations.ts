@@ -65,6 +65,7 @@ export class Incarnations {
   #lease = { untilMs: 0, aheadMs: 0 }
   /** Sums over the incarnations before this one. */
   readonly #past = { finished: 0, failed: 0, retried: 0 }
+  #dropped = 0
 
   constructor(options: IncarnationsOptions) {
     this.#options = options
@@ -98,6 +99,11 @@ export class Incarnations {
       failed: this.#past.failed + now.failed,
       retried: this.#past.retried + now.retried,
     }
+  }
+
+  /** Messages that were in flight when their partition was taken away. */
+  get dropped(): number {
+    return this.#dropped
   }
 
   /** Fills the slot with a new thread under a fresh client id, which takes these partitions up. */
@@ -197,7 +203,12 @@ export class Incarnations {
   async hand(added: Handout | null, removedIds: readonly number[]): Promise<boolean> {
     const incarnation = this.#current
     if (incarnation === null) return false
-    if (removedIds.length > 0) incarnation.ledger.raise(Control.revoked)
+    if (removedIds.length > 0) {
+      const { ledger } = incarnation
+      ledger.raise(Control.revoked)
+      // Only now: what has come back before that counts.
+      this.#dropped += ledger.flights().filter(({ partitionId }) => removedIds.includes(partitionId)).length
+    }
     return incarnation.request(assignment(added, removedIds)).then(
       () => incarnation === this.#current,
       () => false,

@@ -80,7 +80,7 @@ export const slotBench = (
     const line: Line = JSON.parse(text)
     void (line.level >= 50 ? errors : warnings).push(line)
   }
-  const listeners = new Map<string, (payload: unknown) => void>()
+  const listeners = new Map<string, (payload: unknown) => unknown>()
   const committed = new Map<number, bigint>()
   /** What stands beside the offset. */
   const metadata = new Map<number, string>()
@@ -123,7 +123,7 @@ export const slotBench = (
     log: pino({ level: 'warn' }, { write }),
     emit: (name, payload) => {
       events.push({ name, payload })
-      listeners.get(name)?.(payload)
+      return listeners.get(name)?.(payload)
     },
     relay: () => {},
     onLeadersLost: () => {},
@@ -144,7 +144,7 @@ export const slotBench = (
     committed,
     metadata,
     commits,
-    on: (name: string, listener: (payload: unknown) => void) => listeners.set(name, listener),
+    on: (name: string, listener: (payload: unknown) => unknown) => listeners.set(name, listener),
     /** What was told, in order: events, and `trouble` for the pool. */
     told: () => events.map(({ name }) => name),
     heard: (name: string) => events.filter((event) => event.name === name).map(({ payload }) => payload),

@@ -21,6 +21,8 @@ const EVENTS: readonly EventName[] = [
   'slot:parked',
   'group:joined',
   'group:assigned',
+  'group:revoking',
+  'group:lost',
   'group:fenced',
   'offsets:committed',
   'message:failed',

@@ -8,6 +8,7 @@ const quiet: PoolTotals = {
   failed: 0,
   retried: 0,
   deadLettered: 0,
+  dropped: 0,
   restarts: 0,
   recycles: 0,
   inFlight: 0,

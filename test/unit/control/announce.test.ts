@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { announce } from '#src/control/announce.js'
 import type { PoolEvents } from '#src/control/events.js'
 import { ConsumerPool } from '#src/index.js'
+import { deferred } from '#src/util/deferred.js'
 import { collectLines } from '../../support/log-lines.js'
 
 const PAYLOAD = { afterMs: 1, drained: true }
@@ -26,7 +27,7 @@ test('a listener that throws keeps no other from being called', () => {
     throw fault
   })
   emitter.on('pool:stopped', ({ afterMs }) => calls.push(`second ${afterMs}`))
-  announceStop()
+  void announceStop()
   expect(calls).toEqual(['second 1'])
   expect(faults).toEqual([fault])
 })
@@ -39,7 +40,7 @@ test('a listener whose promise rejects does not end the process', async () => {
   emitter.on('pool:stopped', async () => {
     throw null
   })
-  announceStop()
+  void announceStop()
   await new Promise(setImmediate)
   process.off('unhandledRejection', note)
   expect(unhandled).toEqual([])
@@ -54,7 +55,7 @@ test('a thenable whose then throws is a fault like any other', async () => {
   const hostile = () => Object.defineProperty({}, 'then', { get: then })
   emitter.on('pool:stopped', hostile)
   emitter.on('pool:stopped', () => calls.push('second'))
-  announceStop()
+  void announceStop()
   expect([calls, faults.length]).toEqual([['second'], 1])
 })
 
@@ -64,11 +65,27 @@ test('listeners are called as emit calls them: on the emitter, once where they w
     calls.push(this === emitter ? 'once' : 'elsewhere')
     emitter.on('pool:stopped', () => calls.push('late'))
   })
-  announceStop()
-  announceStop()
+  void announceStop()
+  void announceStop()
   expect(calls).toEqual(['once', 'late'])
   emitter.removeAllListeners()
-  expect(announceStop()).toBeUndefined()
+  void announceStop()
+  expect(calls).toEqual(['once', 'late'])
+})
+
+test('whoever wants to know hears when the promises of all listeners are settled, also of those that reject', async () => {
+  const { emitter, faults, announceStop } = setUp()
+  const slow = deferred<void>()
+  emitter.on('pool:stopped', () => slow.promise)
+  emitter.on('pool:stopped', () => Promise.reject(new Error('mine')))
+  let isDone = false
+  const done = announceStop().then(() => {
+    isDone = true
+  })
+  await new Promise(setImmediate)
+  expect([isDone, faults.length]).toEqual([false, 1])
+  slow.resolve()
+  await done
 })
 
 test('the pool logs what its listeners do wrong, with the name of the event, and calls all of them', async () => {

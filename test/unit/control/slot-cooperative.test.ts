@@ -2,11 +2,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Control } from '#src/protocol/ledger.js'
 import { Page } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
+import { deferred } from '#src/util/deferred.js'
 import { slotConfig } from '../../support/config/slot-config.js'
 import { kafkaError } from '../../support/control/fake-client.js'
 import { assignment, joinedAs, slotBench } from '../../support/control/slot-bench.js'
 
 const REBALANCE_IN_PROGRESS = 27
+const UNKNOWN_MEMBER_ID = 25
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -93,6 +95,50 @@ describe('a slot in a cooperative group', () => {
     await settle()
     expect(page.isRevoked(0)).toBe(true)
     expect(page.isRevoked(1)).toBe(false)
+    expect(slot.status()).toMatchObject({ assignment: [{ partition: 1 }, { partition: 2 }], dropped: 1 })
+  })
+
+  test('commits what it loses only when the listeners of group:revoking are done, and nothing begins there meanwhile', async () => {
+    const { thread, page, id0, commits, on, heard, slot } = await running()
+    const flushed = deferred<void>()
+    on('group:revoking', () => {
+      expect(thread.requests.at(-1)).toMatchObject({ type: 'revoke', partitionIds: [id0] })
+      return flushed.promise
+    })
+    await vi.advanceTimersByTimeAsync(3_001)
+    page.finish(0, 1)
+    const before = commits.length
+    expect(heard('group:revoking')).toMatchObject([{ generation: 2, partitions: [{ topic: 'orders', partition: 0 }] }])
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(commits.length).toBe(before)
+    flushed.resolve()
+    await settle()
+    expect(commits.at(-1)).toContainEqual(expect.objectContaining({ partition: 0, offset: 1n }))
+    await settle()
     expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([1, 2])
+  })
+
+  test('waits for a listener that does not come back no longer than for handlers', async () => {
+    const { on, warnings, slot } = await running()
+    on('group:revoking', () => new Promise(() => {}))
+    await vi.advanceTimersByTimeAsync(3_001 + 2_900)
+    expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([0, 1])
+    await vi.advanceTimersByTimeAsync(200)
+    expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([1, 2])
+    expect(warnings.map(({ msg }) => msg)).toContainEqual(expect.stringContaining('group:revoking'))
+  })
+
+  test('says what it has lost with its membership, and commits nothing of that', async () => {
+    const { heard, told, seats, commits, page } = await running()
+    const [seat] = seats
+    if (seat === undefined) throw new Error('no seat')
+    seat.onHeartbeat = [() => Promise.reject(kafkaError(UNKNOWN_MEMBER_ID))]
+    page.finish(0, 1)
+    const before = commits.length
+    await vi.advanceTimersByTimeAsync(3_001)
+    const partitions = [0, 1].map((partition) => ({ topic: 'orders', partition }))
+    expect(heard('group:lost')).toMatchObject([{ memberId: 'member-0', generation: 1, partitions }])
+    expect(told()).not.toContain('group:revoking')
+    expect(commits.length).toBe(before)
   })
 })

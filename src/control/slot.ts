@@ -11,6 +11,7 @@ import type { RecycleReason } from '../protocol/reports.js'
 import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
 import { deferred } from '../util/deferred.js'
+import { partitionName } from '../util/partition-name.js'
 import { after } from '../util/timers.js'
 import { mayEnter } from '../util/transitions.js'
 import { within } from '../util/within.js'
@@ -18,10 +19,11 @@ import { DeadLetters } from './dead-letters/dead-letters.js'
 import type { DeadLetterStore } from './dead-letters/store.js'
 import type { InFlightMessage } from './events.js'
 import { giveUpLeadMs } from './give-up-time.js'
-import { Holdings } from './holdings.js'
+import { type Holding, Holdings } from './holdings.js'
 import { decodedBatch, inFlightMessages } from './in-flight.js'
 import type { Coordinator } from './membership/coordinator.js'
 import type { Group } from './membership/group.js'
+import { isCooperative } from './membership/join-request.js'
 import { releaseTimes } from './membership/release-times.js'
 import { Seat } from './membership/seat.js'
 import type { SeatHost } from './membership/seat-host.js'
@@ -49,6 +51,12 @@ import type { Threads } from './threads/threads.js'
 
 /** By how much longer than `maxProcessingMs` a handler may run before its thread is ended: see `HungHandlers`. */
 const HANDLERS_END_MS = 10_000
+
+/**
+ * In a cooperative group nobody stops when a draining slot gives up what it does not need. Handlers that are back sooner than
+ * that spare the group a rebalance.
+ */
+const HAND_ON_AFTER_MS = 250
 
 /** Where the threads of a slot write down what is in flight. */
 export interface Journals {
@@ -326,7 +334,10 @@ export class Slot implements SeatHost {
     this.#enter('stopping')
     this.#recovery.close()
     this.#started.reject(new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started'))
-    departure.begin(releaseTimes(this.config.consumer).quiesceMs, monotonicMs())
+    departure.begin(
+      isCooperative(this.config) ? HAND_ON_AFTER_MS : releaseTimes(this.config.consumer).quiesceMs,
+      monotonicMs(),
+    )
     this.#seat.drain()
     this.#incarnations.raise(Control.stop)
     const { incarnation } = this
@@ -335,6 +346,7 @@ export class Slot implements SeatHost {
     const back = this.#incarnations.quiesce(drainMs)
     const giveUp = after(() => this.#incarnations.raise(Control.giveUp), drainMs - giveUpLeadMs(drainMs))
     void back.then(() => clearTimeout(giveUp))
+    if (leaves) void within(back, HAND_ON_AFTER_MS).then((quiet) => quiet || this.#seat.handOn())
     // What is being written to a dead-letter topic is finished with it, if it comes in time.
     const settled = this.#deadLetters.settled(drainMs)
     await Promise.race([Promise.all([back, settled]), this.#moot.promise])
@@ -373,21 +385,37 @@ export class Slot implements SeatHost {
   release(): Promise<void> {
     this.#incarnations.raise(Control.rebalance)
     const all = () => this.#holdings.all()
-    return this.#giveUp(all, (waitMs) => this.#incarnations.quiesce(waitMs))
+    return this.#giveUp(all, this.#options.group.departure.graceLeftMs(monotonicMs()), (waitMs) =>
+      this.#incarnations.quiesce(waitMs),
+    )
   }
 
   revoke(partitions: readonly TopicPartition[]): Promise<void> {
     const held = () => partitions.filter((partition) => this.#holdings.has(partition))
-    return this.#giveUp(held, (waitMs) => this.#incarnations.revoke(this.#holdings.idsOf(partitions), waitMs))
+    const ids = this.#holdings.idsOf(partitions)
+    // Nobody but the next owner waits, also while the slot stops.
+    return this.#giveUp(held, Number.POSITIVE_INFINITY, (waitMs) => this.#incarnations.revoke(ids, waitMs))
+  }
+
+  async handOn(): Promise<readonly TopicPartition[]> {
+    const { commitMs } = releaseTimes(this.config.consumer)
+    const busy = new Set(this.#inFlight.map(partitionName))
+    const isBusy = (holding: Holding) => busy.has(partitionName(holding)) || this.#deadLetters.isPending(holding)
+    const kept = this.#holdings.all().filter(isBusy)
+    const others = this.#holdings.all().filter((holding) => !kept.includes(holding))
+    await this.#revoking(others, commitMs)
+    await within(this.commit(), commitMs)
+    const uncommitted = new Set(this.#holdings.uncommitted().map(partitionName))
+    return [...kept, ...others.filter((holding) => uncommitted.has(partitionName(holding)))]
   }
 
   async #giveUp(
     partitions: () => readonly TopicPartition[],
+    graceMs: number,
     comesToRest: (waitMs: number) => Promise<boolean>,
   ): Promise<void> {
     this.#assignment.cancel()
     const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
-    const graceMs = this.#options.group.departure.graceLeftMs(monotonicMs())
     const waitMs = Math.min(quiesceMs, graceMs)
     const untilMs = monotonicMs() + waitMs
     const quiet = await comesToRest(waitMs)

@@ -73,6 +73,11 @@ export class DeadLetters {
     return this.#total
   }
 
+  /** Whether one is on its way from there. */
+  isPending(holding: Holding): boolean {
+    return (this.#pending.get(holding)?.attempt ?? null) !== null
+  }
+
   /** A thread has given up a message of a partition that the slot still holds. */
   heard(
     { message, offset, attempt: attempts, reason, error, follows }: Extract<FromThread, { type: 'dead-letter' }>,

@@ -3,7 +3,7 @@ import { ErrorCode, PoolError } from '../../errors.js'
 import type { JoinResult } from '../../kafka/group.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
 import { assignorNamed, type MemberSubscription, type ReplicaRacks } from './assignors/index.js'
-import { generationIn } from './assignors/sticky-user-data.js'
+import { generationIn, isDrainingIn } from './assignors/sticky-user-data.js'
 import { decodeSubscription, encodeAssignment } from './assignors/subscription.js'
 import { type AskTopics, steadyTopics } from './steady-topics.js'
 
@@ -55,7 +55,8 @@ const replicaRacks = (found: readonly TopicMetadata[]): ReplicaRacks => {
 
 const subscriptionOf = ({ memberId, instanceId, metadata }: JoinResult['members'][number]): MemberSubscription => {
   const { userData, generation, ...subscription } = decodeSubscription(metadata)
-  return { memberId, instanceId, ...subscription, generation: generation < 0 ? generationIn(userData) : generation }
+  const said = { memberId, instanceId, ...subscription, isDraining: isDrainingIn(userData) }
+  return { ...said, generation: generation < 0 ? generationIn(userData) : generation }
 }
 
 const countOf = ({ error, partitions }: TopicMetadata): number => (error === null ? partitions.length : 0)

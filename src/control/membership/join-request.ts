@@ -10,9 +10,11 @@ export interface Claim {
   readonly owned: readonly TopicPartition[]
   /** In which it got that; -1 for none. */
   readonly generation: number
+  /** It keeps that until its handlers are back, and wants nothing else. */
+  readonly isDraining: boolean
 }
 
-export const NO_CLAIM: Claim = { owned: [], generation: -1 }
+export const NO_CLAIM: Claim = { owned: [], generation: -1, isDraining: false }
 
 /** A seat gives everything up before it joins if one of its assignors wants that, as Java's members do. */
 export const isCooperative = ({ assignors: names }: Pick<SlotConfig, 'assignors'>): boolean =>
@@ -32,7 +34,8 @@ export const joinRequest = (
   claim: Claim,
   serial: number,
 ): JoinRequest => {
-  const subscription = { topics, ...claim, rackId: consumer.rackId }
+  const { owned, generation } = claim
+  const subscription = { topics, owned, generation, rackId: consumer.rackId }
   return {
     groupId: consumer.groupId,
     memberId,
@@ -40,7 +43,7 @@ export const joinRequest = (
     sessionTimeoutMs: consumer.sessionTimeout,
     rebalanceTimeoutMs: consumer.rebalanceTimeout,
     protocols: names.map((name) => {
-      const data = assignors[name].isCooperative ? stickyUserData(claim.generation, serial) : userData(serial)
+      const data = assignors[name].isCooperative ? stickyUserData(claim, serial) : userData(serial)
       return { name, metadata: encodeSubscription({ ...subscription, userData: data }) }
     }),
   }

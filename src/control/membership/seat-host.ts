@@ -12,6 +12,12 @@ export interface SeatHost {
    */
   revoke(partitions: readonly TopicPartition[]): Promise<void>
   /**
+   * The seat drains, and others shall have what nothing is in flight of: commit what is finished there.
+   *
+   * @returns what has to be kept
+   */
+  handOn(): Promise<readonly TopicPartition[]>
+  /**
    * A new generation is in force with this assignment.
    *
    * @param follows false when others may have had in between what the slot holds: then it keeps nothing of that

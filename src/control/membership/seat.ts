@@ -5,6 +5,7 @@ import { isRefusal } from '../../kafka/brokers/refusal-advice.js'
 import type { ControlClient } from '../../kafka/client.js'
 import type { Membership } from '../../kafka/group.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
 import { partitionName } from '../../util/partition-name.js'
@@ -14,6 +15,7 @@ import { unreachable } from '../../util/unreachable.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import { within } from '../../util/within.js'
 import { Coordinator } from './coordinator.js'
+import { goneOf } from './gone.js'
 import type { Group } from './group.js'
 import type { PartitionCounts } from './group-leader.js'
 import { type Claim, isCooperative, NO_CLAIM } from './join-request.js'
@@ -61,6 +63,9 @@ export class Seat {
   #round: Round | null = null
   #mustJoin = true
   #draining = false
+  #handsOn = false
+  /** What it says that it owns when it joins, with a cooperative protocol. */
+  #owned: readonly TopicPartition[] = []
   #ended = false
   #nextBeatAtMs = 0
   #failures = 0
@@ -176,6 +181,19 @@ export class Seat {
     this.#draining = true
   }
 
+  /**
+   * Handlers of a draining seat take their time: others get all that nothing is in flight of, now or in the next rebalance,
+   * and nothing else instead (as far as a leader of this package assigns). Only a cooperative protocol can do that.
+   */
+  handOn(): void {
+    if (!this.#isCooperative || this.#handsOn || this.#ended) return
+    this.#handsOn = true
+    if (this.#generation < 0 || this.#options.group.isAlone) return
+    this.#rounds.changeSubscription()
+    this.#mustJoin = true
+    this.#sleep.wake()
+  }
+
   /** Gives the membership up for good and closes the client. `sendLeave` tells the coordinator. Never rejects. */
   leave(sendLeave: boolean): Promise<void> {
     this.#leaving ??= this.#leave(sendLeave)
@@ -254,6 +272,7 @@ export class Seat {
     this.#enter(begins || this.#state === 'rebalancing' ? 'rebalancing' : 'joining')
     // Once for each rebalance (as Java's `needsJoinPrepare`): who has to ask again keeps the group waiting no longer.
     if (begins && !this.#isCooperative) await host.release()
+    if (this.#isCooperative && this.#generation >= 0) await this.#lookAtOwned(begins)
     if (!this.#mayJoin) return
     // Until the assignment is known, what the slot holds and commits is that of the old generation.
     const round = await this.#whileConfirmed(this.#rounds.next(this.#claim))
@@ -265,7 +284,23 @@ export class Seat {
 
   get #claim(): Claim {
     if (!this.#isCooperative || this.#generation < 0) return NO_CLAIM
-    return { owned: this.#round?.partitions ?? [], generation: this.#generation }
+    return { owned: this.#owned, generation: this.#generation, isDraining: this.#handsOn }
+  }
+
+  /** What the seat need not keep is not claimed, but given up first, so that others may have it at once. */
+  async #lookAtOwned(begins: boolean): Promise<void> {
+    const { host, topics } = this.#options
+    if (this.#handsOn) {
+      const kept = new Set((await host.handOn()).map(partitionName))
+      this.#owned = this.#owned.filter((partition) => kept.has(partitionName(partition)))
+    }
+    // Java's leaders leave with its owner what is not there any more. One of ours looks at its metadata itself.
+    if (!begins || this.isLeader || this.#owned.length === 0) return
+    const gone = await goneOf(this.#owned, topics)
+    if (gone.size === 0) return
+    const isGone = (partition: TopicPartition) => gone.has(partitionName(partition))
+    await host.revoke(this.#owned.filter(isGone))
+    this.#owned = this.#owned.filter((partition) => !isGone(partition))
   }
 
   /**
@@ -300,6 +335,7 @@ export class Seat {
     const kept = new Set(round.partitions.map(partitionName))
     const revoked = this.#claim.owned.filter((partition) => !kept.has(partitionName(partition)))
     this.#round = round
+    this.#owned = round.partitions
     this.#generation = round.generation
     this.#mustJoin = round.serial !== this.#rounds.serial // somebody called rejoin() meanwhile
     this.#nextBeatAtMs = round.synced.atMs + config.consumer.heartbeatInterval

@@ -80,7 +80,10 @@ describe.skipIf(whyNot !== undefined)(`the Java client${whyNot === undefined ? '
       members: members.map((member) => ({
         id: member.memberId,
         instanceId: member.instanceId,
-        subscription: encodeSubscription({ ...member, userData: stickyUserData(member.generation ?? -1, 0) }),
+        subscription: encodeSubscription({
+          ...member,
+          userData: stickyUserData({ generation: member.generation ?? -1, isDraining: false }, 0),
+        }),
       })),
     })
 

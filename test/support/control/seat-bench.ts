@@ -17,6 +17,8 @@ export class Notes implements SeatHost {
   releasing: Promise<void> = Promise.resolve()
   assignment: readonly TopicPartition[] | null = null
   readonly follows: boolean[] = []
+  /** What it has to keep while it drains. */
+  busy: readonly TopicPartition[] = []
 
   release() {
     this.told.push('release')
@@ -25,6 +27,10 @@ export class Notes implements SeatHost {
   revoke(partitions: readonly TopicPartition[]) {
     this.told.push(`revoke ${partitions.map(({ partition }) => partition).join(' ')}`)
     return this.releasing
+  }
+  async handOn() {
+    this.told.push('hand on')
+    return this.busy
   }
   assigned(partitions: readonly TopicPartition[], follows: boolean, generation: number) {
     this.assignment = partitions

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { decodeSubscription } from '#src/control/membership/assignors/subscription.js'
 import { Control } from '#src/protocol/ledger.js'
 import { Page } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
@@ -140,5 +141,36 @@ describe('a slot in a cooperative group', () => {
     expect(heard('group:lost')).toMatchObject([{ memberId: 'member-0', generation: 1, partitions }])
     expect(told()).not.toContain('group:revoking')
     expect(commits.length).toBe(before)
+  })
+
+  test('that stops hands on what nothing is in flight of, with its offsets, and keeps the rest until the handler is back', async () => {
+    const bench = await running()
+    const { slot, thread, page, id1, commits, seats, warnings } = bench
+    const [seat] = seats
+    if (seat === undefined) throw new Error('no seat')
+    seat.onHeartbeat = [async () => {}]
+    seat.onJoin = [joinedAs('member-0', 2)]
+    seat.onSync = [assignment(1)]
+    thread.ledger.begin(0, id1, 0, 1, monotonicMs())
+    thread.silent = true
+    page.finish(0, 7)
+    const stopped = slot.stop(monotonicMs() + 25_000, true)
+    await vi.advanceTimersByTimeAsync(200)
+    expect(seat.joins.length).toBe(1)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(decodeSubscription(seat.joins.at(-1)?.protocols[0]?.metadata ?? Buffer.alloc(0)).owned).toEqual([
+      { topic: 'orders', partition: 1 },
+    ])
+    expect(commits.at(-1)).toContainEqual(expect.objectContaining({ partition: 0, offset: 7n }))
+    expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([1])
+    page.finish(1, 1)
+    thread.ledger.end(0)
+    thread.answer()
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(commits.at(-1)).toContainEqual(expect.objectContaining({ partition: 1, offset: 1n }))
+    expect(seat.leaves).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(5_000)
+    await stopped
+    expect(warnings).toEqual([])
   })
 })

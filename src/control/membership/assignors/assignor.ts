@@ -10,6 +10,8 @@ export interface MemberSubscription {
   readonly owned?: readonly TopicPartition[]
   /** The generation in which it got that. @default -1 (none) */
   readonly generation?: number
+  /** It is about to leave: it keeps what it owns until its handlers are back, and shall get nothing. @default false */
+  readonly isDraining?: boolean
   /** `client.rack`. @default null (none) */
   readonly rackId?: string | null
 }

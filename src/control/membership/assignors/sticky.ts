@@ -1,4 +1,5 @@
 import type { TopicPartition } from '../../../kafka/metadata.js'
+import { partitionName } from '../../../util/partition-name.js'
 import type { MemberSubscription, ReplicaRacks } from './assignor.js'
 import type { Claims } from './claims.js'
 import { evenOut } from './even-out.js'
@@ -20,14 +21,41 @@ export const balanced = (
   partitionCounts: ReadonlyMap<string, number>,
   racks: ReplicaRacks = NO_RACKS,
 ): Map<MemberSubscription, TopicPartition[]> => {
-  const shares = [...members].sort(compareMembers).map((member) => new Share(member))
-  const loose = keep(shares, piecesOf(topicsOf(shares), partitionCounts, racks), claims)
+  const kept = keptByDraining(members, claims, partitionCounts)
+  const isKept = new Set([...kept.values()].flat().map(partitionName))
+  const stay = members.filter((member) => !kept.has(member))
+  const shares = stay.sort(compareMembers).map((member) => new Share(member))
+  const pieces = piecesOf(topicsOf(shares), partitionCounts, racks)
+  const loose = keep(
+    shares,
+    isKept.size === 0 ? pieces : pieces.filter((piece) => !isKept.has(partitionName(piece))),
+    claims,
+  )
   for (const piece of loose) neediest(piece)?.put(piece)
   evenOut(shares, true) // so nothing that somebody owns moves, if it need not
   evenOut(shares, false)
   if (racks.size > 0) bringNear(shares)
-  return new Map(shares.map(({ member, pieces }) => [member, pieces.map(named).sort(comparePartitions)]))
+  for (const share of shares) kept.set(share.member, share.pieces.map(named))
+  return new Map([...kept].map(([member, partitions]) => [member, partitions.sort(comparePartitions)]))
 }
+
+/** What members that are about to leave keep until then: what is theirs, and nothing else. */
+const keptByDraining = (
+  members: readonly MemberSubscription[],
+  claims: Claims,
+  partitionCounts: ReadonlyMap<string, number>,
+): Map<MemberSubscription, TopicPartition[]> =>
+  new Map(
+    members
+      .filter(({ isDraining }) => isDraining)
+      .map((member) => {
+        const isOwn = (partition: TopicPartition) =>
+          claims.ownerOf(partition) === member &&
+          member.topics.includes(partition.topic) &&
+          partition.partition < (partitionCounts.get(partition.topic) ?? 0)
+        return [member, (member.owned ?? []).filter(isOwn)]
+      }),
+  )
 
 const named = ({ topic, partition }: Piece): TopicPartition => ({ topic, partition })
 

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { isDrainingIn } from '#src/control/membership/assignors/sticky-user-data.js'
 import { decodeSubscription } from '#src/control/membership/assignors/subscription.js'
+import { Group } from '#src/control/membership/group.js'
+import type { AskTopics } from '#src/control/membership/steady-topics.js'
 import { deferred } from '#src/util/deferred.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import { type FakeClient, kafkaError } from '../../../support/control/fake-client.js'
@@ -192,5 +195,93 @@ describe('a seat that offers an eager assignor beside the cooperative one', () =
     const joins = own.joins.length
     await vi.advanceTimersByTimeAsync(20_000)
     expect(own.joins.length).toBe(joins + 1)
+  })
+})
+
+describe('a cooperative seat that drains', () => {
+  const draining = async (group?: Group) => {
+    const bench = seatBench({ config: config('cooperative-sticky'), ...(group && { group }) })
+    bench.seat.start()
+    await settle()
+    bench.host.busy = [{ topic: 'orders', partition: 1 }]
+    bench.own.onJoin = [joinedAs('member', 2)]
+    bench.own.onSync = [assignment(1)]
+    bench.host.told.length = 0
+    bench.seat.drain()
+    return bench
+  }
+
+  test('hands on at once what no handler is in flight of, and keeps the rest', async () => {
+    const { seat, own, host } = await draining()
+    seat.handOn()
+    await settle()
+    expect(host.told).toEqual(['hand on', 'assigned 2'])
+    expect(claimed(own)).toEqual({ owned: [1], generation: 1 })
+    expect(isDrainingIn(said(own).userData)).toBe(true)
+    seat.handOn()
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(own.joins.length).toBe(2)
+  })
+
+  test('makes no rebalance for that where nobody else is, but hands on in the next one', async () => {
+    const group = new Group('group', 1)
+    vi.spyOn(group, 'isAlone', 'get').mockReturnValue(true)
+    const { seat, own, host } = await draining(group)
+    seat.handOn()
+    await settle()
+    expect(own.joins.length).toBe(1)
+    own.onHeartbeat = [rebalances, async () => {}]
+    await vi.advanceTimersByTimeAsync(3_001)
+    expect(host.told).toEqual(['hand on', 'assigned 2'])
+    expect(claimed(own)).toEqual({ owned: [1], generation: 1 })
+  })
+
+  test('with an eager assignor hands on nothing', async () => {
+    const { seat, own, host } = seatBench({ config: config('range') })
+    seat.start()
+    await settle()
+    seat.drain()
+    seat.handOn()
+    await settle()
+    expect(own.joins.length).toBe(1)
+    expect(host.told).not.toContain('hand on')
+  })
+})
+
+describe('a partition that is not there any more', () => {
+  const metadata =
+    (error: string | null, count: number): AskTopics =>
+    async (names) =>
+      names.map((topic) => ({
+        ...{ topic, error },
+        partitions: Array.from({ length: count }, (_, partition) => ({ partition, leader: 1 })),
+      }))
+
+  const rejoined = async (topics: AskTopics) => {
+    const bench = seatBench({ config: config('cooperative-sticky'), topics })
+    bench.seat.start()
+    await settle()
+    bench.own.onHeartbeat = [rebalances, async () => {}]
+    bench.own.onJoin = [joinedAs('member', 2)]
+    bench.host.told.length = 0
+    await vi.advanceTimersByTimeAsync(3_001 + 600)
+    return bench
+  }
+
+  test('is given up before the seat joins, and not claimed: a Java leader would leave it there for ever', async () => {
+    const { own, host } = await rejoined(metadata(null, 1))
+    expect(host.told).toEqual(['revoke 1', 'assigned 2'])
+    expect(claimed(own)).toEqual({ owned: [0], generation: 1 })
+  })
+
+  test('is one of a topic that is unknown, not of one in another error or of brokers that do not answer', async () => {
+    const deleted = await rejoined(metadata('UNKNOWN_TOPIC_OR_PARTITION', 0))
+    expect(claimed(deleted.own)).toEqual({ owned: [], generation: 1 })
+    const unsure = await rejoined(metadata('LEADER_NOT_AVAILABLE', 0))
+    expect(claimed(unsure.own)).toEqual({ owned: [0, 1], generation: 1 })
+    const silent = await rejoined(() => new Promise(() => {}))
+    expect(claimed(silent.own)).toEqual({ owned: [0, 1], generation: 1 })
+    const failing = await rejoined(() => Promise.reject(new Error('no broker')))
+    expect(claimed(failing.own)).toEqual({ owned: [0, 1], generation: 1 })
   })
 })

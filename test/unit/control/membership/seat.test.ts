@@ -29,6 +29,9 @@ class Notes implements SeatHost {
   revoke() {
     return Promise.resolve()
   }
+  async handOn() {
+    return []
+  }
   assigned(partitions: readonly TopicPartition[], _follows: boolean, generation: number) {
     this.assignment = partitions
     this.told.push(`assigned ${generation}`)

@@ -75,6 +75,24 @@ describe('cooperative-sticky', () => {
       { A: 't0', B: 't1' },
     ],
     [
+      'leaves a member that is draining what it keeps, and gives the rest to the others at once',
+      [member('A', 't', 't2', 1, { isDraining: true }), member('B', 't', 't4 t5'), member('C', 't')],
+      { t: 6 },
+      { A: 't2', B: 't3 t4 t5', C: 't0 t1' },
+    ],
+    [
+      'gives a member that is draining nothing, also when nobody else is there, or it says that it has what is not there',
+      [member('A', 't', 't1 t9 u0', 1, { isDraining: true })],
+      { t: 3, u: 1 },
+      { A: 't1' },
+    ],
+    [
+      'takes from a member that is draining what somebody else got later',
+      [member('A', 't', 't0 t1', 4, { isDraining: true }), member('B', 't', 't1', 5)],
+      { t: 2 },
+      { A: 't0', B: 't1' },
+    ],
+    [
       'takes a partition away from both who claim it in one generation',
       [member('A', 't', 't0 t1', 5), member('B', 't', 't1 t2', 5)],
       { t: 3 },

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { generationIn, stickyUserData } from '#src/control/membership/assignors/sticky-user-data.js'
+import { generationIn, isDrainingIn, stickyUserData } from '#src/control/membership/assignors/sticky-user-data.js'
 
+const at = (generation: number, isDraining = false) => ({ generation, isDraining })
 const bytes = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 
 describe('the user data of a cooperative-sticky subscription', () => {
@@ -32,12 +33,20 @@ describe('the user data of a cooperative-sticky subscription', () => {
   })
 
   test('is what Java writes, so that a Java leader that reads version 1 knows how old a claim is', () => {
-    expect(stickyUserData(7, 0)).toEqual(bytes('00000007'))
-    expect(stickyUserData(-1, 0)).toEqual(bytes('ffffffff'))
+    expect(stickyUserData(at(7), 0)).toEqual(bytes('00000007'))
+    expect(stickyUserData(at(-1), 0)).toEqual(bytes('ffffffff'))
   })
 
   test('has other bytes after each change of the serial, and Java reads the same generation in front', () => {
-    expect(stickyUserData(7, 1)).toEqual(bytes('00000007 00000001'))
-    expect(stickyUserData(7, 2)).not.toEqual(stickyUserData(7, 1))
+    expect(stickyUserData(at(7), 1)).toEqual(bytes('00000007 00000001'))
+    expect(stickyUserData(at(7), 2)).not.toEqual(stickyUserData(at(7), 1))
+  })
+
+  test('says whether its member is draining, where Java reads no further', () => {
+    const draining = stickyUserData(at(7, true), 1)
+    expect(draining.subarray(0, 8)).toEqual(stickyUserData(at(7), 1))
+    expect(isDrainingIn(draining)).toBe(true)
+    for (const other of [null, stickyUserData(at(7), 0), stickyUserData(at(7), 1), bytes('00000007 00000001 00000001')])
+      expect(isDrainingIn(other)).toBe(false)
   })
 })

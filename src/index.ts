@@ -25,6 +25,12 @@ export type {
   SlotRecycled,
   SlotStalled,
 } from './control/events.js'
+export type {
+  GroupAssignment,
+  MemberSubscription,
+  OwnAssignor,
+  ReplicaRacks,
+} from './control/membership/assignors/index.js'
 export { ConsumerPool } from './control/pool.js'
 export type {
   PartitionPause,

@@ -1,5 +1,5 @@
 import type { Logger, LoggerOptions } from 'pino'
-import type { AssignorName } from './assignor-names.js'
+import type { AssignorOption } from './assignor-names.js'
 import type { ConsumerOptions, KafkaOptions } from './schema/kafka-options.js'
 
 /** What happens to a message whose handler fails. */
@@ -64,11 +64,11 @@ export interface ProcessingOptions {
   /**
    * How the group shares its partitions, in order of preference. With `cooperative-sticky` alone a rebalance stops nobody;
    * beside another one, to move a group over, it stops everybody as the others do. `range` and `roundrobin` are Java's;
-   * `RoundRobinAssigner` is KafkaJS's.
+   * `RoundRobinAssigner` is KafkaJS's. The path of a module is an assignor of your own (docs/assignors.md).
    *
    * @default ['roundrobin']
    */
-  assignors?: readonly AssignorName[] | undefined
+  assignors?: readonly AssignorOption[] | undefined
   /** How many messages an asynchronous handler may have in flight at once, each of another partition. @default 1 */
   concurrency?: number | undefined
   /** How often and when a failed message is tried again. */

@@ -1,5 +1,6 @@
 import { consumerGroups } from '../config/consumer-groups.js'
 import type { SlotConfig } from '../config/resolved.js'
+import { Assignors } from './membership/assignors/assignors.js'
 import { Group } from './membership/group.js'
 import { ProcessTrial } from './supervision/process-trial.js'
 import { Suspects } from './supervision/suspects.js'
@@ -12,6 +13,8 @@ export interface GroupParts {
 
 /** The consumer groups that a pool is in. */
 export class Groups {
+  /** Load them before anything joins. */
+  readonly assignors = new Assignors()
   readonly #partsOf = new Map<SlotConfig, GroupParts>()
   readonly #groups: readonly Group[]
 
@@ -19,7 +22,7 @@ export class Groups {
     const startedAtMs = Date.now()
     const trial = new ProcessTrial()
     this.#groups = consumerGroups(slots, (slot) => slot).map((members) => {
-      const group = new Group(members[0]?.consumer.groupId ?? '', members.length)
+      const group = new Group(members[0]?.consumer.groupId ?? '', members.length, this.assignors)
       const parts = { group, suspects: new Suspects(startedAtMs, trial) }
       for (const slot of members) this.#partsOf.set(slot, parts)
       return group

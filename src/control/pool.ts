@@ -162,6 +162,11 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     })
     this.#threads = threads
     this.#openStateDir()
+    await this.#groups.assignors.load(
+      slots.flatMap(({ assignors }) => assignors),
+      settings.loadTimeoutMs,
+    )
+    if (this.#stopping !== null) throw stoppedTooSoon()
     await this.#clusters.connect()
     if (this.#stopping !== null) throw stoppedTooSoon()
     await this.#clusters.check()

@@ -23,7 +23,6 @@ import { type Holding, Holdings } from './holdings.js'
 import { decodedBatch, inFlightMessages } from './in-flight.js'
 import type { Coordinator } from './membership/coordinator.js'
 import type { Group } from './membership/group.js'
-import { isCooperative } from './membership/join-request.js'
 import { releaseTimes } from './membership/release-times.js'
 import { Seat } from './membership/seat.js'
 import type { SeatHost } from './membership/seat-host.js'
@@ -329,13 +328,13 @@ export class Slot implements SeatHost {
    * @returns whether every handler came back in time, and none gave up
    */
   async stop(deadlineMs: number, sendLeave: boolean): Promise<boolean> {
-    const { departure } = this.#options.group
+    const { assignors, departure } = this.#options.group
     const leaves = sendLeave || this.#state === 'parked' // others shall take its partitions
     this.#enter('stopping')
     this.#recovery.close()
     this.#started.reject(new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started'))
     departure.begin(
-      isCooperative(this.config) ? HAND_ON_AFTER_MS : releaseTimes(this.config.consumer).quiesceMs,
+      assignors.isCooperative(this.config.assignors) ? HAND_ON_AFTER_MS : releaseTimes(this.config.consumer).quiesceMs,
       monotonicMs(),
     )
     this.#seat.drain()

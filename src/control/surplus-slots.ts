@@ -3,10 +3,10 @@ import { consumerGroups } from '../config/consumer-groups.js'
 import type { SlotConfig } from '../config/resolved.js'
 import type { TopicMetadata } from '../kafka/metadata.js'
 import { groupBy } from '../util/group-by.js'
-import { assignors } from './membership/assignors/index.js'
+import { assignorNamed } from './membership/assignors/index.js'
 
 /** What the group will agree on while it has no members elsewhere: what all have, as the first of them prefers it. */
-const assignorOf = (group: readonly SlotConfig[]): AssignorName =>
+const assignorOf = (group: readonly SlotConfig[]): string =>
   group[0]?.assignors.find((name) => group.every(({ assignors: own }) => own.includes(name))) ?? 'roundrobin'
 
 /** The slots that get no partition, although nobody else is in the group. */
@@ -16,25 +16,27 @@ const idleOf = (group: readonly SlotConfig[], counts: ReadonlyMap<string, number
   const members = named.map(({ slot, memberId }) => {
     return { memberId, instanceId: slot.consumer.groupInstanceId, topics: slot.topics }
   })
-  const assignment = assignors[assignorOf(group)].assign(members, counts)
+  const assignor = assignorNamed(assignorOf(group))
+  if (assignor === undefined) return new Set() // what the user's own does nobody knows here
+  const assignment = assignor.assign(members, counts)
   const idle = named.filter(({ memberId }) => (assignment.get(memberId) ?? []).length === 0)
   return new Set(idle.map(({ slot }) => slot))
 }
 
 /** Why more are idle than the number of partitions explains. */
-const BECAUSE: Readonly<Record<AssignorName, string>> = {
+const BECAUSE: Readonly<Record<string, string>> = {
   'cooperative-sticky': 'cooperative-sticky shares as equally as the topics of all subscriptions of the group allow',
   range: 'range begins with the same workers at each topic (roundrobin does not)',
   roundrobin: 'roundrobin deals the topics of all subscriptions of the group in turn',
   RoundRobinAssigner: 'RoundRobinAssigner deals the topics of all subscriptions of the group in turn',
-}
+} satisfies Record<AssignorName, string>
 
 /** Of the slots of one subscription. */
 const sentence = (
   own: readonly SlotConfig[],
   idle: number,
   counts: ReadonlyMap<string, number>,
-  assignor: AssignorName,
+  assignor: string,
 ): string => {
   const topics = own[0]?.topics ?? []
   const partitions = topics.reduce((sum, topic) => sum + (counts.get(topic) ?? 0), 0)

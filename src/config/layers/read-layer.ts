@@ -177,6 +177,10 @@ const faultyItem = (list: unknown, place: PropertyKey | undefined): unknown =>
 /** A raw value as its field wants it: text as number, boolean or list; modules as URLs; Buffers as plain data. */
 const prepared = (leaf: Leaf, raw: unknown, textAllowed: boolean): unknown => {
   if (namesModule(leaf.path)) return moduleSpecifier(raw)
+  if (leaf.path === 'processing.assignors') {
+    const list = textAllowed ? fromText(leaf, raw) : raw
+    return Array.isArray(list) ? list.map((item: unknown) => moduleSpecifier(item)) : list
+  }
   const plain = leaf.path.startsWith('kafka.ssl.') ? toPlainMaterial(raw) : raw
   if (leaf.path === 'kafka.sasl.mechanism' && typeof raw === 'string') return raw.toLowerCase()
   return textAllowed ? fromText(leaf, plain) : plain

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { assignorNames } from '../assignor-names.js'
+import { assignorNames, isAssignor } from '../assignor-names.js'
 import { A_DAY_MS } from '../rules/own-times.js'
 import { choice, count, field, flag, INT32_MAX, milliseconds } from './fields.js'
 
@@ -15,12 +15,12 @@ export const processingFields = z.strictObject({
   ),
   assignors: field(
     z
-      .array(z.enum(assignorNames))
+      .array(z.string().refine(isAssignor))
       .min(1)
       .refine((names) => new Set(names).size === names.length)
       .default(['roundrobin']),
-    `a list of ${assignorNames.map((name) => `"${name}"`).join(', ')}, each at most once`,
-    "How the group shares its partitions, in order of preference. With `cooperative-sticky` alone a rebalance stops nobody; beside another one, to move a group over, it stops everybody as the others do. `range` and `roundrobin` are Java's; `RoundRobinAssigner` is KafkaJS's.",
+    `a list of ${assignorNames.map((name) => `"${name}"`).join(', ')}, or paths of modules ("./my-assignor.js"), each at most once`,
+    "How the group shares its partitions, in order of preference. With `cooperative-sticky` alone a rebalance stops nobody; beside another one, to move a group over, it stops everybody as the others do. `range` and `roundrobin` are Java's; `RoundRobinAssigner` is KafkaJS's. The path of a module is [an assignor of your own](assignors.md).",
   ),
   concurrency: count(
     1,

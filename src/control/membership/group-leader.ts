@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
-import { ErrorCode, PoolError } from '../../errors.js'
 import type { JoinResult } from '../../kafka/group.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
-import { assignorNamed, type MemberSubscription, type ReplicaRacks } from './assignors/index.js'
+import type { Assignors } from './assignors/assignors.js'
+import type { MemberSubscription, ReplicaRacks } from './assignors/index.js'
 import { generationIn, isDrainingIn } from './assignors/sticky-user-data.js'
 import { decodeSubscription, encodeAssignment } from './assignors/subscription.js'
 import { type AskTopics, steadyTopics } from './steady-topics.js'
@@ -22,14 +22,12 @@ export interface GroupAssignment {
  *
  * @param topics fresh metadata, because a stale partition count would leave partitions to nobody
  */
-export const assignForGroup = async (joined: JoinResult, topics: AskTopics, log: Logger): Promise<GroupAssignment> => {
-  const assignor = assignorNamed(joined.protocol)
-  if (assignor === undefined) {
-    throw new PoolError(
-      ErrorCode.protocolRefused,
-      `the group chose the assignor "${joined.protocol}", which was not offered`,
-    )
-  }
+export const assignForGroup = async (
+  joined: JoinResult,
+  topics: AskTopics,
+  assignors: Assignors,
+  log: Logger,
+): Promise<GroupAssignment> => {
   const members = joined.members.map(subscriptionOf)
   const names = [...new Set(members.flatMap((member) => member.topics))]
   const found = await steadyTopics(names, topics)
@@ -39,7 +37,7 @@ export const assignForGroup = async (joined: JoinResult, topics: AskTopics, log:
     log.warn({ topics: Object.fromEntries(unknown.map(({ topic, error }) => [topic, error])) }, message)
   }
   const counts = new Map(found.map((topic) => [topic.topic, countOf(topic)]))
-  const assignment = assignor.assign(members, counts, replicaRacks(found))
+  const assignment = await assignors.assign(joined.protocol, members, counts, replicaRacks(found))
   const assignments = members.map(({ memberId }) => ({
     memberId,
     assignment: encodeAssignment(assignment.get(memberId) ?? []),

@@ -1,4 +1,5 @@
 import { after } from '../../util/timers.js'
+import { Assignors } from './assignors/assignors.js'
 import { Departure } from './departure.js'
 import { JoinBarrier } from './join-barrier.js'
 import { JoinWatch } from './join-watch.js'
@@ -10,6 +11,7 @@ const POKE_AFTER_MS = [3, 30]
 /** The seats that one pool has in one consumer group. */
 export class Group {
   readonly groupId: string
+  readonly assignors: Assignors
   readonly barrier: JoinBarrier
   readonly departure: Departure
   readonly joinWatch = new JoinWatch((memberId) =>
@@ -21,8 +23,9 @@ export class Group {
   #generations = 0
 
   /** @param seats how many of them will join when the pool starts */
-  constructor(groupId: string, seats: number) {
+  constructor(groupId: string, seats: number, assignors = new Assignors()) {
     this.groupId = groupId
+    this.assignors = assignors
     this.barrier = new JoinBarrier(seats)
     this.departure = new Departure(seats, () => this.isAlone)
   }

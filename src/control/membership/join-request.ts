@@ -1,7 +1,7 @@
 import type { SlotConfig } from '../../config/resolved.js'
 import type { JoinRequest } from '../../kafka/group.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
-import { assignors } from './assignors/index.js'
+import type { Protocol } from './assignors/assignors.js'
 import { stickyUserData } from './assignors/sticky-user-data.js'
 import { encodeSubscription } from './assignors/subscription.js'
 
@@ -16,20 +16,18 @@ export interface Claim {
 
 export const NO_CLAIM: Claim = { owned: [], generation: -1, isDraining: false }
 
-/** A seat gives everything up before it joins if one of its assignors wants that, as Java's members do. */
-export const isCooperative = ({ assignors: names }: Pick<SlotConfig, 'assignors'>): boolean =>
-  names.every((name) => assignors[name].isCooperative)
-
 /**
  * What a seat joins with.
  *
+ * @param offered its assignors, in order of preference
  * @param memberId empty for a new member
  * @param claim of one that goes on with what it owns while the group rebalances
  * @param serial changes the bytes of the subscription when it changes, which makes the coordinator rebalance even for a
  *   follower
  */
 export const joinRequest = (
-  { topics, assignors: names, consumer }: SlotConfig,
+  { topics, consumer }: SlotConfig,
+  offered: readonly Protocol[],
   memberId: string,
   claim: Claim,
   serial: number,
@@ -42,8 +40,8 @@ export const joinRequest = (
     instanceId: consumer.groupInstanceId,
     sessionTimeoutMs: consumer.sessionTimeout,
     rebalanceTimeoutMs: consumer.rebalanceTimeout,
-    protocols: names.map((name) => {
-      const data = assignors[name].isCooperative ? stickyUserData(claim, serial) : userData(serial)
+    protocols: offered.map(({ name, isCooperative }) => {
+      const data = isCooperative ? stickyUserData(claim, serial) : userData(serial)
       return { name, metadata: encodeSubscription({ ...subscription, userData: data }) }
     }),
   }

@@ -9,7 +9,7 @@ import { decodeAssignment } from './assignors/subscription.js'
 import type { Coordinator } from './coordinator.js'
 import type { Group } from './group.js'
 import { assignForGroup, type PartitionCounts } from './group-leader.js'
-import { type Claim, isCooperative, joinRequest, NO_CLAIM } from './join-request.js'
+import { type Claim, joinRequest, NO_CLAIM } from './join-request.js'
 import { lookAtKeptAssignment } from './kept-assignment.js'
 import { now, type Sent } from './lease.js'
 import { syncHoldMs } from './seat-times.js'
@@ -122,7 +122,7 @@ export class JoinRounds {
     if (outdated !== null && !rebalanced) return { generation, outdated }
     const serial = this.#serial
 
-    const assigned = isLeader ? await assignForGroup(joined, topics, log) : null
+    const assigned = isLeader ? await assignForGroup(joined, topics, group.assignors, log) : null
     const { groupId, groupInstanceId: instanceId } = config.consumer
     const member = { groupId, generation, memberId, instanceId }
     const holdMs = syncHoldMs(config.consumer)
@@ -144,7 +144,8 @@ export class JoinRounds {
   /** What it has said that it owns it owns until it hears otherwise; what it has not, until the next generation. */
   #hasJoined(generation: number): void {
     if (generation !== this.#generation && generation !== this.#generation + 1) this.#follows = false
-    if (isCooperative(this.#options.config)) this.#generation = generation
+    const { config, group } = this.#options
+    if (group.assignors.isCooperative(config.assignors)) this.#generation = generation
   }
 
   async #join(claim: Claim): Promise<JoinResult> {
@@ -165,9 +166,10 @@ export class JoinRounds {
   }
 
   async #sendJoin(claim: Claim): Promise<JoinResult> {
-    const { config, coordinator, onAsk } = this.#options
+    const { config, group, coordinator, onAsk } = this.#options
     onAsk()
-    const request = joinRequest(config, this.#memberId, claim, this.#serial)
+    const offered = group.assignors.protocolsOf(config.assignors)
+    const request = joinRequest(config, offered, this.#memberId, claim, this.#serial)
     try {
       const joined = await this.#watched(coordinator.ask((client, node) => client.joinGroup(node, request)))
       this.#memberId = joined.memberId

@@ -18,7 +18,7 @@ import { Coordinator } from './coordinator.js'
 import { goneOf } from './gone.js'
 import type { Group } from './group.js'
 import type { PartitionCounts } from './group-leader.js'
-import { type Claim, isCooperative, NO_CLAIM } from './join-request.js'
+import { type Claim, NO_CLAIM } from './join-request.js'
 import { JoinRounds, type Round } from './join-rounds.js'
 import { Lease, now } from './lease.js'
 import { reactionTo, retryDelayMs } from './reactions.js'
@@ -77,7 +77,7 @@ export class Seat {
   constructor(options: SeatOptions) {
     const { client, coordinator: poolCoordinator, config, group, host, topics, log } = options
     this.#options = options
-    this.#isCooperative = isCooperative(config)
+    this.#isCooperative = group.assignors.isCooperative(config.assignors)
     this.#coordinator = new Coordinator(client, this.groupId)
     this.#lease = new Lease(config.consumer.sessionTimeout, (untilMs) => host.lease(untilMs))
     const onAsk = () => {

@@ -1,5 +1,6 @@
 import { expectTypeOf, test } from 'vitest'
 import type { z } from 'zod'
+import type { AssignorOption } from '#src/config/assignor-names.js'
 import type { KafkaProperties } from '#src/config/names/kafka-properties.js'
 import type { DeadLetterOptions, PoolOptions, ProcessingOptions } from '#src/config/options.js'
 import type { consumerFields } from '#src/config/schema/consumer-fields.js'
@@ -34,7 +35,11 @@ type Providers = 'mechanism' | 'oauthBearerProvider' | 'authenticationProvider'
 test('the options of pool and processing that editors show are those of the schema', () => {
   expectTypeOf<PoolOptions>().toEqualTypeOf<AllWritten<z.output<typeof poolFields>>>()
   type Processing = z.output<typeof processingFields>
-  expectTypeOf<Omit<ProcessingOptions, 'deadLetter'>>().toEqualTypeOf<AllWritten<Omit<Processing, 'deadLetter'>>>()
+  type Others = 'deadLetter' | 'assignors'
+  expectTypeOf<Omit<ProcessingOptions, Others>>().toEqualTypeOf<AllWritten<Omit<Processing, Others>>>()
+  // Editors offer the names that there are.
+  expectTypeOf<ProcessingOptions['assignors']>().toEqualTypeOf<readonly AssignorOption[] | undefined>()
+  expectTypeOf<NonNullable<ProcessingOptions['assignors']>>().toExtend<readonly Processing['assignors'][number][]>()
   expectTypeOf<DeadLetterOptions>().toEqualTypeOf<AllWritten<Omit<Processing['deadLetter'], 'enabled'>>>()
 })
 

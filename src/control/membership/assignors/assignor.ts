@@ -39,3 +39,22 @@ export interface Assignor {
     racks?: ReplicaRacks,
   ): GroupAssignment
 }
+
+/** What the module of an assignor of your own exports, by name or as its default export. See docs/assignors.md. */
+export interface OwnAssignor {
+  /** Under which the group knows it: all members have to offer that name. */
+  readonly name: string
+  /** See {@link Assignor}. What another member still owns is kept from its next owner for one generation by the pool. @default false */
+  readonly isCooperative?: boolean
+  /**
+   * Pure: it may be asked on any member's machine. A partition may be left to nobody.
+   *
+   * @param partitionCounts number of partitions by topic; a topic that the brokers do not know has none
+   * @param racks of the topics' replicas; empty where the brokers name none
+   */
+  assign(
+    members: readonly MemberSubscription[],
+    partitionCounts: ReadonlyMap<string, number>,
+    racks: ReplicaRacks,
+  ): GroupAssignment | Promise<GroupAssignment>
+}

@@ -5,7 +5,7 @@ import { kafkajsRoundRobin } from './kafkajs-round-robin.js'
 import { range } from './range.js'
 import { roundRobin } from './round-robin.js'
 
-export type { Assignor, GroupAssignment, MemberSubscription, ReplicaRacks } from './assignor.js'
+export type { Assignor, GroupAssignment, MemberSubscription, OwnAssignor, ReplicaRacks } from './assignor.js'
 
 /** Every assignor by the name that users and JoinGroup give it. */
 export const assignors: Readonly<Record<AssignorName, Assignor>> = {

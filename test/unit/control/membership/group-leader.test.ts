@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
+import { Assignors } from '#src/control/membership/assignors/assignors.js'
 import { decodeAssignment, encodeSubscription } from '#src/control/membership/assignors/subscription.js'
 import { assignForGroup } from '#src/control/membership/group-leader.js'
 import type { JoinResult } from '#src/kafka/group.js'
@@ -30,7 +31,7 @@ describe('a leader', () => {
       },
     ]
     const group = { ...joined, protocol: 'cooperative-sticky', members: [of('me', [1], 'a'), of('you', [3], 'b')] }
-    const { assignments } = await assignForGroup(group, topics, pino({ level: 'silent' }))
+    const { assignments } = await assignForGroup(group, topics, new Assignors(), pino({ level: 'silent' }))
     const partitions = assignments.map(({ assignment }) =>
       decodeAssignment(assignment).map(({ partition }) => partition),
     )
@@ -50,7 +51,7 @@ describe('a leader', () => {
     ]
     const topics = async () =>
       [answers.length > 1 ? answers.shift() : answers[0]].filter((found) => found !== undefined)
-    const { assignments, counts } = await assignForGroup(joined, topics, pino({ level: 'silent' }))
+    const { assignments, counts } = await assignForGroup(joined, topics, new Assignors(), pino({ level: 'silent' }))
     const [own] = assignments
     expect(decodeAssignment(own?.assignment ?? Buffer.alloc(0))).toEqual([{ topic: 'orders', partition: 0 }])
     expect(counts).toEqual(new Map([['orders', 1]]))

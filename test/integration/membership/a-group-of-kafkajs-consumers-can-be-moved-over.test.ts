@@ -32,7 +32,17 @@ const startKafkajs = async (groupId: string, topic: string, dir: string, number:
   return consumer
 }
 
-it('a group of KafkaJS consumers is moved over to a pool, one after the other, and nothing is lost', async () => {
+const cases = [
+  { assignors: ['RoundRobinAssigner'], ends: 'RoundRobinAssigner' },
+  { assignors: ['cooperative-sticky', 'RoundRobinAssigner'], ends: 'cooperative-sticky' },
+]
+
+it.each(
+  cases,
+)('a group of KafkaJS consumers is moved over to a pool with $assignors, one after the other, and nothing is lost', async ({
+  assignors,
+  ends,
+}) => {
   const topic = await createTopic({ partitions: PARTITIONS })
   const groupId = uniqueName('group')
   const record = newRecord()
@@ -41,9 +51,9 @@ it('a group of KafkaJS consumers is moved over to a pool, one after the other, a
   const old = await untilStable(groupId, 2)
   expect(old.protocol).toBe('RoundRobinAssigner')
 
-  const assignors = ['RoundRobinAssigner'] as const
   const pool = await startPool({ groupId, topics: [topic], handler: record.handler, workers: 2, assignors })
   const mixed = await untilStable(groupId, 4)
+  expect(mixed.protocol).toBe('RoundRobinAssigner')
   expect(partitionsIn(mixed)).toEqual(partitionNames(topic, PARTITIONS))
   const handledBy = (test: (slot: number) => boolean) => record.read().filter(({ slot }) => test(slot)).length
   await until(() => handledBy((slot) => slot < KAFKAJS_SLOT) > 0, { what: 'the pool to get its share' })
@@ -53,9 +63,22 @@ it('a group of KafkaJS consumers is moved over to a pool, one after the other, a
     await untilStable(groupId, 3 - index)
   }
   const after = await untilStable(groupId, 2)
-  expect(after.protocol).toBe('RoundRobinAssigner')
+  expect(after.protocol).toBe(ends)
   expect(partitionsIn(after)).toEqual(partitionNames(topic, PARTITIONS))
   expectBrokerAgrees(after, pool)
+  if (ends === 'cooperative-sticky') {
+    // The second deployment: from now on a rebalance stops nobody.
+    const second = await startPool({
+      ...{ groupId, topics: [topic], handler: record.handler, workers: 2 },
+      assignors: [ends],
+    })
+    await untilStable(groupId, 4)
+    await pool.pool.stop()
+    await until(() => second.pool.status().slots.every(({ assignment }) => assignment.length === PARTITIONS / 2), {
+      what: 'the second pool to have everything',
+    })
+    expectBrokerAgrees(await untilStable(groupId, 2), second)
+  }
   const verdict = await record.untilNothingIsLost(await traffic.stop())
   expect(verdict).toMatchObject({ lost: [], unknown: [] })
 })

@@ -8,13 +8,17 @@ import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 
-it('a process that is killed and started again within its session has the same generation and partitions; nothing is lost', async () => {
+it.each([
+  'roundrobin',
+  'cooperative-sticky',
+])('a process that is killed and started again within its session has the same generation and partitions; nothing is lost: %s', async (assignor) => {
   const topic = await createTopic({ partitions: PARTITIONS })
   const record = newRecord()
   const options = {
     topics: [topic],
     handler: record.handler,
     workers: 2,
+    assignors: [assignor],
     consumer: { groupInstanceId: 'killed', sessionTimeout: 120_000 },
   }
   const killed = await startPoolProcess(options)
@@ -37,4 +41,19 @@ it('a process that is killed and started again within its session has the same g
   )
   expect(totals.rebalances).toBe(0)
   expect(verdict).toMatchObject({ lost: [], unknown: [], overlapping: [] })
+
+  if (assignor !== 'cooperative-sticky') return
+  // What it has got back it keeps in the next generation: it says that it is its own.
+  const newcomer = await startPoolProcess({ ...options, groupId: killed.groupId, workers: 1, consumer: {} })
+  const shared = await until(
+    async () => {
+      const group = await untilStable(killed.groupId, 3)
+      return group.members.every(({ assignment }) => assignment[topic]?.length === 2) && group
+    },
+    { what: 'even shares' },
+  )
+  const had = byInstance(before)
+  for (const { groupInstanceId: id, assignment } of shared.members)
+    if (id !== null) expect(had[id]?.[topic]).toEqual(expect.arrayContaining([...(assignment[topic] ?? [])]))
+  await newcomer.stop()
 })

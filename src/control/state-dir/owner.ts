@@ -9,13 +9,17 @@ export interface Owner {
   readonly born: string | null
 }
 
-/** Field 22 of /proc/…/stat, counted behind the name, which may hold anything. */
-const BORN_FIELD = 19
+/** Fields 3 and 22 of /proc/…/stat, counted behind the name, which may hold anything. */
+const [STATE_FIELD, BORN_FIELD] = [0, 19]
+
+/** It is dead, and nobody has asked how it ended: for good where the first process of a container asks for no child of others. */
+const DEAD = ['Z', 'X']
 
 const bornOf = (pid: number): string | null => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[BORN_FIELD] ?? null
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return DEAD.includes(fields[STATE_FIELD] ?? '') ? null : (fields[BORN_FIELD] ?? null)
   } catch {
     return null
   }

@@ -1,8 +1,10 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { until } from '#scripts/support/until.js'
 import { isGone, ownerOf } from '#src/control/state-dir/owner.js'
 import { StateDir } from '#src/control/state-dir/state-dir.js'
 import { emptyRow, entriesIn, rowOf } from '#src/protocol/journal.js'
@@ -131,6 +133,22 @@ test('a process is gone when nobody has its number, or somebody who is younger; 
   expect(isGone({ host: hostname(), pid: deadPid(), born: null })).toBe(true)
   expect(isGone({ host: 'elsewhere', pid: deadPid(), born: null })).toBe(false)
 })
+
+// Without /proc nobody can tell.
+test.runIf(existsSync('/proc/self/stat'))(
+  'a process that is dead is gone, also when its parent never asks how it ended',
+  async () => {
+    const parent = spawn('sh', ['-c', 'sleep 100 & echo $!; exec sleep 100'])
+    onTestFinished(() => void parent.kill())
+    const [line] = await once(parent.stdout, 'data')
+    const pid = Number(line)
+    const owner = ownerOf(pid)
+    expect(isGone(owner)).toBe(false)
+    process.kill(pid, 'SIGKILL')
+    await until(() => isGone(owner), { what: 'it to be gone' })
+    expect(process.kill(pid, 0)).toBe(true) // it still has its number
+  },
+)
 
 test('a message whose names are too long for a row is not written down', () => {
   expect(rowOf({ topic: 'x'.repeat(2_000), partition: 0, offset: '1' })).toBeNull()

@@ -29,7 +29,10 @@ const pool = new ConsumerPool({
   topics: [topic],
   handler: new URL('../handlers/crash.mjs', import.meta.url),
   fromBeginning: true,
-  resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 },
+  // To fill more would take longer than everything else.
+  ...(kinds.includes('outOfMemory')
+    ? { resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 } }
+    : {}),
   logger: { level: 'silent' },
 })
 const crashes = watchCrashes(pool)

@@ -162,12 +162,9 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     })
     this.#threads = threads
     this.#openStateDir()
-    await this.#groups.assignors.load(
-      slots.flatMap(({ assignors }) => assignors),
-      settings.loadTimeoutMs,
-    )
-    if (this.#stopping !== null) throw stoppedTooSoon()
-    await this.#clusters.connect()
+    const assignors = slots.flatMap((slot) => slot.assignors)
+    // Side by side, so that a stop ends the wait for either.
+    await Promise.all([this.#groups.assignors.load(assignors, settings.loadTimeoutMs), this.#clusters.connect()])
     if (this.#stopping !== null) throw stoppedTooSoon()
     await this.#clusters.check()
     if (this.#stopping !== null) throw stoppedTooSoon()

@@ -14,6 +14,9 @@ export const TIMES = {
   probe: 2_000,
 } as const
 
+/** For how long a rebalance of eager members waits for handlers in flight: see `releaseTimes`. */
+export const RELEASE_MS = TIMES.session / 3
+
 /** How many deaths convict a message. */
 export const CONVICT_AFTER = 3
 

@@ -1,4 +1,5 @@
 import { groupBy } from '#src/util/group-by.js'
+import { RELEASE_MS } from '../times.js'
 import type { Episodes } from './episodes.js'
 import { type Evidence, type Handled, place, type Violation, violation } from './evidence.js'
 import type { Owners } from './owners.js'
@@ -68,13 +69,30 @@ export const repeated = (evidence: Evidence, episodes: Episodes): Violation[] =>
       }),
   )
   const wasInFlight = (handling: Handled) => diedOf.has(`${place(handling)} ${ownerOf(handling)}`)
+  const losses = evidence.heard
+    .filter(({ event }) => event === 'group:assigned')
+    .flatMap(({ pid, atMs, payload }) => {
+      const { slot, removed } = payload as unknown as { slot: number; removed: readonly { partition: number }[] }
+      return removed.map(({ partition }) => ({ pid, slot, partition, atMs }))
+    })
+  /** A rebalance has waited for it, as long as it may, and has given its partition to the other. */
+  const wasTakenAway = ({ pid, slot, partition, startMs, endMs }: Handled, again: Handled) =>
+    losses.some(
+      (loss) =>
+        loss.pid === pid &&
+        loss.slot === slot &&
+        loss.partition === partition &&
+        loss.atMs >= startMs + RELEASE_MS &&
+        loss.atMs < Math.min(endMs ?? Number.POSITIVE_INFINITY, again.startMs),
+    )
 
   return beginnings(evidence.record).flatMap((starts) =>
     starts.slice(1).flatMap((again, n) => {
       const before = starts[n]
-      const { repeats, name } = episodes.at(again.startMs)
+      const { repeats, rebalances, name } = episodes.at(again.startMs)
       if (before === undefined || repeats === 'uncommitted') return [] // see `committedIsFinal`
       if (repeats === 'in flight' && wasInFlight(before)) return []
+      if (rebalances && wasTakenAway(before, again)) return []
       // Nobody had finished it, and a new owner knows nothing of the attempts before.
       if (before.outcome === 'failed' && ownerOf(before) !== ownerOf(again)) return []
       const what = `${place(again)} was begun again by ${who(again)}; before by ${who(before)}, ${before.outcome ?? 'open'}`

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Evidence, Handled, Heard, Letter } from '../../faults/judge/evidence.js'
 import { judge } from '../../faults/judge/judge.js'
-import { CONVICT_AFTER, SLACK_MS, STARVED_MS, STOP_MS } from '../../faults/times.js'
+import { CONVICT_AFTER, RELEASE_MS, SLACK_MS, STARVED_MS, STOP_MS } from '../../faults/times.js'
 
 /* The judge is the part of the fault harness that must not be blind: each invariant sees a fault that is planted here. */
 
@@ -141,6 +141,21 @@ describe('repeated', () => {
     const heard = [...clean().heard, joined(135, 1)] // an assignment, so that going back is allowed
     expect(found(clean({ record: record(next), commits: [], heard }))).toEqual([])
     expect(found(clean({ record: record({}), commits: [], heard }))).toEqual(['repeated: nothing'])
+  })
+  test('one that a rebalance has waited for in vain may be begun by the next owner', () => {
+    const open = handled(2, 120, { endMs: null, outcome: null })
+    const afterMs = (ms: number, rebalances = true) => {
+      const lostAtMs = 120 + ms
+      const record = [handled(0, 100), handled(1, 110), open, handled(2, lostAtMs + 20, B)]
+      const removed = heard('group:assigned', lostAtMs, { slot: 0, removed: [{ partition: 0 }] })
+      const join = joined(lostAtMs + 10, 2, {}, B)
+      return found(
+        clean({ record, commits: [], heard: [...clean().heard, removed, join], episodes: [fault(90, { rebalances })] }),
+      )
+    }
+    expect(afterMs(RELEASE_MS)).toEqual([])
+    expect(afterMs(RELEASE_MS - 1)).toEqual(['repeated: nothing'])
+    expect(afterMs(RELEASE_MS, false)).toContain('repeated: nothing')
   })
   test('while a main thread gets no turn more may be', () => {
     const late = (atMs: number, lateMs: number) => heard('late', atMs, { lateMs })

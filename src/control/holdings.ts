@@ -26,6 +26,8 @@ export interface Holding extends TopicPartition {
   deadLetter: { readonly offset: string } | null
   /** No thread has it, until it is handed out anew. */
   away: boolean
+  /** It is being given up: whoever has it still begins nothing there, and no thread gets it any more. */
+  leaving: boolean
 }
 
 /** A partition with the offset to start from, as found when it was assigned. */
@@ -107,9 +109,14 @@ export class Holdings {
     return this.#byKey.has(partitionName(partition))
   }
 
-  /** Ids of those of the partitions that are held. */
-  idsOf(partitions: readonly TopicPartition[]): number[] {
-    return partitions.flatMap((partition) => this.#byKey.get(partitionName(partition))?.id ?? [])
+  /** They are handed out no more, whatever becomes of the thread until they are dropped. @returns ids of those that are held */
+  giveUp(partitions: readonly TopicPartition[]): number[] {
+    return partitions.flatMap((partition) => {
+      const holding = this.#byKey.get(partitionName(partition))
+      if (holding === undefined) return []
+      holding.leaving = true
+      return holding.id
+    })
   }
 
   /** Takes partitions up. They must not be held yet. */
@@ -128,7 +135,7 @@ export class Holdings {
         page,
         index,
         ...{ committed, noted: isOurs(metadata) ? metadata : '' },
-        ...{ paused: null, failed: null, deadLetter: null, away: false },
+        ...{ paused: null, failed: null, deadLetter: null, away: false, leaving: false },
       }
       this.#byKey.set(partitionName(holding), holding)
       this.#byId.set(holding.id, holding)
@@ -228,7 +235,7 @@ export class Holdings {
 
   /** It is not handed out, for the time being. */
   #staysBack(holding: Holding): boolean {
-    return holding.deadLetter !== null || standsStill(holding) || this.#waits(holding)
+    return holding.leaving || holding.deadLetter !== null || standsStill(holding) || this.#waits(holding)
   }
 
   #assigned(holding: Holding): AssignedPartition {
@@ -246,10 +253,10 @@ export const standsThere = (holding: Holding): boolean =>
 const standsStill = (holding: Holding): boolean => isResting(holding.paused) && standsThere(holding)
 
 /** It stands still and is tried again by now, or nothing keeps it back any more. */
-const isForThread = (holding: Holding, nowMs: number): boolean =>
-  standsStill(holding)
-    ? holding.deadLetter === null && isDue(holding.paused, nowMs)
-    : holding.away && holding.deadLetter === null
+const isForThread = (holding: Holding, nowMs: number): boolean => {
+  if (holding.leaving || holding.deadLetter !== null) return false
+  return standsStill(holding) ? isDue(holding.paused, nowMs) : holding.away
+}
 
 /** Its pause is over: it has got past the place where it stood still. */
 export const hasMovedOn = (holding: Holding): boolean =>

@@ -391,7 +391,7 @@ export class Slot implements SeatHost {
 
   revoke(partitions: readonly TopicPartition[]): Promise<void> {
     const held = () => partitions.filter((partition) => this.#holdings.has(partition))
-    const ids = this.#holdings.idsOf(partitions)
+    const ids = this.#holdings.giveUp(partitions)
     // Nobody but the next owner waits, also while the slot stops.
     return this.#giveUp(held, Number.POSITIVE_INFINITY, (waitMs) => this.#incarnations.revoke(ids, waitMs))
   }

@@ -119,6 +119,35 @@ describe('a slot in a cooperative group', () => {
     expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([1, 2])
   })
 
+  test('hands what it gives up to no thread any more, if its own dies meanwhile', async () => {
+    const { on, thread, threads, slot } = await running()
+    on('group:revoking', () => new Promise(() => {}))
+    await vi.advanceTimersByTimeAsync(3_001)
+    thread.crash()
+    await vi.advanceTimersByTimeAsync(500)
+    expect(threads.last).not.toBe(thread)
+    threads.last.boot()
+    await vi.advanceTimersByTimeAsync(100)
+    slot.watch(monotonicMs())
+    expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([0, 1])
+    expect(threads.last.handed).toEqual([1])
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(threads.last.handed).toEqual([1, 2])
+  })
+
+  test('does not try again what stands still where it gives that up', async () => {
+    const { on, thread, id0, slot } = await running()
+    const failed = { type: 'failed', partitionId: id0, offset: '0', attempt: 3, outcome: 'paused' } as const
+    thread.say({ ...failed, error: { name: 'Error', message: 'no' }, retryInMs: null })
+    on('group:revoking', () => new Promise(() => {}))
+    await vi.advanceTimersByTimeAsync(3_001)
+    slot.resume({ topic: 'orders', partition: 0 })
+    slot.watch(monotonicMs())
+    expect(thread.handed).toEqual([0, 1])
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(thread.handed).toEqual([0, 1, 2])
+  })
+
   test('waits for a listener that does not come back no longer than for handlers', async () => {
     const { on, warnings, slot } = await running()
     on('group:revoking', () => new Promise(() => {}))

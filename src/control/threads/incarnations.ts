@@ -227,7 +227,7 @@ export class Incarnations {
 
   async #quiet(request: ThreadRequest, timeoutMs: number, concerns: (partitionId: number) => boolean) {
     const incarnation = this.#current
-    if (incarnation === null || !this.#loaded) return true
+    if (incarnation === null) return true
     let quiet = false
     const answered = incarnation.request(request).then(
       () => {
@@ -235,6 +235,8 @@ export class Incarnations {
       },
       () => {}, // it died
     )
+    // One that has no handler yet has nothing in flight. It reads that before it begins.
+    if (!this.#loaded) return true
     await within(answered, timeoutMs)
     // A thread that has no time to answer may be idle all the same.
     return quiet || !incarnation.ledger.flights().some(({ partitionId }) => concerns(partitionId))

@@ -22,8 +22,8 @@ afterEach(() => {
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
 /** A slot with partitions 0 and 1 of a cooperative group, which loses 0 and gets 2 at its next heartbeat. */
-const running = async () => {
-  const bench = slotBench({ config: slotConfig({ assignors: ['cooperative-sticky'] }) })
+const running = async (more: Pick<NonNullable<Parameters<typeof slotBench>[0]>, 'topics'> = {}) => {
+  const bench = slotBench({ config: slotConfig({ assignors: ['cooperative-sticky'] }), ...more })
   const booted = bench.slot.boot()
   bench.threads.last.boot()
   await booted
@@ -146,6 +146,21 @@ describe('a slot in a cooperative group', () => {
     expect(thread.handed).toEqual([0, 1])
     await vi.advanceTimersByTimeAsync(3_000)
     expect(thread.handed).toEqual([0, 1, 2])
+  })
+
+  test('tells a thread that has no handler yet what it must not begin, and does not wait for that', async () => {
+    const { on, thread, threads, slot } = await running()
+    thread.crash()
+    await vi.advanceTimersByTimeAsync(500)
+    threads.last.silent = true // its handler is being imported
+    expect(threads.last.handed).toEqual([0, 1])
+    const revoking = deferred<void>()
+    on('group:revoking', () => revoking.promise)
+    await vi.advanceTimersByTimeAsync(2_550)
+    expect(threads.last.requests.at(-1)).toMatchObject({ type: 'revoke', partitionIds: [0] })
+    revoking.resolve()
+    await settle()
+    expect(slot.status().assignment.map(({ partition }) => partition)).not.toContain(0)
   })
 
   test('waits for a listener that does not come back no longer than for handlers', async () => {

@@ -189,7 +189,7 @@ export class Holdings {
   }
 
   /** Drops what `keeps` does not want. The pages are flagged, so what is in flight there will not count. */
-  drop(keeps: (partition: TopicPartition) => boolean): Holding[] {
+  drop(keeps: (holding: Holding) => boolean): Holding[] {
     const dropped = this.all().filter((holding) => !keeps(holding))
     for (const holding of dropped) {
       holding.page.revoke(holding.index)

@@ -74,7 +74,8 @@ export class Assignment {
     const isWanted = (partition: TopicPartition) => wanted.has(partitionName(partition))
     const removed = holdings.all().filter((holding) => !isWanted(holding))
     if (!follows) this.lose()
-    this.#tellRemoved(holdings.drop(isWanted))
+    // What was given up and comes back is taken anew: nothing of it begins any more as it is held now.
+    this.#tellRemoved(holdings.drop((holding) => isWanted(holding) && !holding.leaving))
     this.#isComplete = false
     incarnations.goOn()
     return removed

@@ -163,6 +163,25 @@ describe('a slot in a cooperative group', () => {
     expect(slot.status().assignment.map(({ partition }) => partition)).not.toContain(0)
   })
 
+  test('takes anew what it gave up before it joined, since that was gone, if the group gives it back', async () => {
+    const topics = async (names: readonly string[]) =>
+      names.map((topic) => ({ topic, error: 'UNKNOWN_TOPIC_OR_PARTITION', partitions: [] }))
+    const { seats, thread, slot, from, heard } = await running({ topics })
+    const [seat] = seats
+    if (seat === undefined) throw new Error('no seat')
+    seat.onJoin = [joinedAs('member-0', 2)]
+    seat.onSync = [assignment(0, 1)]
+    await vi.advanceTimersByTimeAsync(3_001 + 500)
+    expect(decodeSubscription(seat.joins.at(-1)?.protocols[0]?.metadata ?? Buffer.alloc(0)).owned).toEqual([])
+    expect(thread.requests.slice(from)).toMatchObject([
+      { type: 'revoke', partitionIds: [0, 1] },
+      { type: 'assign', added: [], removed: [0, 1] },
+      { type: 'assign', added: [{ partition: 0 }, { partition: 1 }], removed: [] },
+    ])
+    expect(slot.status().assignment.map(({ partition }) => partition)).toEqual([0, 1])
+    expect(heard('group:assigned')).toHaveLength(2)
+  })
+
   test('waits for a listener that does not come back no longer than for handlers', async () => {
     const { on, warnings, slot } = await running()
     on('group:revoking', () => new Promise(() => {}))

@@ -28,6 +28,12 @@ import { isMember, SEAT_TRANSITIONS, type SeatState } from './seat-states.js'
 import { FENCED_FORGOTTEN_MS, FENCED_TRIES, FENCED_WAIT_MS, LEAVE_TIMEOUT_MS, REFUSED_WAIT_MS } from './seat-times.js'
 import type { AskTopics } from './steady-topics.js'
 
+/** Faults of an assignor, or of what members have written for each other. */
+const UNASSIGNABLE: readonly ErrorCode[] = [ErrorCode.moduleNotUsable, ErrorCode.protocolRefused]
+
+const isUnassignable = (error: unknown): error is PoolError =>
+  error instanceof PoolError && UNASSIGNABLE.includes(error.code)
+
 export interface SeatOptions {
   readonly config: SlotConfig
   readonly group: Group
@@ -56,6 +62,8 @@ export class Seat {
   readonly #rounds: JoinRounds
   readonly #lease: Lease
   readonly #trouble = new Episode()
+  /** No assignment can be made, or read. */
+  readonly #unassignable = new Episode()
   readonly #isCooperative: boolean
   #state: SeatState = 'unjoined'
   #generation = -1
@@ -133,7 +141,7 @@ export class Seat {
     return this.#state === 'stable' ? this.#coordinator : null
   }
 
-  /** True while the broker does not let the seat in, or will not have it. */
+  /** True while the broker does not let the seat in, or will not have it, or nobody can make an assignment for it. */
   get isRefused(): boolean {
     return this.#refused
   }
@@ -242,8 +250,11 @@ export class Seat {
         else await this.#beat()
         this.#failures = 0
         this.#refused = false
-        if (this.#generation >= 0 && this.#trouble.ended(monotonicMs()) !== null)
-          log.info(this.membership, 'the coordinator answers again')
+        if (this.#generation >= 0) {
+          if (this.#trouble.ended(monotonicMs()) !== null) log.info(this.membership, 'the coordinator answers again')
+          if (this.#unassignable.ended(monotonicMs()) !== null)
+            log.info(this.membership, 'there is an assignment again')
+        }
       } catch (error) {
         if (!this.#ended) await this.#recover(error).catch((fault: unknown) => this.#report(fault))
       }
@@ -356,6 +367,17 @@ export class Seat {
   async #recover(error: unknown): Promise<void> {
     const { log } = this.#options
     const reaction = reactionTo(error)
+    if (isUnassignable(error)) {
+      // Nothing that time mends, as a rule, and the whole group waits for it.
+      this.#refused = true
+      const isTold = this.#unassignable.happened(monotonicMs()) !== null
+      log[isTold ? 'error' : 'debug'](
+        { err: error, ...this.membership },
+        `no assignment: ${error.message}; asking again`,
+      )
+      await this.#rest(retryDelayMs(this.#failures++))
+      return
+    }
     const isLasting = reaction === 'retry' && this.#failures >= 3
     const isTold = isLasting && this.#trouble.happened(monotonicMs()) !== null
     log[isTold ? 'warn' : 'debug']({ err: error, reaction, ...this.membership }, 'the coordinator did not agree')

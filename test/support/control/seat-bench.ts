@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import type { SlotConfig } from '#src/config/resolved.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { Group } from '#src/control/membership/group.js'
@@ -52,7 +52,7 @@ const metadata = async (names: readonly string[]): Promise<TopicMetadata[]> =>
   names.map((topic) => ({ topic, error: null, partitions: [0, 1, 2].map((partition) => ({ partition, leader: 1 })) }))
 
 /** A seat on a scripted coordinator: it is let in as `member` in generation 1 with partitions 0 and 1. */
-export const seatBench = (more: { config?: SlotConfig; group?: Group; topics?: AskTopics } = {}) => {
+export const seatBench = (more: { config?: SlotConfig; group?: Group; topics?: AskTopics; log?: Logger } = {}) => {
   const own = new FakeClient()
   const poolClient = new FakeClient('shared')
   const host = new Notes()
@@ -61,7 +61,7 @@ export const seatBench = (more: { config?: SlotConfig; group?: Group; topics?: A
     config: more.config ?? slotConfig(),
     group,
     host,
-    log: pino({ level: 'silent' }),
+    log: more.log ?? pino({ level: 'silent' }),
     client: own,
     coordinator: new Coordinator(poolClient, 'group'),
     topics: more.topics ?? metadata,

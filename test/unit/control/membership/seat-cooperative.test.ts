@@ -3,11 +3,13 @@ import { isDrainingIn } from '#src/control/membership/assignors/sticky-user-data
 import { decodeSubscription } from '#src/control/membership/assignors/subscription.js'
 import { Group } from '#src/control/membership/group.js'
 import type { AskTopics } from '#src/control/membership/steady-topics.js'
+import { PoolError } from '#src/errors.js'
 import { deferred } from '#src/util/deferred.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import { type FakeClient, kafkaError } from '../../../support/control/fake-client.js'
 import { seatBench } from '../../../support/control/seat-bench.js'
 import { assignment, joinedAs } from '../../../support/control/slot-bench.js'
+import { collectLines } from '../../../support/log-lines.js'
 
 const REBALANCE_IN_PROGRESS = 27
 const UNKNOWN_MEMBER_ID = 25
@@ -283,5 +285,31 @@ describe('a partition that is not there any more', () => {
     expect(claimed(silent.own)).toEqual({ owned: [0, 1], generation: 1 })
     const failing = await rejoined(() => Promise.reject(new Error('no broker')))
     expect(claimed(failing.own)).toEqual({ owned: [0, 1], generation: 1 })
+  })
+})
+
+describe('a seat that leads and can make no assignment', () => {
+  test('says why at once, and once, with the remedy, counts as refused until it can, and asks again', async () => {
+    const { logger: log, lines: written } = collectLines()
+    const group = new Group('group', 1)
+    const message = 'the assignor of the module file:///mine.mjs cannot be used: mine. Mend the module'
+    const assign = vi
+      .spyOn(group.assignors, 'assign')
+      .mockRejectedValue(new PoolError('KCP_MODULE_NOT_USABLE', message))
+    const { seat, own } = seatBench({ config: config('cooperative-sticky'), group, log })
+    const leads = (generation: number) => joinedAs('member', generation, { leaderId: 'member' })
+    own.onJoin = [1, 2, 3, 4].map(leads)
+    seat.start()
+    await settle()
+    const lines = () => written.filter(({ level }) => Number(level) >= 40).map(({ level, msg }) => [level, msg])
+    expect(lines()).toEqual([[50, expect.stringContaining(message)]])
+    expect(seat.isRefused).toBe(true)
+    await vi.advanceTimersByTimeAsync(26)
+    expect(own.joins).toHaveLength(2)
+    expect(lines()).toHaveLength(1)
+    assign.mockResolvedValue(new Map())
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect([seat.state, seat.isRefused]).toEqual(['stable', false])
+    expect(written.map(({ msg }) => msg)).toContain('there is an assignment again')
   })
 })

@@ -328,13 +328,13 @@ export class Slot implements SeatHost {
    * @returns whether every handler came back in time, and none gave up
    */
   async stop(deadlineMs: number, sendLeave: boolean): Promise<boolean> {
-    const { assignors, departure } = this.#options.group
+    const { departure } = this.#options.group
     const leaves = sendLeave || this.#state === 'parked' // others shall take its partitions
     this.#enter('stopping')
     this.#recovery.close()
     this.#started.reject(new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started'))
     departure.begin(
-      assignors.isCooperative(this.config.assignors) ? HAND_ON_AFTER_MS : releaseTimes(this.config.consumer).quiesceMs,
+      this.#isCooperative ? HAND_ON_AFTER_MS : releaseTimes(this.config.consumer).quiesceMs,
       monotonicMs(),
     )
     this.#seat.drain()
@@ -436,6 +436,8 @@ export class Slot implements SeatHost {
   }
 
   assigned(partitions: readonly TopicPartition[], follows: boolean): void {
+    // With an eager protocol all of it was given up already.
+    if (!follows && this.#isCooperative) this.#tellLost('the group has gone on without this member')
     if (!isOver(this.#state)) this.#assignment.begin(partitions, follows)
     else {
       this.#assignment.keep(partitions, follows)
@@ -444,9 +446,13 @@ export class Slot implements SeatHost {
   }
 
   lost(reason: string): void {
+    this.#tellLost(reason)
+    this.#loseAll()
+  }
+
+  #tellLost(reason: string): void {
     const partitions = this.#holdings.all()
     if (partitions.length > 0) this.#report.lost(partitions, reason)
-    this.#loseAll()
   }
 
   #loseAll(): void {
@@ -618,6 +624,10 @@ export class Slot implements SeatHost {
   /** A message whose dead letter is stored is work that was done, too. */
   #finishedBy({ counters }: Ledger): number {
     return counters.finished + this.#deadLetters.total - this.#lettersBefore
+  }
+
+  get #isCooperative(): boolean {
+    return this.#options.group.assignors.isCooperative(this.config.assignors)
   }
 
   get #where() {

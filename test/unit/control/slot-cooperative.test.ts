@@ -206,6 +206,21 @@ describe('a slot in a cooperative group', () => {
     expect(commits.length).toBe(before)
   })
 
+  test('says what it has lost when the group has gone on without it, although it is a member still', async () => {
+    const { seats, heard, commits, page } = await running()
+    const [seat] = seats
+    if (seat === undefined) throw new Error('no seat')
+    seat.onJoin = [joinedAs('member-0', 2), joinedAs('member-0', 4)]
+    seat.onSync = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), assignment(0, 1)]
+    page.finish(0, 1)
+    const before = commits.length
+    await vi.advanceTimersByTimeAsync(3_001)
+    const partitions = [0, 1].map((partition) => ({ topic: 'orders', partition }))
+    expect(heard('group:lost')).toMatchObject([{ partitions, reason: expect.stringContaining('without') }])
+    expect(heard('group:assigned').at(-1)).toMatchObject({ added: partitions, removed: [] })
+    expect(commits.length).toBe(before)
+  })
+
   test('that stops hands on what nothing is in flight of, with its offsets, and keeps the rest until the handler is back', async () => {
     const bench = await running()
     const { slot, thread, page, id1, commits, seats, warnings } = bench

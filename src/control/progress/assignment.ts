@@ -5,7 +5,7 @@ import { AssignmentTaker, type Taken, type TakerOptions } from './assignment-tak
 
 export interface AssignmentOptions extends TakerOptions {
   readonly incarnations: Holder
-  /** A part of the assignment is held; `removed` is what the assignment before it had and this one has not. */
+  /** A part of the assignment is held; `removed` is what was taken away since this was told last. */
   readonly onTaken: (added: readonly TopicPartition[], removed: readonly TopicPartition[]) => void
   /** The thread has taken that part up too, if there is a thread. */
   readonly onHandedOut: () => void
@@ -17,6 +17,8 @@ export class Assignment {
   readonly #taker: AssignmentTaker
   #inForce = false
   #isComplete = false
+  /** What was taken away, and nobody was told yet: the next generation may come before that. */
+  #gone: readonly TopicPartition[] = []
 
   constructor(options: AssignmentOptions) {
     this.#options = options
@@ -44,7 +46,8 @@ export class Assignment {
    * @param follows false when others may have had in between what is held
    */
   begin(partitions: readonly TopicPartition[], follows: boolean): void {
-    this.#take(partitions, this.#keep(partitions, follows))
+    this.#keep(partitions, follows)
+    this.#take(partitions)
   }
 
   /** A new generation begins for a slot that stops: what it keeps may come to its end, what is added waits for others. */
@@ -65,29 +68,26 @@ export class Assignment {
   /**
    * Keeps what is assigned again. What somebody else may have had in between is not kept: they may have committed more than
    * is known here.
-   *
-   * @returns what is not assigned any more
    */
-  #keep(partitions: readonly TopicPartition[], follows: boolean): readonly Holding[] {
+  #keep(partitions: readonly TopicPartition[], follows: boolean): void {
     const { holdings, incarnations } = this.#options
     const wanted = new Set(partitions.map(partitionName))
     const isWanted = (partition: TopicPartition) => wanted.has(partitionName(partition))
-    const removed = holdings.all().filter((holding) => !isWanted(holding))
+    this.#gone = [...this.#gone, ...holdings.all()].filter((partition) => !isWanted(partition))
     if (!follows) this.lose()
     // What was given up and comes back is taken anew: nothing of it begins any more as it is held now.
     this.#tellRemoved(holdings.drop((holding) => isWanted(holding) && !holding.leaving))
     this.#isComplete = false
     incarnations.goOn()
-    return removed
   }
 
-  #take(partitions: readonly TopicPartition[], removed: readonly Holding[]): void {
-    let gone = removed
+  #take(partitions: readonly TopicPartition[]): void {
     void this.#taker.take(partitions, (taken) => {
       this.#isComplete = taken.complete
       this.#inForce = true
-      this.#options.onTaken(taken.added, gone)
-      gone = []
+      const removed = this.#gone
+      this.#gone = []
+      this.#options.onTaken(taken.added, removed)
       void this.#handOut(taken)
     })
   }

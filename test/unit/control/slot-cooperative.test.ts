@@ -221,6 +221,22 @@ describe('a slot in a cooperative group', () => {
     expect(commits.length).toBe(before)
   })
 
+  test('says what it has lost in one generation with the next one, if that comes before what was added is found', async () => {
+    const { seats, heard, poolClient } = await running()
+    const [seat] = seats
+    if (seat === undefined) throw new Error('no seat')
+    seat.onSync = [assignment(1, 2), assignment(1, 2)]
+    const { committedOffsets } = poolClient
+    poolClient.committedOffsets = () => {
+      poolClient.committedOffsets = committedOffsets
+      return new Promise(() => {})
+    }
+    await vi.advanceTimersByTimeAsync(3_001)
+    expect(heard('group:assigned').slice(1)).toMatchObject([
+      { generation: 3, added: [{ partition: 2 }], removed: [{ partition: 0 }] },
+    ])
+  })
+
   test('that stops hands on what nothing is in flight of, with its offsets, and keeps the rest until the handler is back', async () => {
     const bench = await running()
     const { slot, thread, page, id1, commits, seats, warnings } = bench

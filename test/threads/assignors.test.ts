@@ -86,6 +86,15 @@ describe('an assignor of the user’s own', () => {
     await expect(new Assignors().load([module], 300)).rejects.toEqual(refused(/file:.*had not come back after 0.3 s/))
   })
 
+  test('has half of the session of its leader, which would be thrown out of the group', async () => {
+    const { assignors } = await loaded(
+      `export const name = 'slow', assign = () => new Promise(() => setInterval(() => {}, 1_000))`,
+    )
+    await expect(assignors.assign('slow', [], new Map(), new Map(), 600)).rejects.toEqual(
+      refused(/not come back after 0.3 s/),
+    )
+  })
+
   test.each([
     ['{ topic: "t", partition: 7 }', /gives t-7 to "a", and there is no such partition/],
     ['{ topic: "u", partition: 0 }', /gives u-0 to "a", which does not subscribe to "u"/],

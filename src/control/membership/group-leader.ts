@@ -21,12 +21,14 @@ export interface GroupAssignment {
  * the leader keeps the counts and makes the group rebalance when they turn out to be others, as Java's does.
  *
  * @param topics fresh metadata, because a stale partition count would leave partitions to nobody
+ * @param sessionMs of the leader: see {@link Assignors.assign}
  */
 export const assignForGroup = async (
   joined: JoinResult,
   topics: AskTopics,
   assignors: Assignors,
   log: Logger,
+  sessionMs?: number,
 ): Promise<GroupAssignment> => {
   const members = joined.members.map(subscriptionOf)
   const names = [...new Set(members.flatMap((member) => member.topics))]
@@ -37,7 +39,7 @@ export const assignForGroup = async (
     log.warn({ topics: Object.fromEntries(unknown.map(({ topic, error }) => [topic, error])) }, message)
   }
   const counts = new Map(found.map((topic) => [topic.topic, countOf(topic)]))
-  const assignment = await assignors.assign(joined.protocol, members, counts, replicaRacks(found))
+  const assignment = await assignors.assign(joined.protocol, members, counts, replicaRacks(found), sessionMs)
   const assignments = members.map(({ memberId }) => ({
     memberId,
     assignment: encodeAssignment(assignment.get(memberId) ?? []),

@@ -122,7 +122,9 @@ export class JoinRounds {
     if (outdated !== null && !rebalanced) return { generation, outdated }
     const serial = this.#serial
 
-    const assigned = isLeader ? await assignForGroup(joined, topics, group.assignors, log) : null
+    const assigned = isLeader
+      ? await assignForGroup(joined, topics, group.assignors, log, config.consumer.sessionTimeout)
+      : null
     const { groupId, groupInstanceId: instanceId } = config.consumer
     const member = { groupId, generation, memberId, instanceId }
     const holdMs = syncHoldMs(config.consumer)

@@ -29,7 +29,7 @@ export interface AssignorTask {
 }
 
 /** Longer than the worst that was measured (1.5 s), shorter than a rebalance lasts. */
-const LIMIT_MS = 10_000
+export const LIMIT_MS = 10_000
 
 /**
  * Has an assignor work in a thread that ends with its answer. Neither its time nor its faults are those of the main thread.

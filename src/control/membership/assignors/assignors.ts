@@ -1,6 +1,6 @@
 import { ErrorCode, PoolError } from '../../../errors.js'
 import type { GroupAssignment, MemberSubscription, ReplicaRacks } from './assignor.js'
-import { askThread, type OwnProtocol } from './assignor-thread.js'
+import { askThread, LIMIT_MS, type OwnProtocol } from './assignor-thread.js'
 import { checkedAssignment } from './checked-assignment.js'
 import { Claims } from './claims.js'
 import { assignorNamed } from './index.js'
@@ -59,6 +59,7 @@ export class Assignors {
 
   /**
    * @param protocol the name that the group has chosen
+   * @param sessionMs the leader's: it sends no heartbeat meanwhile, and has to send the answer in time
    * @throws {@link PoolError} `KCP_PROTOCOL_REFUSED` when it is none of ours, `KCP_MODULE_NOT_USABLE` when the user's own
    *   assignor throws or assigns what cannot be
    */
@@ -67,12 +68,14 @@ export class Assignors {
     members: readonly MemberSubscription[],
     partitionCounts: ReadonlyMap<string, number>,
     racks: ReplicaRacks,
+    sessionMs = Number.POSITIVE_INFINITY,
   ): Promise<GroupAssignment> {
+    const limitMs = Math.min(LIMIT_MS, sessionMs / 2)
     const question = { protocol, members, partitionCounts, racks }
     const own = [...this.#own].find(([, { name }]) => name === protocol)
     if (own !== undefined) {
       const [module, { isCooperative }] = own
-      const assignment = checkedAssignment(await askThread({ module, question }), question, module)
+      const assignment = checkedAssignment(await askThread({ module, question }, limitMs), question, module)
       return isCooperative ? allowed(assignment, members) : assignment
     }
     const assignor = assignorNamed(protocol)
@@ -83,7 +86,7 @@ export class Assignors {
       )
     }
     const partitions = [...partitionCounts.values()].reduce((sum, count) => sum + count, 0)
-    if (members.length * partitions > LARGE) return new Map(await askThread({ module: null, question }))
+    if (members.length * partitions > LARGE) return new Map(await askThread({ module: null, question }, limitMs))
     return assignor.assign(members, partitionCounts, racks)
   }
 }

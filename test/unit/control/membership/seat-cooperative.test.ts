@@ -307,6 +307,7 @@ describe('a seat that leads and can make no assignment', () => {
     await vi.advanceTimersByTimeAsync(26)
     expect(own.joins).toHaveLength(2)
     expect(lines()).toHaveLength(1)
+    expect(assign.mock.lastCall?.[4]).toBe(slotConfig().consumer.sessionTimeout)
     assign.mockResolvedValue(new Map())
     await vi.advanceTimersByTimeAsync(1_000)
     expect([seat.state, seat.isRefused]).toEqual(['stable', false])

@@ -123,7 +123,7 @@ const deeds = {
   },
   /** Keeps so many KiB for ever, as an array in the heap or as a Buffer outside of it, filled so that it takes room. */
   keep: (kib) => void kept.push(new Array(kib * 128).fill(0.5)),
-  /** Slowly enough that main, which looks once a second, sees it grow. */
+  /** Slowly enough that main, which looks now and then, sees it grow. */
   buffer: (kib) => {
     kept.push(Buffer.alloc(kib * 1024, 1))
     block(8)

@@ -1,12 +1,10 @@
 import type { Logger } from 'pino'
-import type { PoolSettings, SlotConfig } from '../config/resolved.js'
+import type { SlotConfig } from '../config/resolved.js'
 import { COMMIT_WAIT_MS, LETTER_WAIT_MS } from '../config/rules/own-times.js'
 import { ErrorCode, PoolError } from '../errors.js'
-import type { ControlClient } from '../kafka/client.js'
 import type { Membership } from '../kafka/group.js'
 import type { ClusterView, TopicPartition } from '../kafka/metadata.js'
-import { Control, type HookName, type Ledger } from '../protocol/ledger.js'
-import type { JournalTask, LostLeader } from '../protocol/messages.js'
+import { Control, type HookName } from '../protocol/ledger.js'
 import type { RecycleReason } from '../protocol/reports.js'
 import { lowestLevel } from '../telemetry/levels.js'
 import { monotonicMs } from '../util/clock.js'
@@ -15,38 +13,25 @@ import { partitionName } from '../util/partition-name.js'
 import { after } from '../util/timers.js'
 import { mayEnter } from '../util/transitions.js'
 import { within } from '../util/within.js'
-import { DeadLetters } from './dead-letters/dead-letters.js'
-import type { DeadLetterStore } from './dead-letters/store.js'
-import type { InFlightMessage } from './events.js'
 import { giveUpLeadMs } from './give-up-time.js'
-import { type Holding, Holdings } from './holdings.js'
-import { decodedBatch, inFlightMessages } from './in-flight.js'
-import type { Coordinator } from './membership/coordinator.js'
-import type { Group } from './membership/group.js'
+import type { Holding } from './holdings.js'
 import { releaseTimes } from './membership/release-times.js'
 import { Seat } from './membership/seat.js'
 import type { SeatHost } from './membership/seat-host.js'
-import type { AskTopics } from './membership/steady-topics.js'
 import type { Outlook } from './pauses.js'
-import { Assignment } from './progress/assignment.js'
-import { Commits } from './progress/commits.js'
 import { isGivenUp, isHealthy, outlookFor, type SlotCondition } from './slot-health.js'
-import { type Emit, SlotReporter } from './slot-reporter.js'
+import type { SlotOptions } from './slot-options.js'
+import { SlotReporter } from './slot-reporter.js'
 import { isOver, SLOT_TRANSITIONS } from './slot-states.js'
 import { describeSlot } from './slot-status.js'
+import { SlotWork } from './slot-work.js'
 import { failsTheStart } from './start-failures.js'
 import type { SlotState, SlotStatus } from './status.js'
 import { CrashBook } from './supervision/crash-book.js'
 import { Recovery } from './supervision/recovery.js'
-import type { RestartLimiter } from './supervision/restart-limiter.js'
-import type { Crash } from './supervision/restarts.js'
-import { StallWatch, stallLimitMs } from './supervision/stall-watch.js'
-import { Standstills } from './supervision/standstills.js'
-import type { Suspects } from './supervision/suspects.js'
 import { hookLimits, sayGoodbye, TEARDOWN_MS } from './threads/goodbye.js'
 import type { Exit, Incarnation } from './threads/incarnation.js'
 import { Incarnations, type SlotReport } from './threads/incarnations.js'
-import type { Threads } from './threads/threads.js'
 
 /** By how much longer than `maxProcessingMs` a handler may run before its thread is ended: see `HungHandlers`. */
 const HANDLERS_END_MS = 10_000
@@ -57,44 +42,6 @@ const HANDLERS_END_MS = 10_000
  */
 const HAND_ON_AFTER_MS = 250
 
-/** Where the threads of a slot write down what is in flight. */
-export interface Journals {
-  of(incarnation: number): JournalTask | null
-  /** That thread is dead. */
-  over(incarnation: number): void
-}
-
-export interface SlotOptions {
-  readonly config: SlotConfig
-  readonly settings: PoolSettings
-  readonly threads: Threads
-  readonly limiter: RestartLimiter
-  readonly group: Group
-  /** Those of the slot's group. */
-  readonly suspects: Suspects
-  /** The client that the whole pool shares, and the group's coordinator by way of it. */
-  readonly poolClient: ControlClient
-  readonly coordinator: Coordinator
-  readonly deadLetters: DeadLetterStore
-  /** Makes a client for the seat, under a fresh client id. */
-  readonly createSeatClient: () => ControlClient
-  readonly nextClientId: () => string
-  readonly topics: AskTopics
-  /** True for a partition that was not there when the pool started. */
-  readonly isNew: (partition: TopicPartition) => boolean
-  readonly log: Logger
-  readonly emit: Emit
-  /** Re-emits a line of a thread's logger. */
-  readonly relay: (line: string) => void
-  /** Its thread has lost the leaders of these partitions. */
-  readonly onLeadersLost: (partitions: readonly LostLeader[]) => void
-  readonly journals?: Journals
-  /** A crash happened, or (null) the slot was parked for another reason: the pool looks whether it must escalate. */
-  readonly onTrouble: (crash: Crash | null) => void
-  /** The heap of its thread has become full. */
-  readonly onHeapFull: () => void
-}
-
 /**
  * A stable place in the pool: its seat in the group, the thread that fills it now, and its holdings.
  * They outlive the threads, so a thread that dies is replaced without the group noticing.
@@ -103,15 +50,10 @@ export class Slot implements SeatHost {
   readonly config: SlotConfig
   readonly #options: SlotOptions
   readonly #log: Logger
-  readonly #holdings: Holdings
   readonly #incarnations: Incarnations
-  readonly #commits: Commits
-  readonly #assignment: Assignment
   readonly #crashes: CrashBook
   readonly #report: SlotReporter
-  readonly #stall: StallWatch
-  readonly #standstills: Standstills
-  readonly #deadLetters: DeadLetters
+  readonly #work: SlotWork
   readonly #recovery: Recovery
   readonly #booted = deferred<void>()
   readonly #started = deferred<void>()
@@ -124,8 +66,6 @@ export class Slot implements SeatHost {
   /** The last incarnation that took up positions. */
   #settledIncarnation = 0
   #restarts = 0
-  /** Dead letters that were stored before the present thread was there. */
-  #lettersBefore = 0
   #recycles = 0
   #isFreeing = false
   #lastError: PoolError | null = null
@@ -133,12 +73,9 @@ export class Slot implements SeatHost {
   constructor(options: SlotOptions) {
     this.#options = options
     this.config = options.config
-    const { config, coordinator, poolClient, threads, nextClientId, emit } = options
+    const { config, poolClient, threads, nextClientId, emit } = options
     const log = options.log.child({ slot: config.slot })
-    const holdings = new Holdings(options.suspects)
-    this.#holdings = holdings
     this.#log = log
-    this.#stall = new StallWatch(stallLimitMs(config.consumer))
     this.#seat = this.#newSeat()
     this.#crashes = new CrashBook(options.settings.restart, options.suspects, config.convictAfter)
     this.#incarnations = new Incarnations({
@@ -167,10 +104,16 @@ export class Slot implements SeatHost {
       log: options.log,
       emit,
     })
+    this.#work = new SlotWork({
+      ...options,
+      ...{ log, incarnations: this.#incarnations, report: this.#report },
+      seat: () => this.#seat,
+      onHandedOut: () => this.#settled(),
+    })
     this.#recovery = new Recovery({
       host: {
         parked: (error) => this.#parked(error),
-        convicted: () => this.#standstills.condemn(monotonicMs()),
+        convicted: () => this.#work.standstills.condemn(monotonicMs()),
         onTrouble: options.onTrouble,
         commit: () => this.commit(),
         isMember: () => this.#seat.membership.memberId !== '',
@@ -181,35 +124,6 @@ export class Slot implements SeatHost {
         replaceThread: (why) => this.#replaceThread(why),
       },
       ...{ crashes: this.#crashes, limiter: options.limiter, by: options.settings.recovery, report: this.#report, log },
-    })
-    this.#assignment = new Assignment({
-      config,
-      holdings,
-      incarnations: this.#incarnations,
-      poolClient,
-      coordinator,
-      isNew: options.isNew,
-      log,
-      onTaken: (added, removed) => this.#report.assigned(added, removed, holdings.all()),
-      onHandedOut: () => this.#settled(),
-    })
-    this.#standstills = new Standstills({
-      ...{ config, holdings, log, client: poolClient, report: this.#report },
-      incarnations: this.#incarnations,
-      silentMs: (nowMs) => this.incarnation?.ledger.silentMs(nowMs) ?? 0,
-    })
-    this.#deadLetters = new DeadLetters({
-      ...{ config, holdings, log, report: this.#report, store: options.deadLetters },
-      send: (message) => this.incarnation?.send(message),
-    })
-    this.#commits = new Commits({
-      holdings,
-      coordinator,
-      seatsCoordinator: () => this.seat.freeCoordinator,
-      membership: () => this.seat.membership,
-      onDoubt: () => this.seat.poke(),
-      onCommitted: (offsets, generation) => this.#report.committed(offsets, generation),
-      log,
     })
   }
 
@@ -248,7 +162,7 @@ export class Slot implements SeatHost {
 
   /** First half of a start: resolves when the thread is ready, and a broker was reached. */
   async boot(): Promise<void> {
-    this.#incarnations.start(this.#holdings.rehouse())
+    this.#incarnations.start(this.#work.rehouse())
     await Promise.race([this.#started.promise, Promise.all([this.#seat.connect(), this.#booted.promise])])
   }
 
@@ -261,7 +175,7 @@ export class Slot implements SeatHost {
 
   /** Commits what is finished. Never rejects. */
   commit(): Promise<void> {
-    return this.#commits.now()
+    return this.#work.commits.now()
   }
 
   /** Tells the thread where leaders are now. */
@@ -304,18 +218,12 @@ export class Slot implements SeatHost {
    * Call it about once a second.
    */
   watch(nowMs: number): void {
-    const ledger = this.incarnation?.ledger
-    const isBusy = ledger !== undefined && (ledger.flights(nowMs).length > 0 || ledger.hook(nowMs) !== null)
-    const isStable = this.#state === 'running' && this.seat.state === 'stable'
-    this.#stall.look(this.#holdings.all(), isStable && !isBusy, nowMs)
-    this.#report.stalled(this.#stall.stalled, nowMs)
-    this.#deadLetters.look(nowMs)
-    this.#standstills.look(isStable && this.seat.isConfirmed, nowMs)
+    this.#work.look(this.#state === 'running', nowMs)
   }
 
   /** A partition that stands still is tried again within a second. @returns whether it is held here and stands still */
   resume(partition: TopicPartition): boolean {
-    return this.#standstills.resume(partition, monotonicMs())
+    return this.#work.standstills.resume(partition, monotonicMs())
   }
 
   /**
@@ -341,18 +249,18 @@ export class Slot implements SeatHost {
     this.#incarnations.raise(Control.stop)
     const { incarnation } = this
     const drainMs = deadlineMs - monotonicMs()
-    this.#deadLetters.close()
+    this.#work.deadLetters.close()
     const back = this.#incarnations.quiesce(drainMs)
     const giveUp = after(() => this.#incarnations.raise(Control.giveUp), drainMs - giveUpLeadMs(drainMs))
     void back.then(() => clearTimeout(giveUp))
     if (leaves) void within(back, HAND_ON_AFTER_MS).then((quiet) => quiet || this.#seat.handOn())
     // What is being written to a dead-letter topic is finished with it, if it comes in time.
-    const settled = this.#deadLetters.settled(drainMs)
+    const settled = this.#work.deadLetters.settled(drainMs)
     await Promise.race([Promise.all([back, settled]), this.#moot.promise])
-    await this.#revoking(this.#holdings.all(), Math.max(deadlineMs - monotonicMs(), COMMIT_WAIT_MS))
-    await this.#commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
+    await this.#revoking(this.#work.holdings.all(), Math.max(deadlineMs - monotonicMs(), COMMIT_WAIT_MS))
+    await this.#work.commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
     await departure.done(leaves)
-    this.#assignment.cancel()
+    this.#work.assignment.cancel()
     await Promise.all([
       this.#seat.leave(leaves),
       back.then((quiet) =>
@@ -369,12 +277,12 @@ export class Slot implements SeatHost {
       state: this.#state,
       seat: this.seat,
       incarnations: this.#incarnations,
-      holdings: this.#holdings.all(),
-      deadLettered: this.#deadLetters.total,
+      holdings: this.#work.holdings.all(),
+      deadLettered: this.#work.deadLetters.total,
       restarts: this.#restarts,
       recycles: this.#recycles,
       lastError: this.#lastError,
-      stalled: this.#stall.stalled.length > 0,
+      stalled: this.#work.stalled.length > 0,
       waitingFor: this.#options.group.joinWatch.words,
     })
   }
@@ -383,28 +291,28 @@ export class Slot implements SeatHost {
 
   release(): Promise<void> {
     this.#incarnations.raise(Control.rebalance)
-    const all = () => this.#holdings.all()
+    const all = () => this.#work.holdings.all()
     return this.#giveUp(all, this.#options.group.departure.graceLeftMs(monotonicMs()), (waitMs) =>
       this.#incarnations.quiesce(waitMs),
     )
   }
 
   revoke(partitions: readonly TopicPartition[]): Promise<void> {
-    const held = () => partitions.filter((partition) => this.#holdings.has(partition))
-    const ids = this.#holdings.giveUp(partitions)
+    const held = () => partitions.filter((partition) => this.#work.holdings.has(partition))
+    const ids = this.#work.holdings.giveUp(partitions)
     // Nobody but the next owner waits, also while the slot stops.
     return this.#giveUp(held, Number.POSITIVE_INFINITY, (waitMs) => this.#incarnations.revoke(ids, waitMs))
   }
 
   async handOn(): Promise<readonly TopicPartition[]> {
     const { commitMs } = releaseTimes(this.config.consumer)
-    const busy = new Set(this.#inFlight.map(partitionName))
-    const isBusy = (holding: Holding) => busy.has(partitionName(holding)) || this.#deadLetters.isPending(holding)
-    const kept = this.#holdings.all().filter(isBusy)
-    const others = this.#holdings.all().filter((holding) => !kept.includes(holding))
+    const busy = new Set(this.#work.inFlight.map(partitionName))
+    const isBusy = (holding: Holding) => busy.has(partitionName(holding)) || this.#work.deadLetters.isPending(holding)
+    const kept = this.#work.holdings.all().filter(isBusy)
+    const others = this.#work.holdings.all().filter((holding) => !kept.includes(holding))
     await this.#revoking(others, commitMs)
     await within(this.commit(), commitMs)
-    const uncommitted = new Set(this.#holdings.uncommitted().map(partitionName))
+    const uncommitted = new Set(this.#work.holdings.uncommitted().map(partitionName))
     return [...kept, ...others.filter((holding) => uncommitted.has(partitionName(holding)))]
   }
 
@@ -413,16 +321,16 @@ export class Slot implements SeatHost {
     graceMs: number,
     comesToRest: (waitMs: number) => Promise<boolean>,
   ): Promise<void> {
-    this.#assignment.cancel()
+    this.#work.assignment.cancel()
     const { quiesceMs, commitMs } = releaseTimes(this.config.consumer)
     const waitMs = Math.min(quiesceMs, graceMs)
     const untilMs = monotonicMs() + waitMs
     const quiet = await comesToRest(waitMs)
     // Only now: a handler that was in flight may have failed meanwhile.
-    await this.#deadLetters.settled(untilMs - monotonicMs(), LETTER_WAIT_MS)
+    await this.#work.deadLetters.settled(untilMs - monotonicMs(), LETTER_WAIT_MS)
     const hookMs = Math.max(commitMs, untilMs - monotonicMs())
     await this.#revoking(partitions(), hookMs)
-    if (!quiet) this.#log.info({ inFlight: this.#inFlight }, 'rebalancing while handlers are in flight')
+    if (!quiet) this.#log.info({ inFlight: this.#work.inFlight }, 'rebalancing while handlers are in flight')
     await within(this.commit(), commitMs)
   }
 
@@ -438,9 +346,9 @@ export class Slot implements SeatHost {
   assigned(partitions: readonly TopicPartition[], follows: boolean): void {
     // With an eager protocol all of it was given up already.
     if (!follows && this.#isCooperative) this.#tellLost('the group has gone on without this member')
-    if (!isOver(this.#state)) this.#assignment.begin(partitions, follows)
+    if (!isOver(this.#state)) this.#work.assignment.begin(partitions, follows)
     else {
-      this.#assignment.keep(partitions, follows)
+      this.#work.assignment.keep(partitions, follows)
       this.#lookAtWhatCounts()
     }
   }
@@ -451,12 +359,12 @@ export class Slot implements SeatHost {
   }
 
   #tellLost(reason: string): void {
-    const partitions = this.#holdings.all()
+    const partitions = this.#work.holdings.all()
     if (partitions.length > 0) this.#report.lost(partitions, reason)
   }
 
   #loseAll(): void {
-    this.#assignment.lose()
+    this.#work.assignment.lose()
     if (isOver(this.#state)) this.#lookAtWhatCounts()
   }
 
@@ -486,12 +394,12 @@ export class Slot implements SeatHost {
 
   /** Assignment and thread may have come together. */
   #settled(): void {
-    if (!this.#assignment.inForce || !this.#incarnations.ready) return
+    if (!this.#work.assignment.inForce || !this.#incarnations.ready) return
     if (mayEnter(SLOT_TRANSITIONS, this.#state, 'running')) this.#enter('running')
     if (this.#state !== 'running') return
     if (this.#settledIncarnation !== this.#incarnations.number) {
       this.#settledIncarnation = this.#incarnations.number
-      this.#report.ready(this.#holdings.all())
+      this.#report.ready(this.#work.holdings.all())
     }
     this.#recovery.settled()
     this.#started.resolve()
@@ -508,25 +416,12 @@ export class Slot implements SeatHost {
       case 'leaders-lost':
         this.#options.onLeadersLost(message.partitions)
         return
-      case 'dead-letter': {
-        const holding = this.#holdings.byId(message.partitionId)
-        if (holding !== undefined) this.#deadLetters.heard(message, holding)
-        return
-      }
+      case 'dead-letter':
       case 'failed':
       case 'partition-paused':
-      case 'offset-reset': {
-        const holding = this.#holdings.byId(message.partitionId)
-        if (holding === undefined) return // revoked meanwhile
-        if (message.type === 'failed') holding.failed = { offset: message.offset, attempts: message.attempt }
-        else if (message.type === 'offset-reset') {
-          holding.failed = null // another message may stand there
-          this.#options.suspects.reset(holding, message)
-        }
-        this.#report.heard(message, holding)
-        this.#standstills.heard(message, holding, monotonicMs())
+      case 'offset-reset':
+        this.#work.heard(message)
         return
-      }
       default: {
         const { type } = message satisfies never as { readonly type: unknown }
         this.#log.error({ type }, 'fault: the thread said something that is not known here. Please report this')
@@ -549,15 +444,7 @@ export class Slot implements SeatHost {
       this.#started.reject(error)
       return
     }
-    const flights = ledger.flights(atMs)
-    const inFlight = inFlightMessages(ledger, this.#holdings, atMs)
-    this.#recovery.died({
-      ...{ incarnation, clientId, error, atMs, inFlight },
-      decoding: decodedBatch(ledger, this.#holdings),
-      inCompany: flights.length > inFlight.length,
-      inFlightMs: Math.max(ledger.hook(atMs)?.runningMs ?? 0, ...flights.map(({ runningMs }) => runningMs)),
-      finishedSinceStart: this.#finishedBy(ledger),
-    })
+    this.#recovery.died({ incarnation, clientId, error, atMs, ...this.#work.leftBy(ledger, atMs) })
   }
 
   #parked(error: PoolError): void {
@@ -588,8 +475,7 @@ export class Slot implements SeatHost {
     this.#enter('restarting')
     if (why === 'crash') this.#restarts += 1
     else this.#recycles += 1
-    this.#lettersBefore = this.#deadLetters.total
-    this.#incarnations.start(this.#holdings.rehouse())
+    this.#incarnations.start(this.#work.rehouse())
   }
 
   async #giveUpSeat(): Promise<void> {
@@ -611,19 +497,14 @@ export class Slot implements SeatHost {
 
   get #condition(): SlotCondition {
     return {
-      ...{ state: this.#state, seat: this.#seat, assignment: this.#assignment, crashes: this.#crashes },
+      ...{ state: this.#state, seat: this.#seat, assignment: this.#work.assignment, crashes: this.#crashes },
       groupWaits: this.#options.group.joinWatch.words !== null,
-      holdings: this.#holdings.all(),
-      stalled: this.#stall.stalled,
+      holdings: this.#work.holdings.all(),
+      stalled: this.#work.stalled,
       isReady: this.#incarnations.ready,
-      finished: this.incarnation === null ? 0 : this.#finishedBy(this.incarnation.ledger),
-      inFlight: this.#inFlight,
+      finished: this.#work.finished,
+      inFlight: this.#work.inFlight,
     }
-  }
-
-  /** A message whose dead letter is stored is work that was done, too. */
-  #finishedBy({ counters }: Ledger): number {
-    return counters.finished + this.#deadLetters.total - this.#lettersBefore
   }
 
   get #isCooperative(): boolean {
@@ -635,11 +516,7 @@ export class Slot implements SeatHost {
   }
 
   #lookAtWhatCounts(): void {
-    if (this.#inFlight.length === 0) this.#moot.resolve()
-  }
-
-  get #inFlight(): InFlightMessage[] {
-    return this.incarnation === null ? [] : inFlightMessages(this.incarnation.ledger, this.#holdings, monotonicMs())
+    if (this.#work.inFlight.length === 0) this.#moot.resolve()
   }
 
   #enter(state: SlotState): void {

@@ -1,0 +1,145 @@
+import type { Logger } from 'pino'
+import type { Ledger } from '../protocol/ledger.js'
+import type { FromThread } from '../protocol/messages.js'
+import { monotonicMs } from '../util/clock.js'
+import { DeadLetters } from './dead-letters/dead-letters.js'
+import type { InFlightMessage } from './events.js'
+import { type Handout, type Holding, Holdings } from './holdings.js'
+import { decodedBatch, inFlightMessages } from './in-flight.js'
+import type { Seat } from './membership/seat.js'
+import { Assignment } from './progress/assignment.js'
+import { Commits } from './progress/commits.js'
+import type { SlotOptions } from './slot-options.js'
+import type { SlotReporter } from './slot-reporter.js'
+import { StallWatch, stallLimitMs } from './supervision/stall-watch.js'
+import { Standstills } from './supervision/standstills.js'
+import type { Incarnations } from './threads/incarnations.js'
+
+export interface SlotWorkOptions
+  extends Pick<SlotOptions, 'config' | 'suspects' | 'poolClient' | 'coordinator' | 'deadLetters' | 'isNew'> {
+  /** The one that the slot has now, or had last. */
+  readonly seat: () => Seat
+  readonly incarnations: Incarnations
+  readonly report: SlotReporter
+  /** The thread has taken up a part of the assignment, if there is a thread. */
+  readonly onHandedOut: () => void
+  readonly log: Logger
+}
+
+/**
+ * What a slot is there for: its holdings and all that becomes of them on main, from their assignment to the commit, with the
+ * messages that were given up and the partitions that stand still. It outlives threads and seats.
+ */
+export class SlotWork {
+  readonly holdings: Holdings
+  readonly assignment: Assignment
+  readonly commits: Commits
+  readonly deadLetters: DeadLetters
+  readonly standstills: Standstills
+  readonly #options: SlotWorkOptions
+  readonly #stall: StallWatch
+  /** Dead letters that were stored before the present thread was there. */
+  #lettersBefore = 0
+
+  constructor(options: SlotWorkOptions) {
+    const { config, poolClient, coordinator, isNew, suspects, seat, incarnations, report, log } = options
+    const holdings = new Holdings(suspects)
+    this.#options = options
+    this.holdings = holdings
+    this.#stall = new StallWatch(stallLimitMs(config.consumer))
+    this.assignment = new Assignment({
+      ...{ config, holdings, incarnations, poolClient, coordinator, isNew, log },
+      onTaken: (added, removed) => report.assigned(added, removed, holdings.all()),
+      onHandedOut: options.onHandedOut,
+    })
+    this.commits = new Commits({
+      ...{ holdings, coordinator, log },
+      seatsCoordinator: () => seat().freeCoordinator,
+      membership: () => seat().membership,
+      onDoubt: () => seat().poke(),
+      onCommitted: (offsets, generation) => report.committed(offsets, generation),
+    })
+    this.deadLetters = new DeadLetters({
+      ...{ config, holdings, log, report, store: options.deadLetters },
+      send: (message) => incarnations.current?.send(message),
+    })
+    this.standstills = new Standstills({
+      ...{ config, holdings, incarnations, log, report, client: poolClient },
+      silentMs: (nowMs) => incarnations.current?.ledger.silentMs(nowMs) ?? 0,
+    })
+  }
+
+  /** Where messages wait and nothing moves. */
+  get stalled(): readonly Holding[] {
+    return this.#stall.stalled
+  }
+
+  /** What the present thread handles. */
+  get inFlight(): InFlightMessage[] {
+    const { current } = this.#options.incarnations
+    return current === null ? [] : inFlightMessages(current.ledger, this.holdings, monotonicMs())
+  }
+
+  /** How many messages the present thread has finished. */
+  get finished(): number {
+    const { current } = this.#options.incarnations
+    return current === null ? 0 : this.#finishedBy(current.ledger)
+  }
+
+  /** What the next thread begins with. */
+  rehouse(): Handout {
+    this.#lettersBefore = this.deadLetters.total
+    return this.holdings.rehouse()
+  }
+
+  /** What the last thread was doing when it died, and what it had done. */
+  leftBy(ledger: Ledger, atMs: number) {
+    const flights = ledger.flights(atMs)
+    const inFlight = inFlightMessages(ledger, this.holdings, atMs)
+    return {
+      inFlight,
+      decoding: decodedBatch(ledger, this.holdings),
+      inCompany: flights.length > inFlight.length,
+      inFlightMs: Math.max(ledger.hook(atMs)?.runningMs ?? 0, ...flights.map(({ runningMs }) => runningMs)),
+      finishedSinceStart: this.#finishedBy(ledger),
+    }
+  }
+
+  /** The thread says something of a partition. */
+  heard(message: Extract<FromThread, { partitionId: number }>): void {
+    const holding = this.holdings.byId(message.partitionId)
+    if (holding === undefined) return // revoked meanwhile
+    if (message.type === 'dead-letter') {
+      this.deadLetters.heard(message, holding)
+      return
+    }
+    if (message.type === 'failed') holding.failed = { offset: message.offset, attempts: message.attempt }
+    else if (message.type === 'offset-reset') {
+      holding.failed = null // another message may stand there
+      this.#options.suspects.reset(holding, message)
+    }
+    this.#options.report.heard(message, holding)
+    this.standstills.heard(message, holding, monotonicMs())
+  }
+
+  /**
+   * Looks whether messages wait and nothing moves, and says so; and whether it is time to try again what stands still.
+   *
+   * @param isRunning whether the slot is
+   */
+  look(isRunning: boolean, nowMs: number): void {
+    const { seat, incarnations, report } = this.#options
+    const ledger = incarnations.current?.ledger
+    const isBusy = ledger !== undefined && (ledger.flights(nowMs).length > 0 || ledger.hook(nowMs) !== null)
+    const isStable = isRunning && seat().state === 'stable'
+    this.#stall.look(this.holdings.all(), isStable && !isBusy, nowMs)
+    report.stalled(this.stalled, nowMs)
+    this.deadLetters.look(nowMs)
+    this.standstills.look(isStable && seat().isConfirmed, nowMs)
+  }
+
+  /** A message whose dead letter is stored is work that was done, too. */
+  #finishedBy({ counters }: Ledger): number {
+    return counters.finished + this.deadLetters.total - this.#lettersBefore
+  }
+}

@@ -5,7 +5,7 @@ import { monotonicMs } from '../util/clock.js'
 import { finishedUpTo, type Holding, lagOf } from './holdings.js'
 import type { Seat } from './membership/seat.js'
 import { type Pause, retryInMsOf } from './pauses.js'
-import type { PartitionPause, PartitionStatus, SlotState, SlotStatus } from './status.js'
+import type { PartitionPause, PartitionStatus, SlotStatus } from './status.js'
 import type { Incarnations } from './threads/incarnations.js'
 
 const describePause = (
@@ -34,33 +34,24 @@ const byTopicAndPartition = (a: Holding, b: Holding): number =>
   a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1
 
 /** A plain snapshot of one slot. */
-export const describeSlot = (parts: {
+export const describeSlot = ({
+  config,
+  state,
+  seat,
+  incarnations,
+  holdings,
+  deadLettered,
+  lastError,
+  ...plain
+}: {
   readonly config: SlotConfig
-  readonly state: SlotState
   readonly seat: Seat
   readonly incarnations: Incarnations
   readonly holdings: readonly Holding[]
   readonly deadLettered: number
-  readonly restarts: number
-  readonly recycles: number
   readonly lastError: PoolError | null
-  readonly stalled: boolean
-  readonly waitingFor: string | null
-}): SlotStatus => {
-  const {
-    config,
-    state,
-    seat,
-    incarnations,
-    holdings,
-    deadLettered,
-    restarts,
-    recycles,
-    lastError,
-    stalled,
-    waitingFor,
-  } = parts
-  const { counters } = incarnations
+} & Pick<SlotStatus, 'state' | 'restarts' | 'recycles' | 'stalled' | 'waitingFor'>): SlotStatus => {
+  const { counters, current } = incarnations
   const { generation, memberId, instanceId } = seat.membership
   const nowMs = monotonicMs()
   return {
@@ -69,8 +60,8 @@ export const describeSlot = (parts: {
     state,
     incarnation: incarnations.number,
     groupId: config.consumer.groupId,
-    clientId: incarnations.current?.clientId ?? null,
-    threadId: incarnations.current?.threadId ?? null,
+    clientId: current?.clientId ?? null,
+    threadId: current?.threadId ?? null,
     seat: {
       state: seat.state,
       clientId: seat.clientId,
@@ -81,17 +72,14 @@ export const describeSlot = (parts: {
       leader: seat.isLeader,
     },
     assignment: [...holdings].sort(byTopicAndPartition).map((holding) => describePartition(holding, nowMs)),
-    inFlight: incarnations.current?.ledger.flights().length ?? 0,
+    inFlight: current?.ledger.flights().length ?? 0,
     ...counters,
     finished: counters.finished + deadLettered,
     deadLettered,
     dropped: incarnations.dropped,
-    restarts,
-    recycles,
-    memory: incarnations.current?.ledger.memory ?? null,
+    ...plain,
+    memory: current?.ledger.memory ?? null,
     lastError: lastError === null ? null : { code: lastError.code, message: lastError.message },
-    stalled,
-    waitingFor,
     config: incarnations.effective,
   }
 }

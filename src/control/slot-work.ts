@@ -1,7 +1,9 @@
 import type { Logger } from 'pino'
+import type { TopicPartition } from '../kafka/metadata.js'
 import type { Ledger } from '../protocol/ledger.js'
 import type { FromThread } from '../protocol/messages.js'
 import { monotonicMs } from '../util/clock.js'
+import { within } from '../util/within.js'
 import { DeadLetters } from './dead-letters/dead-letters.js'
 import type { InFlightMessage } from './events.js'
 import { type Handout, type Holding, Holdings } from './holdings.js'
@@ -103,6 +105,13 @@ export class SlotWork {
       inFlightMs: Math.max(ledger.hook(atMs)?.runningMs ?? 0, ...flights.map(({ runningMs }) => runningMs)),
       finishedSinceStart: this.#finishedBy(ledger),
     }
+  }
+
+  /** Listeners may write down what handlers have left undone before that is committed. */
+  async revoking(partitions: readonly TopicPartition[], waitMs: number): Promise<void> {
+    const { report, log } = this.#options
+    if (partitions.length === 0 || (await within(report.revoking(partitions), waitMs))) return
+    log.warn({ waitMs: Math.round(waitMs) }, 'a listener of group:revoking is not done; the commit waits no longer')
   }
 
   /** The thread says something of a partition. */

@@ -96,7 +96,7 @@ describe('a slot', () => {
     expect(bench.threads.last.view).toEqual(view)
     expect(bench.threads.last.handed).toEqual([0, 1])
     expect(bench.slot.state).toBe('restarting')
-    bench.slot.assigned(
+    bench.slot.seatHost.assigned(
       [
         { topic: 'orders', partition: 1 },
         { topic: 'orders', partition: 2 },
@@ -142,7 +142,7 @@ describe('a slot', () => {
     thread.silent = true
     let released = 0
     const release = async () => {
-      await bench.slot.release()
+      await bench.slot.seatHost.release()
       released += 1
     }
     void release()
@@ -164,7 +164,7 @@ describe('a slot in a rebalance', () => {
     const bench = await running({ config: slotConfig({ consumer }) })
     bench.threads.last.silent = true // a handler is in flight
     let released = false
-    void bench.slot.release().then(() => {
+    void bench.slot.seatHost.release().then(() => {
       released = true
     })
     await vi.advanceTimersByTimeAsync(1_000)
@@ -278,7 +278,7 @@ describe('a parked slot', () => {
     bench.poolClient.commitOffsets = () => new Promise(() => {})
     bench.threads.last.crash()
     await vi.advanceTimersByTimeAsync(100)
-    bench.slot.fenced(4, null)
+    bench.slot.seatHost.fenced(4, null)
     await vi.advanceTimersByTimeAsync(3_600_000)
     expect(bench.heard('slot:parked')).toMatchObject([{ retryInMs: 60_000 }, { retryInMs: null }])
     expect(bench.threads.all).toHaveLength(1)

@@ -471,7 +471,7 @@ describe('while a dead letter is written', () => {
     giveUp(bench, 5)
     bench.store.fail(MISSING)
     await settle()
-    bench.slot.lost('thrown out')
+    bench.slot.seatHost.lost('thrown out')
     await pass(bench, 120)
     expect(bench.store.writing).toBe(0)
     expect(bench.store.asked).toHaveLength(2)

@@ -7,7 +7,6 @@ import { ErrorCode, PoolError } from '../errors.js'
 import { ClientIds } from '../identity.js'
 import type { Client } from '../kafka/client.js'
 import { createClient } from '../kafka/create-client.js'
-import type { JournalTask } from '../protocol/messages.js'
 import { createLogger, relay } from '../telemetry/logger.js'
 import { monotonicMs } from '../util/clock.js'
 import { every } from '../util/timers.js'
@@ -17,12 +16,12 @@ import { Clusters } from './clusters.js'
 import type { PoolEvents } from './events.js'
 import { Groups } from './groups.js'
 import { kafkaOfSeat } from './membership/seat-times.js'
+import { openStateDir, type PoolStateDir } from './pool-state-dir.js'
 import { POOL_TRANSITIONS, type PoolStep } from './pool-states.js'
 import { describePool } from './pool-status.js'
 import { threadsFor } from './pool-threads.js'
 import { RECYCLE_LOOK_MS, Recycler } from './recycling/recycler.js'
 import { Slot } from './slot.js'
-import { StateDir } from './state-dir/state-dir.js'
 import { frozen, type PoolStatus } from './status.js'
 import { Escalation } from './supervision/escalation.js'
 import { HungHandlers } from './supervision/hung-handlers.js'
@@ -65,8 +64,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   #threads: Threads | null = null
   #hungHandlers: HungHandlers | null = null
   #recycler: Recycler | null = null
-  #stateDir: StateDir | null = null
-  #carefulUntilMs = Number.NEGATIVE_INFINITY
+  #stateDir: PoolStateDir | null = null
   #step: PoolStep = 'created'
   #starting: Promise<void> | null = null
   #stopping: Promise<void> | null = null
@@ -161,7 +159,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       log: this.#log,
     })
     this.#threads = threads
-    this.#openStateDir()
+    this.#stateDir = openStateDir(this.#config, this.#groups, this.#log)
     const assignors = slots.flatMap((slot) => slot.assignors)
     // Side by side, so that a stop ends the wait for either.
     await Promise.all([this.#groups.assignors.load(assignors, settings.loadTimeoutMs), this.#clusters.connect()])
@@ -215,10 +213,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       emit: (event, payload) => this.#announce(event, payload),
       relay: (line) => relay(this.#log, line),
       onLeadersLost: (partitions) => cluster.leadersLost(partitions),
-      journals: {
-        of: (incarnation) => this.#journalOf(config.slot, incarnation),
-        over: (incarnation) => this.#stateDir?.forget(config.slot, incarnation),
-      },
+      ...(this.#stateDir !== null && { journals: this.#stateDir.journalsOf(config.slot) }),
       onTrouble: (crash) => {
         if (crash !== null) this.#escalation.note(crash)
         this.#considerEscalation()
@@ -227,48 +222,6 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     })
     cluster.onLeaders((view) => slot.tellLeaders(view))
     return slot
-  }
-
-  /** What a process before this one has died of is known before anything is assigned. */
-  #openStateDir(): void {
-    const { slots, pool } = this.#config
-    if (pool.stateDir === undefined) return
-    const slotsOf = (groupId: string) => slots.filter(({ consumer }) => consumer.groupId === groupId)
-    try {
-      this.#stateDir = new StateDir({
-        path: pool.stateDir,
-        groups: slots.map(({ consumer }) => consumer.groupId),
-        convictAfter: (groupId) => Math.min(...slotsOf(groupId).map(({ convictAfter }) => convictAfter)),
-      })
-    } catch (err) {
-      const what = `stateDir (${pool.stateDir}) cannot be used, so a message that kills the whole process is not found out`
-      this.#log.error({ err }, `${what}. Let this process create folders and files there`)
-      return
-    }
-    const { counts, isAfterDeath } = this.#stateDir
-    if (!isAfterDeath) return
-    this.#carefulUntilMs = monotonicMs() + pool.restart.healthyAfterMs
-    const suspects = [...counts].flatMap(([groupId, inGroup]) =>
-      [...inGroup.values()].map((each) => ({ groupId, each })),
-    )
-    for (const { groupId, each } of suspects) {
-      for (const slot of slotsOf(groupId)) this.#groups.of(slot).suspects.inherit(each, each)
-    }
-    const told = suspects.map(({ each: { topic, partition, offset, deaths } }) => ({
-      topic,
-      partition,
-      offset,
-      deaths,
-    }))
-    this.#log.warn(
-      { suspects: told },
-      'a process before this one died without a stop; what is handled is written down for a while',
-    )
-  }
-
-  #journalOf(slot: number, incarnation: number): JournalTask | null {
-    if (this.#stateDir === null) return null
-    return { file: this.#stateDir.journalOf(slot, incarnation), carefulUntilMs: this.#carefulUntilMs }
   }
 
   #createClient(clientId: string, kafka: KafkaConfig): Client {

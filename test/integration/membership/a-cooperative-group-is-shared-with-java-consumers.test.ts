@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { expect, inject, it, onTestFinished } from 'vitest'
 import { toolArguments } from '#scripts/kafka/java.js'
-import { type Handling, machineMs } from '#scripts/support/recorder.js'
+import { machineMs } from '#scripts/support/recorder.js'
 import { until } from '#scripts/support/until.js'
 import { type DescribedGroup, describeGroup } from '../../support/cluster/groups.js'
 import { brokers, createTopic, groupHistory, produce, uniqueName } from '../../support/cluster/index.js'
 import { producedIn, startTraffic } from '../../support/cluster/traffic.js'
 import { startPool, type TestPool } from '../../support/pool/pool.js'
+import { held, longestGap, untilBusy } from '../../support/pool/rebalance.js'
 import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
@@ -58,9 +59,6 @@ const startJava = (groupId: string, topic: string): JavaConsumer => {
   return { seen, owned, stop: end('SIGTERM'), kill: end('SIGKILL') }
 }
 
-const held = ({ pool }: TestPool): number[][] =>
-  pool.status().slots.map(({ assignment }) => assignment.map(({ partition }) => partition))
-
 /** The broker and everybody say that each of so many members has an even share. */
 const settled = (groupId: string, members: number, pool: TestPool, ...java: JavaConsumer[]): Promise<DescribedGroup> =>
   until(
@@ -74,14 +72,6 @@ const settled = (groupId: string, members: number, pool: TestPool, ...java: Java
     },
     { what: `${members} members to share the partitions evenly`, deadlineMs: 60_000 },
   )
-
-const longestGap = (record: readonly Handling[], partition: number, fromMs: number, toMs: number): number => {
-  const starts = record.flatMap((each) =>
-    each.partition === partition && each.startMs >= fromMs && each.startMs <= toMs ? [each.startMs] : [],
-  )
-  const times = [fromMs, ...starts, toMs]
-  return Math.max(...times.slice(1).map((ms, index) => ms - (times[index] ?? ms)))
-}
 
 const cases = [
   { leader: 'Java', first: true },
@@ -112,8 +102,7 @@ it.skipIf(tools?.kind !== 'java').each(cases)(
       topic,
       Array.from({ length: 9 }, () => ({ partition: busy, value: `sleep-once:${BUSY_MS}` })),
     )
-    const isBusy = ({ endMs, startMs }: Handling) => endMs === null && machineMs() - startMs > 100
-    await until(() => record.read().some(isBusy), { what: 'a slot to be busy' })
+    await untilBusy(record)
     const another = startJava(groupId, topic)
     await settled(groupId, 4, pool, java, another)
     const kept = held(pool)[1] ?? []
@@ -123,7 +112,7 @@ it.skipIf(tools?.kind !== 'java').each(cases)(
     await settled(groupId, 3, pool, java)
     const toMs = machineMs()
     expect(kept.length).toBeGreaterThan(0)
-    for (const partition of kept) expect(longestGap(record.read(), partition, fromMs, toMs)).toBeLessThan(GAP_MS)
+    for (const partition of kept) expect(longestGap(record, partition, fromMs, toMs)).toBeLessThan(GAP_MS)
 
     const nameOf = ({ partition, offset }: { partition: number; offset: number }) => `${partition}/${offset}`
     const others = [java, another]

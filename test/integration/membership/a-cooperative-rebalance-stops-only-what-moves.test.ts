@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type Handling, machineMs } from '#scripts/support/recorder.js'
+import { machineMs } from '#scripts/support/recorder.js'
 import { until } from '#scripts/support/until.js'
 import { createTopic, produce } from '../../support/cluster/index.js'
 import { startTraffic } from '../../support/cluster/traffic.js'
@@ -13,6 +13,7 @@ import {
   untilStable,
 } from '../../support/pool/pool.js'
 import { startPoolProcess } from '../../support/pool/pool-process.js'
+import { held, longestGap, untilBusy } from '../../support/pool/rebalance.js'
 import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 8
@@ -20,9 +21,6 @@ const PARTITIONS = 8
 const BUSY_MS = 2_500
 /** An eager rebalance stops everybody for as long as that handler. */
 const GAP_MS = 1_500
-
-const held = ({ pool }: TestPool): number[][] =>
-  pool.status().slots.map(({ assignment }) => assignment.map(({ partition }) => partition))
 
 const evenShares = (count: number, ...pools: readonly TestPool[]) =>
   until(
@@ -33,15 +31,6 @@ const evenShares = (count: number, ...pools: readonly TestPool[]) =>
     },
     { what: `${count} slots to have even shares`, deadlineMs: 30_000 },
   )
-
-/** The longest time in which a partition had no message begun. */
-const longestGap = (record: readonly Handling[], partition: number, fromMs: number, toMs: number): number => {
-  const starts = record.flatMap((each) =>
-    each.partition === partition && each.startMs >= fromMs && each.startMs <= toMs ? [each.startMs] : [],
-  )
-  const times = [fromMs, ...starts, toMs]
-  return Math.max(...times.slice(1).map((ms, index) => ms - (times[index] ?? ms)))
-}
 
 const join = async (count: number, first: TestPool, second: TestPool) => {
   await second.pool.start()
@@ -98,8 +87,7 @@ const withBusySlot = async (blocks: number) => {
       topic,
       Array.from({ length: blocks }, () => ({ partition, value: `block:${BUSY_MS}` })),
     )
-    const isBusy = ({ endMs, startMs }: Handling) => endMs === null && machineMs() - startMs > 100
-    await until(() => record.read().some(isBusy), { what: 'a slot to be busy' })
+    await untilBusy(record)
   }
   return { topic, record, options, first, idle, traffic, begin }
 }
@@ -115,7 +103,7 @@ it('what a slot keeps goes on while a handler blocks another slot, and members c
   await second.pool.stop()
   await evenShares(2, first)
   const toMs = machineMs()
-  for (const partition of kept) expect(longestGap(record.read(), partition, fromMs, toMs)).toBeLessThan(GAP_MS)
+  for (const partition of kept) expect(longestGap(record, partition, fromMs, toMs)).toBeLessThan(GAP_MS)
 
   const verdict = await record.untilNothingIsLost(await traffic.stop())
   expect(verdict).toMatchObject({ lost: [], repeated: [], startedTwice: [], outOfOrder: [], overlapping: [] })
@@ -132,7 +120,7 @@ it('a member that is killed stops nobody either, and what it had is handled by t
   const fromMs = machineMs()
   await evenShares(2, first)
   const toMs = machineMs()
-  for (const partition of kept) expect(longestGap(record.read(), partition, fromMs, toMs)).toBeLessThan(GAP_MS)
+  for (const partition of kept) expect(longestGap(record, partition, fromMs, toMs)).toBeLessThan(GAP_MS)
 
   const verdict = await record.untilNothingIsLost(await traffic.stop())
   expect(verdict).toMatchObject({ lost: [], overlapping: [], unknown: [] })

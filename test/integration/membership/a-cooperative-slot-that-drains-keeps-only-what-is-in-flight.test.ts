@@ -3,6 +3,7 @@ import { until } from '#scripts/support/until.js'
 import { createTopic, produce } from '../../support/cluster/index.js'
 import { producedIn } from '../../support/cluster/traffic.js'
 import { startPool, untilStable } from '../../support/pool/pool.js'
+import { held } from '../../support/pool/rebalance.js'
 import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
@@ -18,18 +19,17 @@ test('others handle its idle partitions while its handler is busy, which is repe
   const leaving = await startPool(options)
   const staying = await startPool({ ...options, groupId: leaving.groupId })
   await untilStable(leaving.groupId, 2)
-  const held = ({ pool }: typeof leaving) => pool.status().slots[0]?.assignment.map(({ partition }) => partition) ?? []
-  await until(() => held(leaving).length === 3 && held(staying).length === 3, { what: 'even shares' })
-  const kept = held(staying)
-  const [busy = -1, ...idle] = held(leaving)
+  await until(() => held(leaving).flat().length === 3 && held(staying).flat().length === 3, { what: 'even shares' })
+  const kept = held(staying).flat()
+  const [busy = -1, ...idle] = held(leaving).flat()
   await produce(topic, [{ partition: busy, value: `sleep:${BUSY_MS}` }])
   await until(() => leaving.pool.status().totals.inFlight === 1, { what: 'the handler to be busy' })
 
   const stopping = leaving.pool.stop()
-  await until(() => held(staying).length === PARTITIONS - 1, { what: 'the others to have what is idle' })
+  await until(() => held(staying).flat().length === PARTITIONS - 1, { what: 'the others to have what is idle' })
   expect(leaving.pool.status().state).toBe('stopping')
-  expect(held(leaving)).toEqual([busy])
-  expect(held(staying)).toEqual(expect.arrayContaining([...kept, ...idle]))
+  expect(held(leaving).flat()).toEqual([busy])
+  expect(held(staying).flat()).toEqual(expect.arrayContaining([...kept, ...idle]))
   await produce(
     topic,
     [0, 1, 2, 3, 4, 5].map((partition) => ({ partition, value: 'plain' })),

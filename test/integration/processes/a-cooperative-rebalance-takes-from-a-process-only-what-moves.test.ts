@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest'
-import { machineMs } from '#scripts/support/recorder.js'
 import { until } from '#scripts/support/until.js'
 import { createTopic, produce } from '../../support/cluster/index.js'
 import { startTraffic } from '../../support/cluster/traffic.js'
@@ -9,17 +8,14 @@ import {
   partitionNames,
   partitionsIn,
   startPool,
-  type TestPool,
   untilStable,
 } from '../../support/pool/pool.js'
+import { held, untilBusy } from '../../support/pool/rebalance.js'
 import { newRecord } from '../../support/pool/record.js'
 
 const PARTITIONS = 6
 /** Less than what a rebalance waits for a handler. */
 const BUSY_MS = 1_500
-
-const held = ({ pool }: TestPool): number[] =>
-  pool.status().slots.flatMap(({ assignment }) => assignment.map(({ partition }) => partition))
 
 it('a process gives up what moves after the handlers in flight there, keeps the rest, and costs no message', async () => {
   const topic = await createTopic({ partitions: PARTITIONS })
@@ -29,20 +25,18 @@ it('a process gives up what moves after the handlers in flight there, keeps the 
     assignors: ['cooperative-sticky' as const],
   }
   const first = await startPool(options)
-  await until(() => held(first).length === PARTITIONS, { what: 'the first process to have all' })
+  await until(() => held(first).flat().length === PARTITIONS, { what: 'the first process to have all' })
   const traffic = await startTraffic(topic, { partitions: PARTITIONS, value: 'block:1' })
   // Wherever it stands when half of the partitions move, a handler is in flight.
   await produce(
     topic,
     [0, 1, 2, 3, 4, 5].map((partition) => ({ partition, value: `block:${BUSY_MS}` })),
   )
-  const isBusy = ({ startMs, endMs }: { readonly startMs: number; readonly endMs: number | null }) =>
-    endMs === null && machineMs() - startMs > 100
-  await until(() => record.read().some(isBusy), { what: 'a handler to be in flight' })
+  await untilBusy(record)
 
   const second = createPool({ ...options, groupId: first.groupId })
   await second.pool.start()
-  await until(() => held(second).length === PARTITIONS / 2 && held(first).length === PARTITIONS / 2, {
+  await until(() => held(second).flat().length === PARTITIONS / 2 && held(first).flat().length === PARTITIONS / 2, {
     what: 'each process to have half',
     deadlineMs: 30_000,
   })
@@ -50,13 +44,13 @@ it('a process gives up what moves after the handlers in flight there, keeps the 
   expect(partitionsIn(shared)).toEqual(partitionNames(topic, PARTITIONS))
   expectBrokerAgrees(shared, first, second)
   const given = first.heard('group:revoking').flatMap(({ partitions }) => partitions.map(({ partition }) => partition))
-  expect(given.toSorted()).toEqual(held(second).toSorted())
+  expect(given.toSorted()).toEqual(held(second).flat().toSorted())
   expect(first.pool.status().slots.map(({ incarnation, dropped }) => ({ incarnation, dropped }))).toEqual([
     { incarnation: 1, dropped: 0 },
   ])
 
   await second.pool.stop()
-  await until(() => held(first).length === PARTITIONS, { what: 'the first process to have all again' })
+  await until(() => held(first).flat().length === PARTITIONS, { what: 'the first process to have all again' })
   const verdict = await record.untilNothingIsLost(await traffic.stop())
   expect(verdict).toMatchObject({ lost: [], repeated: [], startedTwice: [], outOfOrder: [], overlapping: [] })
 })

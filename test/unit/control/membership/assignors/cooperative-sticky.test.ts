@@ -4,6 +4,7 @@ import { cooperativeSticky } from '#src/control/membership/assignors/cooperative
 import type { GroupAssignment, MemberSubscription, ReplicaRacks } from '#src/control/membership/assignors/index.js'
 import type { TopicPartition } from '#src/kafka/metadata.js'
 import { partitionName } from '#src/util/partition-name.js'
+import { type AssignorRow, readable, member as subscriber } from '../../../../support/control/assignor-rows.js'
 
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
 
@@ -20,29 +21,13 @@ const member = (
   owned = '',
   generation = 1,
   more: Partial<MemberSubscription> = {},
-): MemberSubscription => ({
-  ...{ memberId, instanceId: null, topics: topics === '' ? [] : topics.split(' ') },
-  ...{ owned: partitions(owned), generation },
-  ...more,
-})
+): MemberSubscription => subscriber(memberId, topics, { owned: partitions(owned), generation, ...more })
 
 const assign = (members: readonly MemberSubscription[], counts: Record<string, number>, racks?: ReplicaRacks) =>
   cooperativeSticky.assign(members, new Map(Object.entries(counts)), racks)
 
-const readable = (assignment: GroupAssignment): Record<string, string> =>
-  Object.fromEntries(
-    [...assignment].map(([id, owned]) => [id, owned.map(({ topic, partition }) => `${topic}${partition}`).join(' ')]),
-  )
-
-type Row = [
-  sentence: string,
-  members: MemberSubscription[],
-  counts: Record<string, number>,
-  result: Record<string, string>,
-]
-
 describe('cooperative-sticky', () => {
-  test.each<Row>([
+  test.each<AssignorRow>([
     ['deals out what nobody has', [member('A', 't u'), member('B', 't u')], { t: 3, u: 1 }, { A: 't0 t2', B: 't1 u0' }],
     [
       'leaves everybody what they have while that is even',

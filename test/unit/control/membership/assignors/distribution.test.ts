@@ -1,37 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { assignorNames } from '#src/config/assignor-names.js'
-import {
-  assignorNamed,
-  assignors,
-  type GroupAssignment,
-  type MemberSubscription,
-} from '#src/control/membership/assignors/index.js'
-
-const member = (memberId: string, topics: string, instanceId: string | null = null): MemberSubscription => ({
-  memberId,
-  instanceId,
-  topics: topics === '' ? [] : topics.split(' '),
-})
-
-/** `{ A: 't0 t1 u0' }` */
-const readable = (assignment: GroupAssignment): Record<string, string> =>
-  Object.fromEntries(
-    [...assignment].map(([id, owned]) => [id, owned.map(({ topic, partition }) => `${topic}${partition}`).join(' ')]),
-  )
+import { assignorNamed, assignors, type MemberSubscription } from '#src/control/membership/assignors/index.js'
+import { type AssignorRow, member, readable } from '../../../../support/control/assignor-rows.js'
 
 const assign = (name: keyof typeof assignors, members: MemberSubscription[], counts: Record<string, number>) =>
   readable(assignors[name].assign(members, new Map(Object.entries(counts))))
 
-type Row = [
-  sentence: string,
-  members: MemberSubscription[],
-  counts: Record<string, number>,
-  result: Record<string, string>,
-]
-
 describe('range', () => {
-  test.each<Row>([
+  test.each<AssignorRow>([
     ['gives the first members the rest', [member('B', 't'), member('A', 't')], { t: 5 }, { A: 't0 t1 t2', B: 't3 t4' }],
     [
       'distributes topics of equal size alike',
@@ -59,7 +36,7 @@ describe('range', () => {
     ],
     [
       'puts static members first, by instance id, and dynamic ones after them, by member id',
-      [member('A', 't'), member('Z', 't', 'i-1'), member('Y', 't', 'i-2')],
+      [member('A', 't'), member('Z', 't', { instanceId: 'i-1' }), member('Y', 't', { instanceId: 'i-2' })],
       { t: 3 },
       { Z: 't0', Y: 't1', A: 't2' },
     ],
@@ -76,7 +53,7 @@ describe('range', () => {
 })
 
 describe('roundrobin', () => {
-  test.each<Row>([
+  test.each<AssignorRow>([
     [
       'deals on over the border of topics',
       [member('B', 't u'), member('A', 't u')],
@@ -97,7 +74,7 @@ describe('roundrobin', () => {
     ],
     [
       'puts static members first, by instance id, and dynamic ones after them, by member id',
-      [member('A', 't'), member('Z', 't', 'i-1'), member('Y', 't', 'i-2')],
+      [member('A', 't'), member('Z', 't', { instanceId: 'i-1' }), member('Y', 't', { instanceId: 'i-2' })],
       { t: 4 },
       { Z: 't0 t3', Y: 't1', A: 't2' },
     ],
@@ -120,10 +97,10 @@ describe('roundrobin', () => {
 })
 
 describe('RoundRobinAssigner', () => {
-  test.each<Row>([
+  test.each<AssignorRow>([
     [
       'orders by member id, also static members',
-      [member('Z', 't', 'i-1'), member('A', 't', 'i-2')],
+      [member('Z', 't', { instanceId: 'i-1' }), member('A', 't', { instanceId: 'i-2' })],
       { t: 3 },
       { A: 't0 t2', Z: 't1' },
     ],

@@ -1,13 +1,9 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
-import { isRefusal } from '../../kafka/brokers/refusal-advice.js'
 import type { ControlClient } from '../../kafka/client.js'
 import type { Membership } from '../../kafka/group.js'
-import { KafkaError } from '../../kafka/kafka-error.js'
-import type { TopicPartition } from '../../kafka/metadata.js'
 import { monotonicMs } from '../../util/clock.js'
-import { Episode } from '../../util/episode.js'
 import { partitionName } from '../../util/partition-name.js'
 import { every } from '../../util/timers.js'
 import { mayEnter } from '../../util/transitions.js'
@@ -15,24 +11,19 @@ import { unreachable } from '../../util/unreachable.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import { within } from '../../util/within.js'
 import { Coordinator } from './coordinator.js'
-import { goneOf } from './gone.js'
 import type { Group } from './group.js'
 import type { PartitionCounts } from './group-leader.js'
 import { type Claim, NO_CLAIM } from './join-request.js'
 import { JoinRounds, type Round } from './join-rounds.js'
 import { Lease, now } from './lease.js'
-import { reactionTo, retryDelayMs } from './reactions.js'
+import { Owned } from './owned.js'
+import { reactionTo } from './reactions.js'
 import { refusal } from './refusal.js'
 import type { SeatHost } from './seat-host.js'
 import { isMember, SEAT_TRANSITIONS, type SeatState } from './seat-states.js'
 import { FENCED_FORGOTTEN_MS, FENCED_TRIES, FENCED_WAIT_MS, LEAVE_TIMEOUT_MS, REFUSED_WAIT_MS } from './seat-times.js'
+import { SeatTrouble } from './seat-trouble.js'
 import type { AskTopics } from './steady-topics.js'
-
-/** Faults of an assignor, or of what members have written for each other. */
-const UNASSIGNABLE: readonly ErrorCode[] = [ErrorCode.moduleNotUsable, ErrorCode.protocolRefused]
-
-const isUnassignable = (error: unknown): error is PoolError =>
-  error instanceof PoolError && UNASSIGNABLE.includes(error.code)
 
 export interface SeatOptions {
   readonly config: SlotConfig
@@ -61,9 +52,8 @@ export class Seat {
   readonly #coordinator: Coordinator
   readonly #rounds: JoinRounds
   readonly #lease: Lease
-  readonly #trouble = new Episode()
-  /** No assignment can be made, or read. */
-  readonly #unassignable = new Episode()
+  readonly #trouble: SeatTrouble
+  readonly #owned: Owned
   readonly #isCooperative: boolean
   #state: SeatState = 'unjoined'
   #generation = -1
@@ -71,13 +61,8 @@ export class Seat {
   #round: Round | null = null
   #mustJoin = true
   #draining = false
-  #handsOn = false
-  /** What it says that it owns when it joins, with a cooperative protocol. */
-  #owned: readonly TopicPartition[] = []
   #ended = false
   #nextBeatAtMs = 0
-  #failures = 0
-  #refused = false
   #fencedTries = 0
   #loop: Promise<void> = Promise.resolve()
   #leaving: Promise<void> | null = null
@@ -87,6 +72,8 @@ export class Seat {
     this.#options = options
     this.#isCooperative = group.assignors.isCooperative(config.assignors)
     this.#coordinator = new Coordinator(client, this.groupId)
+    this.#trouble = new SeatTrouble(log)
+    this.#owned = new Owned(host, topics)
     this.#lease = new Lease(config.consumer.sessionTimeout, (untilMs) => host.lease(untilMs))
     const onAsk = () => {
       if (!this.#mayJoin) throw new PoolError(ErrorCode.poolStopped, 'the seat left before it had joined')
@@ -143,7 +130,7 @@ export class Seat {
 
   /** True while the broker does not let the seat in, or will not have it, or nobody can make an assignment for it. */
   get isRefused(): boolean {
-    return this.#refused
+    return this.#trouble.needsPerson
   }
 
   /** Who the seat is to the coordinator. Generation -1 while it is no member. */
@@ -194,8 +181,8 @@ export class Seat {
    * and nothing else instead (as far as a leader of this package assigns). Only a cooperative protocol can do that.
    */
   handOn(): void {
-    if (!this.#isCooperative || this.#handsOn || this.#ended) return
-    this.#handsOn = true
+    if (!this.#isCooperative || this.#owned.handsOn || this.#ended) return
+    this.#owned.handOn()
     if (this.#generation < 0 || this.#options.group.isAlone) return
     this.#rounds.changeSubscription()
     this.#mustJoin = true
@@ -243,18 +230,11 @@ export class Seat {
   }
 
   async #run(): Promise<void> {
-    const { log } = this.#options
     while (!this.#ended) {
       try {
         if (this.#mustJoin && this.#mayJoin) await this.#join()
         else await this.#beat()
-        this.#failures = 0
-        this.#refused = false
-        if (this.#generation >= 0) {
-          if (this.#trouble.ended(monotonicMs()) !== null) log.info(this.membership, 'the coordinator answers again')
-          if (this.#unassignable.ended(monotonicMs()) !== null)
-            log.info(this.membership, 'there is an assignment again')
-        }
+        this.#trouble.over(this.membership)
       } catch (error) {
         if (!this.#ended) await this.#recover(error).catch((fault: unknown) => this.#report(fault))
       }
@@ -264,7 +244,7 @@ export class Seat {
   /** A fault of our own must neither end the loop nor spin in it. */
   #report(fault: unknown): Promise<void> {
     this.#options.log.error({ err: fault, ...this.membership }, 'fault in the seat; it goes on. Please report this')
-    return this.#rest(retryDelayMs(this.#failures++))
+    return this.#rest(this.#trouble.nextDelayMs())
   }
 
   async #beat(): Promise<void> {
@@ -283,7 +263,7 @@ export class Seat {
     this.#enter(begins || this.#state === 'rebalancing' ? 'rebalancing' : 'joining')
     // Once for each rebalance (as Java's `needsJoinPrepare`): who has to ask again keeps the group waiting no longer.
     if (begins && !this.#isCooperative) await host.release()
-    if (this.#isCooperative && this.#generation >= 0) await this.#lookAtOwned(begins)
+    if (this.#isCooperative && this.#generation >= 0) await this.#owned.shed(begins && !this.isLeader)
     if (!this.#mayJoin) return
     // Until the assignment is known, what the slot holds and commits is that of the old generation.
     const round = await this.#whileConfirmed(this.#rounds.next(this.#claim))
@@ -294,24 +274,7 @@ export class Seat {
   }
 
   get #claim(): Claim {
-    if (!this.#isCooperative || this.#generation < 0) return NO_CLAIM
-    return { owned: this.#owned, generation: this.#generation, isDraining: this.#handsOn }
-  }
-
-  /** What the seat need not keep is not claimed, but given up first, so that others may have it at once. */
-  async #lookAtOwned(begins: boolean): Promise<void> {
-    const { host, topics } = this.#options
-    if (this.#handsOn) {
-      const kept = new Set((await host.handOn()).map(partitionName))
-      this.#owned = this.#owned.filter((partition) => kept.has(partitionName(partition)))
-    }
-    // Java's leaders leave with its owner what is not there any more. One of ours looks at its metadata itself.
-    if (!begins || this.isLeader || this.#owned.length === 0) return
-    const gone = await goneOf(this.#owned, topics)
-    if (gone.size === 0) return
-    const isGone = (partition: TopicPartition) => gone.has(partitionName(partition))
-    await host.revoke(this.#owned.filter(isGone))
-    this.#owned = this.#owned.filter((partition) => !isGone(partition))
+    return this.#isCooperative && this.#generation >= 0 ? this.#owned.claim(this.#generation) : NO_CLAIM
   }
 
   /**
@@ -346,7 +309,7 @@ export class Seat {
     const kept = new Set(round.partitions.map(partitionName))
     const revoked = this.#claim.owned.filter((partition) => !kept.has(partitionName(partition)))
     this.#round = round
-    this.#owned = round.partitions
+    this.#owned.take(round.partitions)
     this.#generation = round.generation
     this.#mustJoin = round.serial !== this.#rounds.serial // somebody called rejoin() meanwhile
     this.#nextBeatAtMs = round.synced.atMs + config.consumer.heartbeatInterval
@@ -365,22 +328,7 @@ export class Seat {
 
   /** Decides what a failed request means. Everything else goes on in the loop. */
   async #recover(error: unknown): Promise<void> {
-    const { log } = this.#options
-    const reaction = reactionTo(error)
-    if (isUnassignable(error)) {
-      // Nothing that time mends, as a rule, and the whole group waits for it.
-      this.#refused = true
-      const isTold = this.#unassignable.happened(monotonicMs()) !== null
-      log[isTold ? 'error' : 'debug'](
-        { err: error, ...this.membership },
-        `no assignment: ${error.message}; asking again`,
-      )
-      await this.#rest(retryDelayMs(this.#failures++))
-      return
-    }
-    const isLasting = reaction === 'retry' && this.#failures >= 3
-    const isTold = isLasting && this.#trouble.happened(monotonicMs()) !== null
-    log[isTold ? 'warn' : 'debug']({ err: error, reaction, ...this.membership }, 'the coordinator did not agree')
+    const { reaction, isRefused } = this.#trouble.met(error, this.membership)
     switch (reaction) {
       case 'rejoin':
         this.#mustJoin = true
@@ -396,13 +344,16 @@ export class Seat {
         await this.#refusedBy(error)
         await this.#rest(REFUSED_WAIT_MS)
         return
+      case 'unassignable':
+        await this.#rest(this.#trouble.nextDelayMs())
+        return
       case 'retry':
         // Credentials may be mended within the session, so it is asked as often as ever.
-        if (isTold && error instanceof KafkaError && isRefusal(error)) await this.#refusedBy(error)
+        if (isRefused) await this.#refusedBy(error)
         // Not even when the session must be over: a coordinator that was away may still know the member, and the lease
         // sees to it that nothing begins before it has said so.
         this.#nextBeatAtMs = 0
-        await this.#rest(retryDelayMs(this.#failures++))
+        await this.#rest(this.#trouble.nextDelayMs())
         return
       default:
         unreachable(reaction)
@@ -411,7 +362,7 @@ export class Seat {
 
   async #refusedBy(error: unknown): Promise<void> {
     const { config, host } = this.#options
-    this.#refused = true
+    this.#trouble.refused()
     const reason = await refusal(error, config, this.#coordinator)
     if (!this.#ended) host.refused(reason)
   }

@@ -1,0 +1,74 @@
+import type { Logger } from 'pino'
+import { ErrorCode, PoolError } from '../../errors.js'
+import { isRefusal } from '../../kafka/brokers/refusal-advice.js'
+import type { Membership } from '../../kafka/group.js'
+import { KafkaError } from '../../kafka/kafka-error.js'
+import { monotonicMs } from '../../util/clock.js'
+import { Episode } from '../../util/episode.js'
+import { type Reaction, reactionTo, retryDelayMs } from './reactions.js'
+
+/** Faults of an assignor, or of what members have written for each other. */
+const UNASSIGNABLE: readonly ErrorCode[] = [ErrorCode.moduleNotUsable, ErrorCode.protocolRefused]
+
+/** So many failures may follow each other before it is said: a coordinator that moves is found again in no time. */
+const QUIET_FAILURES = 3
+
+/** What goes wrong between a seat and its coordinator: how often in a row, what is said of it, and what is to be done. */
+export class SeatTrouble {
+  readonly #log: Logger
+  readonly #lasting = new Episode()
+  /** No assignment can be made, or read. */
+  readonly #unassignable = new Episode()
+  #failures = 0
+  #needsPerson = false
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  /** True while it is for a person to mend. */
+  get needsPerson(): boolean {
+    return this.#needsPerson
+  }
+
+  /** The coordinator refuses the seat. */
+  refused(): void {
+    this.#needsPerson = true
+  }
+
+  /** The coordinator has answered as it should. */
+  over(membership: Membership): void {
+    this.#failures = 0
+    this.#needsPerson = false
+    if (membership.generation < 0) return
+    if (this.#lasting.ended(monotonicMs()) !== null) this.#log.info(membership, 'the coordinator answers again')
+    if (this.#unassignable.ended(monotonicMs()) !== null) this.#log.info(membership, 'there is an assignment again')
+  }
+
+  /** @returns what the seat does about it, and whether it is a refusal that has lasted, which the slot is to hear of */
+  met(
+    error: unknown,
+    membership: Membership,
+  ): { readonly reaction: Reaction | 'unassignable'; readonly isRefused: boolean } {
+    if (error instanceof PoolError && UNASSIGNABLE.includes(error.code)) {
+      // Nothing that time mends, as a rule, and the whole group waits for it.
+      this.#needsPerson = true
+      const isTold = this.#unassignable.happened(monotonicMs()) !== null
+      this.#log[isTold ? 'error' : 'debug'](
+        { err: error, ...membership },
+        `no assignment: ${error.message}; asking again`,
+      )
+      return { reaction: 'unassignable', isRefused: false }
+    }
+    const reaction = reactionTo(error)
+    const isLasting = reaction === 'retry' && this.#failures >= QUIET_FAILURES
+    const isTold = isLasting && this.#lasting.happened(monotonicMs()) !== null
+    this.#log[isTold ? 'warn' : 'debug']({ err: error, reaction, ...membership }, 'the coordinator did not agree')
+    return { reaction, isRefused: isTold && error instanceof KafkaError && isRefusal(error) }
+  }
+
+  /** How long to wait before asking again. */
+  nextDelayMs(): number {
+    return retryDelayMs(this.#failures++)
+  }
+}

@@ -66,7 +66,7 @@ export interface ProcessingOptions {
    * beside another one, to move a group over, it stops everybody as the others do. `range` and `roundrobin` are Java's;
    * `RoundRobinAssigner` is KafkaJS's. The path of a module is an assignor of your own (docs/assignors.md).
    *
-   * @default ['roundrobin']
+   * @default ['cooperative-sticky']
    */
   assignors?: readonly AssignorOption[] | undefined
   /** How many messages an asynchronous handler may have in flight at once, each of another partition. @default 1 */

@@ -7,7 +7,7 @@ import { assignorNamed } from './membership/assignors/index.js'
 
 /** What the group will agree on while it has no members elsewhere: what all have, as the first of them prefers it. */
 const assignorOf = (group: readonly SlotConfig[]): string =>
-  group[0]?.assignors.find((name) => group.every(({ assignors: own }) => own.includes(name))) ?? 'roundrobin'
+  group[0]?.assignors.find((name) => group.every(({ assignors: own }) => own.includes(name))) ?? 'cooperative-sticky'
 
 /** The slots that get no partition, although nobody else is in the group. */
 const idleOf = (group: readonly SlotConfig[], counts: ReadonlyMap<string, number>): ReadonlySet<SlotConfig> => {

@@ -18,7 +18,7 @@ export const processingFields = z.strictObject({
       .array(z.string().refine(isAssignor))
       .min(1)
       .refine((names) => new Set(names).size === names.length)
-      .default(['roundrobin']),
+      .default(['cooperative-sticky']),
     `a list of ${assignorNames.map((name) => `"${name}"`).join(', ')}, or paths of modules ("./my-assignor.js"), each at most once`,
     "How the group shares its partitions, in order of preference. With `cooperative-sticky` alone a rebalance stops nobody; beside another one, to move a group over, it stops everybody as the others do. `range` and `roundrobin` are Java's; `RoundRobinAssigner` is KafkaJS's. The path of a module is [an assignor of your own](assignors.md).",
   ),

@@ -27,7 +27,7 @@ export const rawMember = async (groupId: string, topics: readonly string[]): Pro
         instanceId,
         sessionTimeoutMs: 60_000,
         rebalanceTimeoutMs: 60_000,
-        protocols: [{ name: 'roundrobin', metadata }],
+        protocols: ['cooperative-sticky', 'roundrobin'].map((name) => ({ name, metadata })),
       }
       const joined = await client.joinGroup(node, request).catch((error: KafkaError) => {
         if (error.memberId === undefined) throw error

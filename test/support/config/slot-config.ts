@@ -28,6 +28,8 @@ type Overrides = Partial<Omit<SlotConfig, 'consumer'>> & { readonly consumer?: P
 
 export const slotConfig = ({ consumer = {}, ...overrides }: Overrides = {}): SlotConfig => ({
   ...complete,
+  // Most unit tests are about eager groups; those of cooperative ones say so.
+  assignors: ['roundrobin'],
   consumer: consumerConfig(consumer),
   ...overrides,
 })

@@ -56,7 +56,7 @@ describe('defaults', () => {
         topics: ['t'],
         handler: pathToFileURL('h.js').href,
         fromBeginning: false,
-        assignors: ['roundrobin'],
+        assignors: ['cooperative-sticky'],
         concurrency: 1,
         convictAfter: 3,
         retry: { attempts: 10, initialDelayMs: 200, maxDelayMs: 60_000, initialPauseMs: 30_000, maxPauseMs: 600_000 },

@@ -53,7 +53,7 @@ it('pools that come and go under load cost no message and repeat none, and no mo
   const second = createPool({ ...options, groupId: first.groupId })
   const shared = await join(4, first, second)
   expect(partitionsIn(shared)).toEqual(partitionNames(topic, PARTITIONS))
-  expectBrokerAgrees(shared, first, second)
+  await expectBrokerAgrees(shared, first, second)
   for (const [slot, partitions] of held(first).entries()) {
     expect(partitions).toHaveLength(2)
     expect(before[slot]).toEqual(expect.arrayContaining(partitions))

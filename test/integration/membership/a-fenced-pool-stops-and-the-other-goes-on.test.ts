@@ -38,7 +38,7 @@ it('a pool whose group.instance.id another one takes is fenced and stops, the ot
   // A static member is replaced within its generation (KIP-345).
   expect(after).toMatchObject({ state: 'Stable', generation: before.generation })
   expect(after.members.map(({ groupInstanceId }) => groupInstanceId)).toEqual(['pod'])
-  expectBrokerAgrees(after, second)
+  await expectBrokerAgrees(after, second)
   await first.pool.stop()
   expect(await describeGroup(first.groupId)).toEqual(after)
 

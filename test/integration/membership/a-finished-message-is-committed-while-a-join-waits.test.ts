@@ -28,6 +28,6 @@ it('what a handler finishes while its seat waits for the end of a rebalance is c
 
   await idler.remove(memberId)
   const pools = [busy, await newcomer]
-  expectBrokerAgrees(await untilStable(busy.groupId, 2), ...pools)
+  await expectBrokerAgrees(await untilStable(busy.groupId, 2), ...pools)
   expect(await record.untilNothingIsLost(await producedIn(topic))).toMatchObject({ lost: [], startedTwice: [] })
 })

@@ -65,7 +65,7 @@ it.each(
   const after = await untilStable(groupId, 2)
   expect(after.protocol).toBe(ends)
   expect(partitionsIn(after)).toEqual(partitionNames(topic, PARTITIONS))
-  expectBrokerAgrees(after, pool)
+  await expectBrokerAgrees(after, pool)
   if (ends === 'cooperative-sticky') {
     // The second deployment: from now on a rebalance stops nobody.
     const second = await startPool({
@@ -77,7 +77,7 @@ it.each(
     await until(() => second.pool.status().slots.every(({ assignment }) => assignment.length === PARTITIONS / 2), {
       what: 'the second pool to have everything',
     })
-    expectBrokerAgrees(await untilStable(groupId, 2), second)
+    await expectBrokerAgrees(await untilStable(groupId, 2), second)
   }
   const verdict = await record.untilNothingIsLost(await traffic.stop())
   expect(verdict).toMatchObject({ lost: [], unknown: [] })

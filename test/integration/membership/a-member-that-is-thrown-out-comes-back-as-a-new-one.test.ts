@@ -29,7 +29,7 @@ it('a member that an administrator removes comes back as a new member, with the 
 
   expect(after.generation).toBeGreaterThan(before.generation ?? Number.NaN)
   expect(partitionsIn(after)).toEqual(partitionNames(topic, PARTITIONS))
-  expectBrokerAgrees(after, pool)
+  await expectBrokerAgrees(after, pool)
   expect(pool.status().slots).toMatchObject([
     { state: 'running', incarnation: 1, restarts: 0 },
     { state: 'running', incarnation: 1, restarts: 0 },

@@ -65,6 +65,6 @@ it('static members that come back within their session have their old generation
   const byInstance = ({ members }: typeof after) =>
     Object.fromEntries(members.map(({ groupInstanceId, assignment }) => [groupInstanceId, assignment]))
   expect(byInstance(after)).toEqual(byInstance(before))
-  expectBrokerAgrees(after, second)
+  await expectBrokerAgrees(after, second)
   expect(verdict).toMatchObject({ lost: [], repeated: [], startedTwice: [], outOfOrder: [], overlapping: [] })
 })

@@ -28,7 +28,7 @@ it('a seat whose generation is over (22) gives everything up, commits nothing, a
   expect(assigned?.added).toHaveLength(PARTITIONS)
   const group = await describeGroup(pool.groupId)
   expect(group).toMatchObject({ state: 'Stable', generation: generation + 2, members: [{ memberId }] })
-  expectBrokerAgrees(group, pool)
+  await expectBrokerAgrees(group, pool)
 
   const verdict = await record.untilNothingIsLost(await producedIn(topic))
   await until(() => record.read().length === 2, { what: 'the message whose commit was refused to be handled again' })

@@ -44,7 +44,7 @@ it.each([
   await fill(b, 2)
   expect(await record.untilNothingIsLost(await producedIn(b))).toMatchObject({ lost: [], repeated: [] })
   const group = await untilStable(again.groupId, workers)
-  expectBrokerAgrees(group, again)
+  await expectBrokerAgrees(group, again)
   expect(group.generation).toBe(Number(before.generation) + 1)
 })
 
@@ -73,7 +73,7 @@ it('a topic that a static pool does not subscribe to any more goes to the member
   expect(held(again)).toEqual(partitionNames(b, 2))
   await until(() => held(other).length === 2, { what: 'the other to have the whole topic' })
   expect(held(other)).toEqual(partitionNames(a, 2))
-  expectBrokerAgrees(await untilStable(first.groupId, 2), again, other)
+  await expectBrokerAgrees(await untilStable(first.groupId, 2), again, other)
 })
 
 it('static pools that get one more topic one after the other share it in the end', async () => {
@@ -93,7 +93,7 @@ it('static pools that get one more topic one after the other share it in the end
   expect(held(newSecond)).toHaveLength(2)
   const group = await untilStable(groupId, 2)
   expect(partitionsIn(group)).toEqual([...partitionNames(a, 2), ...partitionNames(b, 2)])
-  expectBrokerAgrees(group, newFirst, newSecond)
+  await expectBrokerAgrees(group, newFirst, newSecond)
 })
 
 it('a static pool that comes back as it was makes nobody rebalance', async () => {
@@ -106,5 +106,5 @@ it('a static pool that comes back as it was makes nobody rebalance', async () =>
   const again = await startPool({ ...options, groupId: first.groupId })
   const after = await untilStable(again.groupId, 2)
   expect(after.generation).toBe(before.generation)
-  expectBrokerAgrees(after, again)
+  await expectBrokerAgrees(after, again)
 })

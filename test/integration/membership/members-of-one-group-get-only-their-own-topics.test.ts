@@ -22,7 +22,7 @@ it.each([
   const group = await describeGroup(pool.groupId)
   expect(group).toMatchObject({ state: 'Stable', protocol: assignor })
   expect(partitionsIn(group)).toEqual([...partitionNames(orders, 4), ...partitionNames(bills, 3)].sort())
-  expectBrokerAgrees(group, pool)
+  await expectBrokerAgrees(group, pool)
   const topicsOfSlots = pool.status().slots.map(({ assignment }) => [...new Set(assignment.map(({ topic }) => topic))])
   expect(topicsOfSlots).toEqual([[orders], [orders], [bills]])
 

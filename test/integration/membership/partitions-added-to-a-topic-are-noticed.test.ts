@@ -42,7 +42,7 @@ it.each([
   await until(() => pool.status().slots.reduce((sum, { assignment }) => sum + assignment.length, 0) === AFTER, {
     what: 'the slots to have taken them up',
   })
-  expectBrokerAgrees(grown, pool)
+  await expectBrokerAgrees(grown, pool)
 
   await produce(
     topic,

@@ -19,7 +19,7 @@ it.each([
   const second = await startPool({ ...options, groupId: first.groupId })
   const shared = await untilStable(first.groupId, 4)
   expect(partitionsIn(shared)).toEqual(partitionNames(topic, PARTITIONS))
-  expectBrokerAgrees(shared, first, second)
+  await expectBrokerAgrees(shared, first, second)
   for (const { assignment } of shared.members) expect(assignment[topic]).toHaveLength(2)
 
   await second.pool.stop()
@@ -28,6 +28,6 @@ it.each([
   for (const { assignment } of back.members) expect(assignment[topic]).toHaveLength(4)
 
   const verdict = await record.untilNothingIsLost(await traffic.stop())
-  expectBrokerAgrees(back, first)
+  await expectBrokerAgrees(back, first)
   expect(verdict).toMatchObject({ lost: [], repeated: [], startedTwice: [], outOfOrder: [], overlapping: [] })
 })

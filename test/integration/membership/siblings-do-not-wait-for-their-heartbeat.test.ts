@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { until } from '#scripts/support/until.js'
-import { createTopic, describeGroup, produce } from '../../support/cluster/index.js'
+import { createTopic, produce } from '../../support/cluster/index.js'
 import { producedIn } from '../../support/cluster/traffic.js'
 import { expectBrokerAgrees, startPool, untilStable } from '../../support/pool/pool.js'
 import { newRecord } from '../../support/pool/record.js'
@@ -17,6 +17,6 @@ it('when one seat of a pool leaves and joins, the others take part in the rebala
   await until(() => pool.heard('slot:recovered').length === 1, { what: 'the slot to be back in the group' })
   const after = await untilStable(pool.groupId, 3)
   expect(after.generation).toBeGreaterThan(before.generation ?? Number.NaN)
-  expectBrokerAgrees(await describeGroup(pool.groupId), pool)
+  await expectBrokerAgrees(after, pool)
   expect(await record.untilNothingIsLost(await producedIn(topic))).toMatchObject({ lost: [], repeated: [] })
 })

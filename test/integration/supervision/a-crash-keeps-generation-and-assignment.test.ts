@@ -49,7 +49,7 @@ it.each([
   const verdict = await record.untilNothingIsLost(await traffic.stop(), { crashes: pool.crashes() })
   expect(await describeGroup(pool.groupId)).toEqual(before)
   expect(await groupHistory(pool.groupId)).toEqual(history)
-  expectBrokerAgrees(before, pool)
+  await expectBrokerAgrees(before, pool)
   const { slots, totals } = pool.status()
   expect(slots.map(({ incarnation, restarts }) => [incarnation, restarts])).toEqual([
     [2, 1],
@@ -79,7 +79,7 @@ it.each([
 
   expect(after.generation).toBeGreaterThan(before.generation ?? Number.NaN)
   expect(partitionsIn(after)).toEqual(partitionNames(topic, PARTITIONS))
-  expectBrokerAgrees(after, pool)
+  await expectBrokerAgrees(after, pool)
   const shown = (await describeGroupWithTool(pool.groupId)).map(({ clientId }) => clientId).sort()
   expect(shown).toEqual(
     pool

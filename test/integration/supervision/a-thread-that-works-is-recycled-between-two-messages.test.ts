@@ -26,7 +26,7 @@ const handleAll = async (
   const verdict = await record.untilNothingIsLost(await producedIn(topic), { deadlineMs: 120_000 })
   expect(verdict).toMatchObject({ lost: [], startedTwice: [], outOfOrder: [], overlapping: [], unknown: [] })
   expect(await describeGroup(pool.groupId)).toEqual(before)
-  expectBrokerAgrees(before, pool)
+  await expectBrokerAgrees(before, pool)
   expect(pool.heard('slot:crashed')).toEqual([])
   const { totals } = pool.status()
   expect(totals).toMatchObject({ rebalances: 0, restarts: 0, failed: 0, finished: count })

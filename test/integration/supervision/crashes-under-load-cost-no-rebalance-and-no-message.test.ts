@@ -57,7 +57,7 @@ test.each([
 
   // What the group saw: nothing.
   expect(await describeGroup(groupId)).toEqual(before)
-  expectBrokerAgrees(before, observed)
+  await expectBrokerAgrees(before, observed)
   expect(pool.status().totals).toMatchObject({ rebalances: 0, restarts: crashes, failed: 0, lostThreads: 0 })
   expect(pool.status().slots.map(({ seat }) => [seat.memberId, seat.instanceId, seat.generation])).toEqual(identities)
 

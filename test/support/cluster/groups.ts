@@ -1,6 +1,7 @@
 import { inject } from 'vitest'
 import { runTool } from '#scripts/broker.js'
 import { decodeAssignment, GroupLog, type LoggedGeneration } from '#scripts/support/group-log.js'
+import { decodeSubscription } from '#src/control/membership/assignors/subscription.js'
 import { adminClient, brokers, closeAfterFile } from './clients.js'
 
 let log: GroupLog | undefined
@@ -26,6 +27,11 @@ export interface DescribedMember {
   readonly groupInstanceId: string | null
   /** Topic to partitions, sorted. */
   readonly assignment: Readonly<Record<string, readonly number[]>>
+  /**
+   * It was assigned less than it said that it owned when it joined: with a cooperative protocol it gives that up and joins again,
+   * and what it gives up is nobody's until then.
+   */
+  readonly givesUp: boolean
 }
 
 export interface DescribedGroup {
@@ -38,6 +44,10 @@ export interface DescribedGroup {
   readonly members: readonly DescribedMember[]
 }
 
+const givesUp = (metadata: Buffer, assignment: Readonly<Record<string, readonly number[]>>): boolean =>
+  metadata.length > 0 &&
+  decodeSubscription(metadata).owned.some(({ topic, partition }) => assignment[topic]?.includes(partition) !== true)
+
 /** The group as its coordinator sees it now. Cheap enough to be polled. */
 export const describeGroup = async (groupId: string): Promise<DescribedGroup> => {
   const admin = await adminClient()
@@ -45,13 +55,12 @@ export const describeGroup = async (groupId: string): Promise<DescribedGroup> =>
   const group = groups[0]
   if (group === undefined) throw new Error(`The broker said nothing about the group ${groupId}`)
   const newest = (await groupHistory(groupId)).at(-1)
-  const members = group.members.map(({ memberId, clientId, clientHost, memberAssignment }) => ({
-    memberId,
-    clientId,
-    host: clientHost,
-    groupInstanceId: newest?.members.find((member) => member.memberId === memberId)?.groupInstanceId ?? null,
-    assignment: decodeAssignment(memberAssignment),
-  }))
+  const members = group.members.map(({ memberId, clientId, clientHost, memberAssignment, memberMetadata }) => {
+    const assignment = decodeAssignment(memberAssignment)
+    const groupInstanceId = newest?.members.find((member) => member.memberId === memberId)?.groupInstanceId ?? null
+    const said = { memberId, clientId, host: clientHost, groupInstanceId }
+    return { ...said, assignment, givesUp: givesUp(memberMetadata, assignment) }
+  })
   return {
     state: group.state,
     protocol: group.protocol,

@@ -122,22 +122,28 @@ export const partitionsIn = ({ members }: DescribedGroup): string[] =>
 export const partitionNames = (topic: string, count: number): string[] =>
   Array.from({ length: count }, (_, partition) => `${topic}-${partition}`).sort()
 
-/** Waits until the broker says that the group is stable with so many members, and resolves with what it says. */
+/**
+ * Waits until the broker says that the group is stable with so many members, none of which has to give anything up (the first of
+ * two cooperative generations is over then), and resolves with what it says.
+ */
 export const untilStable = (groupId: string, members: number, deadlineMs = 40_000): Promise<DescribedGroup> =>
   until(
     async () => {
       const group = await describeGroup(groupId)
-      return group.state === 'Stable' && group.members.length === members && group
+      const isSettled = group.state === 'Stable' && !group.members.some(({ givesUp }) => givesUp)
+      return isSettled && group.members.length === members && group
     },
     { what: `group ${groupId} to be stable with ${members} members`, deadlineMs },
   )
 
 /**
- * The broker's members are exactly the slots of these pools, in its generation and with its assignment. (Not with their
- * client ids: a broker goes on showing the one with which a static member came for the first time.)
+ * The broker's members are exactly the slots of these pools, in its generation and with its assignment, as soon as these have
+ * heard of it: the broker knows first. (Not with their client ids: a broker goes on showing the one with which a static member
+ * came for the first time.)
  */
-export const expectBrokerAgrees = (group: DescribedGroup, ...pools: readonly TestPool[]): void => {
+export const expectBrokerAgrees = async (group: DescribedGroup, ...pools: readonly TestPool[]): Promise<void> => {
+  const held = () => Object.assign({}, ...pools.map(({ pool }) => assignmentsOf(pool.status())))
+  await expect.poll(held).toEqual(assignmentsIn(group))
   const slots = pools.flatMap(({ pool }) => pool.status().slots)
-  expect(Object.assign({}, ...pools.map(({ pool }) => assignmentsOf(pool.status())))).toEqual(assignmentsIn(group))
   expect(new Set(slots.map(({ seat }) => seat.generation))).toEqual(new Set([group.generation]))
 }

@@ -14,6 +14,11 @@ it('what a handler finishes while its seat waits for the end of a rebalance is c
   // A member that does not come to rebalances, so that whoever does has to wait.
   const idler = await rawMember(busy.groupId, [topic])
   const { memberId } = await idler.join({ memberId: '', instanceId: null })
+  // For what the first gives up the group rebalances again, and this once the other comes.
+  await until(async () => (await describeGroup(busy.groupId)).state === 'PreparingRebalance', {
+    what: 'the second round',
+  })
+  await idler.join({ memberId, instanceId: null })
   await untilStable(busy.groupId, 2)
   const partition = busy.status().slots[0]?.assignment[0]?.partition ?? Number.NaN
 

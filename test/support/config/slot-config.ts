@@ -26,10 +26,11 @@ export const consumerConfig = (more: Partial<ConsumerConfig> = {}): ConsumerConf
 
 type Overrides = Partial<Omit<SlotConfig, 'consumer'>> & { readonly consumer?: Partial<ConsumerConfig> }
 
+/** Of a group where everybody gives everything up in each rebalance. */
+export const eager = { assignors: ['roundrobin'] } as const satisfies Overrides
+
 export const slotConfig = ({ consumer = {}, ...overrides }: Overrides = {}): SlotConfig => ({
   ...complete,
-  // Most unit tests are about eager groups; those of cooperative ones say so.
-  assignors: ['roundrobin'],
   consumer: consumerConfig(consumer),
   ...overrides,
 })

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { HungHandlers } from '#src/control/supervision/hung-handlers.js'
 import { ErrorCode, PoolError } from '#src/errors.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { slotConfig } from '../../support/config/slot-config.js'
+import { eager, slotConfig } from '../../support/config/slot-config.js'
 import { Diary } from '../../support/control/diary.js'
 import { Dice } from '../../support/control/dice.js'
 import { SimulatedGroup } from '../../support/control/simulated-group.js'
@@ -43,6 +43,7 @@ const newLife = (seed: number) => {
   const killers = new Killers(1 + dice.below(3))
   const bench = slotBench({
     config: slotConfig({
+      ...eager,
       convictAfter: killers.limit,
       consumer: { groupInstanceId: isStatic ? 'instance' : null },
       concurrency: 2,

@@ -9,7 +9,7 @@ import { Control } from '#src/protocol/ledger.js'
 import { Page } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { deferred } from '#src/util/deferred.js'
-import { slotConfig } from '../../support/config/slot-config.js'
+import { eager, slotConfig } from '../../support/config/slot-config.js'
 import { kafkaError, unanswered } from '../../support/control/fake-client.js'
 import { untilClosed } from '../../support/control/seat-bench.js'
 import { assignment, joinedAs, slotBench } from '../../support/control/slot-bench.js'
@@ -556,7 +556,10 @@ describe("a slot with recovery 'rejoin'", () => {
 
   test('does not come back to the group after a stop, whatever its old seat still waited for', async () => {
     const metadata = deferred<readonly TopicMetadata[]>()
-    const bench = await running({ settings: { recovery: 'rejoin' }, topics: () => metadata.promise })
+    const bench = await running({
+      ...{ config: slotConfig(eager), settings: { recovery: 'rejoin' } },
+      topics: () => metadata.promise,
+    })
     const [seat] = bench.seats
     if (seat === undefined) throw new Error('no seat')
     // It is made the leader, and waits for metadata.
@@ -676,7 +679,7 @@ describe('the watch over a slot', () => {
 describe('a slot that stops with a handler in flight, in a rebalance', () => {
   /** In flight is 0@0; the next generation gives the slot these partitions. */
   const busy = async (...kept: number[]) => {
-    const bench = await running()
+    const bench = await running({ config: slotConfig(eager) })
     const [seat] = bench.seats
     const handed = bench.threads.last.requests.at(-1)
     if (seat === undefined || handed?.type !== 'assign') throw new Error('nothing was handed')
@@ -812,7 +815,7 @@ describe('a slot that drains', () => {
   })
 
   test('is over 2.4 s after its time when the last commit is silent and teardown hangs: the pool then needs 0.3 s more of its 3 s', async () => {
-    const bench = await running()
+    const bench = await running({ config: slotConfig(eager) })
     const handed = bench.threads.last.requests.at(-1)
     if (handed?.type !== 'assign') throw new Error('nothing was handed')
     const [seat] = bench.seats

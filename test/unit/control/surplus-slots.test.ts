@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { SlotConfig } from '#src/config/resolved.js'
 import { surplusWarning } from '#src/control/surplus-slots.js'
-import { consumerConfig, slotConfig } from '../../support/config/slot-config.js'
+import { consumerConfig, eager, slotConfig } from '../../support/config/slot-config.js'
 
 const topic = (name: string, count: number) => ({
   topic: name,
@@ -46,7 +46,7 @@ test('the assignor is the one that all slots of the group have', () => {
 })
 
 test('roundrobin may leave a worker idle although there are as many partitions: the topics of others stand between', () => {
-  const mixed = [...slots(0, 4, ['orders', 'bills']), ...slots(1, 1, ['carts'])]
+  const mixed = [...slots(0, 4, ['orders', 'bills'], eager), ...slots(1, 1, ['carts'], eager)]
   expect(surplusWarning(mixed, [...found, topic('carts', 1)])).toBe(
     '4 workers share 4 partitions of "orders", "bills": 1 of them stays idle, because roundrobin deals the topics of all subscriptions of the group in turn. Lower workers, or add partitions',
   )

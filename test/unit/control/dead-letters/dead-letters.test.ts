@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { DeadLetterConfig } from '#src/config/resolved.js'
+import type { DeadLetterConfig, SlotConfig } from '#src/config/resolved.js'
 import type { ThreadRequest } from '#src/control/threads/incarnation.js'
 import type { AssignedPartition, FromThread } from '#src/protocol/messages.js'
 import { Page } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { slotConfig } from '../../../support/config/slot-config.js'
+import { eager, slotConfig } from '../../../support/config/slot-config.js'
 import { kafkaError } from '../../../support/control/fake-client.js'
 import type { FakeIncarnation } from '../../../support/control/fake-threads.js'
 import { assignment, joinedAs, slotBench } from '../../../support/control/slot-bench.js'
@@ -29,9 +29,10 @@ const MISSING = kafkaError(3, 'UNKNOWN_TOPIC_OR_PARTITION')
 type Assign = Extract<ThreadRequest, { type: 'assign' }>
 type Bench = Awaited<ReturnType<typeof running>>
 
-const running = async (deadLetter: Partial<DeadLetterConfig> = {}) => {
+const running = async (deadLetter: Partial<DeadLetterConfig> = {}, more: Partial<SlotConfig> = {}) => {
   const config = slotConfig({
     deadLetter: { topic: '{topic}.dlq', partition: 'any', breaker: 10, resumeAfterMs: null, ...deadLetter },
+    ...more,
   })
   const bench = slotBench({ config })
   const starting = bench.slot.boot().then(() => bench.slot.join())
@@ -386,7 +387,7 @@ describe('while a dead letter is written', () => {
   }
 
   test('a rebalance waits for it, so that the next owner begins behind it', async () => {
-    const bench = await running()
+    const bench = await running({}, eager)
     const seat = await rebalanced(bench)
     await vi.advanceTimersByTimeAsync(2_900)
     giveUp(bench, 5)
@@ -400,7 +401,7 @@ describe('while a dead letter is written', () => {
   })
 
   test('a rebalance waits for that of a message which was in flight when it began', async () => {
-    const bench = await running()
+    const bench = await running({}, eager)
     const seat = await rebalanced(bench)
     bench.threads.last.silent = true
     await vi.advanceTimersByTimeAsync(3_500)
@@ -416,7 +417,7 @@ describe('while a dead letter is written', () => {
   })
 
   test('a rebalance waits for none that takes longer than a second, and commits nothing of it', async () => {
-    const bench = await running()
+    const bench = await running({}, eager)
     const seat = await rebalanced(bench)
     await vi.advanceTimersByTimeAsync(2_900)
     giveUp(bench, 5)
@@ -447,7 +448,7 @@ describe('while a dead letter is written', () => {
   })
 
   test('its partition goes to somebody else: it counts no more, and is not tried again', async () => {
-    const bench = await running()
+    const bench = await running({}, eager)
     giveUp(bench, 5)
     const [seat] = bench.seats
     if (seat === undefined) throw new Error('no seat')

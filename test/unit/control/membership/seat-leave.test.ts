@@ -3,7 +3,7 @@ import { encodeSubscription } from '#src/control/membership/assignors/subscripti
 import { Group } from '#src/control/membership/group.js'
 import type { JoinResult } from '#src/kafka/group.js'
 import { deferred } from '#src/util/deferred.js'
-import { slotConfig } from '../../../support/config/slot-config.js'
+import { eager, slotConfig } from '../../../support/config/slot-config.js'
 import { kafkaError } from '../../../support/control/fake-client.js'
 import { seatBench, untilClosed } from '../../../support/control/seat-bench.js'
 import { joinedAs } from '../../../support/control/slot-bench.js'
@@ -68,7 +68,7 @@ describe('a seat leaves within a second', () => {
   })
 
   test('while a handler holds a rebalance up', async () => {
-    const bench = seatBench()
+    const bench = seatBench({ config: slotConfig(eager) })
     bench.seat.start()
     await settle()
     bench.host.releasing = new Promise(() => {})

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { deferred } from '#src/util/deferred.js'
+import { eager, slotConfig } from '../../../support/config/slot-config.js'
 import { kafkaError } from '../../../support/control/fake-client.js'
 import { seatBench } from '../../../support/control/seat-bench.js'
 import { assignment, joinedAs } from '../../../support/control/slot-bench.js'
@@ -17,8 +18,8 @@ afterEach(() => {
 
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
-const member = async () => {
-  const bench = seatBench()
+const member = async (config = slotConfig()) => {
+  const bench = seatBench({ config })
   bench.seat.start()
   await settle()
   bench.own.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), async () => {}]
@@ -52,7 +53,7 @@ describe('a seat in a rebalance', () => {
   })
 
   test('waits for its handlers once, however often it has to ask until it is let in', async () => {
-    const { own, host, seat } = await member()
+    const { own, host, seat } = await member(slotConfig(eager))
     const refuse = (code: number) => () => Promise.reject(kafkaError(code))
     own.onJoin = [refuse(COORDINATOR_LOAD_IN_PROGRESS), joinedAs('member', 2)]
     own.onSync = [refuse(REBALANCE_IN_PROGRESS), assignment(0)]
@@ -63,7 +64,7 @@ describe('a seat in a rebalance', () => {
   })
 
   test('does not count as a member with an assignment that it cannot read', async () => {
-    const { own, host, seat } = await member()
+    const { own, host, seat } = await member(slotConfig(eager))
     own.onSync = [async () => Buffer.from([0, 0, 0]), assignment(0)]
     await vi.advanceTimersByTimeAsync(5_000)
     expect(seat.state).toBe('stable')

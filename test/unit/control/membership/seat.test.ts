@@ -8,7 +8,7 @@ import type { SeatHost } from '#src/control/membership/seat-host.js'
 import type { PoolError } from '#src/errors.js'
 import type { TopicPartition } from '#src/kafka/metadata.js'
 import { monotonicMs } from '#src/util/clock.js'
-import { slotConfig } from '../../../support/config/slot-config.js'
+import { eager, slotConfig } from '../../../support/config/slot-config.js'
 import { FakeClient, kafkaError, unanswered } from '../../../support/control/fake-client.js'
 import { assignment, joinedAs } from '../../../support/control/slot-bench.js'
 import { collectLines } from '../../../support/log-lines.js'
@@ -211,7 +211,7 @@ describe('a seat that is a member', () => {
   })
 
   test('releases its partitions before it joins a rebalance, with the same member id', async () => {
-    const { host, own, seat } = await member()
+    const { host, own, seat } = await member(slotConfig(eager))
     own.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), async () => {}]
     own.onJoin = [joinedAs('member', 2)]
     await heartbeatLater()
@@ -222,7 +222,7 @@ describe('a seat that is a member', () => {
   })
 
   test('joins once more when the next rebalance begins before it has synced', async () => {
-    const { host, own } = await member()
+    const { host, own } = await member(slotConfig(eager))
     own.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), async () => {}]
     own.onJoin = [joinedAs('member', 2), joinedAs('member', 3)]
     own.onSync = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), assignment(0)]
@@ -318,7 +318,7 @@ describe('a seat that is a member', () => {
   })
 
   test('that drains follows a rebalance as every member does', async () => {
-    const { host, own, seat } = await member()
+    const { host, own, seat } = await member(slotConfig(eager))
     own.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), async () => {}]
     own.onJoin = [joinedAs('member', 2)]
     seat.drain()

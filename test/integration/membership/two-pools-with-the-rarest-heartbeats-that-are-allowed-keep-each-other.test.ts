@@ -34,9 +34,12 @@ test('a rebalance that is as short as is allowed for its heartbeats is over with
 
   await second.pool.stop()
   const alone = await untilStable(first.groupId, 1)
-  expect(alone.generation).toBe((shared.generation ?? 0) + 1)
   const all = await traffic.stop()
   expect(all.length).toBe(PARTITIONS)
-  // Alone, then what the second is to have is given up and handed on, then alone again.
-  expect(first.heard('group:joined').map(({ generation }) => generation)).toEqual([1, 2, 3, 4])
+  // Alone; what the second is to have is given up, and handed on; it hands on what it is not busy with (if its handler takes
+  // longer than a moment), and leaves.
+  expect(shared.generation).toBe(3)
+  expect([4, 5]).toContain(alone.generation)
+  const generations = Array.from({ length: alone.generation ?? 0 }, (_, n) => n + 1)
+  expect(first.heard('group:joined').map(({ generation }) => generation)).toEqual(generations)
 })

@@ -67,9 +67,13 @@ export class SlotRecoveryHost implements RecoveryHost {
     return this.#options.seat().membership.memberId !== ''
   }
 
+  /** As Java's member that closes: what is the slot's still is revoked first; what others may have by now is lost. */
   async giveUpSeat(): Promise<void> {
-    const { seat, seatHost } = this.#options
-    await seat().leave(true)
+    const { seatHost } = this.#options
+    const seat = this.#options.seat()
+    if (seat.isConfirmed) await seatHost.release()
+    else seatHost.tellLost('the seat was given up while nothing confirmed the membership')
+    await seat.leave(true)
     seatHost.loseAll()
   }
 

@@ -96,7 +96,7 @@ export class SlotSeatHost implements SeatHost {
     const { config, group, life, work } = this.#options
     // With an eager protocol all of it was given up already.
     if (!follows && group.assignors.isCooperative(config.assignors)) {
-      this.#tellLost('the group has gone on without this member')
+      this.tellLost('the group has gone on without this member')
     }
     if (!life.isOver) work.assignment.begin(partitions, follows)
     else {
@@ -106,7 +106,7 @@ export class SlotSeatHost implements SeatHost {
   }
 
   lost(reason: string): void {
-    this.#tellLost(reason)
+    this.tellLost(reason)
     this.loseAll()
   }
 
@@ -117,7 +117,8 @@ export class SlotSeatHost implements SeatHost {
     if (life.isOver) this.#lookAtWhatCounts()
   }
 
-  #tellLost(reason: string): void {
+  /** What the slot holds is, or may be, others' by now. */
+  tellLost(reason: string): void {
     const { work, report } = this.#options
     const partitions = work.holdings.all()
     if (partitions.length > 0) report.lost(partitions, reason)

@@ -9,6 +9,7 @@ import { Control } from '#src/protocol/ledger.js'
 import { Page } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { deferred } from '#src/util/deferred.js'
+import { restartConfig } from '../../support/config/restart-config.js'
 import { eager, slotConfig } from '../../support/config/slot-config.js'
 import { kafkaError, unanswered } from '../../support/control/fake-client.js'
 import { untilClosed } from '../../support/control/seat-bench.js'
@@ -290,7 +291,7 @@ describe('a parked slot', () => {
     const bench = await running({ settings: { restart } })
     bench.threads.last.crash()
     await settle()
-    expect(bench.told().slice(-3)).toEqual(['slot:crashed', 'slot:parked', 'trouble'])
+    expect(bench.told().slice(-4)).toEqual(['slot:crashed', 'slot:parked', 'trouble', 'group:revoking'])
   })
 
   test('that a listener stops leaves no timer behind', async () => {
@@ -596,6 +597,52 @@ describe("a slot with recovery 'rejoin'", () => {
     await vi.advanceTimersByTimeAsync(5_000)
     expect(bench.slot.seat.state).toBe('stable')
     expect(bench.slot.state).toBe('running')
+  })
+})
+
+describe.each([
+  ['that is parked', { restart: restartConfig({ maxRestarts: 1 }) }],
+  ["with recovery 'rejoin'", { recovery: 'rejoin' as const }],
+])('a slot %s', (_, settings) => {
+  test('gives its seat up when listeners of group:revoking are done, and what they have flushed is committed', async () => {
+    const bench = await running({ settings })
+    const handed = bench.threads.last.requests.at(-1)
+    if (handed?.type !== 'assign') throw new Error('nothing was handed')
+    const flushed = deferred<void>()
+    bench.on('group:revoking', () => flushed.promise)
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(500)
+    const partitions = [0, 1].map((partition) => ({ topic: 'orders', partition }))
+    expect(bench.heard('group:revoking')).toMatchObject([{ memberId: 'member-0', generation: 1, partitions }])
+    expect(bench.seats[0]?.asked).not.toContain('LeaveGroup')
+    Page.from(handed.page).finish(0, 7)
+    flushed.resolve()
+    await settle()
+    expect(bench.commits.at(-1)).toMatchObject([{ partition: 0, offset: 7n }])
+    expect(bench.seats[0]?.asked.at(-1)).toBe('LeaveGroup')
+    expect(bench.told()).not.toContain('group:lost')
+  })
+
+  test('leaves although a listener of group:revoking does not come back', async () => {
+    const bench = await running({ settings })
+    bench.on('group:revoking', () => new Promise(() => {}))
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(3_100)
+    expect(bench.seats[0]?.asked.at(-1)).toBe('LeaveGroup')
+    expect(bench.warnings.map(({ msg }) => msg)).toContainEqual(expect.stringContaining('group:revoking'))
+  })
+
+  test('says that its partitions are lost if nothing confirms that they are its own still', async () => {
+    const bench = await running({ settings })
+    const [seat] = bench.seats
+    if (seat === undefined) throw new Error('no seat')
+    seat.onHeartbeat = [() => new Promise(() => {})]
+    await vi.advanceTimersByTimeAsync(50_000) // the session has 45 s
+    bench.threads.last.crash()
+    await vi.advanceTimersByTimeAsync(5_000)
+    const partitions = [0, 1].map((partition) => ({ topic: 'orders', partition }))
+    expect(bench.heard('group:lost')).toMatchObject([{ memberId: 'member-0', generation: 1, partitions }])
+    expect(bench.told()).not.toContain('group:revoking')
   })
 })
 

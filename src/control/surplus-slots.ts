@@ -9,14 +9,26 @@ import { assignorNamed } from './membership/assignors/index.js'
 const assignorOf = (group: readonly SlotConfig[]): string =>
   group[0]?.assignors.find((name) => group.every(({ assignors: own }) => own.includes(name))) ?? 'cooperative-sticky'
 
-/** The slots that get no partition, although nobody else is in the group. */
+const partitionsOf = (own: readonly SlotConfig[], counts: ReadonlyMap<string, number>): number =>
+  (own[0]?.topics ?? []).reduce((sum, topic) => sum + (counts.get(topic) ?? 0), 0)
+
+/**
+ * The slots that get no partition, although nobody else is in the group. What cooperative-sticky does is known without
+ * asking it, which takes too long for the main thread where the slots are many: each subscription has its topics for
+ * itself, and shares them equally.
+ */
 const idleOf = (group: readonly SlotConfig[], counts: ReadonlyMap<string, number>): ReadonlySet<SlotConfig> => {
+  const name = assignorOf(group)
+  if (name === 'cooperative-sticky') {
+    const subscriptions = groupBy(group, ({ subscription }) => subscription)
+    return new Set([...subscriptions.values()].flatMap((own) => own.slice(partitionsOf(own, counts))))
+  }
   // Their client ids stand in the same order.
   const named = group.map((slot) => ({ slot, memberId: String(slot.slot).padStart(9, '0') }))
   const members = named.map(({ slot, memberId }) => {
     return { memberId, instanceId: slot.consumer.groupInstanceId, topics: slot.topics }
   })
-  const assignor = assignorNamed(assignorOf(group))
+  const assignor = assignorNamed(name)
   if (assignor === undefined) return new Set() // what the user's own does nobody knows here
   const assignment = assignor.assign(members, counts)
   const idle = named.filter(({ memberId }) => (assignment.get(memberId) ?? []).length === 0)
@@ -25,11 +37,10 @@ const idleOf = (group: readonly SlotConfig[], counts: ReadonlyMap<string, number
 
 /** Why more are idle than the number of partitions explains. */
 const BECAUSE: Readonly<Record<string, string>> = {
-  'cooperative-sticky': 'cooperative-sticky shares as equally as the topics of all subscriptions of the group allow',
   range: 'range begins with the same workers at each topic (roundrobin does not)',
   roundrobin: 'roundrobin deals the topics of all subscriptions of the group in turn',
   RoundRobinAssigner: 'RoundRobinAssigner deals the topics of all subscriptions of the group in turn',
-} satisfies Record<AssignorName, string>
+} satisfies Record<Exclude<AssignorName, 'cooperative-sticky'>, string>
 
 /** Of the slots of one subscription. */
 const sentence = (
@@ -39,7 +50,7 @@ const sentence = (
   assignor: string,
 ): string => {
   const topics = own[0]?.topics ?? []
-  const partitions = topics.reduce((sum, topic) => sum + (counts.get(topic) ?? 0), 0)
+  const partitions = partitionsOf(own, counts)
   const share = `${own.length} workers share ${partitions} partition${partitions === 1 ? '' : 's'}`
   const names = topics.map((topic) => `"${topic}"`).join(', ')
   const why = idle > Math.max(0, own.length - partitions) ? `, because ${BECAUSE[assignor]}` : ''

@@ -1,5 +1,7 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { SlotConfig } from '#src/config/resolved.js'
+import { assignors } from '#src/control/membership/assignors/index.js'
 import { surplusWarning } from '#src/control/surplus-slots.js'
 import { consumerConfig, eager, slotConfig } from '../../support/config/slot-config.js'
 
@@ -49,5 +51,32 @@ test('roundrobin may leave a worker idle although there are as many partitions: 
   const mixed = [...slots(0, 4, ['orders', 'bills'], eager), ...slots(1, 1, ['carts'], eager)]
   expect(surplusWarning(mixed, [...found, topic('carts', 1)])).toBe(
     '4 workers share 4 partitions of "orders", "bills": 1 of them stays idle, because roundrobin deals the topics of all subscriptions of the group in turn. Lower workers, or add partitions',
+  )
+})
+
+test('a thousand workers and ten thousand partitions of cooperative-sticky do not keep the main thread', () => {
+  const many = slots(0, 1_000, ['orders'])
+  const startMs = performance.now()
+  expect(surplusWarning(many, [topic('orders', 10_000)])).toBeNull()
+  expect(performance.now() - startMs).toBeLessThan(1_000)
+})
+
+test('what is said of cooperative-sticky is what it does', () => {
+  const sizes = fc.record({ workers: fc.integer({ min: 1, max: 6 }), orders: fc.nat(4), bills: fc.nat(4) })
+  fc.assert(
+    fc.property(fc.array(sizes, { minLength: 1, maxLength: 3 }), (subscriptions) => {
+      const all = subscriptions.flatMap(({ orders, bills }, n) => [
+        topic(`orders-${n}`, orders),
+        topic(`bills-${n}`, bills),
+      ])
+      const group = subscriptions.flatMap(({ workers }, n) => slots(n, workers, [`orders-${n}`, `bills-${n}`]))
+      const members = group.map(({ slot, topics }) => ({ memberId: String(slot), instanceId: null, topics }))
+      const counts = new Map(all.map(({ topic: name, partitions }) => [name, partitions.length]))
+      const idle = [...assignors['cooperative-sticky'].assign(members, counts).values()].filter(
+        (partitions) => partitions.length === 0,
+      )
+      const told = surplusWarning(group, all)?.matchAll(/(\d+) of them/g) ?? []
+      expect([...told].reduce((sum, [, count]) => sum + Number(count), 0)).toBe(idle.length)
+    }),
   )
 })

@@ -1,6 +1,6 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { isMainThread, workerData } from 'node:worker_threads'
 import type { OwnAssignor } from '../src/control/membership/assignors/assignor.js'
-import type { Answer, AssignorTask, OwnProtocol } from '../src/control/membership/assignors/assignor-thread.js'
+import type { Answer, AssignorThreadData, OwnProtocol } from '../src/control/membership/assignors/assignor-thread.js'
 import { assignorNamed } from '../src/control/membership/assignors/index.js'
 import { ErrorCode, PoolError } from '../src/errors.js'
 
@@ -9,11 +9,13 @@ import { ErrorCode, PoolError } from '../src/errors.js'
  * large that the main thread would stand still.
  */
 
-if (parentPort === null) {
+if (isMainThread) {
   throw new PoolError(ErrorCode.internal, 'workers/assignor is the entry of a worker thread: use ConsumerPool instead')
 }
 
-const { module, question } = workerData as AssignorTask
+const { module, question, answerTo } = workerData as AssignorThreadData
+// Out of the module's reach before that is loaded: it could answer in the assignor's place.
+Reflect.deleteProperty(workerData, 'answerTo')
 
 type Own = OwnAssignor & OwnProtocol
 
@@ -32,12 +34,12 @@ const load = async (url: string): Promise<Own> => {
 const own = module === null ? null : await load(module)
 if (question === null) {
   const { name = '', isCooperative = false } = own ?? {}
-  parentPort.postMessage({ name, isCooperative } satisfies OwnProtocol)
+  answerTo.postMessage({ name, isCooperative } satisfies OwnProtocol)
 } else {
   const { protocol, members, partitionCounts, racks } = question
   const assignor = own ?? assignorNamed(protocol)
   const assignment: unknown = await assignor?.assign(members, partitionCounts, racks)
   if (!(assignment instanceof Map))
     throw new TypeError('its "assign" returned no Map of member ids to lists of partitions')
-  parentPort.postMessage([...assignment] satisfies Answer)
+  answerTo.postMessage([...assignment] satisfies Answer)
 }

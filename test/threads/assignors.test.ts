@@ -81,6 +81,24 @@ describe('an assignor of the user’s own', () => {
     await expect(loaded(text)).rejects.toEqual(refused(message))
   })
 
+  test('is the only one that answers: what else its module says is not heard', async () => {
+    const says = (what: string) => `for (const port of [parentPort, ...Object.values(workerData)])
+      if (typeof port?.postMessage === 'function') port.postMessage(${what})`
+    const { assignors, protocols } = await loaded(`import { parentPort, workerData } from 'node:worker_threads'
+      ${says(`{ name: 'other', isCooperative: true }`)}
+      export const name = 'mine'
+      export const assign = () => {
+        ${says(`[['a', [{ topic: 't', partition: 0 }]]]`)}
+        return new Map([['b', [{ topic: 't', partition: 0 }]]])
+      }`)
+    expect(protocols[0]).toEqual({ name: 'mine', isCooperative: false })
+    const assignment = await assignors.assign('mine', [member('a'), member('b')], new Map([['t', 1]]), new Map())
+    expect([...assignment]).toEqual([
+      ['a', []],
+      ['b', [{ topic: 't', partition: 0 }]],
+    ])
+  })
+
   test('that does not load in time, or does not come back, is named', async () => {
     const module = moduleOf('await new Promise(() => setInterval(() => {}, 1_000))')
     await expect(new Assignors().load([module], 300)).rejects.toEqual(refused(/file:.*had not come back after 0.3 s/))

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { ErrorCode, PoolError } from '../../../errors.js'
 import type { TopicPartition } from '../../../kafka/metadata.js'
 import { after } from '../../../util/timers.js'
@@ -28,6 +28,12 @@ export interface AssignorTask {
   readonly question: Question | null
 }
 
+/** What the thread gets. */
+export interface AssignorThreadData extends AssignorTask {
+  /** For the answer alone: the thread's own port is within reach of whatever the module says. */
+  readonly answerTo: MessagePort
+}
+
 /** Longer than the worst that was measured (1.5 s), shorter than a rebalance lasts. */
 export const LIMIT_MS = 10_000
 
@@ -39,14 +45,22 @@ export const LIMIT_MS = 10_000
 export function askThread(task: AssignorTask & { question: null }, limitMs?: number): Promise<OwnProtocol>
 export function askThread(task: AssignorTask & { question: Question }, limitMs?: number): Promise<Answer>
 export async function askThread(task: AssignorTask, limitMs = LIMIT_MS): Promise<OwnProtocol | Answer> {
-  const worker = new Worker(new URL('../../../../workers/assignor.js', import.meta.url), { workerData: task })
+  const { port1: answers, port2: answerTo } = new MessageChannel()
+  const worker = new Worker(new URL('../../../../workers/assignor.js', import.meta.url), {
+    workerData: { ...task, answerTo } satisfies AssignorThreadData,
+    transferList: [answerTo],
+  })
   let limit: NodeJS.Timeout | undefined
   try {
     return await new Promise((resolve, reject) => {
       limit = after(() => reject(new Error(`it had not come back after ${limitMs / 1_000} s`)), limitMs)
-      worker.once('message', resolve)
+      answers.once('message', resolve)
       worker.once('error', reject)
-      worker.once('exit', (code) => reject(new Error(`its thread ended with code ${code}`)))
+      worker.once('exit', (code) => {
+        const answer = receiveMessageOnPort(answers) // which the end of the thread may overtake
+        if (answer === undefined) reject(new Error(`its thread ended with code ${code}`))
+        else resolve(answer.message)
+      })
     })
   } catch (cause) {
     const whose =
@@ -57,6 +71,7 @@ export async function askThread(task: AssignorTask, limitMs = LIMIT_MS): Promise
     throw new PoolError(ErrorCode.moduleNotUsable, `${what}. ${advice}`, { cause })
   } finally {
     clearTimeout(limit)
+    answers.close()
     void worker.terminate()
   }
 }

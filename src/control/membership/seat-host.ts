@@ -31,4 +31,6 @@ export interface SeatHost {
   fenced(tries: number, retryInMs: number | null): void
   /** The broker will not have this member until a person changes something. */
   refused(error: PoolError): void
+  /** No assignment could be made, or read, several times in a row; the seat goes on asking. */
+  unassignable(error: PoolError): void
 }

@@ -6,6 +6,7 @@ import { KafkaError } from '../../kafka/kafka-error.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
 import { type Reaction, reactionTo, retryDelayMs } from './reactions.js'
+import { UNASSIGNABLE_TRIES } from './seat-times.js'
 
 /** Faults of an assignor, or of what members have written for each other. */
 const UNASSIGNABLE: readonly ErrorCode[] = [ErrorCode.moduleNotUsable, ErrorCode.protocolRefused]
@@ -20,6 +21,7 @@ export class SeatTrouble {
   /** No assignment can be made, or read. */
   readonly #unassignable = new Episode()
   #failures = 0
+  #unassignableTries = 0
   #needsPerson = false
 
   constructor(log: Logger) {
@@ -39,17 +41,18 @@ export class SeatTrouble {
   /** The coordinator has answered as it should. */
   over(membership: Membership): void {
     this.#failures = 0
+    this.#unassignableTries = 0
     this.#needsPerson = false
     if (membership.generation < 0) return
     if (this.#lasting.ended(monotonicMs()) !== null) this.#log.info(membership, 'the coordinator answers again')
     if (this.#unassignable.ended(monotonicMs()) !== null) this.#log.info(membership, 'there is an assignment again')
   }
 
-  /** @returns what the seat does about it, and whether it is a refusal that has lasted, which the slot is to hear of */
+  /** @returns what the seat does about it, and whether it has lasted and is for a person to mend: the slot is to hear of it */
   met(
     error: unknown,
     membership: Membership,
-  ): { readonly reaction: Reaction | 'unassignable'; readonly isRefused: boolean } {
+  ): { readonly reaction: Reaction | 'unassignable'; readonly hasLasted: boolean } {
     if (error instanceof PoolError && UNASSIGNABLE.includes(error.code)) {
       // Nothing that time mends, as a rule, and the whole group waits for it.
       this.#needsPerson = true
@@ -58,13 +61,13 @@ export class SeatTrouble {
         { err: error, ...membership },
         `no assignment: ${error.message}; asking again`,
       )
-      return { reaction: 'unassignable', isRefused: false }
+      return { reaction: 'unassignable', hasLasted: ++this.#unassignableTries >= UNASSIGNABLE_TRIES }
     }
     const reaction = reactionTo(error)
     const isLasting = reaction === 'retry' && this.#failures >= QUIET_FAILURES
     const isTold = isLasting && this.#lasting.happened(monotonicMs()) !== null
     this.#log[isTold ? 'warn' : 'debug']({ err: error, reaction, ...membership }, 'the coordinator did not agree')
-    return { reaction, isRefused: isTold && error instanceof KafkaError && isRefusal(error) }
+    return { reaction, hasLasted: isTold && error instanceof KafkaError && isRefusal(error) }
   }
 
   /** How long to wait before asking again. */

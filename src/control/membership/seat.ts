@@ -328,7 +328,7 @@ export class Seat {
 
   /** Decides what a failed request means. Everything else goes on in the loop. */
   async #recover(error: unknown): Promise<void> {
-    const { reaction, isRefused } = this.#trouble.met(error, this.membership)
+    const { reaction, hasLasted } = this.#trouble.met(error, this.membership)
     switch (reaction) {
       case 'rejoin':
         this.#mustJoin = true
@@ -345,11 +345,12 @@ export class Seat {
         await this.#rest(REFUSED_WAIT_MS)
         return
       case 'unassignable':
+        if (hasLasted && !this.#ended) this.#options.host.unassignable(error as PoolError)
         await this.#rest(this.#trouble.nextDelayMs())
         return
       case 'retry':
         // Credentials may be mended within the session, so it is asked as often as ever.
-        if (isRefused) await this.#refusedBy(error)
+        if (hasLasted) await this.#refusedBy(error)
         // Not even when the session must be over: a coordinator that was away may still know the member, and the lease
         // sees to it that nothing begins before it has said so.
         this.#nextBeatAtMs = 0

@@ -104,14 +104,16 @@ test.each([
   expect(performance.now() - beganAtMs).toBeLessThan(10_000)
 })
 
-/** A module that no formatter would leave as it is. */
-const withSyntaxError = (): string => {
+const moduleOf = (text: string): string => {
   const folder = mkdtempSync(join(tmpdir(), 'start-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const file = join(folder, 'syntax.mjs')
-  writeFileSync(file, 'export default () => {')
+  const file = join(folder, 'module.mjs')
+  writeFileSync(file, text)
   return file
 }
+
+/** A module that no formatter would leave as it is. */
+const withSyntaxError = (): string => moduleOf('export default () => {')
 
 test.each([
   ['is not there', 'missing.mjs', 'KCP_HANDLER_NOT_FOUND'],
@@ -159,6 +161,12 @@ test('a pool whose handler cannot be loaded does not disturb the group that it w
   expect(await untilStable(there.groupId, 1)).toEqual(before)
   expect(there.heard('group:joined')).toHaveLength(1)
   await there.pool.stop()
+})
+
+test('an assignor that fails whenever the pool leads the group is a start-up error, and nobody waits for it', async () => {
+  const assignor = moduleOf(`export const name = 'mine', assign = () => { throw new Error('no idea') }`)
+  const error = await failToStart({ assignors: [assignor] })
+  expect(error).toMatchObject({ code: 'KCP_MODULE_NOT_USABLE', message: expect.stringContaining('no idea') })
 })
 
 test('a configuration with faults is refused by the constructor, all faults at once', () => {

@@ -52,6 +52,7 @@ class Notes implements SeatHost {
     this.refusal = error
     this.told.push('refused')
   }
+  unassignable() {}
 }
 
 const world = (config: SlotConfig = slotConfig()) => {

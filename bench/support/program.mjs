@@ -22,13 +22,14 @@ export const programOptions = (defaults) => {
   )
 }
 
-/** What the figures were measured on; printed with every result. */
-export const printMachine = ({ version, brokers }) => {
+/** What the figures were measured on; printed with every result. @param cluster none if there was no broker */
+export const printMachine = (cluster) => {
   const cpu = os.cpus()[0]?.model.trim() ?? 'unknown CPU'
   const memory = `${Math.round(os.totalmem() / 2 ** 30)} GB`
   const load = os.loadavg()[0]?.toFixed(1)
   console.log(`${os.availableParallelism()} cores (${cpu}), ${memory}, ${os.type()} ${os.release()}, load ${load}`)
-  console.log(`node ${process.version}, Kafka ${version} at ${brokers.join(', ')}\n`)
+  const kafka = cluster === undefined ? '' : `, Kafka ${cluster.version} at ${cluster.brokers.join(', ')}`
+  console.log(`node ${process.version}${kafka}\n`)
 }
 
 /**

@@ -32,8 +32,9 @@ export const serverProperties = (
   node: NodeAddresses,
   all: readonly NodeAddresses[],
   logDir: string,
-  settings: Pick<BrokerSettings, 'rebalanceDelayMs' | 'minSessionTimeoutMs' | 'properties' | 'security'>,
+  settings: Pick<BrokerSettings, 'rebalanceDelayMs' | 'minSessionTimeoutMs' | 'properties' | 'security' | 'advertised'>,
 ): string => {
+  const advertised = settings.advertised[node.id] ?? node.client.advertised
   const replicas = Math.min(3, all.length)
   const inSync = Math.min(2, replicas)
   const protocols = Object.entries(settings.security.listeners).map(([name, { protocol }]) => `${name}:${protocol}`)
@@ -43,7 +44,7 @@ export const serverProperties = (
     'broker.rack': `rack-${node.id}`,
     'controller.quorum.voters': all.map(({ id, controller }) => `${id}@${controller.advertised}`).join(','),
     listeners: [...listeners(node, 'bind'), `CONTROLLER://${node.controller.bind}`].join(','),
-    'advertised.listeners': listeners(node, 'advertised').join(','),
+    'advertised.listeners': listeners({ ...node, client: { ...node.client, advertised } }, 'advertised').join(','),
     'inter.broker.listener.name': node.internal === undefined ? 'PLAINTEXT' : 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': [

@@ -2,16 +2,19 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** Stands between clients and a server, and can lose connections as a firewall does that has forgotten them. */
+/** Stands between clients and a server, sees what the server sends, and can lose connections as a firewall does that has forgotten them. */
 export interface SwallowingProxy {
   readonly port: number
   /** From now on nothing that is sent on the connections of now arrives; nobody is told. Returns how many they are. */
   swallow(): number
+  /** Bytes that the server has sent. */
+  readonly sent: number
 }
 
 /** Stopped after the test. */
 export const startSwallowingProxy = async (targetPort: number): Promise<SwallowingProxy> => {
   const pairs = new Set<readonly [Socket, Socket]>()
+  let sent = 0
   const server = createServer((client) => {
     const target = connect(targetPort, '127.0.0.1')
     const pair = [client, target] as const
@@ -24,6 +27,9 @@ export const startSwallowingProxy = async (targetPort: number): Promise<Swallowi
     for (const socket of pair) socket.on('error', end).on('close', end)
     client.pipe(target)
     target.pipe(client)
+    target.on('data', (piece: Buffer) => {
+      sent += piece.length
+    })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -41,6 +47,9 @@ export const startSwallowingProxy = async (targetPort: number): Promise<Swallowi
         for (const socket of [client, target]) socket.unpipe().removeAllListeners('close').resume()
       }
       return pairs.size
+    },
+    get sent() {
+      return sent
     },
   }
 }

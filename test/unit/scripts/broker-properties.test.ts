@@ -64,6 +64,15 @@ test('options reach the file, and given properties win over everything', () => {
   })
 })
 
+test('clients may be told another address of one node, at which it does not listen', () => {
+  const told = brokerSettings({ advertised: { 2: '127.0.0.1:9999' } }, {})
+  const nodes = [1, 2].map(loopback)
+  expect(nodes.map((node) => parsed(serverProperties(node, nodes, '/data', told)))).toMatchObject([
+    { 'advertised.listeners': `PLAINTEXT://${nodes[0]?.client.advertised}` },
+    { 'advertised.listeners': 'PLAINTEXT://127.0.0.1:9999', listeners: expect.not.stringContaining('9999') },
+  ])
+})
+
 test('containers talk to each other by name and to clients on a loopback port', () => {
   const node = containerAddresses(1, 'kafka-x-1', 9001, {})
   const properties = parsed(serverProperties(node, [node], '/data', settings))

@@ -5,6 +5,7 @@ import { expectBrokerAgrees, partitionNames, partitionsIn, startPool } from '../
 import { newRecord } from '../../support/pool/record.js'
 
 it.each([
+  'cooperative-sticky',
   'roundrobin',
   'range',
   'RoundRobinAssigner',

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { BrokerError } from './broker-error.js'
 import { type Cluster, securedAddresses } from './cluster.js'
 import { Keeper } from './keeper.js'
-import type { BrokerSettings } from './options.js'
+import { type BrokerSettings, type ClientPort, clientPortOf } from './options.js'
 import { freePorts } from './ports.js'
 import { type ListenerAddress, type NodeAddresses, serverProperties } from './properties.js'
 import { scramArguments } from './security.js'
@@ -27,17 +27,21 @@ const docker = (args: readonly string[]): Promise<string> =>
     })
   })
 
-const published = (port: number): ListenerAddress => ({ bind: `:${port}`, advertised: `127.0.0.1:${port}` })
+/** @param advertised where clients are told to come @default the same port of this machine */
+const published = (port: number, advertised = port): ListenerAddress => ({
+  bind: `:${port}`,
+  advertised: `127.0.0.1:${advertised}`,
+})
 
 /** Addresses of a node in a container: clients come through published loopback ports, the others by its name. */
 export const containerAddresses = (
   id: number,
   container: string,
-  port: number,
+  { port, advertised }: ClientPort,
   securedPorts: Readonly<Record<string, number>>,
 ): NodeAddresses => ({
   id,
-  client: published(port),
+  client: published(port, advertised),
   secured: Object.fromEntries(Object.entries(securedPorts).map(([name, of]) => [name, published(of)])),
   internal: { bind: ':19092', advertised: `${container}:19092` },
   controller: { bind: ':19093', advertised: `${container}:19093` },
@@ -71,12 +75,18 @@ export class DockerCluster implements Cluster {
   readonly #keeper: Keeper
   readonly #name: string
 
-  private constructor(keeper: Keeper, version: string, name: string, nodes: readonly NodeAddresses[]) {
+  private constructor(
+    keeper: Keeper,
+    version: string,
+    name: string,
+    brokers: readonly string[],
+    secured: Cluster['secured'],
+  ) {
     this.#keeper = keeper
     this.version = version
     this.#name = name
-    this.brokers = nodes.map(({ client }) => client.advertised)
-    this.secured = securedAddresses(nodes)
+    this.brokers = brokers
+    this.secured = secured
     this.tools = { kind: 'docker', container: `${name}-1`, bootstrap: `${name}-1:19092` }
   }
 
@@ -88,14 +98,16 @@ export class DockerCluster implements Cluster {
     const free = await freePorts((1 + listeners.length) * settings.nodes)
     const ports = Array.from({ length: settings.nodes }, (_, index) => {
       const [client = 0, ...secured] = free.splice(0, 1 + listeners.length)
-      return [settings.port === undefined ? client : settings.port + index, ...secured]
+      return { client: clientPortOf(settings, index, client), secured }
     })
-    const nodes = ports.map(([client = 0, ...secured], index) => {
+    const nodes = ports.map(({ client, secured }, index) => {
       const byListener = Object.fromEntries(listeners.map((listener, n) => [listener, secured[n] ?? 0]))
       return containerAddresses(index + 1, `${name}-${index + 1}`, client, byListener)
     })
+    const toPublish = ports.map(({ client, secured }) => [client.port, ...secured])
     const keeper = await Keeper.start()
-    const cluster = new DockerCluster(keeper, settings.version, name, nodes)
+    const brokers = ports.map(({ client }) => `127.0.0.1:${client.port}`)
+    const cluster = new DockerCluster(keeper, settings.version, name, brokers, securedAddresses(nodes))
     try {
       await docker(['image', 'inspect', image]).catch(() => {
         settings.log(`Pulling ${image} (once)…`)
@@ -112,7 +124,13 @@ export class DockerCluster implements Cluster {
           KAFKA_HEAP_OPTS: '-Xmx512m -XX:+UseSerialGC',
           SERVER_PROPERTIES: serverProperties(node, nodes, '/tmp/kafka-data', settings),
         }
-        const container = { name: `${name}-${node.id}`, network: name, ports: ports[index] ?? [], image, environment }
+        const container = {
+          name: `${name}-${node.id}`,
+          network: name,
+          ports: toPublish[index] ?? [],
+          image,
+          environment,
+        }
         await docker(createArguments({ ...container, format: scramArguments(settings.security) }))
       }
       return cluster

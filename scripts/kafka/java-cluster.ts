@@ -5,7 +5,7 @@ import { BrokerError } from './broker-error.js'
 import { type Cluster, securedAddresses } from './cluster.js'
 import { type JavaRuntime, serverArguments, toolArguments } from './java.js'
 import { Keeper, type Kept } from './keeper.js'
-import type { BrokerSettings } from './options.js'
+import { type BrokerSettings, clientPortOf } from './options.js'
 import { freePorts } from './ports.js'
 import { type ListenerAddress, type NodeAddresses, serverProperties } from './properties.js'
 import { scramArguments } from './security.js'
@@ -16,18 +16,19 @@ const newClusterId = (): string => `K${randomBytes(16).toString('base64url').sli
 
 const loopback = async (settings: BrokerSettings): Promise<NodeAddresses[]> => {
   const names = Object.keys(settings.security.listeners)
-  const free = await freePorts((2 + names.length) * settings.nodes)
+  const free = await freePorts((3 + names.length) * settings.nodes)
   const on = (port: number | undefined): ListenerAddress => {
     const address = `127.0.0.1:${port}`
     return { bind: address, advertised: address }
   }
   return Array.from({ length: settings.nodes }, (_, index) => {
-    const client = free.shift()
+    const { port, advertised } = clientPortOf(settings, index, free.shift() ?? 0)
     return {
       id: index + 1,
-      client: on(settings.port === undefined ? client : settings.port + index),
+      client: { bind: on(port).bind, advertised: on(advertised).advertised },
       secured: Object.fromEntries(names.map((name) => [name, on(free.shift())])),
       controller: on(free.shift()),
+      ...(settings.clientPorts !== undefined && { internal: on(free.shift()) }),
     }
   })
 }
@@ -46,7 +47,7 @@ export class JavaCluster implements Cluster {
     this.#java = java
     this.version = version
     this.#keeper = keeper
-    this.brokers = nodes.map(({ client }) => client.advertised)
+    this.brokers = nodes.map(({ client }) => client.bind)
     this.secured = securedAddresses(nodes)
     this.tools = { kind: 'java', java, bootstrap: this.brokers.join(',') }
   }

@@ -35,6 +35,14 @@ export interface LoggedCommit {
   readonly atEpochMs: number
 }
 
+/** Where the coordinator keeps a group. */
+export interface GroupPlace {
+  readonly topic: string
+  readonly partition: number
+  /** Node that leads it; -1 for nobody. */
+  readonly leader: number
+}
+
 interface LogRecord {
   readonly offset: string
   readonly timestamp: string
@@ -253,11 +261,11 @@ export class GroupLog {
     return (await this.#records(groupId)).flatMap(decodeCommit)
   }
 
-  /** The node that leads the partition of the log that holds a group: its coordinator. */
-  async coordinatorOf(groupId: string): Promise<number> {
+  /** The partition of the log that holds a group, and the node that leads it: the group's coordinator. */
+  async placeOf(groupId: string): Promise<GroupPlace> {
     const cluster = await this.#connected()
     await cluster.refreshMetadata()
-    return this.#placeOf(cluster, groupId).leader
+    return { topic: TOPIC, ...this.#placeOf(cluster, groupId) }
   }
 
   async close(): Promise<void> {
@@ -269,7 +277,7 @@ export class GroupLog {
     return this.#cluster
   }
 
-  #placeOf(cluster: InternalCluster, groupId: string): { readonly partition: number; readonly leader: number } {
+  #placeOf(cluster: InternalCluster, groupId: string): Omit<GroupPlace, 'topic'> {
     const metadata = cluster.findTopicPartitionMetadata(TOPIC)
     const partition = partitionOf(groupId, metadata.length)
     return { partition, leader: metadata.find(({ partitionId }) => partitionId === partition)?.leader ?? NOBODY }

@@ -27,16 +27,6 @@ export const BROKER_FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ ...NOTICED, name: 'the coordinator is killed, and another node takes over' },
-    fits: ({ nodes }) => nodes === 3,
-    apply: async ({ world, mendLater, note }) => {
-      const node = await world.coordinator()
-      note(`node ${node}`)
-      await world.broker.kill(node)
-      mendLater(() => world.broker.restart(node))
-    },
-  },
-  {
     name: 'the dead-letter topic is away',
     grip: 'brokers',
     repeats: 'nothing',

@@ -1,6 +1,7 @@
 import type { Fault } from '../fault.js'
 import { BROKER_FAULTS } from './brokers.js'
 import { CHILD_FAULTS } from './children.js'
+import { CLUSTER_FAULTS } from './cluster.js'
 import { NETWORK_FAULTS } from './network.js'
 import { PROCESS_FAULTS } from './processes.js'
 import { SUPERVISED_FAULTS } from './supervised.js'
@@ -12,6 +13,7 @@ export const FAULTS: readonly Fault[] = [
   ...PROCESS_FAULTS,
   ...NETWORK_FAULTS,
   ...BROKER_FAULTS,
+  ...CLUSTER_FAULTS,
   ...CHILD_FAULTS,
   ...SUPERVISED_FAULTS,
 ]

@@ -1,52 +1,78 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault, Scene } from '../fault.js'
 import { BOUNDS, TIMES } from '../times.js'
-import type { NetworkProxy, Weather } from '../world/proxy.js'
+import type { Weather } from '../world/proxy.js'
 
-const NETWORK: Pick<Fault, 'grip' | 'fits'> = { grip: 'network', fits: ({ nodes }) => nodes === 1 }
-const UNNOTICED = { repeats: 'nothing', rebalances: false, boundMs: BOUNDS.connection } as const
-const NOTICED = { repeats: 'uncommitted', rebalances: true, boundMs: BOUNDS.membership } as const
+const NETWORK = { grip: 'network' } as const
+const UNNOTICED = { ...NETWORK, repeats: 'nothing', rebalances: false, boundMs: BOUNDS.connection } as const
+const NOTICED = { ...NETWORK, repeats: 'uncommitted', rebalances: true, boundMs: BOUNDS.membership } as const
 
-const proxyOf = ({ world }: Scene): NetworkProxy => {
-  if (world.proxy === null) throw new Error('there is no proxy in this world')
-  return world.proxy
-}
+/** Longer than the session, with what is on its way. */
+const LONG_MS = TIMES.session * 1.5
+/** As 90 s are to a session of 45. */
+const TWICE_MS = TIMES.session * 2
 
 /** Makes the weather for one member, or for all. */
-const during = async (scene: Scene, name: string, weather: Weather, ms: number): Promise<void> => {
-  const proxy = proxyOf(scene)
-  scene.note(`${weather.kind} for ${name === '' ? 'all' : name}, ${Math.round(ms)} ms`)
-  proxy.set(name, weather)
+const during = async ({ world, note }: Scene, name: string, weather: Weather, ms: number): Promise<void> => {
+  note(`${weather.kind} for ${name === '' ? 'all' : name}, ${Math.round(ms)} ms`)
+  world.weather(name, weather)
   await sleep(ms)
-  proxy.set(name, { kind: 'fair' })
+  world.weather(name, { kind: 'fair' })
+}
+
+/** Makes the weather before the node that coordinates the group. */
+const beforeCoordinator = async ({ world, note }: Scene, weather: Weather, ms: number): Promise<void> => {
+  const node = await world.coordinator()
+  note(`${weather.kind} before node ${node}, ${Math.round(ms)} ms`)
+  world.weather('', weather, [node])
+  await sleep(ms)
+  world.weather('', { kind: 'fair' }, [node])
 }
 
 const oneOrAll = ({ take, dice }: Scene): string => (dice.chance(0.5) ? take().name : '')
 
-/** What happens between the pools and the broker. */
+/** What happens between the pools and the nodes. */
 export const NETWORK_FAULTS: readonly Fault[] = [
   {
-    ...{ ...NETWORK, ...UNNOTICED, name: 'the network is slow' },
+    ...{ ...UNNOTICED, name: 'the network is slow' },
     apply: (scene) =>
       during(scene, oneOrAll(scene), { kind: 'slow', latencyMs: 50 + scene.dice.below(200) }, TIMES.session),
   },
   {
-    ...{ ...NETWORK, ...UNNOTICED, name: 'connections are reset' },
+    ...{ ...UNNOTICED, name: 'connections are reset' },
     apply: async (scene) => {
       const name = oneOrAll(scene)
-      scene.note(`${proxyOf(scene).reset(name)} of ${name === '' ? 'all' : name}`)
+      scene.note(`${scene.world.reset(name)} of ${name === '' ? 'all' : name}`)
     },
   },
   {
-    ...{ ...NETWORK, ...UNNOTICED, name: 'a black hole for less than the session' },
+    ...{ ...UNNOTICED, name: 'a black hole for less than the session' },
     apply: (scene) => during(scene, oneOrAll(scene), { kind: 'hole' }, TIMES.session / 3),
   },
   {
-    ...{ ...NETWORK, ...NOTICED, name: 'a black hole for longer than the session, for one pool' },
-    apply: (scene) => during(scene, scene.take().name, { kind: 'hole' }, TIMES.session * 1.5),
+    ...{ ...NOTICED, name: 'a black hole for longer than the session, for one pool' },
+    apply: (scene) => during(scene, scene.take().name, { kind: 'hole' }, LONG_MS),
   },
   {
-    ...{ ...NETWORK, ...NOTICED, name: 'a black hole for longer than the session, for all' },
-    apply: (scene) => during(scene, '', { kind: 'hole' }, TIMES.session * 1.5),
+    ...{ ...NOTICED, name: 'a black hole for longer than the session, for all' },
+    apply: (scene) => during(scene, '', { kind: 'hole' }, LONG_MS),
+  },
+  {
+    ...{ ...NOTICED, name: 'no answer comes for twice the session' },
+    apply: (scene) => during(scene, oneOrAll(scene), { kind: 'hole', swallows: 'answers' }, TWICE_MS),
+  },
+  {
+    ...{ ...NOTICED, name: 'no request arrives for twice the session' },
+    apply: (scene) => during(scene, oneOrAll(scene), { kind: 'hole', swallows: 'requests' }, TWICE_MS),
+  },
+  {
+    ...{ ...NOTICED, name: 'the coordinator cannot be reached for longer than the session' },
+    fits: ({ nodes }) => nodes === 3,
+    apply: (scene) => beforeCoordinator(scene, { kind: 'hole' }, LONG_MS),
+  },
+  {
+    ...{ ...UNNOTICED, name: 'the coordinator is slow' },
+    fits: ({ nodes }) => nodes === 3,
+    apply: (scene) => beforeCoordinator(scene, { kind: 'slow', latencyMs: 100 + scene.dice.below(400) }, TIMES.session),
   },
 ]

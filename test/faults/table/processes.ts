@@ -9,8 +9,10 @@ const PROCESS = { grip: 'process', rebalances: true, boundMs: BOUNDS.membership 
 /** A process ends by itself when its pool has stopped; a thread in a native call may hold it up for as long as that takes. */
 const END_MS = STOP_MS + SLACK_MS + 30_000
 
+const HOUR_MS = 3_600_000
+
 /** Has a member stop, and sees that nothing of its pool holds the process. */
-const terminate = async (member: Member, note: Scene['note']): Promise<void> => {
+export const terminate = async (member: Member, note: Scene['note']): Promise<void> => {
   const beganAtMs = machineMs()
   member.terminate()
   const isOver = await member.endsWithin(END_MS)
@@ -80,6 +82,22 @@ export const PROCESS_FAULTS: readonly Fault[] = [
       const ms = longerThanSession(scene)
       scene.note(`${member.name} for ${ms} ms`)
       await member.block(ms)
+    },
+  },
+  {
+    ...PROCESS,
+    name: 'the wall clock jumps forward by an hour and back by two',
+    // Children, and processes under a supervisor, have clocks of their own.
+    fits: ({ pool, isSupervised }) => pool.isolation === undefined && !isSupervised,
+    repeats: 'nothing',
+    rebalances: false,
+    apply: async ({ take, note }) => {
+      const member = take()
+      note(member.name)
+      for (const hours of [1, -1, 0]) {
+        await member.clock(hours * HOUR_MS)
+        await sleep(TIMES.session / 2)
+      }
     },
   },
   {

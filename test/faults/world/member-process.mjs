@@ -2,6 +2,7 @@
 import process from 'node:process'
 import { machineMs } from '#scripts/support/recorder.js'
 import { ConsumerPool } from '#src/index.js'
+import { putClock } from './clock.mjs'
 import { follow, obey, openDiary, ordersFor } from './diary.mjs'
 
 const [name, file] = process.argv.slice(2)
@@ -15,6 +16,9 @@ const orders = {
     Object.assign(orders, ordersFor(pool, note))
     await pool.start()
     note('started')
+  },
+  async clock({ ms }) {
+    putClock(ms)
   },
 }
 

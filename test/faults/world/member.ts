@@ -87,6 +87,11 @@ export class Member {
     return (await this.#host.ask('recycle', { slot })) as boolean
   }
 
+  /** Puts the wall clock of its process forward by so much, or back; 0 puts it right. */
+  async clock(ms: number): Promise<void> {
+    await this.#host.ask('clock', { ms })
+  }
+
   /** Holds its main thread up. */
   async block(ms: number): Promise<void> {
     await this.#host.ask('block', { ms })

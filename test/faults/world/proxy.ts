@@ -7,8 +7,11 @@ export type Weather =
   | { readonly kind: 'fair' }
   /** Each piece of data takes so long. */
   | { readonly kind: 'slow'; readonly latencyMs: number }
-  /** Nothing arrives, in either direction and on new connections either, and nobody is told; later it comes after all. */
-  | { readonly kind: 'hole' }
+  /** Nothing arrives, on new connections either, and nobody is told; later it comes after all. */
+  | { readonly kind: 'hole'; readonly swallows?: Swallowed }
+
+/** One way that nothing gets through. @default both */
+export type Swallowed = 'requests' | 'answers'
 
 const FAIR: Weather = { kind: 'fair' }
 const HOLE_LOOK_MS = 50
@@ -26,21 +29,29 @@ interface Pair {
   name: string
 }
 
+/** @param name of a client without its slot and what follows; empty for all */
+const isOf = (pair: Pair, name: string): boolean => name === '' || pair.name.startsWith(`${name}-`)
+
+const swallows = (weather: Weather, what: Swallowed): boolean =>
+  weather.kind === 'hole' && (weather.swallows ?? what) === what
+
 /** Kafka's request header: length, api key, version, correlation id, then the length of the client id and that itself. */
 const clientIdIn = (request: Buffer): string => {
   if (request.length < 14) return ''
   return request.toString('utf8', 14, 14 + Math.max(0, request.readInt16BE(12)))
 }
 
-/** Stands between the pools and one broker, and makes the weather for the clients whose ids begin with a name. */
+/** Stands between the pools and one node, and makes the weather for the clients whose ids begin with a name and a dash. */
 export class NetworkProxy {
   readonly port: number
+  readonly targetPort: number
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
   readonly #weather = new Map<string, Weather>()
 
-  private constructor(server: Server) {
+  private constructor(server: Server, targetPort: number) {
     this.#server = server
+    this.targetPort = targetPort
     this.port = (server.address() as AddressInfo).port
   }
 
@@ -48,19 +59,19 @@ export class NetworkProxy {
     const server = createServer()
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    const proxy = new NetworkProxy(server)
+    const proxy = new NetworkProxy(server, targetPort)
     server.on('connection', (client: Socket) => proxy.#join(client, connect(targetPort, '127.0.0.1')))
     return proxy
   }
 
-  /** @param name of the clients: the beginning of their ids; empty for all */
+  /** @param name of the clients, see {@link isOf} */
   set(name: string, weather: Weather): void {
     this.#weather.set(name, weather)
   }
 
   /** Breaks the connections of now, as a router does that was restarted. */
   reset(name: string): number {
-    const broken = [...this.#pairs].filter((pair) => pair.name.startsWith(name))
+    const broken = [...this.#pairs].filter((pair) => isOf(pair, name))
     for (const { client, server } of broken) {
       client.resetAndDestroy()
       server.destroy()
@@ -77,8 +88,8 @@ export class NetworkProxy {
     await once(this.#server, 'close')
   }
 
-  #weatherOf({ name }: Pair): Weather {
-    for (const [of, weather] of this.#weather) if (weather.kind !== 'fair' && name.startsWith(of)) return weather
+  #weatherOf(pair: Pair): Weather {
+    for (const [name, weather] of this.#weather) if (weather.kind !== 'fair' && isOf(pair, name)) return weather
     return FAIR
   }
 
@@ -97,12 +108,12 @@ export class NetworkProxy {
     client.once('data', (first: Buffer) => {
       pair.name = clientIdIn(first)
     })
-    this.#forward(pair, client, server)
-    this.#forward(pair, server, client)
+    this.#forward(pair, client, server, 'requests')
+    this.#forward(pair, server, client, 'answers')
   }
 
   /** Pieces pass one after the other, each when the weather lets it; behind many that wait nothing is read. */
-  #forward(pair: Pair, from: Socket, to: Socket): void {
+  #forward(pair: Pair, from: Socket, to: Socket, what: Swallowed): void {
     const waiting: Buffer[] = []
     let isPassing = false
     const pass = async () => {
@@ -110,7 +121,7 @@ export class NetworkProxy {
       for (let piece = waiting.shift(); piece !== undefined; piece = waiting.shift()) {
         const weather = this.#weatherOf(pair)
         if (weather.kind === 'slow') await sleep(weather.latencyMs)
-        while (this.#weatherOf(pair).kind === 'hole' && !to.destroyed) await sleep(HOLE_LOOK_MS)
+        while (swallows(this.#weatherOf(pair), what) && !to.destroyed) await sleep(HOLE_LOOK_MS)
         if (!to.destroyed && !to.write(piece)) await drained(to)
       }
       isPassing = false

@@ -12,17 +12,19 @@ import { makeTopic, type Range, rangesOf, uniqueName } from '#scripts/support/to
 import { until } from '#scripts/support/until.js'
 import type { ConsumerPoolOptions, PoolStatus } from '#src/index.js'
 import { within } from '#src/util/within.js'
+import type { Dice } from '../../support/control/dice.js'
 import { type Letter, place } from '../judge/evidence.js'
 import type { Setting } from '../settings.js'
 import { CONVICT_AFTER, TIMES } from '../times.js'
 import { Load } from './load.js'
 import { Member } from './member.js'
-import { NetworkProxy } from './proxy.js'
+import { NetworkProxy, type Weather } from './proxy.js'
 import { StateDisk } from './state-disk.js'
 
 export const PARTITIONS = 8
 export const SLOTS = 2
 const HANDLER = new URL('../../support/handlers/record.mjs', import.meta.url)
+const CLOCK = new URL('./clock.mjs', import.meta.url)
 const NEVER = 1_000_000
 const CLOSE_MS = 10_000
 const LOOK_MS = 1_500
@@ -42,8 +44,8 @@ export class World {
   readonly setting: Setting
   readonly folder: string
   readonly broker: Broker
-  /** Between the pools and the only node. */
-  readonly proxy: NetworkProxy | null
+  /** One before each node, in the order of their ids. */
+  readonly #proxies: readonly NetworkProxy[]
   readonly topic = uniqueName('faults')
   readonly groupId = uniqueName('faults')
   readonly admin: Admin
@@ -58,13 +60,13 @@ export class World {
   readonly #disks = new Map<string, StateDisk>()
   #isClosed = false
 
-  private constructor(setting: Setting, folder: string, broker: Broker, proxy: NetworkProxy | null) {
+  private constructor(setting: Setting, folder: string, broker: Broker, proxies: readonly NetworkProxy[]) {
     this.setting = setting
     this.folder = folder
     this.broker = broker
-    this.proxy = proxy
-    // The harness itself is not behind the proxy, whatever the broker says of its address.
-    const direct = (port: number) => (port === proxy?.port ? Number(broker.brokers[0]?.split(':')[1]) : port)
+    this.#proxies = proxies
+    // The harness itself is not behind the proxies, whatever the nodes say of their addresses.
+    const direct = (port: number) => proxies.find((proxy) => proxy.port === port)?.targetPort ?? port
     const socketFactory: ISocketFactory = ({ host, port, onConnect }) =>
       connect({ host, port: direct(port) }, onConnect)
     this.#kafka = kafkaClient({
@@ -85,15 +87,13 @@ export class World {
   static async open(setting: Setting, folder: string): Promise<World> {
     mkdirSync(folder, { recursive: true })
     const { nodes } = setting
-    const [port = 0] = nodes === 1 ? await freePorts(1) : []
-    const proxy = nodes === 1 ? await NetworkProxy.start(port) : null
-    const properties = proxy === null ? {} : { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` }
-    const where = nodes === 1 ? { port } : {}
-    const broker = await startBroker({ nodes, properties, ...where }).catch(async (error: unknown) => {
-      await proxy?.close()
+    const proxies = await Promise.all((await freePorts(nodes)).map((port) => NetworkProxy.start(port)))
+    const clientPorts = proxies.map(({ port, targetPort }) => ({ port: targetPort, advertised: port }))
+    const broker = await startBroker({ nodes, clientPorts }).catch(async (error: unknown) => {
+      await Promise.all(proxies.map((proxy) => proxy.close()))
       throw error
     })
-    const world = new World(setting, folder, broker, proxy)
+    const world = new World(setting, folder, broker, proxies)
     try {
       await Promise.all([world.admin.connect(), world.producer.connect()])
       await makeTopic(world.admin, world.topic, { partitions: PARTITIONS })
@@ -132,9 +132,9 @@ export class World {
   }
 
   #options(name: string): ConsumerPoolOptions {
-    const addresses = this.proxy === null ? this.broker.brokers : [`127.0.0.1:${this.proxy.port}`]
+    const brokers = this.#proxies.map(({ port }) => `127.0.0.1:${port}`)
     return {
-      kafka: { brokers: addresses, clientId: name, requestTimeout: TIMES.request },
+      kafka: { brokers, clientId: name, requestTimeout: TIMES.request },
       consumer: {
         groupId: this.groupId,
         ...(name === NAMES[0] ? { groupInstanceId: name } : {}),
@@ -224,7 +224,8 @@ export class World {
 
   /** Whoever loads it gets the recording handler. */
   mendHandler(): void {
-    writeFileSync(this.#handler, `export { default } from '${HANDLER.href}?dir=${encodeURIComponent(this.record)}'\n`)
+    const record = `export { default } from '${HANDLER.href}?dir=${encodeURIComponent(this.record)}'`
+    writeFileSync(this.#handler, `import '${CLOCK.href}'\n${record}\n`)
   }
 
   breakHandler(): void {
@@ -276,10 +277,59 @@ export class World {
     return [...this.#letters.values()]
   }
 
-  /** The node that coordinates the group. */
-  coordinator(): Promise<number> {
-    return this.log.coordinatorOf(this.groupId)
+  // ── nodes and network ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  get nodes(): number[] {
+    return this.broker.brokers.map((_, index) => index + 1)
   }
+
+  /** The node that coordinates the group. */
+  async coordinator(): Promise<number> {
+    return (await this.log.placeOf(this.groupId)).leader
+  }
+
+  /** The node that decides who leads what. */
+  async controller(): Promise<number> {
+    const told = await this.broker.tool('kafka-metadata-quorum', ['describe', '--status'])
+    const [, leader] = /^LeaderId:\s+(\d+)$/m.exec(told) ?? []
+    if (leader === undefined) throw new Error(`no controller in:\n${told}`)
+    return Number(leader)
+  }
+
+  /** How many partitions of the topic each node leads. */
+  async leads(): Promise<Map<number, number>> {
+    const { topics } = await this.admin.fetchTopicMetadata({ topics: [this.topic] })
+    const leaders = topics.flatMap(({ partitions }) => partitions.map(({ leader }) => leader))
+    return new Map(this.nodes.map((node) => [node, leaders.filter((leader) => leader === node).length]))
+  }
+
+  /** Where the group's offsets and members are stored moves to another node, with nobody harmed. @returns that node */
+  async moveCoordinator(dice: Dice): Promise<number> {
+    const { topic, partition, leader } = await this.log.placeOf(this.groupId)
+    const others = this.nodes.filter((node) => node !== leader)
+    const next = dice.one(others) ?? leader
+    const copies = (replicas: number[]) =>
+      this.admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment: [{ partition, replicas }] }] })
+    const newOrder = [next, ...others.filter((node) => node !== next)]
+    // The leader has to go when it has no copy any more; then it gets one again, and stays what it is.
+    await copies(newOrder)
+    const hasGone = async () => (await this.coordinator()) !== leader
+    await until(hasGone, { what: 'the coordinator to move', everyMs: 20 })
+    await copies([...newOrder, leader])
+    return this.coordinator()
+  }
+
+  /** @param name of the clients: of one member, or empty for all @param nodes before which it is made @default all */
+  weather(name: string, weather: Weather, nodes = this.nodes): void {
+    for (const node of nodes) this.#proxies[node - 1]?.set(name, weather)
+  }
+
+  /** Breaks connections. @returns how many */
+  reset(name: string): number {
+    return this.#proxies.reduce((sum, proxy) => sum + proxy.reset(name), 0)
+  }
+
+  // ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** What is in the topic now. */
   stored(): Promise<Range[]> {
@@ -294,7 +344,7 @@ export class World {
     // A client that waits for a broker that is not there does so for ever.
     const clients = [this.log.close(), this.producer.disconnect(), this.admin.disconnect()]
     await within(Promise.allSettled(clients), CLOSE_MS)
-    await this.proxy?.close()
+    await Promise.all(this.#proxies.map((proxy) => proxy.close()))
     await this.broker.stop()
   }
 }

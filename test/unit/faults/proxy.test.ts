@@ -76,3 +76,20 @@ test('a reset breaks the connections of the clients that are meant', async () =>
   whole.socket.write('still here')
   await until(() => whole.text.endsWith('still here'), { what: 'the other one to be served' })
 })
+
+test('a hole of one way lets the other way through', async () => {
+  const proxy = await start()
+  const pool = await client(proxy, 'a-00-1')
+  const other = await client(proxy, 'ab-00-1')
+  proxy.set('a', { kind: 'hole', swallows: 'answers' })
+  pool.socket.write('asked')
+  other.socket.write('asked')
+  await until(() => other.text.endsWith('asked'), { what: 'the client whose id only begins alike to be served' })
+  expect(pool.text.endsWith('asked')).toBe(false)
+  // What the server has sent back waits already; what it is sent now does not get there.
+  proxy.set('a', { kind: 'hole', swallows: 'requests' })
+  pool.socket.write('in vain')
+  await until(() => pool.text.endsWith('asked'), { what: 'the answer that waited' })
+  proxy.set('a', { kind: 'fair' })
+  await until(() => pool.text.endsWith('in vain'), { what: 'the rest' })
+})

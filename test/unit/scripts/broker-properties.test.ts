@@ -74,7 +74,7 @@ test('clients may be told another address of one node, at which it does not list
 })
 
 test('containers talk to each other by name and to clients on a loopback port', () => {
-  const node = containerAddresses(1, 'kafka-x-1', 9001, {})
+  const node = containerAddresses(1, 'kafka-x-1', { port: 9001, advertised: 9001 }, {})
   const properties = parsed(serverProperties(node, [node], '/data', settings))
   expect(properties).toMatchObject({
     listeners: 'PLAINTEXT://:9001,INTERNAL://:19092,CONTROLLER://:19093',

@@ -69,7 +69,7 @@ test('the addresses of a listener stand in the order of the nodes', () => {
 })
 
 test('a container publishes its secured listeners and makes the users', () => {
-  const { secured } = containerAddresses(1, 'kafka-x-1', 9001, { LOGIN: 9003 })
+  const { secured } = containerAddresses(1, 'kafka-x-1', { port: 9001, advertised: 9001 }, { LOGIN: 9003 })
   expect(secured).toEqual({ LOGIN: { bind: ':9003', advertised: '127.0.0.1:9003' } })
   const container = { name: 'kafka-x-1', network: 'kafka-x', ports: [9001, 9003], image: 'i', environment: {} }
   const args = createArguments({ ...container, format: ['--add-scram', 'x'] })

@@ -33,10 +33,10 @@ export const CLUSTER_FAULTS: readonly Fault[] = [
   {
     ...{ ...CLUSTER, name: 'the node that leads most partitions is killed' },
     apply: async (scene) => {
-      const { world } = scene
-      const coordinator = await world.coordinator()
-      const others = [...(await world.leads())].filter(([node]) => node !== coordinator)
-      const [node = 1, led] = others.sort(([, a], [, b]) => b - a)[0] ?? []
+      const { world, dice } = scene
+      const [[node, led] = [1, 0]] = [...(await world.leads())].sort(([, a], [, b]) => b - a)
+      // The coordinator is the matter of another fault.
+      if (node === (await world.coordinator())) await world.moveCoordinator(dice)
       scene.note(`it leads ${led}`)
       await killUntilWorking(scene, node)
     },

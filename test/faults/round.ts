@@ -7,7 +7,7 @@ import { within } from '#src/util/within.js'
 import { Dice } from '../support/control/dice.js'
 import { type Fault, REPEATS, type Scene } from './fault.js'
 import { Episodes } from './judge/episodes.js'
-import { type Episode, type Evidence, type Heard, type Violation, violation } from './judge/evidence.js'
+import { type Episode, type Evidence, type Heard, type Violation, violation, type Warning } from './judge/evidence.js'
 import { judge } from './judge/judge.js'
 import { repeatsIn } from './judge/messages.js'
 import type { Act, Round } from './schedule.js'
@@ -52,6 +52,22 @@ const heardIn = (folder: string): Heard[] =>
     .filter((name) => name.endsWith('.events'))
     .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n').slice(0, -1))
     .map((line) => JSON.parse(line) as Heard)
+
+const WARN = 40
+
+/** What of the logs somebody is to read. Other lines than the logger's are the runtime's, or a supervisor's. */
+const warningsIn = (folder: string, clock: number): Warning[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.log'))
+    .flatMap((name) => {
+      const lines = readFileSync(join(folder, name), 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith('{"level":'))
+      return lines.flatMap((line) => {
+        const { level, time, pid, msg } = JSON.parse(line) as { level: number; time: number; pid: number; msg: string }
+        return level < WARN ? [] : [{ member: name.replace(/-\d+\.log$/, ''), pid, atMs: time + clock, words: msg }]
+      })
+    })
 
 /** One world from its beginning to the verdict. */
 export class Play {
@@ -222,6 +238,7 @@ export class Play {
         return { ...handling, pid: pools.has(pid) ? pid : ppid, worker: pid }
       }),
       heard,
+      warnings: warningsIn(world.folder, clock),
       commits: (await world.log.commits(world.groupId))
         .filter(({ topic }) => topic === world.topic)
         .map(({ partition, offset, atEpochMs }) => ({ partition, offset, atMs: atEpochMs + clock })),

@@ -17,7 +17,7 @@ export interface Round {
   readonly acts: readonly Act[]
 }
 
-/** In a long run, how many of the acts are two faults at a time; and how many acts a cluster sees. */
+/** In a long run, how many of the acts are two faults at a time; and how many acts a cluster sees, unless it can have more faults. */
 const PAIRS = 0.4
 const ACTS_PER_ROUND = 40
 const LONGEST_GAP_MS = 4_000
@@ -56,7 +56,7 @@ export const longRun = function* (faults: readonly Fault[], seed: number): Gener
     const able = faults.filter((fault) => fits(fault, setting))
     if (able.length === 0) continue
     const deck = Array.from({ length: Math.ceil(ACTS_PER_ROUND / able.length) }, () => shuffled(able, dice)).flat()
-    const acts = deck.slice(0, ACTS_PER_ROUND).map((fault): Act => {
+    const acts = deck.slice(0, Math.max(ACTS_PER_ROUND, able.length)).map((fault): Act => {
       const other = dice.chance(PAIRS) ? dice.one(able.filter(({ grip }) => grip !== fault.grip)) : undefined
       if (other === undefined) return alone(fault, dice)
       return { faults: [fault, other], afterMs: dice.below(LONGEST_GAP_MS), seed: newSeed(dice) }

@@ -22,6 +22,15 @@ export interface Commit {
   readonly atMs: number
 }
 
+/** A line of a member's log, of the level `warn` or above. */
+export interface Warning {
+  readonly member: string
+  readonly pid: number
+  /** By the process's own wall clock, which a fault may have put forward or back. */
+  readonly atMs: number
+  readonly words: string
+}
+
 /** One fault, or two at a time, until the next one. */
 export interface Episode {
   readonly faults: readonly string[]
@@ -62,6 +71,7 @@ export interface Evidence {
   readonly deadLetters: readonly Letter[]
   readonly record: readonly Handled[]
   readonly heard: readonly Heard[]
+  readonly warnings: readonly Warning[]
   /** In the order of the coordinator's log. */
   readonly commits: readonly Commit[]
   readonly generations: readonly LoggedGeneration[]

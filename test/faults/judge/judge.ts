@@ -4,6 +4,7 @@ import { Episodes } from './episodes.js'
 import type { Evidence, Violation } from './evidence.js'
 import { clientIds, instanceIds } from './identities.js'
 import { stops, unheard } from './life.js'
+import { readable } from './log.js'
 import { lost, order, repeated } from './messages.js'
 import { Owners, oneAssignee, oneOwner, rebalances } from './owners.js'
 
@@ -32,5 +33,6 @@ export const judge = (given: Evidence): Violation[] => {
     ...instanceIds(evidence),
     ...stops(evidence),
     ...unheard(evidence),
+    ...readable(evidence, episodes),
   ].sort((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0))
 }

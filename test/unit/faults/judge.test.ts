@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Evidence, Handled, Heard, Letter } from '../../faults/judge/evidence.js'
 import { judge } from '../../faults/judge/judge.js'
+import { MOST_LINES } from '../../faults/judge/log.js'
 import { CONVICT_AFTER, RELEASE_MS, SLACK_MS, STARVED_MS, STOP_MS } from '../../faults/times.js'
 
 /* The judge is the part of the fault harness that must not be blind: each invariant sees a fault that is planted here. */
@@ -41,6 +42,7 @@ const clean = (more: Partial<Evidence> = {}): Evidence => ({
   deadLetters: [],
   record: [handled(0, 100), handled(1, 110), handled(2, 120)],
   heard: [joined(50, 1), heard('slot:ready', 51, { slot: 0, incarnation: 1, clientId: 'thread-1' })],
+  warnings: [],
   commits: [
     { partition: 0, offset: 1, atMs: 105 },
     { partition: 0, offset: 3, atMs: 130 },
@@ -352,4 +354,20 @@ test('a stop that takes too long', () => {
 test('a pool that gives up, or passes messages over', () => {
   for (const event of ['pool:escalated', 'offset:reset', 'group:fenced'])
     expect(found(clean({ heard: [...clean().heard, heard(event, 126, {})] }))).toEqual(['what must not be said'])
+})
+
+describe('the log is readable', () => {
+  const warnings = (count: number, atMs: number) =>
+    Array.from({ length: count }, () => ({ member: 'a', pid: 1, atMs, words: 'cannot fetch' }))
+
+  test('a few words for each fault', () => {
+    const evidence = clean({
+      warnings: [...warnings(MOST_LINES, 95), ...warnings(MOST_LINES, 205)],
+      episodes: [fault(90), fault(200)],
+    })
+    expect(found(evidence)).toEqual([])
+  })
+  test('the same words again and again', () => {
+    expect(found(clean({ warnings: warnings(MOST_LINES + 1, 95) }))).toEqual(['the log is readable'])
+  })
 })

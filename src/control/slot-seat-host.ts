@@ -146,13 +146,6 @@ export class SlotSeatHost implements SeatHost {
   }
 
   refused(error: PoolError): void {
-    const { life, log } = this.#options
-    log.error({ err: error }, 'the broker refuses the slot; asking again later')
-    life.wentWrong(error, true)
-  }
-
-  /** The whole group waits for a leader that cannot assign: a start ends with it, and a member that can may lead. */
-  unassignable(error: PoolError): void {
     this.#options.life.wentWrong(error, true)
   }
 }

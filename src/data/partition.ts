@@ -3,7 +3,7 @@ import type { MessageBatch } from '../kafka/fetch.js'
 import { NO_EPOCH, NO_LEADER } from '../kafka/metadata.js'
 import type { ErrorData } from '../protocol/error-data.js'
 import type { AssignedPartition } from '../protocol/messages.js'
-import type { Page } from '../protocol/page.js'
+import { NO_END, type Page } from '../protocol/page.js'
 import { partitionName } from '../util/partition-name.js'
 import { mayEnter } from '../util/transitions.js'
 import { BatchBuffer } from './batch-buffer.js'
@@ -292,6 +292,11 @@ export class Partition {
     this.fetching.offsetEpoch = batch.leaderEpoch ?? NO_EPOCH
     this.fetching.appetite.fed(batch)
     if (batch.largestBytes > 0) this.#page.sawBatches(this.#index, batch.largestBytes)
+  }
+
+  /** It cannot be fetched: where it ends is not known any more. */
+  loseEnd(): void {
+    this.publishPosition(NO_END)
   }
 
   /** Publishes the next offset to fetch and, if it is known, where what may be read ends. */

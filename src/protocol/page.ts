@@ -19,6 +19,9 @@ const PAGE_BYTES = PAGE_OFFSETS * 8 + PAGE_WORDS * 4
 const NOTE_OFFSETS = NOTE_BEGIN / 2
 const NOTE_WORDS = NOTE_BEGIN + PAGE_OFFSETS * 2
 
+/** The end of a partition of which nobody knows it. */
+export const NO_END = -1
+
 /** Where the thread of a page is in another process. */
 export interface PageSource {
   /** Sees that the page says what the thread has said last. */
@@ -57,7 +60,7 @@ export class Page {
       page.#words[index * PAGE_WORDS + EPOCH] = epochs[index] ?? NO_EPOCH
       page.#offsets[index * PAGE_OFFSETS + FINISHED_UP_TO] = offset
       page.#offsets[index * PAGE_OFFSETS + POSITION] = offset
-      page.#offsets[index * PAGE_OFFSETS + END] = -1n
+      page.#offsets[index * PAGE_OFFSETS + END] = BigInt(NO_END)
     })
     MADE_HERE.set(page.buffer, page)
     return page

@@ -29,8 +29,9 @@ export interface SeatHost {
   lease(untilMs: number): void
   joined(membership: Membership, protocol: string, leader: boolean): void
   fenced(tries: number, retryInMs: number | null): void
-  /** The broker will not have this member until a person changes something. */
+  /**
+   * The broker will not have this member, or no assignment can be made, until a person changes something. The seat goes on
+   * asking; a start ends with it, so that a member that can may lead.
+   */
   refused(error: PoolError): void
-  /** No assignment could be made, or read, several times in a row; the seat goes on asking. */
-  unassignable(error: PoolError): void
 }

@@ -31,8 +31,8 @@ export const FENCED_TRIES = 3
 export const FENCED_WAIT_MS = 10_000
 /** A seat that was a member for so long without being fenced starts counting anew. */
 export const FENCED_FORGOTTEN_MS = 120_000
-/** How long a seat waits before it asks again for what the broker has refused. */
-export const REFUSED_WAIT_MS = 30_000
+/** How long a seat waits before it asks again for what the broker has refused: a person may mend it within the session. */
+export const REFUSED_WAIT_MS = 5_000
 /** How often in a row no assignment could be made before a start ends with that: an assignor's time may have been too short once. */
 export const UNASSIGNABLE_TRIES = 3
 /** How long a LeaveGroup may take: leaving is a courtesy, the session timeout does the same later. */

@@ -14,6 +14,15 @@ const UNASSIGNABLE: readonly ErrorCode[] = [ErrorCode.moduleNotUsable, ErrorCode
 /** So many failures may follow each other before it is said: a coordinator that moves is found again in no time. */
 const QUIET_FAILURES = 3
 
+/** What the seat does about a failure, and who is to hear of it. */
+export interface Met {
+  readonly reaction: Reaction | 'unassignable'
+  /** It is due to be said in the log. */
+  readonly isTold: boolean
+  /** It is for a person to mend: the slot is to hear of it. */
+  readonly hasLasted: boolean
+}
+
 /** What goes wrong between a seat and its coordinator: how often in a row, what is said of it, and what is to be done. */
 export class SeatTrouble {
   readonly #log: Logger
@@ -48,11 +57,7 @@ export class SeatTrouble {
     if (this.#unassignable.ended(monotonicMs()) !== null) this.#log.info(membership, 'there is an assignment again')
   }
 
-  /** @returns what the seat does about it, and whether it has lasted and is for a person to mend: the slot is to hear of it */
-  met(
-    error: unknown,
-    membership: Membership,
-  ): { readonly reaction: Reaction | 'unassignable'; readonly hasLasted: boolean } {
+  met(error: unknown, membership: Membership): Met {
     if (error instanceof PoolError && UNASSIGNABLE.includes(error.code)) {
       // Nothing that time mends, as a rule, and the whole group waits for it.
       this.#needsPerson = true
@@ -61,13 +66,15 @@ export class SeatTrouble {
         { err: error, ...membership },
         `no assignment: ${error.message}; asking again`,
       )
-      return { reaction: 'unassignable', hasLasted: ++this.#unassignableTries >= UNASSIGNABLE_TRIES }
+      return { reaction: 'unassignable', isTold, hasLasted: ++this.#unassignableTries >= UNASSIGNABLE_TRIES }
     }
     const reaction = reactionTo(error)
-    const isLasting = reaction === 'retry' && this.#failures >= QUIET_FAILURES
-    const isTold = isLasting && this.#lasting.happened(monotonicMs()) !== null
-    this.#log[isTold ? 'warn' : 'debug']({ err: error, reaction, ...membership }, 'the coordinator did not agree')
-    return { reaction, hasLasted: isTold && error instanceof KafkaError && isRefusal(error) }
+    const isRefused = reaction === 'refused'
+    const isTrouble = isRefused || (reaction === 'retry' && this.#failures >= QUIET_FAILURES)
+    const isTold = isTrouble && this.#lasting.happened(monotonicMs()) !== null
+    const level = isTold && !isRefused ? 'warn' : 'debug'
+    this.#log[level]({ err: error, reaction, ...membership }, 'the coordinator did not agree')
+    return { reaction, isTold, hasLasted: isRefused || (isTold && error instanceof KafkaError && isRefusal(error)) }
   }
 
   /** How long to wait before asking again. */

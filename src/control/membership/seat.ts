@@ -328,7 +328,7 @@ export class Seat {
 
   /** Decides what a failed request means. Everything else goes on in the loop. */
   async #recover(error: unknown): Promise<void> {
-    const { reaction, hasLasted } = this.#trouble.met(error, this.membership)
+    const { reaction, isTold, hasLasted } = this.#trouble.met(error, this.membership)
     switch (reaction) {
       case 'rejoin':
         this.#mustJoin = true
@@ -341,16 +341,16 @@ export class Seat {
         await this.#fencedOut()
         return
       case 'refused':
-        await this.#refusedBy(error)
+        await this.#refusedBy(error, isTold)
         await this.#rest(REFUSED_WAIT_MS)
         return
       case 'unassignable':
-        if (hasLasted && !this.#ended) this.#options.host.unassignable(error as PoolError)
+        if (hasLasted && !this.#ended) this.#options.host.refused(error as PoolError)
         await this.#rest(this.#trouble.nextDelayMs())
         return
       case 'retry':
         // Credentials may be mended within the session, so it is asked as often as ever.
-        if (hasLasted) await this.#refusedBy(error)
+        if (hasLasted) await this.#refusedBy(error, true)
         // Not even when the session must be over: a coordinator that was away may still know the member, and the lease
         // sees to it that nothing begins before it has said so.
         this.#nextBeatAtMs = 0
@@ -361,11 +361,13 @@ export class Seat {
     }
   }
 
-  async #refusedBy(error: unknown): Promise<void> {
-    const { config, host } = this.#options
+  async #refusedBy(error: unknown, isTold: boolean): Promise<void> {
+    const { config, host, log } = this.#options
     this.#trouble.refused()
     const reason = await refusal(error, config, this.#coordinator)
-    if (!this.#ended) host.refused(reason)
+    if (this.#ended) return
+    if (isTold) log.error({ err: reason }, 'the broker refuses the slot; asking again and again')
+    host.refused(reason)
   }
 
   /** Waits until it is woken. Leaving wakes only who sleeps already, so nobody may fall asleep after that. */

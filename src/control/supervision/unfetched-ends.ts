@@ -4,7 +4,7 @@ import type { ControlClient } from '../../kafka/client.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
 import { isLed, leadersOf } from '../../kafka/partition-leaders.js'
 import { partitionName } from '../../util/partition-name.js'
-import type { Holding } from '../holdings.js'
+import { type Holding, lagOf } from '../holdings.js'
 
 /** How often is asked; the lag of such a partition is as old as that. */
 const ASK_MS = 10_000
@@ -12,9 +12,12 @@ const ASK_MS = 10_000
 /** A thread that says nothing for so long fetches nothing: something keeps its event loop, or it is frozen. */
 const SILENT_MS = 10_000
 
-/** No Fetch brings news of it: it stands still, or its thread waits before it tries a message again. */
+/**
+ * No Fetch brings news of it: it stands still, or its thread waits before it tries a message again, or has not been able to
+ * fetch it.
+ */
 const isUnfetched = (holding: Holding, nowMs: number): boolean =>
-  holding.paused !== null || holding.page.retryInMs(holding.index, nowMs) > 0
+  holding.paused !== null || holding.page.retryInMs(holding.index, nowMs) > 0 || lagOf(holding) === null
 
 export interface UnfetchedEndsOptions {
   readonly config: SlotConfig

@@ -11,8 +11,8 @@ import { Troubles } from './troubles.js'
 
 const BACKOFF = { initialDelayMs: 50, maxDelayMs: 2_000 }
 const BETWEEN_LOOKUPS_MS = 50
-/** ACLs do not change by themselves, and each try costs a line in somebody's log. */
-const DENIED_DELAY_MS = 30_000
+/** Each try costs a line in the broker's log. */
+const DENIED_DELAY_MS = 5_000
 /** Failures in a row that are no part of ordinary life any more. */
 const LOUD_AT = 3
 /**
@@ -111,6 +111,8 @@ export class PartitionLeaderFinder {
     }
     const worth = partitions.filter(({ fetching }) => loud || fetching.failures >= LOUD_AT)
     const message = `cannot fetch ${partitions.length} partition(s): ${reason}; looking up their leaders again`
+    // For less it is not in doubt what main knows of them.
+    for (const partition of worth) partition.loseEnd()
     if (worth.length > 0) this.#troubles.note(worth, { cause, reason, message })
     else this.#context.log.debug({ partitions: partitions.slice(0, 10).map(({ key }) => key), reason }, message)
     if (!stillLeads) this.doubted(partitions)
@@ -124,15 +126,17 @@ export class PartitionLeaderFinder {
 
   /** The cluster does not let us read this topic. */
   denied(topic: string, partitions: readonly Partition[]): void {
-    for (const { fetching } of partitions) {
+    for (const partition of partitions) {
+      const { fetching } = partition
       fetching.leader = null
       fetching.checking = false
       fetching.replica.forget()
       fetching.failures++
       fetching.dueMs = this.#context.now() + DENIED_DELAY_MS
+      partition.loseEnd()
     }
     const message =
-      `not allowed to read topic ${topic}: give this client the READ and DESCRIBE permissions; ` +
+      `not allowed to read topic ${topic}: give this client's user the permissions Read and Describe on it; ` +
       `trying again every ${DENIED_DELAY_MS / 1000} s`
     const cause = `not allowed to read topic ${topic}`
     this.#troubles.note(partitions, { cause, reason: 'TOPIC_AUTHORIZATION_FAILED', message, level: 'error' })

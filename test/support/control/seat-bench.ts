@@ -46,9 +46,6 @@ export class Notes implements SeatHost {
   refused() {
     this.told.push('refused')
   }
-  unassignable() {
-    this.told.push('unassignable')
-  }
 }
 
 const metadata = async (names: readonly string[]): Promise<TopicMetadata[]> =>

@@ -52,7 +52,6 @@ class Notes implements SeatHost {
     this.refusal = error
     this.told.push('refused')
   }
-  unassignable() {}
 }
 
 const world = (config: SlotConfig = slotConfig()) => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { DeadLetterConfig } from '#src/config/resolved.js'
 import { NO_LEADER } from '#src/kafka/metadata.js'
 import { leadersOf } from '#src/kafka/partition-leaders.js'
-import { Page } from '#src/protocol/page.js'
+import { NO_END, Page } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import type { FakeIncarnation } from '../../../support/control/fake-threads.js'
@@ -169,9 +169,13 @@ test('a batch that cannot be read is asked for again after the pause, and the sl
   await bench.stop()
 })
 
-test('lag goes on being asked for while a partition stands still or waits for a retry, and for no other', async () => {
+test('lag goes on being asked for while a partition stands still, waits for a retry or cannot be fetched, and for no other', async () => {
   const bench = await running()
   const thread = bench.threads.last
+  for (const partition of [0, 1]) {
+    const { page, index } = handed(thread, partition)
+    page.fetched(index, 7, 7)
+  }
   const asked: number[][] = []
   let end = 100n
   const partitions = [0, 1].map((partition) => ({ partition, leader: 1 }))
@@ -191,6 +195,13 @@ test('lag goes on being asked for while a partition stands still or waits for a 
   other.page.retryAt(other.index, monotonicMs() + 15_000)
   await vi.advanceTimersByTimeAsync(10_000)
   expect([asked.at(-1), bench.status().lag, bench.status(1).lag]).toEqual([[0, 1], '113', '120'])
+  other.page.retryAt(other.index, null)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(asked.at(-1)).toEqual([0])
+  other.page.fetched(other.index, 7, NO_END)
+  expect(bench.status(1).lag).toBe(null)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect([asked.at(-1), bench.status(1).lag]).toEqual([[0, 1], '120'])
   bench.poolClient.listOffsets = () => Promise.reject(new Error('the brokers are away'))
   await vi.advanceTimersByTimeAsync(10_000)
   expect(bench.status().lag).toBe('113')

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Partition } from '#src/data/partition.js'
 import { PoolError } from '#src/errors.js'
+import { NO_END } from '#src/protocol/page.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { batch, range } from '../../../support/data/batches.js'
 import { FakeCluster, type FakePartition } from '../../../support/data/fake-cluster.js'
@@ -715,15 +716,17 @@ describe('a partition that cannot be read', () => {
     expect(bench.posted).toMatchObject([{ type: 'partition-paused', partitionId: 0, offset: '0', error }])
   })
 
-  test('because of an ACL is said so once for the topic, and tried again much later', async () => {
+  test('because of an ACL is said so once for the topic, is tried again much later, and its end is not known any more', async () => {
     const cluster = new FakeCluster(2)
     for (const { errors } of cluster.partitions) errors.push('TOPIC_AUTHORIZATION_FAILED')
     const bench = startFetcher(cluster)
+    bench.page.fetched(0, 0, 0)
     await soon('it is said', () => bench.lines.some(({ level }) => level === 50))
     await rounds(20)
     expect(bench.lines.filter(({ level }) => level === 50)).toMatchObject([
-      { partitions: ['t-0', 't-1'], msg: expect.stringMatching(/topic t: .*READ/) },
+      { partitions: ['t-0', 't-1'], msg: expect.stringMatching(/topic t: .*Read and Describe/) },
     ])
+    expect(Number(bench.page.end(0))).toBe(NO_END)
     expect(cluster.fetches.length).toBe(1)
   })
 })

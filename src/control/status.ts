@@ -41,7 +41,8 @@ export interface PartitionStatus {
   readonly position: string
   /**
    * Messages that wait: up to the high watermark, or up to the first open transaction unless `readUncommitted` is set.
-   * Null until the partition was fetched for the first time; up to ten seconds old while it stands still.
+   * Null until the partition was fetched for the first time, and while it cannot be; up to ten seconds old while it stands
+   * still.
    */
   readonly lag: string | null
   /** Why the partition stands still, or null. */

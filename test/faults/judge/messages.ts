@@ -86,13 +86,21 @@ export const repeated = (evidence: Evidence, episodes: Episodes): Violation[] =>
         loss.atMs < Math.min(endMs ?? Number.POSITIVE_INFINITY, again.startMs),
     )
 
+  const stops = evidence.heard
+    .filter(({ event, payload }) => event === 'pool:stopped' && payload.drained === false)
+    .map(({ pid, atMs, payload }) => ({ pid, beganAtMs: atMs - Number(payload.afterMs) }))
+  /** Its pool has stopped, and others have waited for it as long as for anybody's. */
+  const wasLeft = ({ pid, endMs }: Handled, again: Handled) =>
+    (endMs ?? Number.POSITIVE_INFINITY) > again.startMs &&
+    stops.some((stop) => stop.pid === pid && again.startMs >= stop.beganAtMs + RELEASE_MS)
+
   return beginnings(evidence.record).flatMap((starts) =>
     starts.slice(1).flatMap((again, n) => {
       const before = starts[n]
       const { repeats, rebalances, name } = episodes.at(again.startMs)
       if (before === undefined || repeats === 'uncommitted') return [] // see `committedIsFinal`
       if (repeats === 'in flight' && wasInFlight(before)) return []
-      if (rebalances && wasTakenAway(before, again)) return []
+      if (rebalances && (wasTakenAway(before, again) || wasLeft(before, again))) return []
       // Nobody had finished it, and a new owner knows nothing of the attempts before.
       if (before.outcome === 'failed' && ownerOf(before) !== ownerOf(again)) return []
       const what = `${place(again)} was begun again by ${who(again)}; before by ${who(before)}, ${before.outcome ?? 'open'}`

@@ -159,6 +159,21 @@ describe('repeated', () => {
     expect(afterMs(RELEASE_MS - 1)).toEqual(['repeated: nothing'])
     expect(afterMs(RELEASE_MS, false)).toContain('repeated: nothing')
   })
+  test('one that a pool leaves behind when it has stopped in vain for it may be begun by the next owner', () => {
+    const afterMs = (ms: number, { drained = false, endMs = null as number | null } = {}) => {
+      const stopAtMs = 125
+      const open = handled(2, 120, endMs === null ? { endMs, outcome: null } : { endMs })
+      const record = [handled(0, 100), handled(1, 110), open, handled(2, stopAtMs + ms, B)]
+      const join = joined(stopAtMs + ms - 10, 2, {}, B)
+      const stopped = heard('pool:stopped', stopAtMs + ms + 50, { afterMs: ms + 50, drained })
+      const episodes = [fault(90, { rebalances: true })]
+      return found(clean({ record, commits: [], heard: [...clean().heard, join, stopped], episodes }))
+    }
+    expect(afterMs(RELEASE_MS)).toEqual([])
+    expect(afterMs(RELEASE_MS - 1)).toEqual(['repeated: nothing'])
+    expect(afterMs(RELEASE_MS, { drained: true })).toEqual(['repeated: nothing'])
+    expect(afterMs(RELEASE_MS, { endMs: 121 })).toEqual(['repeated: nothing'])
+  })
   test('while a main thread gets no turn more may be', () => {
     const late = (atMs: number, lateMs: number) => heard('late', atMs, { lateMs })
     const starved = (...more: Heard[]) => found(clean({ record: again(next), commits: [], heard: [...dies, ...more] }))

@@ -2,6 +2,7 @@ import { consumerGroups } from '../config/consumer-groups.js'
 import type { SlotConfig } from '../config/resolved.js'
 import { Assignors } from './membership/assignors/assignors.js'
 import { Group } from './membership/group.js'
+import { StoredOffsets } from './progress/stored-offsets.js'
 import { ProcessTrial } from './supervision/process-trial.js'
 import { Suspects } from './supervision/suspects.js'
 
@@ -9,6 +10,7 @@ import { Suspects } from './supervision/suspects.js'
 export interface GroupParts {
   readonly group: Group
   readonly suspects: Suspects
+  readonly stored: StoredOffsets
 }
 
 /** The consumer groups that a pool is in. */
@@ -23,7 +25,7 @@ export class Groups {
     const trial = new ProcessTrial()
     this.#groups = consumerGroups(slots, (slot) => slot).map((members) => {
       const group = new Group(members[0]?.consumer.groupId ?? '', members.length, this.assignors)
-      const parts = { group, suspects: new Suspects(startedAtMs, trial) }
+      const parts = { group, suspects: new Suspects(startedAtMs, trial), stored: new StoredOffsets() }
       for (const slot of members) this.#partsOf.set(slot, parts)
       return group
     })

@@ -7,6 +7,7 @@ import type { DeadLetterStore } from './dead-letters/store.js'
 import type { Coordinator } from './membership/coordinator.js'
 import type { Group } from './membership/group.js'
 import type { AskTopics } from './membership/steady-topics.js'
+import type { StoredOffsets } from './progress/stored-offsets.js'
 import type { Emit } from './slot-reporter.js'
 import type { RestartLimiter } from './supervision/restart-limiter.js'
 import type { Crash } from './supervision/restarts.js'
@@ -27,8 +28,9 @@ export interface SlotOptions {
   readonly threads: Threads
   readonly limiter: RestartLimiter
   readonly group: Group
-  /** Those of the slot's group. */
+  /** Those of the slot's group, as what it has stored. */
   readonly suspects: Suspects
+  readonly stored: StoredOffsets
   /** The client that the whole pool shares, and the group's coordinator by way of it. */
   readonly poolClient: ControlClient
   readonly coordinator: Coordinator

@@ -18,7 +18,7 @@ import { Standstills } from './supervision/standstills.js'
 import type { Incarnations } from './threads/incarnations.js'
 
 export interface SlotWorkOptions
-  extends Pick<SlotOptions, 'config' | 'suspects' | 'poolClient' | 'coordinator' | 'deadLetters' | 'isNew'> {
+  extends Pick<SlotOptions, 'config' | 'suspects' | 'stored' | 'poolClient' | 'coordinator' | 'deadLetters' | 'isNew'> {
   /** The one that the slot has now, or had last. */
   readonly seat: () => Seat
   readonly incarnations: Incarnations
@@ -44,13 +44,13 @@ export class SlotWork {
   #lettersBefore = 0
 
   constructor(options: SlotWorkOptions) {
-    const { config, poolClient, coordinator, isNew, suspects, seat, incarnations, report, log } = options
+    const { config, poolClient, coordinator, isNew, suspects, stored, seat, incarnations, report, log } = options
     const holdings = new Holdings(suspects)
     this.#options = options
     this.holdings = holdings
     this.#stall = new StallWatch(stallLimitMs(config.consumer))
     this.assignment = new Assignment({
-      ...{ config, holdings, incarnations, poolClient, coordinator, isNew, log },
+      ...{ config, holdings, incarnations, poolClient, coordinator, stored, isNew, log },
       onTaken: (added, removed) => report.assigned(added, removed, holdings.all()),
       onHandedOut: options.onHandedOut,
     })
@@ -59,7 +59,10 @@ export class SlotWork {
       seatsCoordinator: () => seat().freeCoordinator,
       membership: () => seat().membership,
       onDoubt: () => seat().poke(),
-      onCommitted: (offsets, generation) => report.committed(offsets, generation),
+      onCommitted: (offsets, generation) => {
+        for (const offset of offsets) stored.note(offset)
+        report.committed(offsets, generation)
+      },
     })
     this.deadLetters = new DeadLetters({
       ...{ config, holdings, log, report, store: options.deadLetters },

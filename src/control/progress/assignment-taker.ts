@@ -11,12 +11,14 @@ import type { Coordinator } from '../membership/coordinator.js'
 import { Patience } from '../membership/patience.js'
 import { retryDelayMs } from '../membership/reactions.js'
 import { committedOffsets, startPositions } from './positions.js'
+import type { StoredOffsets } from './stored-offsets.js'
 
 export interface TakerOptions {
   readonly config: SlotConfig
   readonly holdings: Holdings
   readonly poolClient: ControlClient
   readonly coordinator: Coordinator
+  readonly stored: StoredOffsets
   /** True for a partition that was not there when the pool started: none of its messages may be skipped. */
   readonly isNew: (partition: TopicPartition) => boolean
   readonly log: Logger
@@ -104,6 +106,22 @@ export class AssignmentTaker {
     log.info({ groupId: config.consumer.groupId, partitions }, message)
   }
 
+  /** What becomes of it is as it was configured; that it was there, and is not any more, nobody has wished. */
+  #announceGone(added: readonly NewHolding[]): void {
+    const { log, config, stored, isNew } = this.#options
+    const gone = added.flatMap((holding) => {
+      if (holding.committed >= 0n) stored.note({ ...holding, offset: holding.committed })
+      const had = holding.committed < 0n ? stored.takeGone(holding) : undefined
+      return had === undefined || isNew(holding)
+        ? []
+        : [{ partition: partitionName(holding), had: String(had), offset: String(holding.offset) }]
+    })
+    if (gone.length === 0) return
+    const where = config.fromBeginning ? 'first message, as with fromBeginning' : 'end, since fromBeginning is not set'
+    const message = `the offsets that the group had stored are gone (was the group deleted, or have they expired?): these partitions begin at their ${where}`
+    log.warn({ groupId: config.consumer.groupId, partitions: gone }, message)
+  }
+
   #found(): void {
     const afterMs = this.#waiting.ended(monotonicMs())
     const { log, config } = this.#options
@@ -126,6 +144,7 @@ export class AssignmentTaker {
     })
     if (!isCurrent()) return null
     this.#announceNew(added.filter((holding) => holding.committed < 0n && isNew(holding)))
+    this.#announceGone(added)
     return { handout: holdings.add(added), added, complete: added.length === wanted.length, missing }
   }
 }

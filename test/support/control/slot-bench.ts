@@ -3,6 +3,7 @@ import type { PoolSettings, SlotConfig } from '#src/config/resolved.js'
 import { encodeAssignment } from '#src/control/membership/assignors/subscription.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { Group } from '#src/control/membership/group.js'
+import { StoredOffsets } from '#src/control/progress/stored-offsets.js'
 import { Slot } from '#src/control/slot.js'
 import type { Journals } from '#src/control/slot-options.js'
 import { RestartLimiter } from '#src/control/supervision/restart-limiter.js'
@@ -110,6 +111,7 @@ export const slotBench = (
     limiter: overrides.limiter ?? new RestartLimiter(),
     group: new Group('group', 1),
     suspects: new Suspects(),
+    stored: new StoredOffsets(),
     poolClient,
     coordinator: new Coordinator(poolClient, 'group'),
     deadLetters: store,

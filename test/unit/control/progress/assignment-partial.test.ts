@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { AssignmentTaker } from '#src/control/progress/assignment-taker.js'
+import { StoredOffsets } from '#src/control/progress/stored-offsets.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import { FakeClient, kafkaError } from '../../../support/control/fake-client.js'
 import { collectLines } from '../../../support/log-lines.js'
@@ -20,6 +21,7 @@ const world = (log = pino({ level: 'silent' })) => {
     holdings,
     poolClient: client,
     coordinator: new Coordinator(client, 'group'),
+    stored: new StoredOffsets(),
     isNew: () => false,
     log,
   })

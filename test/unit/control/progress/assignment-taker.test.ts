@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { finishedUpTo, Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { AssignmentTaker, type Taken } from '#src/control/progress/assignment-taker.js'
+import { StoredOffsets } from '#src/control/progress/stored-offsets.js'
 import type { KafkaError } from '#src/kafka/kafka-error.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import { FakeClient, kafkaError, silence, unanswered } from '../../../support/control/fake-client.js'
@@ -31,6 +32,7 @@ const world = (
     holdings,
     poolClient: client,
     coordinator: new Coordinator(client, 'group'),
+    stored: new StoredOffsets(),
     isNew: ({ partition }) => partition >= before,
     log,
   })
@@ -62,6 +64,31 @@ describe('taking an assignment', () => {
       [2, 7n],
       [3, 3n],
     ])
+  })
+
+  test.each([
+    [true, '3', /gone .*begin at their first message/],
+    [false, '500', /gone .*begin at their end/],
+  ])('says once that what the group had stored is gone (fromBeginning %s)', async (fromBeginning, begins, words) => {
+    const { logger, lines } = collectLines()
+    const committed: Record<number, bigint> = { 0: 40n, 1: 7n }
+    const { holdings, taker } = world(committed, fromBeginning, 3, logger)
+    const takeAnew = async () => {
+      holdings.drop(() => false)
+      await taker.take(orders(0, 1, 2, 3), () => {})
+    }
+    await takeAnew()
+    const warned = () => lines.filter(({ level }) => level >= 40)
+    expect(warned()).toEqual([])
+    delete committed[0]
+    await takeAnew()
+    const told = {
+      partitions: [{ partition: 'orders-0', had: '40', offset: begins }],
+      msg: expect.stringMatching(words),
+    }
+    expect(warned()).toMatchObject([told])
+    await takeAnew()
+    expect(warned()).toHaveLength(1)
   })
 
   test('takes the leader epoch of a committed offset along; an offset that was reset has none', async () => {

@@ -89,13 +89,18 @@ export const THREAD_FAULTS: readonly Fault[] = [
       world.breakHandler()
       try {
         for (let kills = 0; kills < 2; kills++) await world.load.order(place.partition, 'exit-once')
-        // It died of the module, and not of the message.
-        const isDown = async () => {
-          const { lastError } = (await view.member.status()).slots[place.slot] ?? {}
-          return lastError !== null && lastError !== undefined && lastError.code !== 'KCP_THREAD_EXITED'
+        // Whoever has the partition then: another fault may have it move. It died of the module, and not of the message.
+        const down = async () => {
+          const views = await world.look()
+          const slots = views.flatMap(({ member, status }) => status.slots.map((slot) => ({ member, ...slot })))
+          return slots.find(
+            ({ state, lastError }) => state !== 'running' && lastError?.code === 'KCP_HANDLER_THREW_ON_IMPORT',
+          )
         }
-        await until(isDown, { what: 'the slot to be without a thread', deadlineMs: PATIENCE_MS, everyMs: 20 })
-        note(`slot ${place.slot} of ${view.member.name} is down`)
+        const { member, slot } = await until(down, {
+          ...{ what: 'a slot to be without a thread', deadlineMs: PATIENCE_MS, everyMs: 20 },
+        })
+        note(`slot ${slot} of ${member.name} is down`)
       } finally {
         world.mendHandler()
       }

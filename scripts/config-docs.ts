@@ -118,7 +118,7 @@ Only at the top.
 | Option | Default | Meaning |
 |---|---|---|
 | \`subscriptions\` | required, unless \`topics\` and \`handler\` are given | List of \`{ topics, handler, workers?, kafka?, consumer?, … }\`. |
-| \`workers\` | one for each core | Number of slots (threads that consume) of each subscription that does not have a number of its own. By default the subscriptions that name none share the cores, with one slot each at the least. Cores are those that \`os.availableParallelism()\` counts, and no more than the CPU quota of the container (cgroup v1 and v2, its parents included) has whole ones: threads beyond it would only take turns. |
+| \`workers\` | one for each core | Number of slots (threads that consume) of each subscription that does not have a number of its own. By default the subscriptions that name none share the cores, with one slot each at the least. Cores are those that \`os.availableParallelism()\` counts, and no more than the CPU quota of the container (cgroup v1 and v2, its parents included) has whole ones: threads beyond it would only take turns. \`{ min, max }\`: so many at the start, and more or fewer as the work demands, see [growing and shrinking](scaling.md). |
 | \`perSlot\` | none | Function of the slot's number that returns what this slot has different: \`{ kafka?, consumer?, … }\`. |
 | \`logger\` | pino's defaults | A pino logger (or one with its levels that is called like it), or options for one. What it throws harms nothing; the process warns of it once (\`KCP_LOGGER_THREW\`). |
 
@@ -130,7 +130,7 @@ ${table('pool')}
 |---|---|---|
 | \`topics\` | required | Names of the topics. |
 | \`handler\` | required | Module of the handler, loaded by every thread: a URL, a \`file:\` URL as text, or a path from the working directory. |
-| \`workers\` | that of the pool, else a share of the cores | Number of slots of this subscription. More than its topics have partitions is a waste, which is told at start. |
+| \`workers\` | that of the pool, else a share of the cores | Number of slots of this subscription, or \`{ min, max }\`. More than its topics have partitions is a waste, which is told at start. |
 
 ## Processing
 
@@ -202,7 +202,7 @@ Others meet without a contradiction; there the pool sees to it that both hold:
 | \`retry.attempts\` with \`deadLetter\` | All attempts come first; \`NonRetriableError\` skips those that are left. |
 | \`loadTimeoutMs\` with \`workers\` | A thread's time runs from its own boot, and no more than two for each core boot at once. |
 | \`concurrency\` with \`workers\` | Messages in flight are \`concurrency\` for each slot, and all share Node's threads for native work: the start names the \`UV_THREADPOOL_SIZE\` that would be enough. |
-| \`workers\` with \`resourceLimits\` | The memory of the machine or container is shared by all slots. |
+| \`workers\` with \`resourceLimits\` | The memory of the machine or container is shared by all slots, with \`{ min, max }\` by as many as \`max\` says. What \`scale()\` adds beyond that has no share of it: set \`resourceLimits\`. |
 | \`workers\` with the cores | Subscriptions that name none share them. |
 
 Times may be as long as 2³¹ − 1 ms (24 days), alone and added up, unless an option says less.

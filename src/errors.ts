@@ -28,6 +28,7 @@ export const ErrorCode = {
   threadOutOfMemory: 'KCP_THREAD_OUT_OF_MEMORY',
   threadLost: 'KCP_THREAD_LOST',
   startTimedOut: 'KCP_START_TIMED_OUT',
+  notScaled: 'KCP_NOT_SCALED',
   poolEscalated: 'KCP_POOL_ESCALATED',
   poolStopped: 'KCP_POOL_STOPPED',
   kafkajsMismatch: 'KCP_KAFKAJS_MISMATCH',

@@ -1,4 +1,4 @@
-export type { ConsumerPoolOptions, SlotOverrides, SubscriptionOptions } from './config/options.js'
+export type { ConsumerPoolOptions, SlotOverrides, SubscriptionOptions, WorkersRange } from './config/options.js'
 export type {
   EventMessage,
   EventPartition,
@@ -16,6 +16,7 @@ export type {
   PartitionResumed,
   PoolEscalated,
   PoolEvents,
+  PoolScaled,
   PoolStopped,
   SlotCrashed,
   SlotIdentity,
@@ -40,6 +41,7 @@ export type {
   PoolTotals,
   SlotState,
   SlotStatus,
+  SubscriptionStatus,
 } from './control/status.js'
 export {
   ConfigError,

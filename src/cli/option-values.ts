@@ -14,6 +14,15 @@ export const each = (value: string, before: readonly string[] | undefined): read
   value,
 ]
 
+/** A whole number from 1, or two with `..` between them. */
+export const numberOrRange = (value: string): number | { readonly min: number; readonly max: number } => {
+  const [, min, max] = /^(\d+)\.\.(\d+)$/.exec(value.trim()) ?? []
+  if (min !== undefined && max !== undefined) return { min: Number(min), max: Number(max) }
+  const number = readNumber(value) ?? Number.NaN
+  if (Number.isSafeInteger(number) && number >= 1) return number
+  throw new InvalidArgumentError('Expected a whole number from 1, or two of them: 2..8.')
+}
+
 /** A whole number from 1. */
 export const positive = (value: string): number => {
   const number = readNumber(value) ?? Number.NaN

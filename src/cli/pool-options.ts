@@ -1,4 +1,5 @@
 import { isPlainObject } from '../config/layers/read-layer.js'
+import type { WorkersRange } from '../config/options.js'
 import { type Fields, overlay } from './overlay.js'
 import { leafSetting, readSetting, type Setting } from './setting.js'
 import { UsageError } from './usage-error.js'
@@ -9,7 +10,7 @@ export interface RunFlags {
   readonly brokers?: readonly string[]
   readonly topic?: readonly string[]
   readonly group?: string
-  readonly workers?: number
+  readonly workers?: number | WorkersRange
   readonly clientId?: string
   readonly groupInstanceId?: string
   readonly fromBeginning?: boolean
@@ -36,7 +37,7 @@ const flagSettings = (flags: RunFlags): Setting[] =>
   ).flatMap(([path, value]) => (value === undefined ? [] : [leafSetting(path, value)]))
 
 /** Every subscription gets that many slots, whatever the file says of it. */
-const withWorkers = (options: Fields, workers: number): Fields => {
+const withWorkers = (options: Fields, workers: number | WorkersRange): Fields => {
   const { subscriptions } = options
   if (!Array.isArray(subscriptions)) return { ...options, workers }
   const without = subscriptions.map((item) => {

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { levels } from 'pino'
 import { addDlq } from './dlq/program.js'
-import { each, list, positive } from './option-values.js'
+import { each, list, numberOrRange, positive } from './option-values.js'
 import type { RunFlags } from './pool-options.js'
 import { SupervisorLink } from './supervise/link.js'
 import { superviseCommand } from './supervise-command.js'
@@ -38,6 +38,9 @@ Examples:
   Everything in a file, but twice the threads:
     $ kafka-consumer-pool run --config ./orders.config.js --workers 8
 
+  As many threads as there is work for, from one to eight:
+    $ kafka-consumer-pool run --config ./orders.config.js --workers 1..8
+
   Where no service manager starts it again when its process dies:
     $ kafka-consumer-pool run --config ./orders.config.js --supervise
 
@@ -59,7 +62,11 @@ const addRun = (program: Command): void => {
     .option('--brokers <host:port>', 'brokers to begin with; more than one with commas, or given again', list)
     .option('--topic <name>', 'topic to consume; more than one with commas, or given again', list)
     .option('--group <id>', 'consumer group (group.id)')
-    .option('--workers <n>', 'number of threads (default: one for each core of the container)', positive)
+    .option(
+      '--workers <n|min..max>',
+      'number of threads (default: one for each core of the container); 2..8: as many as the work demands',
+      numberOrRange,
+    )
     .option('--client-id <base>', 'base of the client ids (default: kafka-consumer-pool)')
     .option('--group-instance-id <id>', 'makes the members static: <id>-<slot>, or {slot} where you put it')
     .option('--from-beginning', 'begin at the first message where the group has no committed offset')

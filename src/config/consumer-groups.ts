@@ -4,7 +4,7 @@ import type { SlotConfig } from './resolved.js'
 export const isSameCluster = (a: SlotConfig, b: SlotConfig): boolean =>
   a.kafka.brokers.some((broker) => b.kafka.brokers.includes(broker))
 
-const isSameGroup = (a: SlotConfig, b: SlotConfig): boolean =>
+export const isSameGroup = (a: SlotConfig, b: SlotConfig): boolean =>
   a.consumer.groupId === b.consumer.groupId && isSameCluster(a, b)
 
 /**

@@ -114,7 +114,23 @@ export interface SubscriptionOptions extends SlotOverrides {
    */
   handler: URL | string
   /** Number of slots of this subscription. @default `workers` of the pool, else its share of the cores */
-  workers?: number | undefined
+  workers?: number | WorkersRange | undefined
+}
+
+/** How few and how many slots a subscription has: they come with the work that waits, and go when there is little. */
+export interface WorkersRange {
+  /** From 1. So many are there at the start. */
+  min: number
+  /** Up to 1,024. Never more than work can be shared among, which is one for each partition. */
+  max: number
+}
+
+/** When slots come and go by themselves, with `workers: { min, max }`. */
+export interface ScalingOptions {
+  /** Milliseconds that what waits may take to be handled before slots are added. @default 30_000 */
+  catchUpMs?: number | undefined
+  /** Milliseconds for which fewer slots must have been enough before some are removed. @default 120_000 */
+  quietMs?: number | undefined
 }
 
 /**
@@ -184,6 +200,8 @@ export interface PoolOptions {
   stateDir?: string | undefined
   /** When slots that crashed are started again, and when the pool gives up. */
   restart?: RestartOptions | undefined
+  /** When slots come and go by themselves. It takes `workers: { min, max }`. */
+  scaling?: ScalingOptions | undefined
   /**
    * Memory of the whole process in MB, Buffers and child processes included, at least 64. Above it the thread that takes the most is replaced
    * between two messages, one at a time.
@@ -205,11 +223,12 @@ export interface ConsumerPoolOptions extends PoolOptions, ProcessingOptions {
   /** The member of the group and its fetches, for all subscriptions. */
   consumer?: ConsumerOptions | undefined
   /**
-   * Number of slots of each subscription that does not say otherwise.
+   * Number of slots of each subscription that does not say otherwise. `pool.scale(n)` changes it while the pool runs;
+   * `{ min, max }` has the pool change it by itself.
    *
    * @default one for each core that the machine or container grants, shared by the subscriptions that name none
    */
-  workers?: number | undefined
+  workers?: number | WorkersRange | undefined
   /** What to consume. Subscriptions may share a group, with different topics. */
   subscriptions?: readonly SubscriptionOptions[] | undefined
   /** With `handler`, short for one subscription. */

@@ -10,7 +10,7 @@ import { isPlainObject } from './layers/read-layer.js'
 import { readSubscriptions, readWorkers, type Subscription, subscriptionNames } from './layers/read-subscriptions.js'
 import { resolvePool } from './resolve-pool.js'
 import { resolveSlot } from './resolve-slot.js'
-import type { PoolSettings, ResolvedConfig } from './resolved.js'
+import type { PoolSettings, ResolvedConfig, SlotConfig, WorkersConfig } from './resolved.js'
 import { refuseLoops } from './rules/dead-letter.js'
 import { heapLimitMb, ownHeapFlags } from './rules/heap-flags.js'
 import { fitHeap } from './rules/heap-share.js'
@@ -65,17 +65,30 @@ const heapOf = ({ resourceLimits: { maxOldGenerationSizeMb = 0 } }: PoolSettings
 }
 
 /** How many slots each subscription has: its own number, that of the pool, or its share of the cores. */
-const slotsOf = (
+const workersOf = (
   subscriptions: readonly Subscription[],
-  workers: number | undefined,
+  workers: WorkersConfig | undefined,
   parallelism: number,
-): readonly (Subscription & { readonly slots: number })[] => {
+): readonly WorkersConfig[] => {
   const sharing = subscriptions.filter(({ workers: own }) => own === undefined)
   const share = (place: number) => Math.floor((parallelism + sharing.length - 1 - place) / sharing.length)
-  return subscriptions.map((subscription) => ({
-    ...subscription,
-    slots: subscription.workers ?? workers ?? Math.max(1, share(sharing.indexOf(subscription))),
-  }))
+  return subscriptions.map((subscription) => {
+    const own = Math.max(1, share(sharing.indexOf(subscription)))
+    return subscription.workers ?? workers ?? { min: own, max: own }
+  })
+}
+
+/** What was made of options, and can be made of them later, whatever becomes of the objects that they stood in. */
+export interface Configuration {
+  readonly config: ResolvedConfig
+  /**
+   * What a slot runs with that the configuration did not foresee: as one more of its subscription, with `perSlot` asked for
+   * its number. Slots that are known already stay as they are.
+   *
+   * @param slot the lowest number that no slot has
+   * @throws ConfigError with every fault at once
+   */
+  one(slot: number, subscription: number): SlotConfig
 }
 
 /**
@@ -85,7 +98,11 @@ const slotsOf = (
  * @param options `ConsumerPoolOptions`, as far as one knows
  * @throws ConfigError with every fault at once, each with its path and remedy
  */
-export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): ResolvedConfig => {
+export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): ResolvedConfig =>
+  configure(options, machine).config
+
+/** As {@link resolveConfig}, for whoever may need more slots later. */
+export const configure = (options: unknown, machine: MachineDefaults = {}): Configuration => {
   const { parallelism = availableCores(), memoryBytes = availableMemory(), heapFlags = ownHeapFlags() } = machine
   const issues = new Issues()
   if (!isPlainObject(options)) {
@@ -94,20 +111,33 @@ export const resolveConfig = (options: unknown, machine: MachineDefaults = {}): 
   }
   checkPoolOptions(options, issues)
   const shared = mergeLayers(defaultLayer, readLayer(options, '', 'shared', issues))
-  const workers = readWorkers(options.workers, 'workers', issues)
+  const { perSlot } = options
+  const subscriptions = readSubscriptions(options, issues)
+  const workers = workersOf(subscriptions, readWorkers(options.workers, 'workers', issues), parallelism)
   const slots: LayeredSlot[] = []
-  const subscriptions = slotsOf(readSubscriptions(options, issues), workers, parallelism)
-  subscriptions.forEach(({ topics, handler, slots: count, layer }, subscription) => {
-    const inner = mergeLayers(shared, layer)
-    for (let left = count; left > 0; left--) {
-      const slot = slots.length
-      const merged = mergeLayers(inner, readOverrides(options.perSlot, slot, issues))
-      slots.push({ layer: merged, config: resolveSlot(merged, { slot, subscription, topics, handler }, issues) })
-    }
+  const layered = (slot: number, subscription: number, faults: Issues): LayeredSlot => {
+    const { topics = [], handler = '', layer = new Map() } = subscriptions[subscription] ?? {}
+    const merged = mergeLayers(shared, layer, readOverrides(perSlot, slot, faults))
+    return { layer: merged, config: resolveSlot(merged, { slot, subscription, topics, handler }, faults) }
+  }
+  workers.forEach(({ max }, subscription) => {
+    for (let left = max; left > 0; left--) slots.push(layered(slots.length, subscription, issues))
   })
   const pool = resolvePool(shared, slots.length, memoryBytes, issues)
-  refuseLoops(slots, issues)
-  const resolved = resolveGroups(fitHeap(slots, heapOf(pool, heapFlags), issues), issues)
-  if (issues.any) throw issues.toError()
-  return deepFreeze({ pool, slots: resolved })
+  const together = (all: readonly LayeredSlot[], faults: Issues): readonly SlotConfig[] => {
+    refuseLoops(all, faults)
+    const resolved = resolveGroups(fitHeap(all, heapOf(pool, heapFlags), faults), faults)
+    if (faults.any) throw faults.toError()
+    return resolved
+  }
+  const config = deepFreeze({ pool, workers, slots: together(slots, issues) })
+  const one = (slot: number, subscription: number): SlotConfig => {
+    const faults = new Issues()
+    const more = layered(slot, subscription, faults)
+    const resolved = together([...slots, more], faults).find((each) => each.slot === slot)
+    if (resolved === undefined) throw new RangeError(`there is no slot ${slot}`)
+    slots.push(more)
+    return deepFreeze(resolved)
+  }
+  return { config, one }
 }

@@ -66,7 +66,16 @@ type MadeOfPool = { readonly restart: RestartConfig; readonly maxRssMb: number }
 
 export interface PoolSettings extends Resolved<typeof poolFields, MadeOfPool> {}
 
+/** How many slots a subscription has: so many as `min` says at first. They come and go by themselves when `max` is more. */
+export interface WorkersConfig {
+  readonly min: number
+  readonly max: number
+}
+
 export interface ResolvedConfig {
   readonly pool: PoolSettings
+  /** Of each subscription. */
+  readonly workers: readonly WorkersConfig[]
+  /** By number: all that there may be without `scale` being asked for more. */
   readonly slots: readonly SlotConfig[]
 }

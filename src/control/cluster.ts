@@ -78,8 +78,10 @@ export class Cluster {
     this.#news.lost(partitions)
   }
 
-  onLeaders(listener: (view: ClusterView) => void): void {
+  /** @returns what ends it */
+  onLeaders(listener: (view: ClusterView) => void): () => void {
     this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /** Makes no group rebalance any more. */

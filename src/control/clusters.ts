@@ -25,17 +25,19 @@ export interface ClustersOptions {
 export class Clusters {
   readonly #options: ClustersOptions
   readonly #found = new Map<string, Cluster>()
+  readonly #slots: SlotConfig[]
 
   constructor(options: ClustersOptions) {
     this.#options = options
+    this.#slots = [...options.slots]
   }
 
   of({ kafka }: Pick<SlotConfig, 'kafka'>): Cluster {
     const way = wayTo(kafka)
     const known = this.#found.get(way)
     if (known !== undefined) return known
-    const { slots, groups, createClient, createWriter, log } = this.#options
-    const own = slots.filter((slot) => wayTo(slot.kafka) === way)
+    const { groups, createClient, createWriter, log } = this.#options
+    const own = this.#slots.filter((slot) => wayTo(slot.kafka) === way)
     const client = createClient(kafka)
     const cluster = new Cluster({ slots: own, groups, client, createWriter: () => createWriter(kafka), log })
     this.#found.set(way, cluster)
@@ -62,6 +64,36 @@ export class Clusters {
     if (surplus !== null) log.warn(surplus)
     const ask = (kafka: KafkaConfig, names: readonly string[]) => this.of({ kafka }).client.topics(names)
     for (const warning of await deadLetterWarnings(slots, found, ask)) log.warn(warning)
+  }
+
+  /**
+   * Slots that come while the pool runs: their clusters are reached, and nothing speaks against them.
+   *
+   * @throws {@link PoolError} that says what does
+   */
+  async admit(coming: readonly SlotConfig[]): Promise<void> {
+    const fresh = coming.filter(({ kafka }) => !this.#found.has(wayTo(kafka)))
+    this.#slots.push(...coming.filter((slot) => !this.#slots.includes(slot)))
+    try {
+      await Promise.all(coming.map((slot) => this.of(slot).client.connect()))
+      for (const config of coming) this.#refuseOldBroker(config)
+      // What was found on a way that was known before stays what the pool has found there.
+      await checkTopics(fresh, (kafka, names) => this.of({ kafka }).topicsAtStart(names))
+    } catch (error) {
+      for (const { kafka } of fresh) {
+        this.#found.get(wayTo(kafka))?.close()
+        this.#found.delete(wayTo(kafka))
+      }
+      throw error
+    }
+  }
+
+  /** Says which of these slots never get a partition. */
+  async warnOfSurplus(slots: readonly SlotConfig[]): Promise<void> {
+    const asked = new Map(slots.map((slot) => [slot.subscription, slot]))
+    const found = await Promise.all([...asked.values()].map((slot) => this.of(slot).topics(slot.topics)))
+    const surplus = surplusWarning(slots, found.flat())
+    if (surplus !== null) this.#options.log.warn(surplus)
   }
 
   /** Makes no group rebalance any more. */

@@ -192,6 +192,25 @@ export interface OffsetReset extends SlotIdentity, EventPartition {
   readonly reason: ResetReason
 }
 
+export interface PoolScaled {
+  /** Its place in `subscriptions`. */
+  readonly subscription: number
+  /** How many slots it had. */
+  readonly from: number
+  readonly to: number
+  /**
+   * `asked`: by `scale()`; `lag`: what waits took too long to be handled, or more came in than was handled; `idle`: fewer
+   * slots have been enough for a while.
+   */
+  readonly reason: 'asked' | 'lag' | 'idle'
+  /** Numbers of the slots that came. */
+  readonly added: readonly number[]
+  /** Numbers of the slots that are gone. */
+  readonly removed: readonly number[]
+  /** How long it took, with the rebalance and what was in flight. */
+  readonly afterMs: number
+}
+
 export interface PoolEscalated {
   readonly error: PoolError
 }
@@ -239,6 +258,8 @@ export interface PoolEvents {
   'partition:resumed': [PartitionResumed]
   /** A position was not in the leader's log (any more) and another was chosen: messages may have been missed. */
   'offset:reset': [OffsetReset]
+  /** Slots were added, and have their assignments; or some were removed, and have left the group. */
+  'pool:scaled': [PoolScaled]
   /** The pool cannot heal itself: every slot is parked, every partition stands still, or too many crashes bore no fruit. */
   'pool:escalated': [PoolEscalated]
   /** The pool has stopped: nothing of it is left running. */

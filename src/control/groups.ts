@@ -1,5 +1,7 @@
-import { consumerGroups } from '../config/consumer-groups.js'
+import { consumerGroups, isSameGroup } from '../config/consumer-groups.js'
 import type { SlotConfig } from '../config/resolved.js'
+import { ErrorCode, PoolError } from '../errors.js'
+import { groupBy } from '../util/group-by.js'
 import { Assignors } from './membership/assignors/assignors.js'
 import { Group } from './membership/group.js'
 import { StoredOffsets } from './progress/stored-offsets.js'
@@ -42,6 +44,37 @@ export class Groups {
     return parts
   }
 
+  /**
+   * Slots that come while the pool runs, all at once.
+   *
+   * @throws {@link PoolError} `KCP_NOT_SCALED` when one of them would be in a group that the pool is not in
+   */
+  admit(slots: readonly SlotConfig[]): void {
+    const known = [...this.#partsOf]
+    for (const slot of slots) {
+      const found = this.#partsOf.get(slot) ?? known.find(([other]) => isSameGroup(slot, other))?.[1]
+      if (found === undefined) {
+        const { groupId } = slot.consumer
+        throw new PoolError(
+          ErrorCode.notScaled,
+          `slot ${slot.slot} would be in the group "${groupId}", in which the pool has no slot. Let perSlot give it one that another slot is in, or restart the pool with so many workers`,
+          { slot: slot.slot, groupId },
+        )
+      }
+      this.#partsOf.set(slot, found)
+    }
+  }
+
+  /** These slots are about to join. */
+  grow(slots: readonly SlotConfig[]): void {
+    for (const [group, count] of this.#counted(slots)) group.grow(count)
+  }
+
+  /** These slots are about to leave, and the others go on. */
+  shrink(slots: readonly SlotConfig[]): void {
+    for (const [group, count] of this.#counted(slots)) group.shrink(count)
+  }
+
   /** Lets go who waits for seats that may never come. */
   openBarriers(): void {
     for (const { barrier } of this.#groups) barrier.open()
@@ -49,5 +82,10 @@ export class Groups {
 
   close(): void {
     for (const group of this.#groups) group.close()
+  }
+
+  #counted(slots: readonly SlotConfig[]): ReadonlyMap<Group, number> {
+    const byGroup = groupBy(slots, (slot) => this.of(slot).group)
+    return new Map([...byGroup].map(([group, members]) => [group, members.length]))
   }
 }

@@ -1,11 +1,15 @@
+import type { ResolvedConfig } from '../config/resolved.js'
 import type { PoolStep } from './pool-states.js'
-import type { Slot } from './slot.js'
-import { frozen, type PoolState, type PoolStatus, type SlotStatus } from './status.js'
+import { countsOf, type SlotSet } from './scaling/slot-set.js'
+import { frozen, type PoolState, type PoolStatus, type SubscriptionStatus } from './status.js'
 
 export interface PoolParts {
   readonly step: PoolStep
   readonly isEscalated: boolean
-  readonly slots: readonly Slot[]
+  readonly slots: SlotSet
+  readonly config: ResolvedConfig
+  /** How many slots a subscription is to have. */
+  readonly wantedOf: (subscription: number) => number
   readonly rebalances: number
   readonly lostThreads: number
 }
@@ -13,7 +17,7 @@ export interface PoolParts {
 const stateOf = ({ step, isEscalated, slots }: PoolParts): PoolState => {
   if (step !== 'starting' && step !== 'running') return step
   if (isEscalated) return 'escalated'
-  return step === 'running' && !slots.every(({ isHealthy }) => isHealthy) ? 'degraded' : step
+  return step === 'running' && !slots.staying.every(({ isHealthy }) => isHealthy) ? 'degraded' : step
 }
 
 /** A part of the sum would look like the whole: just after the start like nothing that waits. */
@@ -22,23 +26,24 @@ export const totalLag = (lags: readonly (string | null)[]): string | null => {
   return known.length < lags.length ? null : known.reduce((total, lag) => total + BigInt(lag), 0n).toString()
 }
 
+const describeSubscription = ({ slots, config, wantedOf }: PoolParts, place: number): SubscriptionStatus => ({
+  topics: config.slots.find(({ subscription }) => subscription === place)?.topics ?? [],
+  slots: slots.staying.filter((slot) => slot.config.subscription === place).length,
+  wanted: wantedOf(place),
+  ...(config.workers[place] ?? { min: 0, max: 0 }),
+})
+
 /** A plain frozen snapshot of the whole pool. */
 export const describePool = (parts: PoolParts): PoolStatus => {
-  const slots = parts.slots.map((slot) => slot.status())
-  const sum = (value: (slot: SlotStatus) => number) => slots.reduce((total, slot) => total + value(slot), 0)
+  const slots = parts.slots.all.map((slot) => slot.status())
   const partitions = slots.flatMap((slot) => slot.assignment)
   return frozen({
     state: stateOf(parts),
     slots,
+    subscriptions: parts.config.workers.map((_, place) => describeSubscription(parts, place)),
     totals: {
-      finished: sum((slot) => slot.finished),
-      failed: sum((slot) => slot.failed),
-      retried: sum((slot) => slot.retried),
-      deadLettered: sum((slot) => slot.deadLettered),
-      dropped: sum((slot) => slot.dropped),
-      restarts: sum((slot) => slot.restarts),
-      recycles: sum((slot) => slot.recycles),
-      inFlight: sum((slot) => slot.inFlight),
+      ...countsOf(parts.slots.gone, slots),
+      inFlight: slots.reduce((total, { inFlight }) => total + inFlight, 0),
       lag: totalLag(partitions.map(({ lag }) => lag)),
       rebalances: parts.rebalances,
       lostThreads: parts.lostThreads,

@@ -7,7 +7,7 @@ import { Threads, type ThreadsOptions } from './threads/threads.js'
 const THREAD_ENTRY = new URL('../../workers/entry.cjs', import.meta.url)
 
 /** Booted threads that wait for a slot to need them: the more slots, the sooner two need one at the same time. */
-const sparesFor = (slots: number): number => 1 + Math.floor(slots / 4)
+export const sparesFor = (slots: number): number => 1 + Math.floor(slots / 4)
 
 /** Says what the process was started with that threads do not go well with. */
 const adviseOn = ({ slots, pool: { isolation } }: ResolvedConfig, heapMb: number | null, log: Logger): void => {
@@ -22,12 +22,13 @@ export const threadsFor = (
   config: ResolvedConfig,
   { onLost, onSpare, log }: Pick<ThreadsOptions, 'onLost' | 'onSpare' | 'log'>,
 ): Threads => {
-  const { slots, pool: settings } = config
+  const { slots, workers, pool: settings } = config
   const heapMb = heapLimitMb(settings.resourceLimits.maxOldGenerationSizeMb, ownHeapFlags())
   adviseOn(config, heapMb, log)
+  const size = workers.reduce((sum, { min }) => sum + min, 0)
   return new Threads({
-    size: slots.length,
-    spares: sparesFor(slots.length),
+    size,
+    spares: sparesFor(size),
     isolation: settings.isolation,
     resourceLimits: settings.resourceLimits,
     heapMb: heapMb ?? undefined,

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
 import type { ConsumerPoolOptions } from '../config/options.js'
-import { resolveConfig } from '../config/resolve.js'
+import { type Configuration, configure } from '../config/resolve.js'
 import type { KafkaConfig, ResolvedConfig, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { ClientIds } from '../identity.js'
@@ -19,8 +19,12 @@ import { kafkaOfSeat } from './membership/seat-times.js'
 import { openStateDir, type PoolStateDir } from './pool-state-dir.js'
 import { POOL_TRANSITIONS, type PoolStep } from './pool-states.js'
 import { describePool } from './pool-status.js'
-import { threadsFor } from './pool-threads.js'
+import { sparesFor, threadsFor } from './pool-threads.js'
 import { RECYCLE_LOOK_MS, Recycler } from './recycling/recycler.js'
+import { AutoScaler } from './scaling/auto-scaler.js'
+import { Scaler } from './scaling/scaler.js'
+import { SlotSet } from './scaling/slot-set.js'
+import { slotsAtStart } from './scaling/slots-at-start.js'
 import { Slot } from './slot.js'
 import { frozen, type PoolStatus } from './status.js'
 import { Escalation } from './supervision/escalation.js'
@@ -52,6 +56,7 @@ const stoppedTooSoon = (cause?: unknown): PoolError =>
  * A pool starts once and stops once.
  */
 export class ConsumerPool extends EventEmitter<PoolEvents> {
+  readonly #configuration: Configuration
   readonly #config: ResolvedConfig
   readonly #log: Logger
   readonly #ids = new ClientIds()
@@ -60,7 +65,9 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   readonly #clusters: Clusters
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #escalation: Escalation
-  #slots: readonly Slot[] = []
+  readonly #slots = new SlotSet()
+  readonly #scaler: Scaler
+  #autoScaler: AutoScaler | null = null
   #threads: Threads | null = null
   #hungHandlers: HungHandlers | null = null
   #recycler: Recycler | null = null
@@ -75,10 +82,11 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   /** @throws {@link PoolError} `KCP_CONFIG_INVALID` that lists every fault of the options */
   constructor(options: ConsumerPoolOptions) {
     super()
-    this.#config = resolveConfig(options)
+    this.#configuration = configure(options)
+    this.#config = this.#configuration.config
     this.#log = createLogger(options.logger)
     this.#escalation = new Escalation(this.#config.pool.restart)
-    const { slots } = this.#config
+    const slots = slotsAtStart(this.#config)
     this.#groups = new Groups(slots)
     this.#clusters = new Clusters({
       slots,
@@ -87,6 +95,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       createWriter: (kafka) => this.#createClient(this.#ids.next(kafka.clientId, 'dlq'), kafka),
       log: this.#log,
     })
+    this.#scaler = this.#createScaler()
   }
 
   /**
@@ -123,7 +132,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
    * @returns whether it stood still in this pool
    */
   resume(topic: string, partition: number): boolean {
-    return this.#slots.map((slot) => slot.resume({ topic, partition })).includes(true)
+    return this.#slots.all.map((slot) => slot.resume({ topic, partition })).includes(true)
   }
 
   /**
@@ -137,12 +146,38 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     return this.#recycler?.ask(slot, monotonicMs()) ?? false
   }
 
+  /**
+   * Adds slots, or removes those with the highest numbers, while the pool runs. Calls are carried out one after the other,
+   * and the last one counts. What is added gets the lowest numbers that are free; what is removed finishes what is in
+   * flight (for at most `drainTimeoutMs`), commits, and leaves the group for good, also a static member.
+   *
+   * Resolves when it is done (or what was asked later): the new slots have their assignments, those that were removed are gone.
+   *
+   * @param slots from 1 to 1,024; with `workers: { min, max }` within these
+   * @param options.subscription the place in `subscriptions`, where there are several
+   * @throws {@link PoolError} `KCP_NOT_SCALED` when that cannot be, `KCP_POOL_STOPPED` when the pool stops, or why new slots
+   *   cannot start (the code of what a start would reject with); none of them is there then
+   */
+  async scale(slots: number, { subscription }: { readonly subscription?: number } = {}): Promise<void> {
+    if (this.#step === 'created' || this.#step === 'starting') {
+      throw new PoolError(ErrorCode.notScaled, `scale(${slots}): the pool is not running yet. Await start() first`)
+    }
+    await this.#scaler.scale(slots, subscription, 'asked')
+    if (this.#step !== 'running') return
+    const { staying } = this.#slots
+    await this.#clusters.warnOfSurplus(staying.map(({ config }) => config)).catch((err: unknown) => {
+      this.#log.debug({ err }, 'could not see whether all slots have something to do')
+    })
+  }
+
   /** A plain frozen snapshot of what the pool, its slots and their partitions are doing. */
   status(): PoolStatus {
     return describePool({
       step: this.#step,
       isEscalated: this.#escalated !== null,
       slots: this.#slots,
+      config: this.#config,
+      wantedOf: (subscription) => this.#scaler.wantedOf(subscription),
       rebalances: this.#groups.generations - (this.#generationsAtStart ?? this.#groups.generations),
       lostThreads: this.#threads?.lost ?? 0,
     })
@@ -152,7 +187,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
 
   async #start(): Promise<void> {
     this.#enter('starting')
-    const { slots, pool: settings } = this.#config
+    const { pool: settings } = this.#config
+    const slots = slotsAtStart(this.#config)
     const threads = threadsFor(this.#config, {
       onLost: () => this.#considerEscalation(),
       onSpare: () => this.#recycler?.look(monotonicMs()),
@@ -166,10 +202,11 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     if (this.#stopping !== null) throw stoppedTooSoon()
     await this.#clusters.check()
     if (this.#stopping !== null) throw stoppedTooSoon()
-    this.#slots = slots.map((config) => this.#createSlot(config, threads))
-    this.#hungHandlers = new HungHandlers({ slots: this.#slots, log: this.#log })
+    const coming = slots.map((config) => this.#createSlot(config, threads))
+    const { all } = this.#slots
+    this.#hungHandlers = new HungHandlers({ slots: all, log: this.#log })
     const recycler = new Recycler({
-      slots: this.#slots,
+      slots: all,
       spares: () => threads.warm,
       rss: () => process.memoryUsage.rss() + threads.rss,
       maxRssMb: settings.maxRssMb,
@@ -178,19 +215,23 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#recycler = recycler
     this.#every(RECYCLE_LOOK_MS, () => recycler.tick(monotonicMs()))
     this.#every(settings.commitIntervalMs, () => {
-      for (const slot of this.#slots) void slot.commit()
+      for (const slot of all) void slot.commit()
     })
     this.#every(STALL_LOOK_MS, () => {
-      for (const slot of this.#slots) slot.watch(monotonicMs())
+      for (const slot of all) slot.watch(monotonicMs())
       this.#considerEscalation()
     })
     // Nothing joins before every handler is loaded: a pool that cannot start shall not disturb its groups.
-    await Promise.all(this.#slots.map((slot) => slot.boot()))
-    await Promise.all(this.#slots.map((slot) => slot.join()))
+    await Promise.all(coming.map((slot) => slot.boot()))
+    await Promise.all(coming.map((slot) => slot.join()))
     if (this.#stopping !== null) throw stoppedTooSoon()
     this.#generationsAtStart = this.#groups.generations
+    this.#slots.stay(coming)
     this.#enter('running')
     this.#log.info({ slots: slots.length }, 'pool running')
+    this.#autoScaler = new AutoScaler({
+      ...{ config: this.#config, slots: this.#slots, scaler: this.#scaler, log: this.#log },
+    })
   }
 
   #createSlot(config: SlotConfig, threads: Threads): Slot {
@@ -219,9 +260,43 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
         this.#considerEscalation()
       },
       onHeapFull: () => this.#recycler?.look(monotonicMs()),
+      incarnations: this.#slots.incarnationsOf(config.slot),
     })
-    cluster.onLeaders((view) => slot.tellLeaders(view))
+    this.#slots.come(
+      slot,
+      cluster.onLeaders((view) => slot.tellLeaders(view)),
+    )
     return slot
+  }
+
+  #createScaler(): Scaler {
+    const { workers, slots, pool } = this.#config
+    return new Scaler({
+      ...{ workers, slots: this.#slots, configs: slots, groups: this.#groups, log: this.#log },
+      oneMore: this.#configuration.one,
+      drainTimeoutMs: pool.drainTimeoutMs,
+      admit: async (configs) => {
+        await this.#groups.assignors.load(
+          configs.flatMap(({ assignors }) => assignors),
+          pool.loadTimeoutMs,
+        )
+        await this.#clusters.admit(configs)
+        for (const { slot, consumer } of configs) this.#stateDir?.follow(slot, consumer.groupId)
+      },
+      create: (config) => {
+        if (this.#threads === null) throw new PoolError(ErrorCode.internal, 'a pool without threads has no slots')
+        return this.#createSlot(config, this.#threads)
+      },
+      onSlots: () => {
+        const { wanted, leaving } = this.#slots
+        const numbers = leaving.map(({ config }) => config.slot)
+        this.#threads?.resize(wanted.length, sparesFor(wanted.length), numbers)
+      },
+      onScaled: (event) => {
+        this.#log.info(event, 'pool scaled')
+        void this.#announce('pool:scaled', event)
+      },
+    })
   }
 
   #createClient(clientId: string, kafka: KafkaConfig): Client {
@@ -241,11 +316,14 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#stateDir?.close() // whatever ends the process now, it was to end
     this.#clusters.stopWatching()
     this.#limiter.cancel()
+    this.#autoScaler?.close()
+    // What leaves already is gone before those that begin now.
+    const left = this.#scaler.close()
     const deadlineMs = beganAtMs + drainTimeoutMs
-    const stopped = this.#slots.map((slot) => slot.stop(deadlineMs, this.#leavesOnStop(slot.config)))
+    const stopped = this.#slots.wanted.map((slot) => slot.stop(deadlineMs, this.#leavesOnStop(slot.config)))
     // A pool that stops while it starts: seats that have just been told may wait there for some that will never come.
     this.#groups.openBarriers()
-    const drained = await Promise.all(stopped)
+    const drained = await Promise.all([left, ...stopped])
     for (const timer of this.#timers) clearInterval(timer)
     this.#hungHandlers?.close()
     this.#groups.close()
@@ -272,11 +350,12 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   #considerEscalation(): void {
     if (this.#step === 'stopping' || this.#step === 'stopped') return
     const before = this.#escalated
+    const { wanted } = this.#slots
     this.#escalated = this.#escalation.judge({
-      slots: this.#slots.length,
-      parked: this.#slots.filter(({ isGivenUp }) => isGivenUp).length,
+      slots: wanted.length,
+      parked: wanted.filter(({ isGivenUp }) => isGivenUp).length,
       lostThreads: this.#threads?.lost ?? 0,
-      outlooks: this.#slots.map(({ outlook }) => outlook),
+      outlooks: wanted.map(({ outlook }) => outlook),
       nowMs: monotonicMs(),
     })
     if (this.#escalated === null) {

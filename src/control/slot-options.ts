@@ -35,6 +35,8 @@ export interface SlotOptions {
   readonly poolClient: ControlClient
   readonly coordinator: Coordinator
   readonly deadLetters: DeadLetterStore
+  /** How many threads have filled a slot of that number before: their numbers are not given again. @default 0 */
+  readonly incarnations?: number
   /** Makes a client for the seat, under a fresh client id. */
   readonly createSeatClient: () => ControlClient
   readonly nextClientId: () => string

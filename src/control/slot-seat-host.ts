@@ -9,6 +9,7 @@ import { deferred } from '../util/deferred.js'
 import { partitionName } from '../util/partition-name.js'
 import { within } from '../util/within.js'
 import type { Holding } from './holdings.js'
+import type { Departure } from './membership/departure.js'
 import { releaseTimes } from './membership/release-times.js'
 import type { SeatHost } from './membership/seat-host.js'
 import type { SlotLife } from './slot-life.js'
@@ -22,6 +23,8 @@ export interface SlotSeatHostOptions extends Pick<SlotOptions, 'config' | 'group
   readonly work: SlotWork
   readonly incarnations: Incarnations
   readonly report: SlotReporter
+  /** With whom the slot goes when it stops. */
+  readonly departure: () => Departure
   /** The slot cannot be a member: it is not tried again. */
   readonly onFencedForGood: (error: PoolError) => void
   readonly log: Logger
@@ -42,11 +45,11 @@ export class SlotSeatHost implements SeatHost {
   }
 
   release(): Promise<void> {
-    const { work, incarnations, group } = this.#options
+    const { work, incarnations, departure } = this.#options
     incarnations.raise(Control.rebalance)
     return this.#giveUp(
       () => work.holdings.all(),
-      group.departure.graceLeftMs(monotonicMs()),
+      departure().graceLeftMs(monotonicMs()),
       (waitMs) => incarnations.quiesce(waitMs),
     )
   }

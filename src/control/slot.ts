@@ -11,6 +11,7 @@ import { deferred } from '../util/deferred.js'
 import { after } from '../util/timers.js'
 import { within } from '../util/within.js'
 import { giveUpLeadMs } from './give-up-time.js'
+import type { Departure } from './membership/departure.js'
 import { releaseTimes } from './membership/release-times.js'
 import { Seat } from './membership/seat.js'
 import type { Outlook } from './pauses.js'
@@ -55,6 +56,8 @@ export class Slot {
   readonly #recovery: Recovery
   readonly #booted = deferred<void>()
   #seat: Seat
+  /** With whom it goes when it stops. */
+  #departure: Departure
   /** A slot that has no seat takes one as soon as its thread is ready: not before all threads of the pool are, at first. */
   #mayJoin = false
   /** The last incarnation that took up positions. */
@@ -67,6 +70,7 @@ export class Slot {
     this.config = config
     this.#options = options
     this.#log = log
+    this.#departure = options.group.departure
     this.#life = new SlotLife(this.#where)
     this.#crashes = new CrashBook(settings.restart, options.suspects, config.convictAfter)
     this.#incarnations = new Incarnations({
@@ -75,6 +79,7 @@ export class Slot {
       logLevel: lowestLevel(options.log),
       loadTimeoutMs: this.hookLimitsMs.setup,
       teardownTimeoutMs: this.hookLimitsMs.teardown,
+      before: options.incarnations ?? 0,
       journalOf: (incarnation) => options.journals?.of(incarnation) ?? null,
       onReady: () => {
         this.#crashes.ready(monotonicMs())
@@ -90,6 +95,7 @@ export class Slot {
     this.#work = new SlotWork({ ...options, ...parts, onHandedOut: () => this.#settled() })
     this.seatHost = new SlotSeatHost({
       ...{ config, group: options.group, work: this.#work, ...parts },
+      departure: () => this.#departure,
       onFencedForGood: (error) => this.#recovery.park(error, null),
     })
     this.#recoveryHost = new SlotRecoveryHost({ ...options, ...parts, work: this.#work, seatHost: this.seatHost })
@@ -206,10 +212,12 @@ export class Slot {
    *
    * @param deadlineMs until when handlers may take (monotonic)
    * @param sendLeave whether the seat tells the group
+   * @param departure of those that go while others of the pool stay @default that of the whole pool
    * @returns whether every handler came back in time, and none gave up
    */
-  async stop(deadlineMs: number, sendLeave: boolean): Promise<boolean> {
-    const { departure } = this.#options.group
+  async stop(deadlineMs: number, sendLeave: boolean, departure = this.#departure): Promise<boolean> {
+    const othersStay = departure !== this.#departure
+    this.#departure = departure
     const leaves = sendLeave || this.#life.state === 'parked' // others shall take its partitions
     this.#life.enter('stopping')
     this.#recovery.close()
@@ -225,7 +233,7 @@ export class Slot {
     const back = this.#incarnations.quiesce(drainMs)
     const giveUp = after(() => this.#incarnations.raise(Control.giveUp), drainMs - giveUpLeadMs(drainMs))
     void back.then(() => clearTimeout(giveUp))
-    if (leaves) void within(back, HAND_ON_AFTER_MS).then((quiet) => quiet || this.#seat.handOn())
+    if (leaves) void within(back, HAND_ON_AFTER_MS).then((quiet) => quiet || this.#seat.handOn(othersStay))
     // What is being written to a dead-letter topic is finished with it, if it comes in time.
     const settled = this.#work.deadLetters.settled(drainMs)
     await Promise.race([Promise.all([back, settled]), this.seatHost.moot])
@@ -234,7 +242,7 @@ export class Slot {
     await departure.done(leaves)
     this.#work.assignment.cancel()
     await Promise.all([
-      this.#seat.leave(leaves),
+      this.#seat.leave(leaves, othersStay),
       back.then((quiet) =>
         sayGoodbye(this.#incarnations, quiet ? Math.max(deadlineMs - monotonicMs(), TEARDOWN_MS) : 0, this.#log),
       ),

@@ -116,14 +116,29 @@ export interface PoolTotals {
   readonly lostThreads: number
 }
 
+/** How many slots a subscription has. */
+export interface SubscriptionStatus {
+  readonly topics: readonly string[]
+  /** Those that are in their group, and are to be. */
+  readonly slots: number
+  /** How many there are to be: another number while slots come or go. */
+  readonly wanted: number
+  /** As `workers` says: equal when slots neither come nor go by themselves. */
+  readonly min: number
+  readonly max: number
+}
+
 export interface PoolStatus {
   /**
-   * `running` only when every slot runs as a member of its group, no partition stands still, nothing is stalled, no
+   * `running` only when every slot (those apart that are just being added or removed) runs as a member of its group, no partition stands still, nothing is stalled, no
    * rebalance takes longer than five seconds, and no thread has yet to do better than the one that died before it;
    * `degraded` when that is not so; `escalated` while the pool cannot heal itself.
    */
   readonly state: PoolState
+  /** By number. While some are being removed, with those. */
   readonly slots: readonly SlotStatus[]
+  /** In their order. */
+  readonly subscriptions: readonly SubscriptionStatus[]
   readonly totals: PoolTotals
 }
 

@@ -238,6 +238,7 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
     return error
   },
   KCP_START_TIMED_OUT: async () => (await startIncarnation(module('bad/hangs.mjs')).exited).error,
+  KCP_NOT_SCALED: () => thrown(new ConsumerPool(OPTIONS).scale(2)),
   KCP_POOL_ESCALATED: async () => {
     const escalation = new Escalation(resolveConfig(OPTIONS).pool.restart)
     return escalation.judge({ slots: 1, parked: 0, lostThreads: 0, outlooks: ['stuck'], nowMs: 0 })

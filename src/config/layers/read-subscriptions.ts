@@ -1,4 +1,5 @@
 import { type Issues, pathTo, shown } from '../issues.js'
+import type { WorkersConfig } from '../resolved.js'
 import { readTopics } from '../rules/topics.js'
 import type { Layer } from './layer.js'
 import { handlerUrl } from './module-specifier.js'
@@ -11,7 +12,7 @@ export interface Subscription {
   /** File URL of the handler's module. */
   readonly handler: string
   /** Its own number of slots, if it has one. */
-  readonly workers: number | undefined
+  readonly workers: WorkersConfig | undefined
   readonly layer: Layer
 }
 
@@ -19,14 +20,32 @@ export interface Subscription {
 export const subscriptionNames: readonly string[] = ['topics', 'handler', 'workers', ...layerNames]
 
 /** Beyond it a number of threads is a slip of the finger, not a wish. */
-const MAX_WORKERS = 1_024
+export const MAX_WORKERS = 1_024
 
-/** A number of slots, or `undefined` when none is given. */
-export const readWorkers = (value: unknown, path: string, issues: Issues): number | undefined => {
+const fixed = (workers: number): WorkersConfig => ({ min: workers, max: workers })
+
+const isNumberOfWorkers = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_WORKERS
+
+const EXPECTED = `expected a whole number from 1 to ${MAX_WORKERS}`
+
+/** A number of slots, or the least and the most there may be; `undefined` when none is given. */
+export const readWorkers = (value: unknown, path: string, issues: Issues): WorkersConfig | undefined => {
   if (value === undefined) return undefined
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_WORKERS) return value
-  issues.add(path, `expected a whole number from 1 to ${MAX_WORKERS}, got ${shown(value)}`)
-  return 1
+  if (isNumberOfWorkers(value)) return fixed(value)
+  if (!isPlainObject(value)) {
+    issues.add(path, `${EXPECTED}, or { min, max }, got ${shown(value)}`)
+    return fixed(1)
+  }
+  checkNames(value, ['min', 'max'], path, issues)
+  const { min, max } = value
+  for (const [name, one] of Object.entries({ min, max })) {
+    if (!isNumberOfWorkers(one)) issues.add(pathTo(path, name), `${EXPECTED}, got ${shown(one)}`)
+  }
+  if (!isNumberOfWorkers(min) || !isNumberOfWorkers(max)) return fixed(1)
+  if (min <= max) return { min, max }
+  issues.add(path, `min (${min}) must not be above max (${max})`)
+  return fixed(1)
 }
 
 const readHandler = (value: unknown, path: string, issues: Issues): string => {
@@ -44,7 +63,7 @@ const readHandler = (value: unknown, path: string, issues: Issues): string => {
 }
 
 /** In the place of subscriptions that are missing or none, so that what else is missing is named with them. */
-const PLACEHOLDER: Subscription = { topics: [], handler: '', workers: 1, layer: new Map() }
+const PLACEHOLDER: Subscription = { topics: [], handler: '', workers: fixed(1), layer: new Map() }
 
 const readSubscription = (value: unknown, path: string, issues: Issues): Subscription => {
   if (!isPlainObject(value)) {

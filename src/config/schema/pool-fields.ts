@@ -64,6 +64,18 @@ export const poolFields = z.strictObject({
       { min: 1_000 },
     ),
   }),
+  scaling: z.strictObject({
+    catchUpMs: milliseconds(
+      30_000,
+      'With [`workers: { min, max }`](scaling.md#by-itself): how long what waits may take to be handled, at the rate at which it is, before slots are added. What comes in faster than it is handled counts as it will be after that time.',
+      { min: 1_000 },
+    ),
+    quietMs: milliseconds(
+      120_000,
+      'With `workers: { min, max }`: for how long fewer slots must have been enough before some are removed. It doubles, up to sixteen times, when slots are needed again soon after they were removed.',
+      { min: 1_000 },
+    ),
+  }),
   maxRssMb: field(
     z.number().min(64).max(4_194_304).optional(),
     'a number from 64 to 4194304',

@@ -29,6 +29,12 @@ export class Departure {
     this.#isAlone = isAlone
   }
 
+  /** So many more (or fewer) will say it. */
+  expect(more: number): void {
+    this.#missing += more
+    this.look()
+  }
+
   /** The pool stops. Who is busy after `graceMs` keeps no others waiting any more. The first call counts. */
   begin(graceMs: number, nowMs: number): void {
     if (this.#graceEndMs !== null) return

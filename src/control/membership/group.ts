@@ -12,7 +12,8 @@ const POKE_AFTER_MS = [3, 30]
 export class Group {
   readonly groupId: string
   readonly assignors: Assignors
-  readonly barrier: JoinBarrier
+  /** Of the seats that join next. */
+  barrier: JoinBarrier
   readonly departure: Departure
   readonly joinWatch = new JoinWatch((memberId) =>
     this.seats.some(({ membership }) => membership.memberId === memberId),
@@ -48,6 +49,17 @@ export class Group {
     const own = new Set(this.seats.map(({ membership }) => membership.memberId))
     const leader = this.seats.find(({ isLeader }) => isLeader)
     return leader?.members.every((memberId) => own.has(memberId)) ?? false
+  }
+
+  /** So many more seats will join, side by side. */
+  grow(seats: number): void {
+    this.barrier = new JoinBarrier(seats)
+    this.departure.expect(seats)
+  }
+
+  /** So many seats leave for good, and the others go on. */
+  shrink(seats: number): void {
+    this.departure.expect(-seats)
   }
 
   add(seat: Seat): void {

@@ -179,23 +179,29 @@ export class Seat {
   /**
    * Handlers of a draining seat take their time: others get all that nothing is in flight of, now or in the next rebalance,
    * and nothing else instead (as far as a leader of this package assigns). Only a cooperative protocol can do that.
+   *
+   * @param siblingsStay whether seats of the same pool go on, so that there is somebody to give it to @default false
    */
-  handOn(): void {
+  handOn(siblingsStay = false): void {
     if (!this.#isCooperative || this.#owned.handsOn || this.#ended) return
     this.#owned.handOn()
-    if (this.#generation < 0 || this.#options.group.isAlone) return
+    if (this.#generation < 0 || (this.#options.group.isAlone && !siblingsStay)) return
     this.#rounds.changeSubscription()
     this.#mustJoin = true
     this.#sleep.wake()
   }
 
-  /** Gives the membership up for good and closes the client. `sendLeave` tells the coordinator. Never rejects. */
-  leave(sendLeave: boolean): Promise<void> {
-    this.#leaving ??= this.#leave(sendLeave)
+  /**
+   * Gives the membership up for good and closes the client. `sendLeave` tells the coordinator. Never rejects.
+   *
+   * @param siblingsStay whether seats of the same pool go on, and wait for what this one had @default false
+   */
+  leave(sendLeave: boolean, siblingsStay = false): Promise<void> {
+    this.#leaving ??= this.#leave(sendLeave, siblingsStay)
     return this.#leaving
   }
 
-  async #leave(sendLeave: boolean): Promise<void> {
+  async #leave(sendLeave: boolean, siblingsStay: boolean): Promise<void> {
     const { coordinator, group, client } = this.#options
     const own = this.freeCoordinator
     const coordinators = own === null ? [coordinator] : [coordinator, own]
@@ -205,7 +211,7 @@ export class Seat {
     this.#sleep.wake()
     const isTold = (await this.#rounds.canBeRemoved()) && sendLeave
     const untilMs = monotonicMs() + LEAVE_TIMEOUT_MS
-    const told = isTold ? this.#sendLeave(coordinators) : Promise.resolve()
+    const told = isTold ? this.#sendLeave(coordinators, siblingsStay) : Promise.resolve()
     if (coordinators.length > 1) await within(told, LEAVE_TIMEOUT_MS)
     client.close()
     // The loop may be waiting for something that closing the client does not end.
@@ -216,13 +222,16 @@ export class Seat {
   }
 
   /** One of the connections may have gone silent; who hears it twice knows the member no more. */
-  async #sendLeave(coordinators: readonly Coordinator[]): Promise<void> {
+  async #sendLeave(coordinators: readonly Coordinator[], siblingsStay: boolean): Promise<void> {
     const { group, log } = this.#options
     const member = this.membership
     const send = (to: Coordinator) => to.askPersistently((client, node) => client.leaveGroup(node, member))
     const left = Promise.any(coordinators.map(send))
     group.pokeSiblings(this)
-    await left.catch((error: unknown) => log.debug({ err: error, ...member }, 'could not leave the group'))
+    await left.catch((error: unknown) => {
+      const price = siblingsStay ? '; nobody has its partitions before its session is over' : ''
+      log[siblingsStay ? 'warn' : 'debug']({ err: error, ...member }, `could not leave the group${price}`)
+    })
   }
 
   get #mayJoin(): boolean {

@@ -28,6 +28,7 @@ export interface RecyclableSlot {
 }
 
 export interface RecyclerOptions {
+  /** They may come and go. */
   readonly slots: readonly RecyclableSlot[]
   /** How many spares are warm. */
   readonly spares: () => number
@@ -52,6 +53,11 @@ interface Track {
 
 const NO_LIMITS = { messages: Number.POSITIVE_INFINITY, ms: Number.POSITIVE_INFINITY }
 
+const newTrack = (slot: RecyclableSlot): Track => ({
+  ...{ slot, incarnation: 0, sinceMs: 0, limits: NO_LIMITS, isAsked: false },
+  ...{ filling: null, history: NO_FILLINGS, isWarnedOf: false },
+})
+
 const shortened = (limit: number | null): number =>
   limit === null ? Number.POSITIVE_INFINITY : limit * (1 - SPREAD * Math.random())
 
@@ -63,7 +69,7 @@ const bytesOf = ({ incarnation }: RecyclableSlot): number => {
 /** Has threads replaced that work, but take too much memory, or have lived for as long as they may: see `nextRecycle`. */
 export class Recycler {
   readonly #options: RecyclerOptions
-  readonly #tracks: readonly Track[]
+  #tracks: readonly Track[] = []
   readonly #rss: RssWatch
   #greediest: number | null = null
   /** The slot that is recycled because of the process's memory. */
@@ -72,14 +78,11 @@ export class Recycler {
   constructor(options: RecyclerOptions) {
     this.#options = options
     this.#rss = new RssWatch(options.maxRssMb, options.log)
-    this.#tracks = options.slots.map((slot) => ({
-      ...{ slot, incarnation: 0, sinceMs: 0, limits: NO_LIMITS, isAsked: false },
-      ...{ filling: null, history: NO_FILLINGS, isWarnedOf: false },
-    }))
   }
 
   /** Has the thread of a slot recycled as soon as a spare is there. @returns false when no thread works there now */
   ask(number: number, nowMs: number): boolean {
+    this.#see()
     const track = this.#tracks.find(({ slot }) => slot.config.slot === number)
     if (track === undefined || !track.slot.mayRecycle) return false
     this.#follow(track, nowMs)
@@ -90,6 +93,7 @@ export class Recycler {
 
   /** Looks at everything. Call it every {@link RECYCLE_LOOK_MS}. */
   tick(nowMs: number): void {
+    this.#see()
     const takers = this.#tracks.map(({ slot }) => ({
       slot: slot.config.slot,
       mayRecycle: slot.mayRecycle,
@@ -101,6 +105,7 @@ export class Recycler {
 
   /** Looks whose thread is to be recycled: at once when a heap is full, or a spare warm. */
   look(nowMs: number): void {
+    this.#see()
     for (const track of this.#tracks) this.#follow(track, nowMs)
     for (let more = true; more; ) {
       const next = nextRecycle({
@@ -112,6 +117,14 @@ export class Recycler {
       const track = this.#tracks.find(({ slot }) => slot.config.slot === next?.slot)
       more = next !== null && track !== undefined && this.#recycle(track, next.reason, nowMs)
     }
+  }
+
+  /** Keeps to the slots that are there. */
+  #see(): void {
+    const { slots } = this.#options
+    const before = this.#tracks
+    if (before.length === slots.length && before.every(({ slot }, place) => slot === slots[place])) return
+    this.#tracks = slots.map((slot) => before.find((track) => track.slot === slot) ?? newTrack(slot))
   }
 
   #recycle(track: Track, reason: RecycleReason, nowMs: number): boolean {

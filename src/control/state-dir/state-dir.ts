@@ -65,6 +65,7 @@ export class StateDir {
   /** What is held against messages, by group. */
   readonly counts: ReadonlyMap<string, Counts>
   readonly #folder: string
+  #saved: Saved
 
   /**
    * Takes over what dead processes with one of these groups have left.
@@ -91,13 +92,28 @@ export class StateDir {
     }
     this.counts = counts
     this.isAfterDeath = dead.length > 0
-    this.#folder = this.#settle(path, groups)
+    const left = Object.fromEntries([...counts].map(([group, suspects]) => [group, [...suspects.values()]]))
+    this.#saved = { ...ownerOf(), groups, counts: left }
+    this.#folder = this.#settle(path)
     for (const { folder } of dead) remove(folder)
   }
 
   /** Where the thread of a slot writes down what is in flight. */
   journalOf(slot: number, incarnation: number): string {
     return join(this.#folder, `slot-${slot}.${incarnation}`)
+  }
+
+  /** A slot whose group was not named at the start. Never throws. */
+  follow(slot: number, groupId: string): void {
+    if (this.#saved.groups[slot] === groupId) return
+    const groups = [...this.#saved.groups]
+    groups[slot] = groupId
+    this.#saved = { ...this.#saved, groups }
+    try {
+      const unfinished = join(this.#folder, `new-${STATE}`)
+      this.#write(unfinished)
+      renameSync(unfinished, join(this.#folder, STATE))
+    } catch {} // what kills the process in that slot is not found out
   }
 
   /** That thread is dead, and the pool knows what was in flight. Never throws. */
@@ -111,20 +127,22 @@ export class StateDir {
   }
 
   /** Its folder is there with all that it says, or not at all. */
-  #settle(path: string, groups: readonly string[]): string {
+  #settle(path: string): string {
     const id = `${process.pid}-${randomBytes(6).toString('hex')}`
-    const counts = Object.fromEntries([...this.counts].map(([group, suspects]) => [group, [...suspects.values()]]))
-    const saved: Saved = { ...ownerOf(), groups, counts }
     const unfinished = join(path, `new-${id}`)
     const folder = join(path, `pool-${id}`)
     try {
       mkdirSync(unfinished, { mode: 0o700 })
-      writeFileSync(join(unfinished, STATE), JSON.stringify(saved), { mode: 0o600 })
+      this.#write(join(unfinished, STATE))
       renameSync(unfinished, folder)
     } catch (reason) {
       remove(unfinished) // nobody else would
       throw reason
     }
     return folder
+  }
+
+  #write(path: string): void {
+    writeFileSync(path, JSON.stringify(this.#saved), { mode: 0o600 })
   }
 }

@@ -59,6 +59,7 @@ export interface WatchedSlot {
 }
 
 export interface HungHandlersOptions {
+  /** They may come and go. */
   readonly slots: readonly WatchedSlot[]
   readonly log: Logger
 }
@@ -70,8 +71,8 @@ export interface HungHandlersOptions {
  */
 export class HungHandlers {
   readonly #options: HungHandlersOptions
-  readonly #intervalMs: number
-  readonly #timer: NodeJS.Timeout
+  #intervalMs: number
+  #timer: NodeJS.Timeout
   #dueMs: number
   readonly #stoodStill = new WeakMap<object, Times>()
   readonly #reported = new WeakMap<object, Set<string>>()
@@ -79,21 +80,33 @@ export class HungHandlers {
 
   constructor(options: HungHandlersOptions) {
     this.#options = options
-    const shortestMs = Math.min(...options.slots.map(({ config }) => config.maxProcessingMs))
-    this.#intervalMs = pollIntervalMs(shortestMs)
+    this.#intervalMs = this.#wantedMs
     this.#dueMs = monotonicMs() + this.#intervalMs
-    this.#timer = every(() => this.look(monotonicMs()), this.#intervalMs).unref()
+    this.#timer = this.#newTimer()
   }
 
   /** Looks at every slot; the timer does it. */
   look(nowMs: number): void {
     const frozen = frozenMs(nowMs - this.#dueMs)
+    if (this.#intervalMs !== this.#wantedMs) {
+      this.#intervalMs = this.#wantedMs
+      clearInterval(this.#timer)
+      this.#timer = this.#newTimer()
+    }
     this.#dueMs = nowMs + this.#intervalMs
     for (const slot of this.#options.slots) this.#lookAt(slot, nowMs, frozen)
   }
 
   close(): void {
     clearInterval(this.#timer)
+  }
+
+  get #wantedMs(): number {
+    return pollIntervalMs(Math.min(...this.#options.slots.map(({ config }) => config.maxProcessingMs)))
+  }
+
+  #newTimer(): NodeJS.Timeout {
+    return every(() => this.look(monotonicMs()), this.#intervalMs).unref()
   }
 
   #lookAt(slot: WatchedSlot, nowMs: number, frozen: number): void {

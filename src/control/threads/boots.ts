@@ -8,8 +8,8 @@ import type { PoolWorker, Workers } from './workers.js'
 
 export interface BootsOptions {
   readonly workers: Pick<Workers, 'all' | 'boot' | 'destroy'>
-  /** How many threads there are to be, spares included. */
-  readonly total: number
+  /** How many threads there are to be now, spares included. */
+  readonly total: () => number
   /** How many boot at the same time. */
   readonly atOnce: number
   /** How long a boot may take. */
@@ -44,6 +44,8 @@ export class Boots {
   readonly #booted = new WeakSet<PoolWorker>()
   /** Workers that have a task, or are being killed. */
   readonly #occupied = new Set<PoolWorker>()
+  /** Those of them that were not needed any more. */
+  readonly #dying = new Set<PoolWorker>()
   readonly #backoff = new SpareBackoff(() => this.fill())
   #closed = false
 
@@ -56,9 +58,10 @@ export class Boots {
     return this.#free.filter((worker) => this.#booted.has(worker))
   }
 
-  /** Sees that enough threads are there. */
+  /** Sees that enough threads are there, and not too many. */
   fill(): void {
     if (this.#closed) return
+    this.#endSurplus()
     // A boot that fails has its consequences: what is missing then may be less.
     for (let n = this.#missing; n > 0 && this.#missing > 0; n--) this.#boot()
   }
@@ -100,7 +103,7 @@ export class Boots {
 
   get #missing(): number {
     const { workers, total, atOnce, waiting, isSettling } = this.#options
-    const room = total - workers.all.length
+    const room = total() - workers.all.length
     const onlyForWaiting = this.#backoff.resting || isSettling()
     const wanted = onlyForWaiting ? Math.min(room, waiting() - this.#free.length) : room
     return Math.min(wanted, atOnce - this.#booting.length)
@@ -113,6 +116,18 @@ export class Boots {
 
   get #booting(): PoolWorker[] {
     return this.#free.filter((worker) => !this.#booted.has(worker))
+  }
+
+  /** One that still boots is let come to the end of that. */
+  #endSurplus(): void {
+    const { workers, total, waiting } = this.#options
+    const booted = workers.all.length - this.#booting.length - this.#dying.size
+    const surplus = Math.min(booted - total(), this.warm.length - waiting())
+    for (const worker of this.warm.slice(0, Math.max(0, surplus))) {
+      this.#occupied.add(worker)
+      this.#dying.add(worker)
+      void worker.terminate()
+    }
   }
 
   #boot(): void {
@@ -136,6 +151,7 @@ export class Boots {
     })
     worker.once('exit', (...end: EndOfWorker) => {
       clearTimeout(hangs)
+      this.#dying.delete(worker)
       const wasIdle = !this.#occupied.delete(worker)
       if (wasIdle) this.#onIdleDeath(sign ?? endSign(...end), this.#booted.has(worker))
       this.#options.onChange()

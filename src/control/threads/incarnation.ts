@@ -99,6 +99,11 @@ export class Incarnation {
     return this.#worker?.rss
   }
 
+  /** For how long its thread has worked, in ms: its event loop was busy, or its own process had the CPU. 0 when that is not known. */
+  get workedMs(): number {
+    return this.#worker?.cpuMs ?? this.#worker?.performance?.eventLoopUtilization().active ?? 0
+  }
+
   /** Posts a message; one to a thread that is over is dropped. */
   send(message: ToThread): void {
     this.#options.line.send(message)

@@ -38,6 +38,8 @@ export interface IncarnationsOptions {
   readonly view: () => ClusterView
   readonly log: Logger
   readonly logLevel: string
+  /** How many there were before these in a slot of that number. @default 0 */
+  readonly before?: number
   /** How long a thread may take to load its handler and to set it up, from its boot. */
   readonly loadTimeoutMs: number
   /** How long `teardown` of the handler's module may take. */
@@ -56,7 +58,7 @@ export interface IncarnationsOptions {
  */
 export class Incarnations {
   readonly #options: IncarnationsOptions
-  #number = 0
+  #number: number
   #current: Incarnation | null = null
   #loaded = false
   #ready = false
@@ -69,6 +71,7 @@ export class Incarnations {
 
   constructor(options: IncarnationsOptions) {
     this.#options = options
+    this.#number = options.before ?? 0
   }
 
   /** Running number of the current incarnation; 0 before the first. */

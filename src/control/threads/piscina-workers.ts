@@ -10,8 +10,6 @@ export interface PiscinaWorkersOptions {
   readonly entry: URL
   readonly data: ThreadData
   readonly resourceLimits: PoolSettings['resourceLimits']
-  /** How many there may be at once. */
-  readonly atMost: number
   /** One has booted, and can be given a task. */
   readonly onBooted: (worker: Worker) => void
 }
@@ -20,6 +18,9 @@ export interface PiscinaWorkersOptions {
 interface Destination {
   readonly worker: Worker | null
 }
+
+/** How many there are is decided elsewhere, and changes. */
+const NO_LIMIT = 1_000_000
 
 /** Piscina keeps no request for a boot that it could not take up: nobody would ever take it out again. */
 const KEEPS_NOTHING: TaskQueue = { size: 0, shift: () => null, push: () => {}, remove: () => {} }
@@ -34,13 +35,13 @@ const KEEPS_NOTHING: TaskQueue = { size: 0, shift: () => null, push: () => {}, r
 export class PiscinaWorkers implements Workers {
   readonly #piscina: Piscina
 
-  constructor({ entry, data, resourceLimits, atMost, onBooted }: PiscinaWorkersOptions) {
+  constructor({ entry, data, resourceLimits, onBooted }: PiscinaWorkersOptions) {
     this.#piscina = new Piscina({
       filename: entry.href,
       workerData: data,
       resourceLimits: { ...resourceLimits },
       minThreads: 0,
-      maxThreads: atMost,
+      maxThreads: NO_LIMIT,
       idleTimeout: Number.POSITIVE_INFINITY,
       concurrentTasksPerWorker: 1,
       // With Atomics an idle thread blocks its own event loop, and with it whatever the handler module does meanwhile.

@@ -13,9 +13,9 @@ import { threadError } from './thread-error.js'
 import type { Duty, PoolWorker, Workers } from './workers.js'
 
 export interface ThreadsOptions {
-  /** How many slots are to be filled at once. */
+  /** How many slots are to be filled at once, at first. */
   readonly size: number
-  /** How many booted threads wait for a slot to need them. @default 1 */
+  /** How many booted threads wait for a slot to need them, at first. @default 1 */
   readonly spares?: number
   /** Whether each thread has a process of its own. @default 'thread' */
   readonly isolation?: PoolSettings['isolation']
@@ -68,6 +68,10 @@ export class Threads {
   readonly #lost = new Set<Incarnation>()
   /** Incarnations that are not ready yet. */
   readonly #settling = new Set<Incarnation>()
+  readonly #slotOf = new WeakMap<PoolWorker, number>()
+  /** How many there are to be, those of slots that leave apart. */
+  #wanted: number
+  #leaving: ReadonlySet<number> = new Set()
   #closing: Promise<void> | null = null
 
   constructor(options: ThreadsOptions) {
@@ -83,8 +87,8 @@ export class Threads {
       bootsAtOnce,
       log,
     } = options
+    this.#wanted = size + spares
     const Kind = options.isolation === 'process' ? ChildProcesses : PiscinaWorkers
-    const total = size + spares
     this.#workers = new Kind({
       entry,
       data: {
@@ -94,12 +98,11 @@ export class Threads {
         rehearsal: rehearsalConfig(),
       },
       resourceLimits,
-      atMost: total,
       onBooted: (worker: PoolWorker) => this.#boots.booted(worker),
     })
     this.#boots = new Boots({
       workers: this.#workers,
-      total,
+      total: () => this.#total,
       atOnce: bootsAtOnce ?? 2 * availableCores(),
       timeoutMs: loadTimeoutMs,
       handlers,
@@ -118,6 +121,17 @@ export class Threads {
   /** How many threads that would not die are still alive. */
   get lost(): number {
     return this.#lost.size
+  }
+
+  /**
+   * Other slots are to be filled from now on. Threads are booted, or spares ended, until their number is right.
+   *
+   * @param leaving numbers of slots that come to their end: they have their threads as long as these live
+   */
+  resize(size: number, spares: number, leaving: Iterable<number>): void {
+    this.#wanted = size + spares
+    this.#leaving = new Set(leaving)
+    this.#boots.fill()
   }
 
   /** Bytes of memory that their own processes take, those of spares included. */
@@ -154,6 +168,7 @@ export class Threads {
     const run: Run = {
       incarnation,
       begin: (worker) => {
+        this.#slotOf.set(worker, incarnation.slot)
         incarnation.board(worker)
         line.begin(worker, task, running.signal).then(
           (value) => incarnation.returned(value),
@@ -178,6 +193,12 @@ export class Threads {
     const why = new PoolError(ErrorCode.poolStopped, 'the pool was stopped')
     const ended = Promise.all([...this.#live].map((incarnation) => incarnation.end(why)))
     await within(Promise.all([ended, this.#boots.destroy()]), timeoutMs)
+  }
+
+  /** How many threads there are to be: those of slots that leave die with them, and are not replaced. */
+  get #total(): number {
+    const dying = this.#workers.all.filter((worker) => this.#leaving.has(this.#slotOf.get(worker) ?? -1))
+    return this.#wanted + dying.length
   }
 
   #follow(incarnation: Incarnation): void {

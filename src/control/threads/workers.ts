@@ -13,6 +13,10 @@ export interface PoolWorker extends NodeJS.EventEmitter {
   readonly stderr: Readable
   /** Bytes of memory that a process of its own takes; undefined when it has none, or that is not known. */
   readonly rss?: number | undefined
+  /** For how long a process of its own has had the CPU, in ms; undefined when it has none, or that is not known. */
+  readonly cpuMs?: number | undefined
+  /** Node's own, of a thread of this process. */
+  readonly performance?: { eventLoopUtilization(): { readonly active: number } }
   /** Kills it; `exit` comes later. */
   terminate(): unknown
   /** It keeps the process no longer. */

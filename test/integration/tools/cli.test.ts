@@ -57,6 +57,24 @@ describe('kafka-consumer-pool run', () => {
     expect(command.stderr).toBe('')
   })
 
+  it('has as many workers as the work demands, within --workers, and says why', async () => {
+    const topic = await topicWith(4_000)
+    const { handler } = handlerIn(`
+      import { setTimeout } from 'node:timers/promises'
+      export default () => setTimeout(20)
+    `)
+    const limits = ['--workers', '1..3', '--set', 'scaling.catchUpMs=3000']
+    const command = run(handler, topic, uniqueName('cli'), ...limits)
+    const scaled = () => command.lines.filter(({ msg }) => msg === 'pool scaled')
+    await until(() => scaled().length === 2, { what: 'three workers', deadlineMs: 40_000 })
+    expect(scaled()).toMatchObject([
+      { from: 1, to: 2, reason: 'lag', added: [1] },
+      { from: 2, to: 3, reason: 'lag', added: [2] },
+    ])
+    command.child.kill('SIGTERM')
+    expect(await command.exit).toBe(0)
+  })
+
   it('consumes on when nobody reads any more what it and its handlers print', async () => {
     const topic = await topicWith(400)
     const group = uniqueName('cli')

@@ -42,6 +42,7 @@ const settings = (overrides: Partial<PoolSettings>): PoolSettings => ({
   recovery: 'handover',
   leaveOnStop: 'dynamic',
   restart: restartConfig(),
+  scaling: { catchUpMs: 30_000, quietMs: 120_000 },
   resourceLimits: {},
   maxRssMb: 4_096,
   ...overrides,

@@ -30,6 +30,7 @@ const EVENTS: readonly EventName[] = [
   'partition:paused',
   'partition:resumed',
   'offset:reset',
+  'pool:scaled',
   'pool:escalated',
   'pool:stopped',
 ]

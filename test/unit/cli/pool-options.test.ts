@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { numberOrRange } from '#src/cli/option-values.js'
 import { poolOptions, type RunFlags } from '#src/cli/pool-options.js'
 import { UsageError } from '#src/cli/usage-error.js'
 import { resolveConfig } from '#src/config/resolve.js'
@@ -191,6 +192,14 @@ describe('with a configuration file', () => {
     for (const options of [shared, inSubscription]) {
       expect(slotOf({ set }, options).kafka).toMatchObject({ ssl: expectedSsl, sasl: expectedSasl })
     }
+  })
+
+  it('--workers may be a range', () => {
+    const options = { ...complete, workers: numberOrRange('2..4') }
+    expect(resolveConfig(poolOptions(options, null)).workers).toEqual([{ min: 2, max: 4 }])
+    expect(numberOrRange(' 3 ')).toBe(3)
+    for (const text of ['0', '2..', '..4', '2-4', '1.5', 'two', '-1..2'])
+      expect(() => numberOrRange(text)).toThrow('2..8')
   })
 
   it('--workers is for every subscription', () => {

@@ -22,7 +22,7 @@ const slot = (more: Partial<SlotStatus> = {}): SlotStatus =>
 
 const snapshot = (atMs: number, totals: Partial<PoolTotals> = {}, slots = [slot(), slot()]): Snapshot => ({
   atMs,
-  status: { state: 'running', slots, totals: { ...quiet, ...totals } },
+  status: { state: 'running', slots, subscriptions: [], totals: { ...quiet, ...totals } },
 })
 
 describe('messages per second', () => {

@@ -46,6 +46,7 @@ describe('defaults', () => {
         windowMs: 300_000,
         probeMs: 60_000,
       },
+      scaling: { catchUpMs: 30_000, quietMs: 120_000 },
       maxRssMb: 921,
       resourceLimits: { maxOldGenerationSizeMb: 768 },
     })

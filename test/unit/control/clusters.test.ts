@@ -40,6 +40,19 @@ test('slots that reach a cluster in the same way share a client; another way has
   expect(new Set(slots.map((slot) => groups.of(slot).group)).size).toBe(1)
 })
 
+test('a slot that comes while the pool runs uses the way that others have, and a new way is reached and looked at first', async () => {
+  const [first, second, own] = [slotConfig(), slotConfig({ slot: 1 }), slotConfig({ slot: 2, kafka: hurried })]
+  const { clients, clusters, groups } = world(first)
+  await clusters.connect()
+  groups.admit([second, own])
+  await clusters.admit([second])
+  expect(clients).toHaveLength(1)
+  await clusters.admit([own])
+  expect(clusters.of(own).client).toBe(clients[1])
+  expect(clusters.of(own).isNew({ topic: 'orders', partition: 0 })).toBe(false)
+  expect(clusters.of(own).isNew({ topic: 'orders', partition: 1 })).toBe(true)
+})
+
 test('who commits over one client has the same patience, because one that has none ends the connection for all', () => {
   const slots = [slotConfig(), slotConfig({ slot: 1, consumer: { groupId: 'other' } })] as const
   const { clusters } = world(...slots)

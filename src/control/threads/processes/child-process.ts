@@ -11,6 +11,7 @@ import { within } from '../../../util/within.js'
 import { type EndOfWorker, saysOutOfMemory } from '../thread-error.js'
 import type { PoolWorker } from '../workers.js'
 import { childFlags } from './child-flags.js'
+import { cpuTimeMs } from './cpu-time.js'
 import { ownMemory } from './own-memory.js'
 import { Slate } from './slate.js'
 
@@ -83,6 +84,10 @@ export class ChildProcess extends EventEmitter implements PoolWorker {
 
   get rss(): number | undefined {
     return ownMemory(readText(`/proc/${this.threadId}/status`))
+  }
+
+  get cpuMs(): number | undefined {
+    return cpuTimeMs(readText(`/proc/${this.threadId}/stat`))
   }
 
   terminate(): void {

@@ -7,6 +7,7 @@ import { eager, slotConfig } from '../../../support/config/slot-config.js'
 import { kafkaError } from '../../../support/control/fake-client.js'
 import { seatBench, untilClosed } from '../../../support/control/seat-bench.js'
 import { joinedAs } from '../../../support/control/slot-bench.js'
+import { collectLines } from '../../../support/log-lines.js'
 
 const INVALID_SESSION_TIMEOUT = 26
 const MEMBER_ID_REQUIRED = 79
@@ -32,6 +33,21 @@ const leavesWithin = async ({ seat }: ReturnType<typeof seatBench>, ms: number):
   await vi.advanceTimersByTimeAsync(ms)
   return left
 }
+
+test.each([
+  ['whose pool goes on', true, ['could not leave the group; nobody has its partitions before its session is over']],
+  ['whose pool stops', false, []],
+])('that the coordinator does not hear that a seat leaves is a warning for one %s', async (_, siblingsStay, warnings) => {
+  const { logger, lines } = collectLines()
+  const { seat, own, poolClient } = seatBench({ log: logger })
+  for (const client of [own, poolClient]) client.leaveGroup = () => Promise.reject(new Error('not today'))
+  seat.start()
+  await settle()
+  void seat.leave(true, siblingsStay)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(seat.state).toBe('left')
+  expect(lines.filter(({ level }) => level >= 40).map(({ msg }) => msg)).toEqual(warnings)
+})
 
 describe('a seat leaves within a second', () => {
   test('while it asks the broker why it was refused', async () => {

@@ -39,10 +39,10 @@ class FakeSlot implements RecyclableSlot {
   }
 }
 
-const recycling = (...slots: readonly FakeSlot[]) => {
+const recycling = (...slots: FakeSlot[]) => {
   const lines: { readonly msg: string; readonly slot: number }[] = []
   const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
-  const world = { spares: 1, rssMb: 100, nowMs: 0 }
+  const world = { slots, spares: 1, rssMb: 100, nowMs: 0 }
   const recycler = new Recycler({
     ...{ slots, log, maxRssMb: 1_000 },
     spares: () => world.spares,
@@ -80,6 +80,22 @@ test('a slot that is asked for is recycled when a spare is there, and once', () 
   slot.replaced()
   pass(10_000)
   expect(slot.reasons).toEqual(['asked'])
+})
+
+test('slots may come and go: what is known of those that stay is kept', () => {
+  const slots = [new FakeSlot(0, { afterMs: 10_000 }), new FakeSlot(1, { afterMs: 10_000 })]
+  const [first, second] = slots as [FakeSlot, FakeSlot]
+  const { recycler, world, pass } = recycling(...slots)
+  const live = world.slots
+  pass(6_000)
+  live.splice(0, 1)
+  const third = new FakeSlot(2)
+  live.push(third)
+  expect(recycler.ask(0, world.nowMs)).toBe(false)
+  expect(recycler.ask(2, world.nowMs)).toBe(true)
+  third.replaced()
+  pass(3_250)
+  expect([first.reasons, second.reasons, third.reasons]).toEqual([[], ['time'], ['asked']])
 })
 
 test('a slot that was asked for and whose thread died meanwhile has a fresh one already', () => {

@@ -56,6 +56,16 @@ test('a pool that stops leaves nothing, and the next one has nothing to be caref
   expect(open(path)).toMatchObject({ isAfterDeath: false })
 })
 
+test('what was in flight in a slot that came later counts in the group that it was said to be in', () => {
+  const path = tempFolder()
+  const dir = open(path, ['group'])
+  dir.follow(2, 'other')
+  kill(path, [[dir.journalOf(2, 1), 5]])
+  const next = open(path, ['group', 'other'])
+  expect(countsOf(next, 'other')).toEqual([['5', 1, null]])
+  expect(countsOf(next)).toEqual([])
+})
+
 test('what was in flight at the death of a process is counted by the next one, which keeps the count for the one after it', () => {
   const path = tempFolder()
   kill(path, [[open(path).journalOf(0, 1), 7]])

@@ -37,6 +37,23 @@ const watching = (slots: readonly WatchedSlot[], use: (hung: HungHandlers) => vo
   }
 }
 
+it('looks as often as a slot needs it that comes later', () => {
+  vi.useFakeTimers()
+  const slots: WatchedSlot[] = [slotWith(300_000)]
+  const hung = new HungHandlers({ slots, log })
+  try {
+    const quick = slotWith(200)
+    slots.push(quick)
+    vi.advanceTimersByTime(pollIntervalMs(300_000))
+    quick.incarnation.ledger.begin(0, 0, 7, 1, monotonicMs())
+    vi.advanceTimersByTime(200 + graceMs(200) + 2 * pollIntervalMs(200))
+    expect(quick.endThread).toHaveBeenCalledOnce()
+  } finally {
+    hung.close()
+    vi.useRealTimers()
+  }
+})
+
 describe('findHung', () => {
   const flight = fc.record<Flight>({
     partitionId: fc.nat(),

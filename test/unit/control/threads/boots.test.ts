@@ -24,7 +24,7 @@ class FakeWorker extends EventEmitter {
 
 const bench = ({ total = 4, atOnce = 2 } = {}) => {
   const all: FakeWorker[] = []
-  const state = { waiting: 0, isSettling: false, hasThreads: true }
+  const state = { total, waiting: 0, isSettling: false, hasThreads: true }
   const missed: DeathSign['type'][] = []
   const boot = () => {
     if (!state.hasThreads) throw new Error('EAGAIN')
@@ -32,7 +32,8 @@ const bench = ({ total = 4, atOnce = 2 } = {}) => {
   }
   const { logger: log, lines } = collectLines()
   const boots = new Boots({
-    ...{ workers: { all, boot } as unknown as PiscinaWorkers, total, atOnce, timeoutMs: 60_000, handlers: ['h'], log },
+    ...{ workers: { all, boot } as unknown as PiscinaWorkers, atOnce, timeoutMs: 60_000, handlers: ['h'], log },
+    total: () => state.total,
     waiting: () => state.waiting,
     isSettling: () => state.isSettling,
     onChange: () => boots.fill(),
@@ -112,6 +113,39 @@ test('a thread that the system does not give, and one whose boot hangs, are miss
   vi.advanceTimersByTime(60_000)
   expect(hanging?.terminate).toHaveBeenCalledOnce()
   expect(missed).toEqual(['unborn', 'hung'])
+})
+
+test('when fewer are to be there, those that wait are ended, and none that has something to do', () => {
+  const { all, state, boots, booted, dies } = bench({ total: 4, atOnce: 4 })
+  boots.fill()
+  for (const index of [0, 1, 2]) booted(index)
+  boots.occupy(all[0] as unknown as Worker)
+  state.total = 2
+  boots.fill()
+  const ended = () => all.map(({ terminate }) => terminate.mock.calls.length)
+  expect(ended()).toEqual([0, 1, 0, 0])
+  boots.fill()
+  expect(ended()).toEqual([0, 1, 0, 0])
+  booted(3) // it was on its way
+  expect(ended()).toEqual([0, 1, 1, 0])
+  dies(2)
+  dies(1)
+  boots.fill()
+  expect(ended()).toEqual([0, 0])
+  state.total = 3
+  boots.fill()
+  expect(all).toHaveLength(3)
+})
+
+test('one that boots for nobody any more is ended when it has booted', () => {
+  const { all, state, boots, booted } = bench({ total: 2, atOnce: 2 })
+  boots.fill()
+  state.total = 1
+  const ended = () => all.map(({ terminate }) => terminate.mock.calls.length)
+  booted(0)
+  expect(ended()).toEqual([0, 0])
+  booted(1)
+  expect(ended().sort()).toEqual([0, 1])
 })
 
 test('when it is closed nothing is booted any more, and what comes to the end of its boot is ended', () => {

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { Groups } from '#src/control/groups.js'
+import { ErrorCode } from '#src/errors.js'
+import { slotConfig } from '../../support/config/slot-config.js'
+
+const [first, second, third] = [0, 1, 2].map((slot) => slotConfig({ slot })) as [
+  ReturnType<typeof slotConfig>,
+  ReturnType<typeof slotConfig>,
+  ReturnType<typeof slotConfig>,
+]
+
+test('a slot that comes has what the others of its group have', () => {
+  const groups = new Groups([first])
+  groups.admit([second, third])
+  expect(groups.of(second)).toBe(groups.of(first))
+  groups.admit([second]) // again
+  expect(groups.of(second)).toBe(groups.of(first))
+})
+
+test('a slot that would come with a group of its own is refused, by its number and its group', () => {
+  const stranger = slotConfig({ slot: 1, consumer: { groupId: 'other' } })
+  expect(() => new Groups([first]).admit([stranger])).toThrow(
+    expect.objectContaining({ code: ErrorCode.notScaled, slot: 1, groupId: 'other' }),
+  )
+})
+
+test('slots that come together wait for each other before they join, and not for those that are there', async () => {
+  const groups = new Groups([first])
+  groups.admit([second, third])
+  groups.grow([second, third])
+  const { barrier } = groups.of(first).group
+  let isOpen = false
+  const arrived = barrier.arrive().then(() => {
+    isOpen = true
+  })
+  await Promise.resolve()
+  expect(isOpen).toBe(false)
+  void barrier.arrive()
+  await arrived
+})
+
+test('when the pool stops, nobody waits for slots that were removed, and everybody for those that were added', async () => {
+  const groups = new Groups([first, second])
+  groups.shrink([second])
+  groups.admit([third])
+  groups.grow([third])
+  const { departure } = groups.of(first).group
+  departure.begin(3_000, 0)
+  const gone: number[] = []
+  void departure.done(true).then(() => gone.push(0))
+  await Promise.resolve()
+  expect(gone).toEqual([])
+  await departure.done(true)
+  expect(gone).toEqual([0])
+})

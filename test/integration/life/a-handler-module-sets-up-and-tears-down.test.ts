@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
 import { createTopic, describeGroup, produce } from '../../support/cluster/index.js'
@@ -92,11 +93,14 @@ test('a setup that fails is a start-up error that names the module, and nobody j
   expect((await describeGroup(groupId)).members).toEqual([])
 })
 
-test('a slot that loses everything to another pool is torn down, and set up again when it gets something back', async () => {
+test.each([
+  'roundrobin',
+  fileURLToPath(new URL('../../support/assignors/first.mjs', import.meta.url)),
+])('a slot that loses everything to another pool is torn down, and set up again when it gets something back (%s)', async (assignor) => {
   const topic = await createTopic({ partitions: 1 })
   const { handler, deeds } = journal()
   const [first, other] = [journal(), { handler, deeds }]
-  const options = { topics: [topic], workers: 1, kafka: { clientId: 'b-pool' } }
+  const options = { topics: [topic], workers: 1, assignors: [assignor], kafka: { clientId: 'b-pool' } }
   const pool = await startPool({ ...options, handler: first.handler })
   // With one partition and members in the order of their ids, the pool that sorts first has it.
   const { groupId } = pool
@@ -118,7 +122,7 @@ test.each([
 ])('a %s that does not come back (%s) while the pool runs is a crash that names it, and the replacement goes on', async (hook, how, did) => {
   const topic = await createTopic({ partitions: 1 })
   const first = journal(how)
-  const options = { topics: [topic], workers: 1, loadTimeoutMs: 3_000, drainTimeoutMs: 0 }
+  const options = { topics: [topic], workers: 1, assignors: ['roundrobin'], loadTimeoutMs: 3_000, drainTimeoutMs: 0 }
   const pool = await startPool({ ...options, handler: first.handler, kafka: { clientId: 'b-pool' } })
   const { groupId, heard } = pool
   const handler = journal().handler

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { until } from '#scripts/support/until.js'
 import { committed, createTopic, produce } from '../../support/cluster/index.js'
@@ -92,7 +93,7 @@ test('signal is aborted when the handler has run for maxProcessingMs, and a hand
 test('signal is aborted when a second pool takes the partition, whose handler gets the message again', async () => {
   const { options, topic, groupId, pool, hearing } = await begin('signal', 2, { drainTimeoutMs })
   const first = await hearing.until('both handlers to begin', did('begin'), 2)
-  // The eager protocol waits a while for a handler, and then goes on without it.
+  // Whoever has to give the partition up waits a while for the handler, and then goes on without it.
   const second = await startPool({ ...options, groupId })
   const aborted = await hearing.until('the abort', did('aborted'))
   expect(aborted).toMatchObject({ clientId: first.clientId, code: 'REVOKED' })
@@ -104,10 +105,14 @@ test('signal is aborted when a second pool takes the partition, whose handler ge
   expect((await committed(groupId, topic)).size).toBe(2)
 })
 
-test('cancelled turns true for a synchronous loop when a second pool takes the partition', async () => {
-  const { options, groupId, pool, hearing } = await begin('poll', 1, { workers: 2, drainTimeoutMs })
+test.each([
+  'roundrobin',
+  fileURLToPath(new URL('../../support/assignors/first.mjs', import.meta.url)),
+])('cancelled turns true for a synchronous loop when a second pool takes the partition (%s)', async (assignor) => {
+  const more = { workers: 2, drainTimeoutMs, assignors: [assignor] }
+  const { options, groupId, pool, hearing } = await begin('poll', 1, more)
   const { clientId } = await hearing.until('the handler to begin', did('begin'))
-  // With one partition and members that are called in the order of their ids, the pool that sorts first has it.
+  // With one partition and members in the order of their ids, the pool that sorts first has it.
   const second = await startPool({ ...options, groupId, kafka: { clientId: 'a-pool' } })
   const cancelled = await hearing.until('the loop to be cancelled', did('cancelled'))
   expect(cancelled.clientId).toBe(clientId)

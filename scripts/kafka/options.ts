@@ -29,8 +29,6 @@ export interface BrokerOptions {
   readonly properties?: Readonly<Record<string, string | number | boolean>>
   /** Listeners with TLS and SASL, beside the plain one. @default none */
   readonly security?: BrokerSecurity
-  /** What clients are told instead of the address of a node, such as that of a proxy; by node. @default none */
-  readonly advertised?: Readonly<Record<number, string>>
   /** How long the nodes may take to answer. @default 90000 */
   readonly startTimeoutMs?: number
   /** Hears of slow steps, such as a download. @default a line on stderr */
@@ -65,7 +63,6 @@ export const brokerSettings = (options: BrokerOptions, env: NodeJS.ProcessEnv): 
     minSessionTimeoutMs: options.minSessionTimeoutMs ?? 1000,
     properties: options.properties ?? {},
     security: options.security ?? NO_SECURITY,
-    advertised: options.advertised ?? {},
     startTimeoutMs: options.startTimeoutMs ?? 90_000,
     log: options.log ?? toStderr,
   }

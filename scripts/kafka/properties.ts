@@ -32,9 +32,8 @@ export const serverProperties = (
   node: NodeAddresses,
   all: readonly NodeAddresses[],
   logDir: string,
-  settings: Pick<BrokerSettings, 'rebalanceDelayMs' | 'minSessionTimeoutMs' | 'properties' | 'security' | 'advertised'>,
+  settings: Pick<BrokerSettings, 'rebalanceDelayMs' | 'minSessionTimeoutMs' | 'properties' | 'security'>,
 ): string => {
-  const advertised = settings.advertised[node.id] ?? node.client.advertised
   const replicas = Math.min(3, all.length)
   const inSync = Math.min(2, replicas)
   const protocols = Object.entries(settings.security.listeners).map(([name, { protocol }]) => `${name}:${protocol}`)
@@ -44,7 +43,7 @@ export const serverProperties = (
     'broker.rack': `rack-${node.id}`,
     'controller.quorum.voters': all.map(({ id, controller }) => `${id}@${controller.advertised}`).join(','),
     listeners: [...listeners(node, 'bind'), `CONTROLLER://${node.controller.bind}`].join(','),
-    'advertised.listeners': listeners({ ...node, client: { ...node.client, advertised } }, 'advertised').join(','),
+    'advertised.listeners': listeners(node, 'advertised').join(','),
     'inter.broker.listener.name': node.internal === undefined ? 'PLAINTEXT' : 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': [

@@ -1,5 +1,5 @@
 import { expect, inject, it } from 'vitest'
-import { freePorts, isFree } from '#scripts/kafka/ports.js'
+import { freePorts } from '#scripts/kafka/ports.js'
 import { uniqueName } from '#scripts/support/topics.js'
 import { until } from '#scripts/support/until.js'
 import { startPrivateBroker } from '../../support/cluster/private-broker.js'
@@ -18,22 +18,14 @@ const SIZE = 20_000
 /** Small ones may be among those that were handled. */
 const SENT = (MANY * SIZE) / 2
 
-/** The first of three. */
-const portsInARow = async (): Promise<number> => {
-  for (;;) {
-    const [port = 0] = await freePorts(1)
-    if ((await isFree(port + 1)) && (await isFree(port + 2))) return port
-  }
-}
-
 it.skipIf(inject('externalBroker'))(
   'messages come from the follower in the own rack; when that is killed from the leader, which is said once; and from the follower again',
   async () => {
-    const port = await portsInARow()
-    // All that the follower sends passes here.
-    const proxy = await startSwallowingProxy(port + FOLLOWER - 1)
-    const advertised = { [FOLLOWER]: `127.0.0.1:${proxy.port}` }
-    const broker = await startPrivateBroker({ nodes: 3, port, properties: SELECTOR, advertised })
+    const ports = await freePorts(3)
+    // All that the follower sends to clients passes here.
+    const proxy = await startSwallowingProxy(ports[FOLLOWER - 1] ?? 0)
+    const clientPorts = ports.map((port, index) => ({ port, advertised: index + 1 === FOLLOWER ? proxy.port : port }))
+    const broker = await startPrivateBroker({ nodes: 3, clientPorts, properties: SELECTOR })
     const { clients } = broker
     const topic = uniqueName('topic')
     const replicaAssignment = [{ partition: 0, replicas: [LEADER, FOLLOWER, 3] }]

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { containerAddresses, createArguments } from '#scripts/kafka/docker-cluster.js'
-import { brokerSettings } from '#scripts/kafka/options.js'
+import { brokerSettings, clientPortOf } from '#scripts/kafka/options.js'
 import { freePorts, isFree } from '#scripts/kafka/ports.js'
 import { type NodeAddresses, serverProperties } from '#scripts/kafka/properties.js'
 import { toolCommand } from '#scripts/kafka/tools.js'
@@ -64,13 +64,17 @@ test('options reach the file, and given properties win over everything', () => {
   })
 })
 
-test('clients may be told another address of one node, at which it does not listen', () => {
-  const told = brokerSettings({ advertised: { 2: '127.0.0.1:9999' } }, {})
-  const nodes = [1, 2].map(loopback)
-  expect(nodes.map((node) => parsed(serverProperties(node, nodes, '/data', told)))).toMatchObject([
-    { 'advertised.listeners': `PLAINTEXT://${nodes[0]?.client.advertised}` },
-    { 'advertised.listeners': 'PLAINTEXT://127.0.0.1:9999', listeners: expect.not.stringContaining('9999') },
-  ])
+test('clients may be told the port of something that stands before a node; each has one then', () => {
+  const clientPorts = [
+    { port: 9001, advertised: 9001 },
+    { port: 9002, advertised: 9999 },
+    { port: 9003, advertised: 9003 },
+  ]
+  const told = brokerSettings({ nodes: 3, clientPorts }, {})
+  expect([0, 1].map((index) => clientPortOf(told, index, 5))).toEqual(clientPorts.slice(0, 2))
+  expect(clientPortOf(brokerSettings({ port: 9001 }, {}), 1, 5)).toEqual({ port: 9002, advertised: 9002 })
+  expect(clientPortOf(settings, 1, 5)).toEqual({ port: 5, advertised: 5 })
+  expect(() => brokerSettings({ clientPorts }, {})).toThrow('expected one for each of 1 nodes, got 3')
 })
 
 test('containers talk to each other by name and to clients on a loopback port', () => {

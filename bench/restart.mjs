@@ -17,7 +17,19 @@ import { Member } from './support/member.mjs'
 import { printMachine, programOptions } from './support/program.mjs'
 import { judge } from './support/verdict.mjs'
 
-const { messages, work, session, workers } = programOptions({ messages: 30_000, work: 1, session: 20_000, workers: 2 })
+const { messages, work, session, workers, processes, only } = programOptions({
+  messages: 30_000,
+  /** CPU ms of each message. */
+  work: 1,
+  session: 20_000,
+  /** Slots of a process. */
+  workers: 2,
+  /** Of the rolling restart. */
+  processes: 3,
+  /** Words in the names of the scenarios that are wanted. */
+  only: '',
+})
+const PARTITIONS = 8
 
 /**
  * One scenario: starts processes, lets `disturb` do what it does while they work, waits until the topic is done.
@@ -76,16 +88,18 @@ const SCENARIOS = [
   { name: 'SIGKILL and start', processes: 1, members: 'static', disturb: killAndStart },
   { name: 'stop and start', processes: 1, members: 'static', disturb: rollOver },
   { name: 'stop and start', processes: 1, members: 'dynamic', disturb: rollOver },
-  { name: 'rolling restart of 3', processes: 3, members: 'static', disturb: rollOver },
-  { name: 'rolling restart of 3', processes: 3, members: 'dynamic', disturb: rollOver },
+  { name: `rolling restart of ${processes}`, processes, members: 'static', disturb: rollOver },
+  { name: `rolling restart of ${processes}`, processes, members: 'dynamic', disturb: rollOver },
 ]
 
 await withKafka(async (cluster) => {
   printMachine(cluster)
-  const topic = await filledTopic(cluster, { messages, bytes: 100 })
+  const partitions = Math.max(PARTITIONS, processes * workers)
+  const topic = await filledTopic(cluster, { messages, bytes: 100, partitions })
   const iterations = Math.round(iterationsPerMs() * work)
   const results = []
-  for (const scenario of SCENARIOS) results.push(await run(cluster, topic, iterations, scenario))
+  for (const scenario of SCENARIOS.filter(({ name }) => name.includes(only)))
+    results.push(await run(cluster, topic, iterations, scenario))
 
   console.log(`${messages} messages of ${work} ms, ${workers} slots a process, session timeout ${session} ms`)
   const rows = [['', 'members', 'generation', 'lost', 'begun again', 'finished twice', 'handling again ms']]

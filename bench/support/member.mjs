@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
 const ENTRY = new URL('member-process.mjs', import.meta.url)
-const START_MS = 60_000
+const START_MS = 180_000
 
 /** A process with a pool that the program starts, asks, stops and kills. */
 export class Member {

@@ -76,7 +76,7 @@ export class Slot {
     this.#incarnations = new Incarnations({
       ...{ config, threads, nextClientId, log },
       view: () => poolClient.view(config.topics),
-      logLevel: lowestLevel(options.log),
+      logLevel: () => lowestLevel(log),
       loadTimeoutMs: this.hookLimitsMs.setup,
       teardownTimeoutMs: this.hookLimitsMs.teardown,
       before: options.incarnations ?? 0,
@@ -155,6 +155,12 @@ export class Slot {
   /** Commits what is finished. Never rejects. */
   commit(): Promise<void> {
     return this.#work.commits.now()
+  }
+
+  /** Changes the level of the slot's log, and of its thread's. */
+  setLogLevel(level: string): void {
+    this.#log.level = level
+    this.incarnation?.send({ type: 'log-level', logLevel: lowestLevel(this.#log) })
   }
 
   /** Tells the thread where leaders are now. */

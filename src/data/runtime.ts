@@ -229,6 +229,9 @@ export class Runtime {
       case 'go-on':
         this.#work?.dispatcher.scheduleAll()
         break
+      case 'log-level':
+        this.#log.level = message.logLevel
+        break
       case 'leaders':
         if (this.#work === undefined) this.#view = withNews(this.#view, message.view)
         else this.#work.fetcher.told(message.view)

@@ -115,6 +115,8 @@ export type ToThread =
   | { readonly type: 'go-on' }
   /** What main has just heard of topics that some thread has lost a leader of. */
   | { readonly type: 'leaders'; readonly view: ClusterView }
+  /** The level of the log was changed: see `SlotTask`. */
+  | { readonly type: 'log-level'; readonly logLevel: string }
   /**
    * Answer to a dead letter. `stored`: its message is finished. `standstill`: not yet, so the thread lets go of the
    * partition, as it does of one that is `paused`; main assigns it anew.

@@ -43,6 +43,13 @@ export const guarded = (
   }
   for (const name of names) guard(name, () => undefined)
   if (typeof logger.isLevelEnabled === 'function') guard('isLevelEnabled', () => true)
+  // pino takes the methods of another level for those of the object whose level is set.
+  Object.defineProperty(front, 'level', {
+    get: () => logger.level,
+    set: (level: string) => {
+      logger.level = level
+    },
+  })
   const child: Method = (...args) => {
     try {
       const own = (logger as unknown as { child: (...args: unknown[]) => Logger }).child(...args)

@@ -37,7 +37,8 @@ export interface IncarnationsOptions {
   /** What main knows of the cluster now. */
   readonly view: () => ClusterView
   readonly log: Logger
-  readonly logLevel: string
+  /** The one for the next thread. */
+  readonly logLevel: () => string
   /** How many there were before these in a slot of that number. @default 0 */
   readonly before?: number
   /** How long a thread may take to load its handler and to set it up, from its boot. */
@@ -124,7 +125,7 @@ export class Incarnations {
       view: view(),
       setupTimeoutMs: loadTimeoutMs,
       teardownTimeoutMs,
-      logLevel,
+      logLevel: logLevel(),
       journal: this.#options.journalOf(this.#number),
       onMessage: (message) => {
         if (incarnation !== this.#current) return

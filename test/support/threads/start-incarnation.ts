@@ -25,7 +25,7 @@ export const startIncarnation = (
     nextClientId: () => 'client',
     view: () => ({ brokers: [], topics: [] }),
     log: pino({ level: 'silent' }),
-    logLevel: 'silent',
+    logLevel: () => 'silent',
     journalOf: () => null,
     loadTimeoutMs: 500,
     teardownTimeoutMs: 1_000,

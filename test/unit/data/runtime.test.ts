@@ -134,6 +134,20 @@ describe('a thread that fills a slot', () => {
     expect([cluster.lookUps, cluster.fetches[0]?.node]).toEqual([0, 2])
   })
 
+  test('logs at the level that it is told of', async () => {
+    const { cluster, main } = start((message, { log }) => log.debug(message.offset))
+    await main.ready()
+    const page = await main.assign([0])
+    cluster.produce(0, 1)
+    await soon('one is finished', () => page.finishedUpTo(0) === 1n)
+    main.say({ type: 'log-level', logLevel: 'debug' })
+    await main.quiesce()
+    cluster.produce(0, 1)
+    await soon('both are finished', () => page.finishedUpTo(0) === 2n)
+    await soon('a line has come', () => main.of('log').length > 0)
+    expect(main.of('log').map(({ line }) => JSON.parse(line))).toMatchObject([{ level: 20, msg: '1' }])
+  })
+
   test('drops the partitions that are removed and keeps the others', async () => {
     const { cluster, main } = start(() => {})
     await main.ready()

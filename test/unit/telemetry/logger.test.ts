@@ -39,6 +39,21 @@ describe('createLogger', () => {
     expect([log.level, log.isLevelEnabled('debug')]).toEqual(['info', false])
   })
 
+  it('takes another level, and so do loggers that it has made', () => {
+    const { log: own, lines } = recording({ level: 'warn' })
+    const log = createLogger(own)
+    const child = log.child({ slot: 1 })
+    log.level = 'debug'
+    child.level = 'debug'
+    log.debug('said')
+    child.debug('said')
+    expect(lines).toMatchObject([{ level: 20 }, { level: 20, slot: 1 }])
+    expect([own.level, log.level, child.level, lowestLevel(log)]).toEqual(Array(4).fill('debug'))
+    log.level = 'silent'
+    log.fatal('unheard')
+    expect(lines).toHaveLength(2)
+  })
+
   it('writes an error with its cause in it, not with the messages of both behind each other', () => {
     const lines: Record<string, unknown>[] = []
     const log = createLogger({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) })

@@ -24,7 +24,7 @@ const bench = (loadTimeoutMs = 60_000) => {
     nextClientId: () => 'client',
     view: () => ({ brokers: [], topics: [] }),
     log: logger,
-    logLevel: 'silent',
+    logLevel: () => 'silent',
     journalOf: () => null,
     loadTimeoutMs,
     teardownTimeoutMs: 1_000,

@@ -124,6 +124,9 @@ Only at the top.
 
 ${table('pool')}
 
+\`admin\` is \`true\`, \`false\` or the options above; an object turns [it](admin.md) on. A \`host\` that other machines can reach is
+refused without a \`token\`.
+
 ## Subscriptions
 
 | Option | Default | Meaning |

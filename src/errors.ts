@@ -1,6 +1,7 @@
 /** Every code that a {@link PoolError} can carry; `docs/errors.md` has a paragraph for each. */
 export const ErrorCode = {
   configInvalid: 'KCP_CONFIG_INVALID',
+  adminNotListening: 'KCP_ADMIN_NOT_LISTENING',
   brokerUnreachable: 'KCP_BROKER_UNREACHABLE',
   brokerTooOld: 'KCP_BROKER_TOO_OLD',
   brokerTooNew: 'KCP_BROKER_TOO_NEW',

@@ -1,5 +1,6 @@
 import { isPlainObject } from '../config/layers/read-layer.js'
 import type { WorkersRange } from '../config/options.js'
+import type { AdminFlag } from './admin-flag.js'
 import { type Fields, overlay } from './overlay.js'
 import { leafSetting, readSetting, type Setting } from './setting.js'
 import { UsageError } from './usage-error.js'
@@ -17,10 +18,19 @@ export interface RunFlags {
   readonly concurrency?: number
   readonly assignor?: readonly string[]
   readonly isolation?: string
+  readonly admin?: AdminFlag | true
   readonly set?: readonly string[]
   readonly config?: string
   readonly logLevel?: string
 }
+
+const adminSettings = (admin: RunFlags['admin']) =>
+  admin === undefined || admin === true
+    ? []
+    : ([
+        ['pool.admin.port', admin.port],
+        ['pool.admin.host', admin.host ?? undefined],
+      ] as const)
 
 const flagSettings = (flags: RunFlags): Setting[] =>
   (
@@ -33,6 +43,7 @@ const flagSettings = (flags: RunFlags): Setting[] =>
       ['processing.concurrency', flags.concurrency],
       ['processing.assignors', flags.assignor],
       ['pool.isolation', flags.isolation],
+      ...adminSettings(flags.admin),
     ] as const
   ).flatMap(([path, value]) => (value === undefined ? [] : [leafSetting(path, value)]))
 
@@ -47,6 +58,9 @@ const withWorkers = (options: Fields, workers: number | WorkersRange): Fields =>
   })
   return { ...options, workers, subscriptions: without }
 }
+
+/** The admin server is on, and where the file says. */
+const withAdmin = (options: Fields): Fields => (isPlainObject(options.admin) ? options : { ...options, admin: true })
 
 /** Topics and handler of the one subscription there is. */
 const withSubscription = (options: Fields, named: Fields): Fields => {
@@ -87,7 +101,8 @@ export const poolOptions = (flags: RunFlags, file: Fields | null): Fields => {
   const { handler, topic: topics, workers } = flags
   const named = { ...(topics === undefined ? {} : { topics }), ...(handler === undefined ? {} : { handler }) }
   const subscribed = Object.keys(named).length === 0 ? (file ?? {}) : withSubscription(file ?? {}, named)
-  const options = overlay(workers === undefined ? subscribed : withWorkers(subscribed, workers), settings)
+  const staffed = workers === undefined ? subscribed : withWorkers(subscribed, workers)
+  const options = overlay(flags.admin === true ? withAdmin(staffed) : staffed, settings)
   if (file === null) requireFlags(options, settings)
   return options
 }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { levels } from 'pino'
+import { adminFlag } from './admin-flag.js'
 import { addDlq } from './dlq/program.js'
 import { each, list, numberOrRange, positive } from './option-values.js'
 import type { RunFlags } from './pool-options.js'
@@ -79,6 +80,7 @@ const addRun = (program: Command): void => {
     .addOption(
       new Option('--isolation <kind>', 'what a slot is filled with (default: thread)').choices(['thread', 'process']),
     )
+    .option('--admin [host:port]', 'serve probes, status, events and orders (default: 127.0.0.1:9464)', adminFlag)
     .option('--set <name=value>', "any other option, by Kafka's name, KafkaJS's or the pool's; may be repeated", each)
     .option('--config <file>', 'configuration file', path)
     .addOption(

@@ -20,11 +20,15 @@ const flags: ReadonlyMap<string, readonly [string, string]> = new Map(
 const DEAD_LETTER =
   'a topic turns dead letters on: --set "deadLetter.topic={topic}.dlq", where {topic} stands for the topic that a message came from'
 
+const ADMIN = 'the admin server is an option of the command itself: --admin, or --admin 127.0.0.1:9464'
+
 const SWITCHES: Readonly<Record<string, string>> = {
   ssl: 'security.protocol turns TLS on: --set security.protocol=SSL (or SASL_SSL); --set ssl.ca.location=./ca.pem names the authorities to trust',
   sasl: 'security.protocol turns SASL on: --set security.protocol=SASL_SSL --set sasl.mechanism=PLAIN --set sasl.username=… --set sasl.password=…',
   deadLetter: DEAD_LETTER,
   'processing.deadLetter': DEAD_LETTER,
+  admin: ADMIN,
+  'pool.admin': ADMIN,
 }
 
 const FILE_ONLY: readonly string[] = ['subscriptions', 'perSlot', 'logger', 'kafka', 'consumer']

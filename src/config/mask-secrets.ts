@@ -28,7 +28,7 @@ const isSecret = (name: string, parent: string): boolean => {
 }
 
 /** Text without private keys, without user and password in URLs, and without `password=…`. */
-const maskText = (text: string): string =>
+export const maskText = (text: string): string =>
   text
     .replace(/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, HIDDEN)
     .replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#]*@/gi, `$1${HIDDEN}@`)

@@ -170,6 +170,16 @@ export interface ResourceLimitOptions {
   stackSizeMb?: number | undefined
 }
 
+/** The admin server (docs/admin.md). */
+export interface AdminOptions {
+  /** 0 is any that is free: `pool.adminAddress` names it. @default 9464 */
+  port?: number | undefined
+  /** Address at which it listens. One that other machines can reach takes a `token`. @default '127.0.0.1' */
+  host?: string | undefined
+  /** What requests have to bring (`Authorization: Bearer <token>`), 16 characters at least. @default none */
+  token?: string | undefined
+}
+
 /** Options of the pool as a whole. */
 export interface PoolOptions {
   /** Milliseconds between two commits of finished offsets. @default 1_000 */
@@ -198,6 +208,12 @@ export interface PoolOptions {
   leaveOnStop?: 'dynamic' | 'always' | 'never' | undefined
   /** A folder for what has to outlive the process, so that a message which kills all of it is found out. @default none */
   stateDir?: string | undefined
+  /**
+   * A server for probes, status, events and orders. `true` for port 9464 of this machine alone.
+   *
+   * @default false
+   */
+  admin?: AdminOptions | boolean | undefined
   /** When slots that crashed are started again, and when the pool gives up. */
   restart?: RestartOptions | undefined
   /** When slots come and go by themselves. It takes `workers: { min, max }`. */

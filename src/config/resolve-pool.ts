@@ -2,6 +2,7 @@ import type { Issues } from './issues.js'
 import type { Layer } from './layers/layer.js'
 import { parseSection } from './resolve-slot.js'
 import type { PoolSettings, RestartConfig } from './resolved.js'
+import { resolveAdmin } from './rules/admin.js'
 import { crashesWithin, defaultPoolLimit } from './rules/restart-limits.js'
 import { checkPoolRules } from './rules/rules.js'
 import { poolFields } from './schema/pool-fields.js'
@@ -43,12 +44,13 @@ const checkPoolLimit = (layer: Layer, restart: RestartConfig, slots: number, iss
 /** What the pool as a whole runs with. */
 export const resolvePool = (layer: Layer, slots: number, memoryBytes: number, issues: Issues): PoolSettings => {
   checkPoolRules(layer, issues)
-  const { restart: said, resourceLimits, maxRssMb, ...settings } = parseSection(poolFields, layer, 'pool')
+  const { restart: said, resourceLimits, maxRssMb, admin, ...settings } = parseSection(poolFields, layer, 'pool')
   const restart = { ...said, maxPoolRestarts: said.maxPoolRestarts ?? defaultPoolLimit(said, slots) }
   if (slots > 0) checkPoolLimit(layer, restart, slots, issues)
   return {
     ...settings,
     restart,
+    admin: resolveAdmin(layer, admin, issues),
     maxRssMb: maxRssMb ?? Math.floor((0.9 * memoryBytes) / 2 ** 20),
     resourceLimits: {
       maxOldGenerationSizeMb: defaultHeapMb(memoryBytes, slots),

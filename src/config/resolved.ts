@@ -62,7 +62,19 @@ type RestartFields = (typeof poolFields)['shape']['restart']
 
 export interface RestartConfig extends Resolved<RestartFields, { readonly maxPoolRestarts: number }> {}
 
-type MadeOfPool = { readonly restart: RestartConfig; readonly maxRssMb: number }
+/** Where the admin server listens, and what it wants to see. */
+export interface AdminConfig {
+  readonly host: string
+  readonly port: number
+  readonly token: string | null
+}
+
+type MadeOfPool = {
+  readonly restart: RestartConfig
+  readonly maxRssMb: number
+  /** Null: there is none. */
+  readonly admin: AdminConfig | null
+}
 
 export interface PoolSettings extends Resolved<typeof poolFields, MadeOfPool> {}
 

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from 'pino'
+import { type Administered, AdminServer } from '../admin/admin-server.js'
 import type { ConsumerPoolOptions } from '../config/options.js'
 import { type Configuration, configure } from '../config/resolve.js'
 import type { KafkaConfig, ResolvedConfig, SlotConfig } from '../config/resolved.js'
@@ -68,6 +69,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   readonly #slots = new SlotSet()
   readonly #scaler: Scaler
   #autoScaler: AutoScaler | null = null
+  readonly #admin: AdminServer | null
   #threads: Threads | null = null
   #hungHandlers: HungHandlers | null = null
   #recycler: Recycler | null = null
@@ -87,6 +89,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#log = createLogger(options.logger)
     this.#escalation = new Escalation(this.#config.pool.restart)
     const slots = slotsAtStart(this.#config)
+    const { pool: settings } = this.#config
+    this.#admin = settings.admin && new AdminServer({ ...settings.admin, pool: this.#administered(), log: this.#log })
     this.#groups = new Groups(slots)
     this.#clusters = new Clusters({
       slots,
@@ -170,6 +174,11 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     })
   }
 
+  /** Where the admin server (option `admin`) listens, such as `http://127.0.0.1:9464`; null while it does not. */
+  get adminAddress(): string | null {
+    return this.#admin?.address ?? null
+  }
+
   /** A plain frozen snapshot of what the pool, its slots and their partitions are doing. */
   status(): PoolStatus {
     return describePool({
@@ -189,6 +198,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#enter('starting')
     const { pool: settings } = this.#config
     const slots = slotsAtStart(this.#config)
+    await this.#admin?.listen()
+    if (this.#stopping !== null) throw stoppedTooSoon()
     const threads = threadsFor(this.#config, {
       onLost: () => this.#considerEscalation(),
       onSpare: () => this.#recycler?.look(monotonicMs()),
@@ -333,6 +344,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     const afterMs = monotonicMs() - beganAtMs
     this.#log.info({ afterMs: Math.round(afterMs) }, 'pool stopped')
     void this.#announce('pool:stopped', { afterMs, drained: drained.every(Boolean) })
+    await this.#admin?.close()
   }
 
   /**
@@ -375,6 +387,18 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#step = step
   }
 
+  #administered(): Administered {
+    return {
+      status: () => this.status(),
+      resume: (topic, partition) => this.resume(topic, partition),
+      recycle: (slot) => this.recycle(slot),
+      setLogLevel: (level) => {
+        this.#log.level = level
+        for (const slot of this.#slots.all) slot.setLogLevel(level)
+      },
+    }
+  }
+
   #every(ms: number, action: () => void): void {
     const timer = every(action, ms)
     this.#timers.add(timer)
@@ -382,7 +406,9 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
 
   /** A listener that throws or rejects is the listener's problem: the control plane goes on. */
   #announce<K extends keyof PoolEvents>(event: K, payload: PoolEvents[K][0]): Promise<unknown> {
-    return announce(this, event, frozen(payload), (err) => {
+    const said = frozen(payload)
+    this.#admin?.tell(event, said)
+    return announce(this, event, said, (err) => {
       this.#log.error({ err, event }, `a listener of the event ${event} failed`)
     })
   }

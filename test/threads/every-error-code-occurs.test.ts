@@ -133,6 +133,11 @@ const givingUp = async (offsets: readonly number[]) => {
 
 const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
   KCP_CONFIG_INVALID: async () => thrown((async () => new ConsumerPool({}))()),
+  KCP_ADMIN_NOT_LISTENING: async () => {
+    const taken = await startStub()
+    const pool = new ConsumerPool({ ...OPTIONS, admin: { port: Number(taken.address.split(':')[1]) } })
+    return thrown(pool.start())
+  },
   KCP_BROKER_UNREACHABLE: async () => {
     const stub = await startStub()
     await stub.stop()

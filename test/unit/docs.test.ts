@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
+import { WAYS } from '#src/admin/ways.js'
 import { ErrorCode } from '#src/errors.js'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
@@ -59,6 +60,11 @@ test.each([
   const stop = /(?:never longer than|takes|longer than|threads:)\s+(?:\*\s+)?\\?`?drainTimeoutMs\\?`?\s+(\S+ \S+ s?)/g
   const said = [...read(path).matchAll(stop)].map(([, more]) => more)
   expect(new Set(said)).toEqual(new Set(['+ 3 s']))
+})
+
+test('docs/admin.md lists every path of the admin server, and no other', () => {
+  const rows = [...read('docs/admin.md').matchAll(/^\| (GET|POST) \| `([^`]+)` \|/gm)]
+  expect(rows.map(([, method, path]) => [method, path])).toEqual(WAYS)
 })
 
 describe('docs/errors.md', () => {

@@ -41,6 +41,13 @@ const RULES: readonly Rule[] = [
   apart('src/control/membership', 'src/control/threads'),
   apart('src/control/membership', 'src/control/progress'),
   apart('src/control/membership', 'src/control/supervision'),
+  // It shows what the pool says of itself, and knows nothing of how that comes about.
+  ({ file, target }) =>
+    within(file, 'src/admin') && within(target, 'src/control') && target !== 'src/control/status.js'
+      ? 'src/admin knows no more of src/control than status.ts'
+      : null,
+  apart('src/admin', 'src/data'),
+  apart('src/admin', 'src/kafka'),
   // Threads never commit: see threads-never-commit.test.ts.
   apart('src/data', 'src/kafka/group.js'),
   apart('src/data', 'src/kafka/brokers'),

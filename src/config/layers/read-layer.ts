@@ -21,7 +21,7 @@ const kindOf = (value: unknown): string =>
   typeof value === 'object' ? 'one that is no plain object (a Map, a Promise, …)' : `a ${typeof value}`
 
 /** Objects in whose place a plain word may stand. `true` turns the section on, `false` off. */
-const SWITCHABLE: ReadonlySet<string> = new Set(['kafka.ssl', 'kafka.sasl', 'processing.deadLetter'])
+const SWITCHABLE: ReadonlySet<string> = new Set(['kafka.ssl', 'kafka.sasl', 'processing.deadLetter', 'pool.admin'])
 
 /**
  * Reads what one layer sets, from the objects in which the user wrote it, into one flat {@link Layer}. Every value is

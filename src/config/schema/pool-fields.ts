@@ -37,6 +37,31 @@ export const poolFields = z.strictObject({
     'A folder of the machine in which the pool writes down what is in flight where that may kill the [whole process](poison.md#when-the-whole-process-dies), so that such a message is found out, too. It is made if it is not there. Several pools may share it.',
     'none',
   ),
+  admin: z.strictObject({
+    enabled: field(z.boolean().optional(), 'true or false', 'Whether there is an admin server.'),
+    port: field(
+      z.int().min(0).max(65_535).default(9_464),
+      'a whole number from 0 to 65535',
+      'Port of the [admin server](admin.md), which says over HTTP how the pool is and takes orders. 0 is any that is free; `pool.adminAddress` and the log name it. One that is taken is refused at start (`KCP_ADMIN_NOT_LISTENING`).',
+    ),
+    host: field(
+      z
+        .string()
+        .regex(/^[A-Za-z0-9._:-]+$/)
+        .default('127.0.0.1'),
+      'an address of this machine, such as "127.0.0.1", "0.0.0.0" or "::1", without a port',
+      'Address at which it listens. One that others can reach takes a `token`.',
+    ),
+    token: field(
+      z
+        .string()
+        .regex(/^[\x21-\x7e]{16,1024}$/)
+        .optional(),
+      'a text of 16 to 1024 characters of ASCII without spaces',
+      'What requests have to bring (`Authorization: Bearer <token>`), those for `/livez` and `/readyz` without details apart.',
+      'none',
+    ),
+  }),
   restart: z.strictObject({
     delayMs: milliseconds(
       1_000,

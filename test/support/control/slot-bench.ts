@@ -39,6 +39,7 @@ const settings = (overrides: Partial<PoolSettings>): PoolSettings => ({
   loadTimeoutMs: 60_000,
   terminateTimeoutMs: 5_000,
   isolation: 'thread',
+  admin: null,
   recovery: 'handover',
   leaveOnStop: 'dynamic',
   restart: restartConfig(),

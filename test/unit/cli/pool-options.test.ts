@@ -44,6 +44,25 @@ describe('the command line alone', () => {
     expect(resolve({ ...complete, isolation: 'process' }, { isolation: 'thread' }).pool.isolation).toBe('process')
   })
 
+  it('may turn the admin server on, at the place that the file or the command line says', () => {
+    const token = 'a-token-of-sixteen-characters'
+    const here = { host: '127.0.0.1', port: 9_464, token: null }
+    expect(resolve(complete).pool.admin).toBeNull()
+    expect(resolve({ ...complete, admin: true }).pool.admin).toEqual(here)
+    expect(resolve({ ...complete, admin: true }, { admin: false }).pool.admin).toEqual(here)
+    expect(resolve({ ...complete, admin: true }, { admin: { port: 1, token } }).pool.admin).toEqual({
+      ...{ ...here, port: 1, token },
+    })
+    const flag = { host: '::1', port: 0 }
+    expect(resolve({ ...complete, admin: flag }).pool.admin).toEqual({ ...here, ...flag })
+    expect(resolve({ ...complete, admin: flag }, { admin: { port: 1, host: '0.0.0.0', token } }).pool.admin).toEqual({
+      ...flag,
+      token,
+    })
+    expect(resolve({ ...complete, admin: { host: null, port: 2 } }, { admin: true }).pool.admin?.port).toBe(2)
+    expect(resolve({ ...complete, set: ['admin.port=3'] }).pool.admin).toEqual({ ...here, port: 3 })
+  })
+
   it('names everything that is missing', () => {
     expect(() => poolOptions({ topic: ['orders'] }, null)).toThrow(
       new UsageError(
@@ -111,6 +130,8 @@ describe('--set', () => {
     ['restart=5', 'such as --set restart.delayMs=…'],
     ['codecs=x', 'such as --set codecs.snappy=…'],
     ['attempts=5', 'unknown name: that is retry.attempts here'],
+    ['admin=true', '--admin'],
+    ['admin.prot=1', 'Did you mean "admin.port"?'],
     ['subscriptions=x', 'takes a configuration file'],
     ['zzzzzz=1', 'docs/configuration.md lists all'],
     ['session.timeout.ms', 'expected <name>=<value>'],

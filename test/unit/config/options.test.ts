@@ -2,7 +2,7 @@ import { expectTypeOf, test } from 'vitest'
 import type { z } from 'zod'
 import type { AssignorOption } from '#src/config/assignor-names.js'
 import type { KafkaProperties } from '#src/config/names/kafka-properties.js'
-import type { DeadLetterOptions, PoolOptions, ProcessingOptions } from '#src/config/options.js'
+import type { AdminOptions, DeadLetterOptions, PoolOptions, ProcessingOptions } from '#src/config/options.js'
 import type { consumerFields } from '#src/config/schema/consumer-fields.js'
 import type { kafkaFields } from '#src/config/schema/kafka-fields.js'
 import type { ConsumerOptions, KafkaOptions, SaslOptions, SslOptions } from '#src/config/schema/kafka-options.js'
@@ -33,7 +33,9 @@ type Files = 'ca' | 'cert' | 'key' | 'crl' | 'pfx'
 type Providers = 'mechanism' | 'oauthBearerProvider' | 'authenticationProvider'
 
 test('the options of pool and processing that editors show are those of the schema', () => {
-  expectTypeOf<PoolOptions>().toEqualTypeOf<AllWritten<z.output<typeof poolFields>>>()
+  type Pool = z.output<typeof poolFields>
+  expectTypeOf<Omit<PoolOptions, 'admin'>>().toEqualTypeOf<AllWritten<Omit<Pool, 'admin'>>>()
+  expectTypeOf<AdminOptions>().toEqualTypeOf<AllWritten<Omit<Pool['admin'], 'enabled'>>>()
   type Processing = z.output<typeof processingFields>
   type Others = 'deadLetter' | 'assignors'
   expectTypeOf<Omit<ProcessingOptions, Others>>().toEqualTypeOf<AllWritten<Omit<Processing, Others>>>()

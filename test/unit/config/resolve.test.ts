@@ -37,6 +37,7 @@ describe('defaults', () => {
       isolation: 'thread',
       recovery: 'handover',
       leaveOnStop: 'dynamic',
+      admin: null,
       restart: {
         delayMs: 1_000,
         maxDelayMs: 60_000,

@@ -1,0 +1,88 @@
+import type { PoolStatus, SlotStatus } from '../control/status.js'
+import type { Hang } from './loop-watch.js'
+
+/** One thing that was looked at, and what is wrong with it. */
+export interface Check {
+  readonly check: string
+  readonly ok: boolean
+  readonly reasons: readonly string[]
+}
+
+/** What a probe asks for. */
+export interface Health {
+  readonly ok: boolean
+  readonly state: PoolStatus['state']
+  readonly checks: readonly Check[]
+}
+
+const check = (name: string, reasons: readonly string[]): Check => ({
+  check: name,
+  ok: reasons.length === 0,
+  reasons,
+})
+
+const health = (state: PoolStatus['state'], checks: readonly Check[]): Health => ({
+  ok: checks.every(({ ok }) => ok),
+  state,
+  checks,
+})
+
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
+
+/** Whether the process can still do its work; what is not live is to be started again. */
+export const liveness = (state: PoolStatus['state'], hang: Hang | null): Health =>
+  health(state, [
+    check('self-healing', state === 'escalated' ? ['the pool cannot heal itself (pool:escalated)'] : []),
+    check(
+      'main-loop',
+      hang === null ? [] : [`the main thread stood still for ${seconds(hang.forMs)} until ${seconds(hang.agoMs)} ago`],
+    ),
+  ])
+
+const lastError = ({ lastError: error }: SlotStatus): string => (error === null ? '' : `: ${error.message}`)
+
+const slotFault = (slot: SlotStatus): string[] => {
+  if (slot.state !== 'running') return [`slot ${slot.slot} is ${slot.state}${lastError(slot)}`]
+  const { state } = slot.seat
+  return state === 'stable' || state === 'rebalancing'
+    ? []
+    : [`slot ${slot.slot} is no member of ${slot.groupId} now: its seat is ${state}`]
+}
+
+const standingStill = ({ assignment }: SlotStatus): string[] =>
+  assignment.flatMap(({ topic, partition, paused }) =>
+    paused === null
+      ? []
+      : [`${topic}-${partition} stands still at offset ${paused.offset} (${paused.reason}): ${paused.error.message}`],
+  )
+
+const rebalancing = ({ slot, waitingFor }: SlotStatus): string[] =>
+  waitingFor === null ? [] : [`slot ${slot} is in a rebalance that waits: ${waitingFor}`]
+
+const IN_WORDS: Readonly<Partial<Record<PoolStatus['state'], string>>> = {
+  degraded:
+    'the pool is degraded: a thread has yet to do better than the one that died before it, or a topic cannot be read',
+  escalated: 'the pool cannot heal itself (pool:escalated)',
+}
+
+const LOOKED_AT = ['pool', 'slots', 'partitions', 'progress', 'rebalance']
+
+/** Whether all that the pool holds is being handled: that is so in the state `running`, and in no other. */
+export const readiness = ({ state, slots }: PoolStatus): Health => {
+  if (state === 'running')
+    return health(
+      state,
+      LOOKED_AT.map((name) => check(name, [])),
+    )
+  const found = [
+    check('slots', slots.flatMap(slotFault)),
+    check('partitions', slots.flatMap(standingStill)),
+    check(
+      'progress',
+      slots.flatMap(({ slot, stalled }) => (stalled ? [`slot ${slot}: messages wait and nothing moves`] : [])),
+    ),
+    check('rebalance', slots.flatMap(rebalancing)),
+  ]
+  const isExplained = state === 'degraded' && found.some(({ ok }) => !ok)
+  return health(state, [check('pool', isExplained ? [] : [IN_WORDS[state] ?? `the pool is ${state}`]), ...found])
+}

@@ -1,0 +1,34 @@
+import { onTestFinished } from 'vitest'
+import { type Administered, AdminServer } from '#src/admin/admin-server.js'
+import type { PoolStatus } from '#src/index.js'
+import { collectLines } from '../log-lines.js'
+import { poolStatus, slotStatus } from './status.js'
+
+/** An admin server at a free port, before a pool that says what the test wants; closed after the test. */
+export const startAdmin = async ({ token = null, status }: { token?: string | null; status?: PoolStatus } = {}) => {
+  const pool = { says: status ?? poolStatus('running', slotStatus()), answers: true, orders: [] as unknown[][] }
+  const ordered = (...order: unknown[]): boolean => {
+    pool.orders.push(order)
+    return pool.answers
+  }
+  const administered: Administered = {
+    status: () => pool.says,
+    resume: (topic, partition) => ordered('resume', topic, partition),
+    recycle: (slot) => ordered('recycle', slot),
+    setLogLevel: (level) => void ordered('setLogLevel', level),
+  }
+  const { lines, logger: log } = collectLines()
+  const server = new AdminServer({ host: '127.0.0.1', port: 0, token, pool: administered, log })
+  onTestFinished(() => server.close())
+  await server.listen()
+  const { address } = server
+  if (address === null) throw new Error('it does not listen')
+  return {
+    server,
+    pool,
+    lines,
+    address,
+    url: (path: string) => `${address}${path}`,
+    port: Number(new URL(address).port),
+  }
+}

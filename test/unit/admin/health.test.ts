@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { type Health, liveness, readiness } from '#src/admin/health.js'
+import { partitionStatus, poolStatus, slotStatus } from '../../support/admin/status.js'
+
+const reasonsOf = ({ checks }: Health): readonly string[] => checks.flatMap(({ reasons }) => reasons)
+
+describe('a pool is ready', () => {
+  test('only while it runs as it should', () => {
+    const states = ['created', 'starting', 'running', 'degraded', 'escalated', 'stopping', 'stopped'] as const
+    expect(states.filter((state) => readiness(poolStatus(state, slotStatus())).ok)).toEqual(['running'])
+  })
+
+  test.each([
+    'created',
+    'starting',
+    'degraded',
+    'escalated',
+    'stopping',
+    'stopped',
+  ] as const)('or says why not: %s', (state) =>
+    expect(reasonsOf(readiness(poolStatus(state, slotStatus())))[0]).toMatch(/^the pool /))
+
+  test.each([
+    [
+      { state: 'parked', lastError: { code: 'KCP_THREAD_EXITED', message: 'it exited' } },
+      'slot 0 is parked: it exited',
+    ],
+    [{ stalled: true }, 'slot 0: messages wait and nothing moves'],
+    [{ waitingFor: 'two members' }, 'slot 0 is in a rebalance that waits: two members'],
+    [{ seat: { ...slotStatus().seat, state: 'fenced' } }, 'slot 0 is no member of group now: its seat is fenced'],
+    [
+      {
+        assignment: [
+          partitionStatus(0),
+          partitionStatus(3, {
+            ...{ reason: 'exhausted', offset: '7', attempts: 10, retries: 0, retryInMs: null },
+            error: { name: 'PoolError', message: 'no more attempts' },
+          }),
+        ],
+      },
+      'orders-3 stands still at offset 7 (exhausted): no more attempts',
+    ],
+  ] as const)('or says what is the matter: %j', (more, reason) => {
+    expect(reasonsOf(readiness(poolStatus('degraded', slotStatus(more))))).toEqual([reason])
+  })
+})
+
+describe('a process is live', () => {
+  test('in every state but the one out of which it finds no way', () => {
+    const states = ['created', 'starting', 'running', 'degraded', 'escalated', 'stopping', 'stopped'] as const
+    expect(states.filter((state) => !liveness(state, null).ok)).toEqual(['escalated'])
+  })
+
+  test('unless its main loop has hung', () => {
+    const { ok, checks } = liveness('running', { forMs: 6_000, agoMs: 2_500 })
+    expect(ok).toBe(false)
+    expect(checks.find((one) => !one.ok)).toEqual({
+      check: 'main-loop',
+      ok: false,
+      reasons: ['the main thread stood still for 6.0 s until 2.5 s ago'],
+    })
+  })
+})

@@ -179,7 +179,7 @@ export class AdminServer {
     }
     const { pool, log } = this.#options
     const from = request.socket.remoteAddress
-    const answered = carryOut(pool, path, body, (said) => log.info({ ...said, from }, `admin: ${said.says}`))
+    const answered = carryOut(pool, path, body, (order) => log.info({ order, from }, `admin: ${order.says}`))
     this.#look = null
     send(response, answered)
   }

@@ -10,10 +10,24 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** By name. What is answered has the names of status and events, of which there are few and which come by the thousand. */
+const secretNames = new Map<string, boolean>()
+
+const isSecretName = (name: string): boolean => {
+  const known = secretNames.get(name)
+  if (known !== undefined) return known
+  const isSecret = isSecretPath(name)
+  secretNames.set(name, isSecret)
+  return isSecret
+}
+
+/** Whether a text may have in it what is masked: none of that goes without one of these signs. */
+const mayTell = (text: string): boolean => text.includes('=') || text.includes('://') || text.includes('-----')
+
 const shown = (name: string, value: unknown): unknown => {
   if (value instanceof Error) return toErrorData(value)
-  if (typeof value === 'string') return isSecretPath(name) ? HIDDEN : maskText(value)
-  return value
+  if (isSecretName(name) && value !== null && value !== undefined) return HIDDEN
+  return typeof value === 'string' && mayTell(value) ? maskText(value) : value
 }
 
 /** JSON in which errors are plain data and nothing is secret. */

@@ -393,6 +393,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       resume: (topic, partition) => this.resume(topic, partition),
       recycle: (slot) => this.recycle(slot),
       setLogLevel: (level) => {
+        this.#log.info({ from: this.#log.level, to: level }, 'the level of the log changes') // which may be the last line
         this.#log.level = level
         for (const slot of this.#slots.all) slot.setLogLevel(level)
       },

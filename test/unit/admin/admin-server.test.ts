@@ -104,7 +104,7 @@ describe('orders', () => {
     const said = { action: 'resume', topic: 'orders', partition: 3, done: true }
     expect(await post(url('/resume'), { topic: 'orders', partition: 3 })).toMatchObject({ status: 200, json: said })
     expect(pool.orders).toEqual([['resume', 'orders', 3]])
-    expect(lines.at(-1)).toMatchObject({ ...said, level: 30, from: '127.0.0.1' })
+    expect(lines.at(-1)).toMatchObject({ order: said, level: 30, from: '127.0.0.1' })
   })
 
   test('with nothing to do are answered with 409', async () => {

@@ -4,7 +4,7 @@ import { toErrorData } from '../protocol/error-data.js'
 /** What a request is answered with. */
 export interface Answer {
   readonly status: number
-  /** JSON. */
+  /** JSON, unless the headers say something else. */
   readonly body: string
   /** Beside those that every answer has. */
   readonly headers?: Readonly<Record<string, string>>

@@ -2,7 +2,7 @@ import { ACTIONS } from './actions.js'
 import { type Answer, refusal } from './answer.js'
 
 const PROBES: readonly string[] = ['/livez', '/readyz']
-const READABLE: readonly string[] = [...PROBES, '/status', '/events']
+const READABLE: readonly string[] = [...PROBES, '/status', '/metrics', '/events']
 
 /** Every path there is, with its method as the documentation has it. */
 export const WAYS: readonly (readonly [method: string, path: string])[] = [

@@ -80,7 +80,11 @@ const addRun = (program: Command): void => {
     .addOption(
       new Option('--isolation <kind>', 'what a slot is filled with (default: thread)').choices(['thread', 'process']),
     )
-    .option('--admin [host:port]', 'serve probes, status, events and orders (default: 127.0.0.1:9464)', adminFlag)
+    .option(
+      '--admin [host:port]',
+      'serve probes, status, metrics, events and orders (default: 127.0.0.1:9464)',
+      adminFlag,
+    )
     .option('--set <name=value>', "any other option, by Kafka's name, KafkaJS's or the pool's; may be repeated", each)
     .option('--config <file>', 'configuration file', path)
     .addOption(

@@ -209,7 +209,7 @@ export interface PoolOptions {
   /** A folder for what has to outlive the process, so that a message which kills all of it is found out. @default none */
   stateDir?: string | undefined
   /**
-   * A server for probes, status, events and orders. `true` for port 9464 of this machine alone.
+   * A server for probes, status, metrics, events and orders. `true` for port 9464 of this machine alone.
    *
    * @default false
    */

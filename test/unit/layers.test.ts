@@ -43,8 +43,8 @@ const RULES: readonly Rule[] = [
   apart('src/control/membership', 'src/control/supervision'),
   // It shows what the pool says of itself, and knows nothing of how that comes about.
   ({ file, target }) =>
-    within(file, 'src/admin') && within(target, 'src/control') && target !== 'src/control/status.js'
-      ? 'src/admin knows no more of src/control than status.ts'
+    within(file, 'src/admin') && within(target, 'src/control') && !/\/(?:status|events)\.js$/.test(target)
+      ? 'src/admin knows no more of src/control than status.ts and events.ts'
       : null,
   apart('src/admin', 'src/data'),
   apart('src/admin', 'src/kafka'),
@@ -59,6 +59,7 @@ const RULES: readonly Rule[] = [
   only('kafkajs', /^src\/kafka\/kafkajs\/|^scripts\//),
   only('piscina', /^src\/control\/threads\/piscina-workers\.ts$/),
   only('p-queue', /^src\/data\/handling\/dispatcher\.ts$|^src\/control\/supervision\/restart-limiter\.ts$/),
+  only('prom-client', /^src\/admin\/metrics\/metrics\.ts$/),
   only('zod', /^src\/config\//),
   ({ file, target }) =>
     within(file, 'src/util') && within(target, 'src') && !within(target, 'src/util')

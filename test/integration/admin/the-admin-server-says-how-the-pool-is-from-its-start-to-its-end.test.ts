@@ -9,7 +9,9 @@ import { newRecord } from '../../support/pool/record.js'
 test('starting, running though a handler blocks, stopping, gone: probes and events say so', async () => {
   const topic = await createTopic({ partitions: 1 })
   await produce(topic, [{ partition: 0, value: 'block:4000' }])
-  const { pool, status } = createPool({ topics: [topic], handler: newRecord().handler, workers: 1, admin: { port: 0 } })
+  const { pool, status, groupId } = createPool({
+    ...{ topics: [topic], handler: newRecord().handler, workers: 1, admin: { port: 0 } },
+  })
   expect(pool.adminAddress).toBeNull()
   const starting = pool.start()
   const address = await until(() => pool.adminAddress, { what: 'the server to listen', everyMs: 1 })
@@ -28,6 +30,13 @@ test('starting, running though a handler blocks, stopping, gone: probes and even
     totals: { inFlight: 1, finished: 0 },
     slots: [{ state: 'running', assignment: [{ topic, partition: 0, lag: '1' }] }],
   })
+  const { body: metrics } = await probe('/metrics?partitions')
+  expect(metrics).toContain('kafka_consumer_pool_state{state="running"} 1')
+  expect(metrics).toContain(`kafka_consumer_pool_lag_messages{group="${groupId}",topic="${topic}"} 1`)
+  expect(metrics).toContain(`kafka_consumer_pool_joins_total{group="${groupId}"}`)
+  expect(metrics).toContain(
+    `kafka_consumer_pool_partition_lag_messages{group="${groupId}",topic="${topic}",partition="0"} 1`,
+  )
 
   const stopping = pool.stop()
   const unready = await until(() => probe('/readyz').then((said) => said.status === 503 && said), { what: 'the news' })

@@ -157,6 +157,12 @@ describe('/events', () => {
     ])
   })
 
+  test('a fault in what is made of an event reaches nobody but the log', async () => {
+    const { server, lines } = await startAdmin()
+    server.tell('slot:crashed', {})
+    expect(lines.at(-1)).toMatchObject({ level: 50, event: 'slot:crashed' })
+  })
+
   test('leaves out what is more than 500 a second, and says how many', async () => {
     const { url, server } = await startAdmin()
     const heard = await listenTo(url('/events'))
@@ -182,7 +188,7 @@ describe('/events', () => {
     socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n')
     await new Promise<void>((resolve) => socket.once('data', () => resolve(void socket.pause())))
     const payload = 'x'.repeat(100_000)
-    for (let event = 0; event < 400; event++) server.tell('slot:crashed', { payload })
+    for (let event = 0; event < 400; event++) server.tell('group:revoking', { payload })
     let received = 0
     socket.on('data', (chunk: Buffer) => {
       received += chunk.length

@@ -78,7 +78,7 @@ const odd = (): Buffer => {
     ...(roll() < 0.7 ? ['Content-Type: application/json'] : []),
     ...(roll() < 0.1 ? [header()] : []),
   ]
-  const line = `${oneOf('GET', 'HEAD', 'POST', 'POST', 'PUT')} ${oneOf(...paths.slice(0, 8))} HTTP/1.1`
+  const line = `${oneOf('GET', 'HEAD', 'POST', 'POST', 'PUT')} ${oneOf(...paths.slice(0, 9))} HTTP/1.1`
   return Buffer.from(`${[line, ...headers].join('\r\n')}\r\n\r\n${body}`, 'latin1')
 }
 

@@ -22,6 +22,7 @@ export const partitionStatus = (partition: number, paused: PartitionPause | null
 export const poolStatus = (state: PoolStatus['state'], ...slots: readonly SlotStatus[]): PoolStatus => ({
   state,
   slots,
+  subscriptions: [{ topics: ['orders'], slots: slots.length, wanted: slots.length, min: 1, max: 1 }],
   totals: {
     ...{ finished: 10, failed: 0, retried: 0, deadLettered: 0, dropped: 0, restarts: 0, recycles: 0, inFlight: 0 },
     ...{ lag: '1', rebalances: 0, lostThreads: 0 },

@@ -139,7 +139,7 @@ export class SlotReporter {
       offset: finishedUpTo(holding).toString(),
     }))
     const event = { ...this.#identity(), partitions }
-    this.#log.warn(event, 'messages wait and nothing moves, although no handler is busy')
+    this.#log.warn(event, 'messages wait and nothing moves, and it is no handler that they wait for')
     if (word === 'begins') this.#emit('slot:stalled', event)
   }
 

@@ -142,9 +142,10 @@ export class SlotWork {
   look(isRunning: boolean, nowMs: number): void {
     const { seat, incarnations, report } = this.#options
     const ledger = incarnations.current?.ledger
-    const isBusy = ledger !== undefined && (ledger.flights(nowMs).length > 0 || ledger.hook(nowMs) !== null)
+    const isBusy = ledger !== undefined && ledger.flights(nowMs).length > 0
+    const isInHook = ledger !== undefined && ledger.hook(nowMs) !== null
     const isStable = isRunning && seat().state === 'stable'
-    this.#stall.look(this.holdings.all(), isStable && !isBusy, nowMs)
+    this.#stall.look(this.holdings.all(), { works: isStable && !isInHook, isBusy }, nowMs)
     report.stalled(this.stalled, nowMs)
     this.deadLetters.look(nowMs)
     this.standstills.look(isStable && seat().isConfirmed, nowMs)

@@ -34,7 +34,8 @@ interface Standing {
  * watch of its own.)
  *
  * Time counts while the slot is free to take a message up: not in a rebalance, and not while a handler is in flight, for
- * then the messages wait for their turn.
+ * then the messages wait for their turn. Those of a partition that cannot be fetched wait for something else, however busy
+ * the slot is with others.
  */
 export class StallWatch {
   readonly #limitMs: number
@@ -51,9 +52,18 @@ export class StallWatch {
     return [...this.#standings].filter(([, { forMs }]) => forMs > this.#limitMs).map(([holding]) => holding)
   }
 
-  /** Looks again. Call it about once a second. */
-  look(holdings: readonly Holding[], isFree: boolean, nowMs: number): void {
-    const sinceLastMs = isFree ? Math.min(Math.max(nowMs - this.#lookedAtMs, 0), LONGEST_LOOK_MS) : 0
+  /**
+   * Looks again. Call it about once a second.
+   *
+   * @param works whether the slot does, as a member of its group
+   * @param isBusy whether a handler is in flight
+   */
+  look(
+    holdings: readonly Holding[],
+    { works, isBusy }: { readonly works: boolean; readonly isBusy: boolean },
+    nowMs: number,
+  ): void {
+    const sinceLastMs = works ? Math.min(Math.max(nowMs - this.#lookedAtMs, 0), LONGEST_LOOK_MS) : 0
     this.#lookedAtMs = nowMs
     const waiting = holdings.filter((holding) => waits(holding, nowMs))
     this.#standings = new Map(
@@ -62,7 +72,8 @@ export class StallWatch {
         const at = finishedUpTo(holding)
         const before = this.#standings.get(holding)
         const stands = before !== undefined && before.at === at && before.page === page
-        return [holding, { at, page, forMs: stands ? before.forMs + sinceLastMs : 0 }]
+        const waitedMs = isBusy && lagOf(holding) !== null ? 0 : sinceLastMs
+        return [holding, { at, page, forMs: stands ? before.forMs + waitedMs : 0 }]
       }),
     )
   }

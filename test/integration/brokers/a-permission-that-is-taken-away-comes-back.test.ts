@@ -114,6 +114,26 @@ describe.skipIf(inject('externalBroker'))('while a pool runs', () => {
     300_000,
   )
 
+  test('a topic that may not be read any more is not forgotten over another that keeps the slot busy', async () => {
+    const [denied, busy] = [await broker.createTopic(1), await broker.createTopic(1)]
+    const record = newRecord()
+    const { status } = await startPool({
+      ...{ topics: [denied, busy], handler: record.handler, workers: 1, fromBeginning: true },
+      consumer: { sessionTimeout: 6_000, heartbeatInterval: 500 },
+      kafka: { brokers: [...(broker.secured.SASL ?? [])], sasl: { mechanism: 'scram-sha-512', ...ALICE } },
+    })
+    const send = (topic: string, value: string, count: number) =>
+      broker.clients.producer.send({ topic, messages: Array.from({ length: count }, () => ({ partition: 0, value })) })
+    await send(denied, 'plain', 5)
+    await until(() => status().totals.finished === 5, { what: 'the first messages', deadlineMs: DEADLINE_MS })
+    await deny(AclResourceTypes.TOPIC, denied, AclOperationTypes.READ)
+    await send(denied, 'plain', 5)
+    await send(busy, 'sleep:200', 600)
+    const isUnwell = () => status().state === 'degraded' && status().slots[0]?.stalled === true
+    await until(isUnwell, { what: 'the pool to be unwell', deadlineMs: DEADLINE_MS, everyMs: 200 })
+    expect(status().slots[0]?.inFlight).toBe(1)
+  }, 300_000)
+
   test('the password is changed, and changed back', async () => {
     const setPassword = (password: string) =>
       broker.tool('kafka-configs', [

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { StallWatch, stallLimitMs } from '#src/control/supervision/stall-watch.js'
+import { NO_END } from '#src/protocol/page.js'
 import { pauseAt } from '../../../support/control/pause.js'
 
 const LIMIT_MS = 60_000
@@ -15,10 +16,10 @@ const watching = (partitions = 1) => {
   let nowMs = 0
   const held = holdings.all()
   for (const { page, index } of held) page.fetched(index, 5, 10)
-  const look = (seconds: number, { isFree = true, eachMs = 1_000 } = {}) => {
+  const look = (seconds: number, { works = true, isBusy = false, eachMs = 1_000 } = {}) => {
     for (let n = 0; n < seconds; n++) {
       nowMs += eachMs
-      watch.look(holdings.all(), isFree, nowMs)
+      watch.look(holdings.all(), { works, isBusy }, nowMs)
     }
     return watch.stalled.map(({ partition }) => partition)
   }
@@ -56,6 +57,15 @@ describe('a stall', () => {
     const bench = watching()
     bench.holdings.rehouse()
     expect(bench.look(62)).toEqual([0])
+  })
+
+  test('is a partition that cannot be fetched, however busy the slot is with the others', () => {
+    const bench = watching(2)
+    bench.look(1, { isBusy: true })
+    first(bench).page.fetched(0, 5, NO_END)
+    expect(bench.look(60, { isBusy: true })).toEqual([])
+    expect(bench.look(1, { isBusy: true })).toEqual([0])
+    expect(bench.look(200, { works: false })).toEqual([0])
   })
 })
 
@@ -95,9 +105,12 @@ describe('no stall is', () => {
     expect(bench.look(3)).toEqual([0])
   })
 
-  test('the time in which handlers are busy or the group rebalances', () => {
+  test.each([
+    ['handlers are busy', { isBusy: true }],
+    ['the group rebalances', { works: false }],
+  ])('the time in which %s', (_, condition) => {
     const bench = watching()
-    expect(bench.look(200, { isFree: false })).toEqual([])
+    expect(bench.look(200, condition)).toEqual([])
     expect(bench.look(60)).toEqual([])
     expect(bench.look(1)).toEqual([0])
   })

@@ -125,6 +125,7 @@ export class Recycler {
     const before = this.#tracks
     if (before.length === slots.length && before.every(({ slot }, place) => slot === slots[place])) return
     this.#tracks = slots.map((slot) => before.find((track) => track.slot === slot) ?? newTrack(slot))
+    if (this.#relieving !== null && !slots.includes(this.#relieving)) this.#relieved()
   }
 
   #recycle(track: Track, reason: RecycleReason, nowMs: number): boolean {
@@ -142,10 +143,7 @@ export class Recycler {
 
   #follow(track: Track, nowMs: number): void {
     const { slot } = track
-    if (slot === this.#relieving && !slot.isRecycling && !slot.isFreeing) {
-      this.#relieving = null
-      this.#rss.ended()
-    }
+    if (slot === this.#relieving && !slot.isRecycling && !slot.isFreeing) this.#relieved()
     if (slot.incarnation === null || !slot.mayRecycle) return
     const { incarnation, ledger } = slot.incarnation
     if (incarnation !== track.incarnation) {
@@ -157,6 +155,12 @@ export class Recycler {
       track.filling = null
     }
     if (ledger.heapFill !== 'fine' && track.filling === null) this.#filled(track, ledger, nowMs)
+  }
+
+  /** What the slot took is free, or goes with it. */
+  #relieved(): void {
+    this.#relieving = null
+    this.#rss.ended()
   }
 
   #filled(track: Track, ledger: Pick<Ledger, 'memory' | 'counters'>, nowMs: number): void {

@@ -98,6 +98,20 @@ test('slots may come and go: what is known of those that stay is kept', () => {
   expect([first.reasons, second.reasons, third.reasons]).toEqual([[], ['time'], ['asked']])
 })
 
+test('a slot that goes while it is recycled because of the memory of the process keeps no other from that', () => {
+  const slots = [new FakeSlot(0), new FakeSlot(1)]
+  const [first, second] = slots as [FakeSlot, FakeSlot]
+  first.works(1, 300)
+  second.works(1, 400)
+  const { world, pass } = recycling(...slots)
+  world.rssMb = 1_100
+  pass(500)
+  expect([first.reasons, second.reasons]).toEqual([[], ['rss']])
+  world.slots.splice(1, 1)
+  pass(500)
+  expect(first.reasons).toEqual(['rss'])
+})
+
 test('a slot that was asked for and whose thread died meanwhile has a fresh one already', () => {
   const slot = new FakeSlot(0)
   const { recycler, world, pass } = recycling(slot)

@@ -65,6 +65,23 @@ export class Groups {
     }
   }
 
+  /**
+   * Some slots of a subscription are to leave while the others of it go on.
+   *
+   * @throws {@link PoolError} `KCP_NOT_SCALED` when none of these is in the group of one that leaves: nobody would do its work
+   */
+  release(leaving: readonly SlotConfig[], staying: readonly SlotConfig[]): void {
+    const kept = new Set(staying.map((slot) => this.of(slot).group))
+    const last = leaving.find((slot) => !kept.has(this.of(slot).group))
+    if (last === undefined) return
+    const { slot, consumer } = last
+    throw new PoolError(
+      ErrorCode.notScaled,
+      `slot ${slot} cannot be removed: no other slot of its subscription would be left in the group "${consumer.groupId}", and nobody would handle what comes there`,
+      { slot, groupId: consumer.groupId },
+    )
+  }
+
   /** These slots are about to join. */
   grow(slots: readonly SlotConfig[]): void {
     for (const [group, count] of this.#counted(slots)) group.grow(count)

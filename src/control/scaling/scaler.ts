@@ -20,7 +20,7 @@ export interface ScalerOptions {
   /** Of one that is not: see `Configuration`. */
   readonly oneMore: (slot: number, subscription: number) => SlotConfig
   readonly slots: SlotSet
-  readonly groups: Pick<Groups, 'admit' | 'grow' | 'shrink'>
+  readonly groups: Pick<Groups, 'admit' | 'release' | 'grow' | 'shrink'>
   /** Looks whether anything speaks against slots with these configurations, and reaches their clusters. */
   readonly admit: (configs: readonly SlotConfig[]) => Promise<void>
   /** Makes a slot, and enters it in the set. */
@@ -137,7 +137,7 @@ export class Scaler {
     const present = this.#of(this.#options.slots.wanted, subscription)
     const from = present.length
     if (to === from) return
-    const changed = to > from ? await this.#grow(subscription, to - from) : await this.#shrink(present.slice(to))
+    const changed = to > from ? await this.#grow(subscription, to - from) : await this.#shrink(present, to)
     const numbers = changed.map(({ config }) => config.slot)
     const [added, removed] = to > from ? [numbers, []] : [[], numbers]
     this.#options.onScaled({ subscription, from, to, reason, added, removed, afterMs: monotonicMs() - beganAtMs })
@@ -167,7 +167,10 @@ export class Scaler {
     return coming
   }
 
-  async #shrink(leaving: readonly Slot[]): Promise<readonly Slot[]> {
+  async #shrink(present: readonly Slot[], to: number): Promise<readonly Slot[]> {
+    const leaving = present.slice(to)
+    const configsOf = (slots: readonly Slot[]) => slots.map(({ config }) => config)
+    this.#options.groups.release(configsOf(leaving), configsOf(present.slice(0, to)))
     await this.#remove(leaving)
     return leaving
   }

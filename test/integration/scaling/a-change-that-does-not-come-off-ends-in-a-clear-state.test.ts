@@ -5,7 +5,7 @@ import { beforeAll, expect, it } from 'vitest'
 import { machineMs } from '#scripts/support/recorder.js'
 import { until } from '#scripts/support/until.js'
 import { ConsumerPool, type ConsumerPoolOptions, ErrorCode, PoolError } from '#src/index.js'
-import { committed, createTopic, describeGroup, produce } from '../../support/cluster/index.js'
+import { committed, createTopic, describeGroup, produce, uniqueName } from '../../support/cluster/index.js'
 import { startTraffic } from '../../support/cluster/traffic.js'
 import { failOnLeaks } from '../../support/leaks.js'
 import { collectLines } from '../../support/log-lines.js'
@@ -83,6 +83,18 @@ it.each<[string, ConsumerPoolOptions['workers'], number, number | undefined]>([
   expect(numbersOf(made)).toEqual(before)
   await made.pool.stop()
   expect(await codeOf(made.pool.scale(2))).toBe(ErrorCode.poolStopped)
+})
+
+it('the only slot that is in a group is not removed, for nobody would handle what comes there', async () => {
+  const topic = await createTopic({ partitions: 2 })
+  const groups = [uniqueName('group'), uniqueName('group')]
+  const made = await startPool({
+    ...{ topics: [topic], handler: newRecord().handler, workers: 2 },
+    perSlot: (slot) => ({ consumer: { groupId: groups[slot] } }),
+  })
+  expect(await codeOf(made.pool.scale(1))).toBe(ErrorCode.notScaled)
+  expect(numbersOf(made)).toEqual([0, 1])
+  expect(made.status()).toMatchObject({ state: 'running', subscriptions: [{ slots: 2, wanted: 2 }] })
 })
 
 it('of several subscriptions one is named, and grows with the lowest number that is free', async () => {

@@ -24,6 +24,15 @@ test('a slot that would come with a group of its own is refused, by its number a
   )
 })
 
+test('the last slot of a subscription in a group is not let go, and named; others are', () => {
+  const stranger = slotConfig({ slot: 2, consumer: { groupId: 'other' } })
+  const groups = new Groups([first, second, stranger])
+  expect(() => groups.release([second, stranger], [first])).toThrow(
+    expect.objectContaining({ code: ErrorCode.notScaled, slot: 2, groupId: 'other' }),
+  )
+  groups.release([second], [first])
+})
+
 test('slots that come together wait for each other before they join, and not for those that are there', async () => {
   const groups = new Groups([first])
   groups.admit([second, third])

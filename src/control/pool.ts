@@ -348,13 +348,14 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   }
 
   /**
-   * A static member stays in the group when the process stops: it will be back (KIP-345). Of a start that came to nothing
-   * nothing stays.
+   * A static member stays in the group when the process stops: it will be back (KIP-345), unless it came while the pool
+   * ran, for the next process does not begin with it. Of a start that came to nothing nothing stays.
    */
-  #leavesOnStop({ consumer }: SlotConfig): boolean {
+  #leavesOnStop(config: SlotConfig): boolean {
     const { leaveOnStop } = this.#config.pool
     if (this.#generationsAtStart === null) return true
-    return leaveOnStop === 'always' || (leaveOnStop === 'dynamic' && consumer.groupInstanceId === null)
+    const willBeBack = config.consumer.groupInstanceId !== null && slotsAtStart(this.#config).includes(config)
+    return leaveOnStop === 'always' || (leaveOnStop === 'dynamic' && !willBeBack)
   }
 
   // ── trouble ───────────────────────────────────────────────────────────────────────────────────────────────────────

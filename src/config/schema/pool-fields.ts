@@ -29,7 +29,7 @@ export const poolFields = z.strictObject({
   ),
   leaveOnStop: choice(
     ['dynamic', 'always', 'never'],
-    'Which members leave the group when the pool stops, instead of being missed after the session timeout: `dynamic` ones only, because a static one will be back; `always` all; `never` any. All leave when the start was not complete.',
+    'Which members leave the group when the pool stops, instead of being missed after the session timeout: `dynamic` ones only, because a static one will be back (one that [came while the pool ran](scaling.md) leaves, too); `always` all; `never` any. All leave when the start was not complete.',
   ),
   stateDir: field(
     z.string().min(1).optional(),

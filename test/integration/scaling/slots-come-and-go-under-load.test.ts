@@ -123,6 +123,24 @@ it.each([
   expect(verdict).toMatchObject(CLEAN)
 })
 
+it('static members that came while the pool ran leave when it stops, for the next process does not begin with them', async () => {
+  const topic = await createTopic({ partitions: PARTITIONS })
+  const record = newRecord()
+  const options = {
+    ...{ ...COOPERATIVE, topics: [topic], handler: record.handler, workers: 2 },
+    consumer: { groupInstanceId: 'pod', sessionTimeout: 120_000 },
+  }
+  const first = await startPool(options)
+  await first.pool.scale(4)
+  await untilStable(first.groupId, 4)
+  await first.pool.stop()
+  const stayed = await describeGroup(first.groupId)
+  expect(stayed.members.map((member) => member.groupInstanceId).sort()).toEqual(['pod-0', 'pod-1'])
+  const next = await startPool({ ...options, groupId: first.groupId })
+  // Long before the session of anybody is over.
+  await evenShares(next)
+})
+
 it('a number that is free is given again, with its instance id and higher incarnations', async () => {
   const { record, pool, traffic } = await begin({ ...COOPERATIVE, workers: 2, consumer: { groupInstanceId: 'pod' } })
   await pool.pool.scale(1)

@@ -13,14 +13,24 @@ export interface PartitionLoad {
   readonly isPaused: boolean
 }
 
+/** What a slot does at a moment. */
+export interface SlotLoad {
+  /** How many handlers are in flight. */
+  readonly handlers: number
+  /** How many may be at once, each with a message of another partition. */
+  readonly concurrency: number
+  /** Which part of the time its thread works, from 0 to 1. */
+  readonly thread: number
+}
+
 /** What is seen of the slots of a subscription at a moment. */
 export interface Observation {
   /** Monotonic. */
   readonly atMs: number
   /** No rebalance is under way, no slot comes or goes, and none is parked. */
   readonly isSettled: boolean
-  /** By number of slot: which part of what it could do at once it does, from 0 to 1. */
-  readonly busy: ReadonlyMap<number, number>
+  /** By number. */
+  readonly slots: ReadonlyMap<number, SlotLoad>
   /** Which part of the cores that the process may use it uses, from 0 to 1. */
   readonly cpu: number
   readonly partitions: readonly PartitionLoad[]
@@ -101,13 +111,13 @@ interface Decided {
  * Decides whether a subscription needs other slots than it has.
  *
  * More, when partitions are behind (what waits in them takes longer than `catchUpMs` at the rate at which it is handled, or
- * will, at the rate at which it grows), their slot has more than one of them, is busy, and the process has cores left:
+ * will, at the rate at which it grows), their slot has more of them than it can handle at once, is busy, and the process has cores left:
  * twice as many at most, then it is measured anew. Fewer, when for `quietMs` fewer would not have been loaded with more
  * than 70 %: half as many at the least. When they are needed again soon after that, the next quiet has to be twice as long.
  */
 export const decide = (before: ScalingState, observation: Observation, limits: ScalingLimits): Decided => {
-  const { atMs, busy, isSettled } = observation
-  const count = busy.size
+  const { atMs, slots, isSettled } = observation
+  const count = slots.size
   if (!isSettled) return { state: { ...before, samples: [], behindSinceMs: null }, decision: null }
   const fresh = { samples: [], behindSinceMs: null, sinceMs: atMs, needs: [] }
   const known = count === before.slots ? before : { ...before, ...fresh, slots: count }
@@ -125,7 +135,7 @@ export const decide = (before: ScalingState, observation: Observation, limits: S
     return { state: { ...state, ...fresh, quietMs }, decision: { to: more, reason: 'lag' } }
   }
 
-  const need = load.isBehind ? count : enough(load.busy, observation.partitions.length)
+  const need = load.isBehind ? count : enough(load, observation.partitions.length)
   const needs = peaks(state.needs, { atMs, slots: need }, atMs - state.quietMs)
   const fewerFor = (peak = count) => Math.max(limits.min, peak, Math.ceil(count / 2))
   const fewer = fewerFor(needs[0]?.slots)
@@ -144,9 +154,12 @@ const slotsWhenBehind = ({ cpu, wanted, surplus }: ReturnType<typeof measure>, c
 }
 
 /** So many slots would not be loaded with more than they should, those of them that have a partition more than others. */
-const enough = (busy: number, partitions: number): number => {
+const enough = ({ handlers, concurrency, thread }: ReturnType<typeof measure>, partitions: number): number => {
   for (let slots = 1; slots < partitions; slots++) {
-    if ((busy * Math.ceil(partitions / slots)) / partitions <= FULL) return slots
+    const own = Math.ceil(partitions / slots)
+    const part = own / partitions
+    // Where each partition may have a message in flight, it has all that more slots could give it, but for their threads.
+    if ((own <= concurrency || (handlers * part) / concurrency <= FULL) && thread * part <= FULL) return slots
   }
   return Math.max(1, partitions)
 }

@@ -2,7 +2,7 @@ import type { PoolSettings } from '../../config/resolved.js'
 import { partitionName } from '../../util/partition-name.js'
 import type { Slot } from '../slot.js'
 import type { SlotStatus } from '../status.js'
-import type { Observation } from './decide.js'
+import type { Observation, SlotLoad } from './decide.js'
 import type { SlotSet } from './slot-set.js'
 
 export interface ObserverOptions {
@@ -23,7 +23,7 @@ interface Work {
 interface Seen {
   readonly slot: Slot
   readonly status: SlotStatus
-  readonly busy: number
+  readonly load: SlotLoad
 }
 
 const ownCpuMs = (): number => {
@@ -32,10 +32,6 @@ const ownCpuMs = (): number => {
 }
 
 const share = (ms: number, ofMs: number): number => (ofMs > 0 ? Math.min(1, Math.max(0, ms / ofMs)) : 0)
-
-/** Which part of the handlers that may be in flight at once are: one for each partition, since these are kept in order. */
-const occupied = ({ assignment, inFlight }: SlotStatus, concurrency: number): number =>
-  share(inFlight, Math.max(1, Math.min(concurrency, assignment.length)))
 
 /** A slot that is parked does nothing, but that is no reason to do with fewer: the others do its work meanwhile. */
 const isSettled = ({ state, seat }: SlotStatus): boolean =>
@@ -70,7 +66,8 @@ export class Observer {
       const worked = isSame ? now.workedMs - (before?.workedMs ?? 0) : 0
       works.set(status.slot, now)
       workedMs += worked
-      return { slot, status, busy: Math.max(occupied(status, slot.config.concurrency), share(worked, passedMs)) }
+      const { concurrency } = slot.config
+      return { slot, status, load: { handlers: status.inFlight, concurrency, thread: share(worked, passedMs) } }
     })
     const usedMs = this.#cpuMs()
     const ofChildrenMs = isolation === 'process' ? workedMs : 0
@@ -86,7 +83,7 @@ export class Observer {
     return {
       atMs: this.#atMs,
       isSettled: own.every(({ status }) => isSettled(status)),
-      busy: new Map(own.map(({ status, busy }) => [status.slot, busy])),
+      slots: new Map(own.map(({ status, load }) => [status.slot, load])),
       cpu: this.#cpu,
       partitions: own.flatMap(({ status: { slot, assignment } }) =>
         assignment.map((partition) => ({

@@ -116,6 +116,23 @@ describe('lag that no slot can drain', () => {
   })
 })
 
+describe('with several handlers in flight in a slot, each with a partition of its own', () => {
+  test('a slot whose partitions all have one is not helped by more slots', () => {
+    expect(steps(play(world({ concurrency: 16, arrivals: evenly(() => 2_000) })))).toEqual([])
+  })
+
+  test('there are as many slots as it takes for each partition to have one, and no more', () => {
+    const course = play(world({ concurrency: 4, arrivals: evenly(() => 2_000) }))
+    expect(steps(course)).toEqual(['1 → 2 lag', '2 → 4 lag'])
+  })
+
+  test('fewer slots are enough as long as each partition has one', () => {
+    const course = play(world({ concurrency: 16, startsWith: 8, arrivals: evenly(() => 1_000) }))
+    expect(steps(course)).toEqual(['8 → 4 idle', '4 → 2 idle', '2 → 1 idle'])
+    expect(last(course.lag)).toBe(0)
+  })
+})
+
 describe('never more slots', () => {
   test('than partitions', () => {
     const course = play(world({ partitions: 3, arrivals: () => 500 }))

@@ -29,28 +29,26 @@ const observing = (slots: readonly ReturnType<typeof fake>[], isolation: 'thread
   return { observer, used }
 }
 
-test('a slot is busy as far as handlers are in flight of those that may be: one for each partition at most', () => {
-  const [one, two] = [fake(0, 4), fake(1, 4)]
-  one.status.assignment = [0, 1, 2, 3, 4, 5].map((number) => partition(number))
+test('of a slot it is seen how many handlers are in flight, and how many may be', () => {
+  const [one, two] = [fake(0, 4), fake(1)]
   one.status.inFlight = 3
-  two.status.inFlight = 1
   const { observer } = observing([one, two])
-  expect([...observer.of(0).busy]).toEqual([
-    [0, 0.75],
-    [1, 1],
+  expect([...observer.of(0).slots]).toEqual([
+    [0, { handlers: 3, concurrency: 4, thread: 0 }],
+    [1, { handlers: 0, concurrency: 1, thread: 0 }],
   ])
 })
 
-test('a slot whose thread works is busy, whatever is in flight at the moment; a thread that is new has done nothing yet', () => {
+test('it is seen how much a thread works, whatever is in flight at the moment; one that is new has done nothing yet', () => {
   const one = fake(0)
   const { observer } = observing([one])
   one.incarnation.workedMs = 900
   observer.look(2_000)
-  expect(observer.of(0).busy.get(0)).toBe(0.9)
+  expect(observer.of(0).slots.get(0)?.thread).toBe(0.9)
   one.status.incarnation = 2
   one.incarnation.workedMs = 950
   observer.look(3_000)
-  expect(observer.of(0).busy.get(0)).toBe(0)
+  expect(observer.of(0).slots.get(0)?.thread).toBe(0)
 })
 
 test('the cores that are used are those of the process, and of its children', () => {
@@ -82,5 +80,5 @@ test('of partitions it is seen how far they are, what waits, and whether they st
   one.status.assignment = [partition(3, null)]
   const { observer } = observing([one, other])
   expect(observer.of(0).partitions).toEqual([{ name: 't-3', slot: 0, finishedUpTo: 10, lag: null, isPaused: false }])
-  expect([...observer.of(1).busy.keys()]).toEqual([1])
+  expect([...observer.of(1).slots.keys()]).toEqual([1])
 })

@@ -166,9 +166,10 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     if (this.#step === 'created' || this.#step === 'starting') {
       throw new PoolError(ErrorCode.notScaled, `scale(${slots}): the pool is not running yet. Await start() first`)
     }
+    const before = this.#slots.staying.length
     await this.#scaler.scale(slots, subscription, 'asked')
-    if (this.#step !== 'running') return
     const { staying } = this.#slots
+    if (this.#step !== 'running' || staying.length === before) return
     await this.#clusters.warnOfSurplus(staying.map(({ config }) => config)).catch((err: unknown) => {
       this.#log.debug({ err }, 'could not see whether all slots have something to do')
     })
@@ -291,6 +292,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
           configs.flatMap(({ assignors }) => assignors),
           pool.loadTimeoutMs,
         )
+        if (this.#stopping !== null) throw new PoolError(ErrorCode.poolStopped, 'the pool stops')
         await this.#clusters.admit(configs)
         for (const { slot, consumer } of configs) this.#stateDir?.follow(slot, consumer.groupId)
       },

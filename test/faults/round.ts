@@ -11,7 +11,7 @@ import { type Episode, type Evidence, type Heard, type Violation, violation, typ
 import { judge } from './judge/judge.js'
 import { repeatsIn } from './judge/messages.js'
 import type { Act, Round } from './schedule.js'
-import { BOUNDS, PATIENCE_MS, SLACK_MS, STOP_MS } from './times.js'
+import { BOUNDS, PATIENCE_MS, RELEASE_MS, SLACK_MS, STOP_MS, TIMES } from './times.js'
 import { untilWorking } from './working.js'
 import { Leaks } from './world/leaks.js'
 import type { Member } from './world/member.js'
@@ -244,6 +244,8 @@ export class Play {
         .map(({ partition, offset, atEpochMs }) => ({ partition, offset, atMs: atEpochMs + clock })),
       generations: await world.log.history(world.groupId),
       episodes: this.#episodes,
+      // In a cooperative group nobody waits for what it keeps.
+      leftAfterMs: world.setting.pool.assignors === undefined ? TIMES.drain : RELEASE_MS,
       freezes: world.members.flatMap(({ freezes }) => freezes),
       clockMs: CLOCK_MS + Math.abs(clock - this.#clockAtStart),
     }

@@ -24,7 +24,11 @@ const PLAIN = { nodes: 1, pool: {}, isSupervised: false, hasStateDir: false, rou
 export const SETTINGS: readonly Setting[] = [
   { ...PLAIN, name: 'one node', rounds: 2 },
   { ...PLAIN, name: 'three nodes', nodes: 3 },
-  { ...PLAIN, name: 'a process for each slot', pool: { isolation: 'process' }, again: 3 },
+  // Eager, as the first of the two deployments that move a group over.
+  {
+    ...{ ...PLAIN, name: 'a process for each slot', again: 3 },
+    pool: { isolation: 'process', assignors: ['cooperative-sticky', 'roundrobin'] },
+  },
   {
     ...{ ...PLAIN, name: 'under a supervisor', isSupervised: true, hasStateDir: true, again: 2 },
     // Processes die in it more often than a supervisor has patience for, and static members are to be back within a session.

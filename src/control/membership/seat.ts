@@ -351,6 +351,7 @@ export class Seat {
         return
       case 'refused':
         await this.#refusedBy(error, isTold)
+        this.#nextBeatAtMs = 0
         await this.#rest(REFUSED_WAIT_MS)
         return
       case 'unassignable':

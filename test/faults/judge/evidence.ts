@@ -78,6 +78,8 @@ export interface Evidence {
   /** By their beginning. The last one lasts until the end. */
   readonly episodes: readonly Episode[]
   readonly freezes: readonly Freeze[]
+  /** After how long a pool that stops may give away what its handlers have not finished. */
+  readonly leftAfterMs: number
   /** By how much the clocks of broker and machine may disagree, in ms. */
   readonly clockMs: number
 }

@@ -90,9 +90,10 @@ export const repeated = (evidence: Evidence, episodes: Episodes): Violation[] =>
     .filter(({ event, payload }) => event === 'pool:stopped' && payload.drained === false)
     .map(({ pid, atMs, payload }) => ({ pid, beganAtMs: atMs - Number(payload.afterMs) }))
   /** Its pool has stopped, and others have waited for it as long as for anybody's. */
-  const wasLeft = ({ pid, endMs }: Handled, again: Handled) =>
-    (endMs ?? Number.POSITIVE_INFINITY) > again.startMs &&
-    stops.some((stop) => stop.pid === pid && again.startMs >= stop.beganAtMs + RELEASE_MS)
+  const wasLeft = (before: Handled, again: Handled) =>
+    (before.endMs ?? Number.POSITIVE_INFINITY) > again.startMs &&
+    before.pid !== again.pid &&
+    stops.some(({ pid, beganAtMs }) => pid === before.pid && again.startMs >= beganAtMs + evidence.leftAfterMs)
 
   return beginnings(evidence.record).flatMap((starts) =>
     starts.slice(1).flatMap((again, n) => {

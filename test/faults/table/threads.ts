@@ -1,7 +1,7 @@
 import { until } from '#scripts/support/until.js'
 import { type Fault, places } from '../fault.js'
 import { BOUNDS, PATIENCE_MS } from '../times.js'
-import type { Member } from '../world/member.js'
+import { PARTITIONS } from '../world/world.js'
 import { deed } from './deed.js'
 
 const FAILS = { repeats: 'nothing', boundMs: BOUNDS.retry } as const
@@ -13,16 +13,18 @@ const RECYCLINGS = 2
 const LEAK_KIB = 1024
 const LOOK_MS = 20
 
-/** Does something again and again until the thread of a slot is recycled. */
-const recycled = async (member: Member, slot: number, again: () => Promise<unknown>): Promise<void> => {
-  const count = async () => (await member.status()).slots[slot]?.recycles ?? 0
-  const before = await count()
+/** Does something again and again until a number has risen, of which -1 says that it is not known just now. */
+const untilMore = async (what: string, count: () => Promise<number>, again: () => Promise<unknown>): Promise<void> => {
+  let before = Number.POSITIVE_INFINITY
   const isDone = async () => {
-    if ((await count()) > before) return true
+    const now = await count()
+    if (now > before) return true
+    // Slots that are gone take what they have counted with them.
+    if (now >= 0) before = Math.min(before, now)
     await again()
     return false
   }
-  await until(isDone, { what: `slot ${slot} to be recycled`, deadlineMs: PATIENCE_MS, everyMs: LOOK_MS })
+  await until(isDone, { what, deadlineMs: PATIENCE_MS, everyMs: LOOK_MS })
 }
 
 /** What a handler can do to the thread that it runs in. */
@@ -54,24 +56,30 @@ export const THREAD_FAULTS: readonly Fault[] = [
     apply: async ({ take, note }) => {
       const member = take()
       for (let times = 1; times <= RECYCLINGS; times++) {
-        for (const { slot } of (await member.status()).slots) await recycled(member, slot, () => member.recycle(slot))
+        for (const { slot } of (await member.status()).slots) {
+          const count = async () => (await member.status()).slots[slot]?.recycles ?? -1
+          await untilMore(`slot ${slot} to be recycled`, count, () => member.recycle(slot))
+        }
       }
       note(`each slot of ${member.name} ${RECYCLINGS} times`)
     },
   },
   {
     ...{ name: 'the handler leaks', grip: 'threads', repeats: 'nothing', rebalances: false, boundMs: BOUNDS.thread },
-    apply: async ({ take, world, dice, note }) => {
-      const member = take()
-      const place = dice.one(places(await member.status(), dice))
-      if (place === undefined) throw new Error(`${member.name} has no partition`)
-      const { slot, partition } = place
+    apply: async ({ world, dice, note }) => {
+      const partition = dice.below(PARTITIONS)
       let leaked = 0
-      await recycled(member, slot, async () => {
+      // In whichever thread it is then: another fault may have it move.
+      const recycles = async () => {
+        const views = await world.look()
+        if (views.length < world.on) return -1
+        return views.flatMap(({ status }) => status.slots).reduce((sum, slot) => sum + slot.recycles, 0)
+      }
+      await untilMore('a slot to be recycled', recycles, async () => {
         await world.load.order(partition, `keep:${LEAK_KIB}`)
         leaked += 1
       })
-      note(`slot ${slot} of ${member.name}, ${leaked} × ${LEAK_KIB} KiB`)
+      note(`in ${partition}, ${leaked} × ${LEAK_KIB} KiB`)
     },
   },
   {

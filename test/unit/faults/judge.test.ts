@@ -50,6 +50,7 @@ const clean = (more: Partial<Evidence> = {}): Evidence => ({
   generations: [],
   episodes: [fault(90)],
   freezes: [],
+  leftAfterMs: RELEASE_MS,
   clockMs: 2,
   ...more,
 })
@@ -160,10 +161,10 @@ describe('repeated', () => {
     expect(afterMs(RELEASE_MS, false)).toContain('repeated: nothing')
   })
   test('one that a pool leaves behind when it has stopped in vain for it may be begun by the next owner', () => {
-    const afterMs = (ms: number, { drained = false, endMs = null as number | null } = {}) => {
+    const afterMs = (ms: number, { drained = false, endMs = null as number | null, by = B } = {}) => {
       const stopAtMs = 125
       const open = handled(2, 120, endMs === null ? { endMs, outcome: null } : { endMs })
-      const record = [handled(0, 100), handled(1, 110), open, handled(2, stopAtMs + ms, B)]
+      const record = [handled(0, 100), handled(1, 110), open, handled(2, stopAtMs + ms, by)]
       const join = joined(stopAtMs + ms - 10, 2, {}, B)
       const stopped = heard('pool:stopped', stopAtMs + ms + 50, { afterMs: ms + 50, drained })
       const episodes = [fault(90, { rebalances: true })]
@@ -173,6 +174,7 @@ describe('repeated', () => {
     expect(afterMs(RELEASE_MS - 1)).toEqual(['repeated: nothing'])
     expect(afterMs(RELEASE_MS, { drained: true })).toEqual(['repeated: nothing'])
     expect(afterMs(RELEASE_MS, { endMs: 121 })).toEqual(['repeated: nothing'])
+    expect(afterMs(RELEASE_MS, { by: { ...A, incarnation: 2 } })).toContain('repeated: nothing')
   })
   test('while a main thread gets no turn more may be', () => {
     const late = (atMs: number, lateMs: number) => heard('late', atMs, { lateMs })

@@ -199,8 +199,10 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#enter('starting')
     const { pool: settings } = this.#config
     const slots = slotsAtStart(this.#config)
-    await this.#admin?.listen()
-    if (this.#stopping !== null) throw stoppedTooSoon()
+    if (this.#admin !== null) {
+      await this.#admin.listen()
+      if (this.#stopping !== null) throw stoppedTooSoon()
+    }
     const threads = threadsFor(this.#config, {
       onLost: () => this.#considerEscalation(),
       onSpare: () => this.#recycler?.look(monotonicMs()),

@@ -38,13 +38,17 @@ const restartsOf = ({ lines }: Command): string[] =>
 const HANDLER = `
   import { appendFileSync, existsSync, writeFileSync } from 'node:fs'
   import { setTimeout } from 'node:timers/promises'
+  // What \`process.abort()\` is outside of a thread, and a fault of a native addon. The signal takes a moment.
+  const abort = () => {
+    process.kill(process.pid, 'SIGABRT')
+    for (;;);
+  }
   const deeds = {
-    // What \`process.abort()\` is outside of a thread, and a fault of a native addon.
-    abort: () => process.kill(process.pid, 'SIGABRT'),
+    abort,
     'abort-once': () => {
       if (existsSync(FOLDER + '/aborted')) return
       writeFileSync(FOLDER + '/aborted', '')
-      process.kill(process.pid, 'SIGABRT')
+      abort()
     },
     wait: async () => {
       writeFileSync(FOLDER + '/waits', '')

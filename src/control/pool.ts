@@ -151,7 +151,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   }
 
   /**
-   * Adds slots, or removes those with the highest numbers, while the pool runs. Calls are carried out one after the other,
+   * Adds slots, or removes those with the highest numbers, parked ones before others, while the pool runs. Calls are carried out one after the other,
    * and the last one counts. What is added gets the lowest numbers that are free; what is removed finishes what is in
    * flight (for at most `drainTimeoutMs`), commits, and leaves the group for good, also a static member.
    *

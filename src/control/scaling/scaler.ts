@@ -8,7 +8,7 @@ import type { PoolScaled } from '../events.js'
 import type { Groups } from '../groups.js'
 import { Departure } from '../membership/departure.js'
 import type { Slot } from '../slot.js'
-import type { SlotSet } from './slot-set.js'
+import { type SlotSet, toLeave } from './slot-set.js'
 
 export type ScalingReason = PoolScaled['reason']
 
@@ -168,9 +168,9 @@ export class Scaler {
   }
 
   async #shrink(present: readonly Slot[], to: number): Promise<readonly Slot[]> {
-    const leaving = present.slice(to)
+    const leaving = toLeave(present, to)
     const configsOf = (slots: readonly Slot[]) => slots.map(({ config }) => config)
-    this.#options.groups.release(configsOf(leaving), configsOf(present.slice(0, to)))
+    this.#options.groups.release(configsOf(leaving), configsOf(present.filter((slot) => !leaving.includes(slot))))
     await this.#remove(leaving)
     return leaving
   }

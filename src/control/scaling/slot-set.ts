@@ -20,6 +20,12 @@ const plus = (sum: SlotCounts, slot: SlotCounts): SlotCounts =>
 /** What the slots have counted, on top of what those have that are gone. */
 export const countsOf = (gone: SlotCounts, slots: readonly SlotStatus[]): SlotCounts => slots.reduce(plus, gone)
 
+/** Which of a subscription's slots, in the order of their numbers, go when so many are to stay: what does nothing goes first. */
+export const toLeave = <T extends Pick<Slot, 'state'>>(present: readonly T[], staying: number): readonly T[] => {
+  const isIdle = ({ state }: T) => Number(state === 'parked')
+  return present.toSorted((a, b) => isIdle(a) - isIdle(b)).slice(staying)
+}
+
 /** The slots of a pool while they come and go. One that comes is not one of those that stay before it has its assignment. */
 export class SlotSet {
   /** In the order of their numbers. The array stays the same one. */

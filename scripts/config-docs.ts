@@ -131,7 +131,7 @@ refused without a \`token\`.
 
 | Option | Default | Meaning |
 |---|---|---|
-| \`topics\` | required | Names of the topics. |
+| \`topics\` | required | Names of the topics, and [regular expressions](steering.md#topics-by-regular-expression): \`/^orders-/\`, in a file \`"/^orders-/"\`. |
 | \`handler\` | required | Module of the handler, loaded by every thread: a URL, a \`file:\` URL as text, or a path from the working directory. |
 | \`workers\` | that of the pool, else a share of the cores | Number of slots of this subscription, or \`{ min, max }\`. More than its topics have partitions is a waste, which is told at start. |
 

@@ -43,6 +43,8 @@ export type {
   SlotStatus,
   SubscriptionStatus,
 } from './control/status.js'
+export type { SeekTarget } from './control/steering/seek-target.js'
+export type { SubscriptionChoice, TopicSelection } from './control/steering/topic-selection.js'
 export {
   ConfigError,
   type ConfigIssue,

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { readNumber } from '../config/layers/from-text.js'
+import { isPattern } from '../config/topic-pattern.js'
 
 /** An option that may be given more than once, each time with one value or several between commas. */
 export const list = (value: string, before: readonly string[] | undefined): readonly string[] => {
@@ -7,6 +8,10 @@ export const list = (value: string, before: readonly string[] | undefined): read
   if (items.includes('')) throw new InvalidArgumentError('Expected one value, or several between commas.')
   return [...(before ?? []), ...items]
 }
+
+/** The same for topics: a regular expression may have commas in it, and stands alone. */
+export const topics = (value: string, before: readonly string[] | undefined): readonly string[] =>
+  isPattern(value) ? [...(before ?? []), value] : list(value, before)
 
 /** An option that may be given more than once, each time with one value. */
 export const each = (value: string, before: readonly string[] | undefined): readonly string[] => [

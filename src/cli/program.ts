@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { levels } from 'pino'
 import { adminFlag } from './admin-flag.js'
 import { addDlq } from './dlq/program.js'
-import { each, list, numberOrRange, positive } from './option-values.js'
+import { each, list, numberOrRange, positive, topics } from './option-values.js'
 import type { RunFlags } from './pool-options.js'
 import { SupervisorLink } from './supervise/link.js'
 import { superviseCommand } from './supervise-command.js'
@@ -61,7 +61,11 @@ const addRun = (program: Command): void => {
   run
     .option('--handler <module>', 'module of the handler')
     .option('--brokers <host:port>', 'brokers to begin with; more than one with commas, or given again', list)
-    .option('--topic <name>', 'topic to consume; more than one with commas, or given again', list)
+    .option(
+      '--topic <name>',
+      "topic to consume; more than one with commas, or given again; or a regular expression ('/^orders-/')",
+      topics,
+    )
     .option('--group <id>', 'consumer group (group.id)')
     .option(
       '--workers <n|min..max>',

@@ -35,7 +35,8 @@ const parts = (before: Snapshot, now: Snapshot): Part[] => {
   const { state, slots, totals } = now.status
   if (slots.length === 0) return [[state, STATE_COLORS[state]]]
   const running = slots.filter((slot) => slot.state === 'running').length
-  const paused = slots.flatMap(({ assignment }) => assignment).filter((partition) => partition.paused !== null).length
+  const partitions = slots.flatMap(({ assignment }) => assignment)
+  const paused = partitions.filter((partition) => partition.paused !== null || partition.onHoldForMs !== null).length
   const stalled = slots.filter((slot) => slot.stalled).length
   const notable = (text: string, count: number): Part[] => (count === 0 ? [] : [[text, 'yellow']])
   return [

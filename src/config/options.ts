@@ -105,8 +105,11 @@ export interface SlotOverrides extends ProcessingOptions {
 
 /** Topics, the handler of their messages, and what differs from the shared options. */
 export interface SubscriptionOptions extends SlotOverrides {
-  /** Names of the topics. Subscriptions of one group share no topic. */
-  topics: readonly string[]
+  /**
+   * Names of the topics, and regular expressions (in a file `"/^orders-/"`), which find topics that come later, too.
+   * Subscriptions of one group share no topic.
+   */
+  topics: readonly (string | RegExp)[]
   /**
    * Module of the handler, which every thread imports: a file URL or a path (from the working directory).
    *
@@ -248,7 +251,7 @@ export interface ConsumerPoolOptions extends PoolOptions, ProcessingOptions {
   /** What to consume. Subscriptions may share a group, with different topics. */
   subscriptions?: readonly SubscriptionOptions[] | undefined
   /** With `handler`, short for one subscription. */
-  topics?: readonly string[] | undefined
+  topics?: readonly (string | RegExp)[] | undefined
   /** With `topics`, short for one subscription. */
   handler?: URL | string | undefined
   /** Called once for each slot, numbered from 0 through all subscriptions, for what that slot has different. */

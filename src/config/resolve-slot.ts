@@ -48,7 +48,7 @@ const definedCodecs = (codecs: Readonly<Record<string, string | undefined>>): Re
  */
 export const resolveSlot = (
   layer: Layer,
-  place: Pick<SlotConfig, 'slot' | 'subscription' | 'topics' | 'handler'>,
+  place: Pick<SlotConfig, 'slot' | 'subscription' | 'topics' | 'patterns' | 'handler'>,
   issues: Issues,
 ): SlotConfig => {
   required(

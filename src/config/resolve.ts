@@ -116,9 +116,9 @@ export const configure = (options: unknown, machine: MachineDefaults = {}): Conf
   const workers = workersOf(subscriptions, readWorkers(options.workers, 'workers', issues), parallelism)
   const slots: LayeredSlot[] = []
   const layered = (slot: number, subscription: number, faults: Issues): LayeredSlot => {
-    const { topics = [], handler = '', layer = new Map() } = subscriptions[subscription] ?? {}
+    const { topics = [], patterns = [], handler = '', layer = new Map() } = subscriptions[subscription] ?? {}
     const merged = mergeLayers(shared, layer, readOverrides(perSlot, slot, faults))
-    return { layer: merged, config: resolveSlot(merged, { slot, subscription, topics, handler }, faults) }
+    return { layer: merged, config: resolveSlot(merged, { slot, subscription, topics, patterns, handler }, faults) }
   }
   workers.forEach(({ max }, subscription) => {
     for (let left = max; left > 0; left--) slots.push(layered(slots.length, subscription, issues))

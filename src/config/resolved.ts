@@ -49,7 +49,10 @@ export interface SlotConfig
   readonly slot: number
   /** Index in `subscriptions`. */
   readonly subscription: number
+  /** By name. */
   readonly topics: readonly string[]
+  /** Regular expressions, as text (`/^orders-/`), that find more of them. */
+  readonly patterns: readonly string[]
   /** Module of the handler, as a URL. */
   readonly handler: string
   readonly kafka: KafkaConfig

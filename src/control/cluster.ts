@@ -7,6 +7,7 @@ import { ClusterStore } from './dead-letters/store.js'
 import type { Groups } from './groups.js'
 import { Coordinator } from './membership/coordinator.js'
 import { Patience } from './membership/patience.js'
+import { PatternTopics } from './membership/pattern-topics.js'
 import { TopicWatch } from './membership/topic-watch.js'
 import { PartitionLeaderNews } from './partition-leader-news.js'
 
@@ -27,17 +28,33 @@ export class Cluster {
   readonly #commits = new Patience()
   readonly deadLetters: ClusterStore
   readonly #watch: TopicWatch
+  readonly #patterns: PatternTopics
   readonly #news: PartitionLeaderNews
+  readonly #log: Logger
   readonly #listeners = new Set<(view: ClusterView) => void>()
 
   constructor({ slots, groups, client, createWriter, log }: ClusterOptions) {
     this.client = client
     this.deadLetters = new ClusterStore(createWriter)
-    const topicsOf = new Map(slots.map((slot) => [groups.of(slot).group, new Set<string>()]))
-    for (const slot of slots) for (const topic of slot.topics) topicsOf.get(groups.of(slot).group)?.add(topic)
+    const topicsOf = new Map(slots.map((slot) => [groups.of(slot).group, groups.of(slot).groupTopics]))
     const metadata = new Patience()
-    this.#watch = new TopicWatch({
+    this.#log = log
+    this.#patterns = new PatternTopics({
       groups: [...topicsOf].map(([group, topics]) => ({ group, topics })),
+      topicNames: () => metadata.during((limit) => client.topicNames(limit)),
+      metadata: (names) => metadata.during((limit) => client.topics(names, limit)),
+      onFound: (found) => this.#watch.add(found),
+      onAppeared: (found) => this.#watch.appeared(found),
+      log,
+    })
+    this.#watch = new TopicWatch({
+      groups: [...topicsOf].map(([group, consumed]) => ({
+        group,
+        get topics() {
+          return consumed.all
+        },
+      })),
+      refresh: () => this.#patterns.look(),
       metadata: (names) => metadata.during((limit) => client.topics(names, limit)),
       describe: async ({ groupId }) =>
         this.coordinatorOf(groupId).ask((shared, node) => shared.describeGroup(node, groupId)),
@@ -55,6 +72,21 @@ export class Cluster {
   coordinatorOf(groupId: string): Coordinator {
     return new Coordinator(this.client, groupId, this.#commits)
   }
+
+  /** What the regular expressions of its subscriptions find, before anything joins. */
+  findTopics(): Promise<void> {
+    return this.#patterns.begin()
+  }
+
+  /** What is consumed has been chosen anew: looks what regular expressions find of the rest. If not now, at the next look. */
+  async matchAgain(): Promise<void> {
+    await this.#patterns.look().catch((err: unknown) => {
+      this.#log.debug({ err }, 'could not look what regular expressions find; looking again later')
+    })
+  }
+
+  /** Topics that are consumed from now on; none of them is taken for new. */
+  readonly consume = (found: readonly TopicMetadata[]): void => this.#watch.add(found)
 
   /** Metadata before anything joins: what is there now is what the pool found. */
   async topicsAtStart(names: readonly string[]): Promise<readonly TopicMetadata[]> {

@@ -55,8 +55,10 @@ export class Clusters {
    * @throws {@link PoolError} that says what is not so
    */
   async check(): Promise<void> {
-    const { slots, log } = this.#options
-    for (const config of slots) this.#refuseOldBroker(config)
+    const { log } = this.#options
+    for (const config of this.#options.slots) this.#refuseOldBroker(config)
+    await Promise.all([...new Set(this.#options.slots.map((slot) => this.of(slot)))].map((way) => way.findTopics()))
+    const slots = this.#consuming(this.#options.slots)
     // A slot may have a way of its own, and what is found on another one is not known there.
     const asked = new Map(slots.map((slot) => [`${slot.subscription} ${wayTo(slot.kafka)}`, slot]))
     const found = await checkTopics([...asked.values()], (kafka, names) => this.of({ kafka }).topicsAtStart(names))
@@ -73,12 +75,14 @@ export class Clusters {
    */
   async admit(coming: readonly SlotConfig[]): Promise<void> {
     const fresh = coming.filter(({ kafka }) => !this.#found.has(wayTo(kafka)))
+    // One may be the first of its subscription in its group: nobody has looked there yet what its regular expressions find.
+    await Promise.all([...this.#found.values()].map((way) => way.matchAgain()))
     this.#slots.push(...coming.filter((slot) => !this.#slots.includes(slot)))
     try {
       await Promise.all(coming.map((slot) => this.of(slot).client.connect()))
       for (const config of coming) this.#refuseOldBroker(config)
       // What was found on a way that was known before stays what the pool has found there.
-      await checkTopics(fresh, (kafka, names) => this.of({ kafka }).topicsAtStart(names))
+      await checkTopics(this.#consuming(fresh), (kafka, names) => this.of({ kafka }).topicsAtStart(names))
     } catch (error) {
       for (const { kafka } of fresh) {
         this.#found.get(wayTo(kafka))?.close()
@@ -90,9 +94,10 @@ export class Clusters {
 
   /** Says which of these slots never get a partition. */
   async warnOfSurplus(slots: readonly SlotConfig[]): Promise<void> {
-    const asked = new Map(slots.map((slot) => [slot.subscription, slot]))
+    const consuming = this.#consuming(slots)
+    const asked = new Map(consuming.map((slot) => [slot.subscription, slot]))
     const found = await Promise.all([...asked.values()].map((slot) => this.of(slot).topics(slot.topics)))
-    const surplus = surplusWarning(slots, found.flat())
+    const surplus = surplusWarning(consuming, found.flat())
     if (surplus !== null) this.#options.log.warn(surplus)
   }
 
@@ -103,6 +108,11 @@ export class Clusters {
 
   close(): void {
     for (const cluster of this.#found.values()) cluster.close()
+  }
+
+  /** With what they consume now, and what regular expressions have found of it. */
+  #consuming(slots: readonly SlotConfig[]): SlotConfig[] {
+    return slots.map((slot) => ({ ...slot, topics: this.#options.groups.of(slot).consumed.all }))
   }
 
   #refuseOldBroker(config: SlotConfig): void {

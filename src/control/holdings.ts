@@ -26,6 +26,8 @@ export interface Holding extends TopicPartition {
   deadLetter: { readonly offset: string } | null
   /** No thread has it, until it is handed out anew. */
   away: boolean
+  /** Since when `pool.pause` keeps it from going on (monotonic); null: it does not. */
+  onHoldSinceMs: number | null
   /** It is being given up: whoever has it still begins nothing there, and no thread gets it any more. */
   leaving: boolean
 }
@@ -49,6 +51,8 @@ export interface SuspectBook {
   leave(partition: TopicPartition): void
   /** Nobody has committed anything there: what is known of messages is of those of another topic, as a rule. */
   forget(partition: TopicPartition): void
+  /** The partition goes on elsewhere, because somebody wants its messages handled anew, or not at all. */
+  clear(partition: TopicPartition): void
 }
 
 const NO_SUSPECTS: SuspectBook = {
@@ -58,12 +62,34 @@ const NO_SUSPECTS: SuspectBook = {
   waits: () => false,
   leave: () => {},
   forget: () => {},
+  clear: () => {},
 }
+
+/**
+ * Nothing that was ever committed, in the place of what stands beside an offset: a commit that had no answer may be stored all
+ * the same, so also what seems to be stored already is committed anew.
+ */
+const NOT_CONFIRMED = '?'
+
+/** What users have paused. */
+export interface HoldBook {
+  /** Since when (monotonic); null: it is not paused. */
+  since(partition: TopicPartition): number | null
+}
+
+const NOTHING_ON_HOLD: HoldBook = { since: () => null }
 
 /** What a thread is told about partitions that it shall take up. */
 export interface Handout {
   readonly page: SharedArrayBuffer
   readonly added: readonly AssignedPartition[]
+}
+
+/** A partition that goes on elsewhere. */
+export interface GoneElsewhere {
+  readonly before: Holding
+  readonly holding: Holding
+  readonly handout: Handout
 }
 
 /** Who takes up what is handed out: the threads of the slot, one after the other. */
@@ -82,13 +108,18 @@ export class Holdings {
   readonly #byKey = new Map<string, Holding>()
   readonly #byId = new Map<number, Holding>()
   readonly #suspects: SuspectBook
+  readonly #onHold: HoldBook
   #nextId = 0
   /** Whether the broker stores what is committed beside an offset. */
   #takesNotes = true
 
-  /** @param suspects of the slot's group @default none */
-  constructor(suspects = NO_SUSPECTS) {
+  /**
+   * @param suspects of the slot's group @default none
+   * @param onHold what is paused of the whole pool @default nothing
+   */
+  constructor(suspects = NO_SUSPECTS, onHold = NOTHING_ON_HOLD) {
     this.#suspects = suspects
+    this.#onHold = onHold
   }
 
   all(): Holding[] {
@@ -136,12 +167,13 @@ export class Holdings {
         index,
         ...{ committed, noted: isOurs(metadata) ? metadata : '' },
         ...{ paused: null, failed: null, deadLetter: null, away: false, leaving: false },
+        onHoldSinceMs: this.#onHold.since({ topic, partition }),
       }
       this.#byKey.set(partitionName(holding), holding)
       this.#byId.set(holding.id, holding)
       return holding
     })
-    for (const holding of added) holding.away = this.#waits(holding)
+    for (const holding of added) holding.away = this.#staysBack(holding)
     const handed = added.filter(({ away }) => !away)
     return { page: page.buffer, added: handed.map((holding) => this.#assigned(holding)) }
   }
@@ -169,23 +201,63 @@ export class Holdings {
 
   /** Hands out anew what stands still and is to be tried again by now, or has got past its place; null when nothing is. */
   retry(nowMs: number): (Handout & { readonly removedIds: readonly number[] }) | null {
-    for (const holding of this.all()) if (isResting(holding.paused)) this.#suspects.leave(holding)
+    for (const holding of this.all()) {
+      if (isResting(holding.paused) || isOnHold(holding)) this.#suspects.leave(holding)
+    }
     const due = this.all().filter((holding) => isForThread(holding, nowMs) && !this.#waits(holding))
     if (due.length === 0) return null
-    const offsets = due.map(finishedUpTo)
-    const page = Page.create(offsets, due.map(epochOf))
     const removedIds = due.map(({ id }) => id)
-    for (const [index, holding] of due.entries()) {
-      holding.page.revoke(holding.index)
-      move(holding, page, index, true)
-      this.#byId.delete(holding.id)
-      holding.id = this.#nextId++
-      this.#byId.set(holding.id, holding)
+    const page = this.#renew(due)
+    for (const holding of due) {
+      holding.away = false
+      if (isPoisoned(holding) && !isDue(holding.paused, nowMs)) continue // it stops before the convict: see rehouse
       if (isPoisoned(holding)) this.#suspects.tryAgain(holding)
       holding.paused = tried(holding.paused)
-      holding.away = false
     }
     return { page: page.buffer, added: due.map((holding) => this.#assigned(holding)), removedIds }
+  }
+
+  /** What is paused has changed. @returns what is paused and with a thread still */
+  putOnHold(): Holding[] {
+    for (const holding of this.all()) holding.onHoldSinceMs = this.#onHold.since(holding)
+    return this.all().filter((holding) => isOnHold(holding) && !holding.away && !holding.leaving)
+  }
+
+  /**
+   * The thread that has it lets go of it, and stands between two messages of it: no thread has it until it is handed out anew.
+   *
+   * @returns false when it is not held any more under that id, or no thread has it
+   */
+  takeBack(id: number): boolean {
+    const holding = this.#byId.get(id)
+    if (holding === undefined || holding.away || holding.leaving) return false
+    this.#renew([holding])
+    holding.away = true
+    return true
+  }
+
+  /**
+   * The partition goes on at that offset, as if it had been taken away and come back: what is in flight there will not count,
+   * and nothing is held against its messages any more.
+   *
+   * @returns null when it is not held, or is being given up
+   */
+  goTo({ topic, partition, offset }: TopicPartitionOffset): GoneElsewhere | null {
+    const before = this.#byKey.get(partitionName({ topic, partition }))
+    if (before === undefined || before.leaving) return null
+    const page = Page.create([offset])
+    before.page.revoke(before.index)
+    this.#suspects.leave(before)
+    this.#suspects.clear(before)
+    this.#byId.delete(before.id)
+    // Another object: what others know of the one before is nothing to it.
+    const fresh = { id: this.#nextId++, noted: NOT_CONFIRMED, paused: null, failed: null, deadLetter: null }
+    const holding: Holding = { ...before, ...fresh }
+    move(holding, page, 0, true)
+    holding.away = this.#staysBack(holding)
+    this.#byKey.set(partitionName(holding), holding)
+    this.#byId.set(holding.id, holding)
+    return { before, holding, handout: { page: page.buffer, added: holding.away ? [] : [this.#assigned(holding)] } }
   }
 
   /** Drops what `keeps` does not want. The pages are flagged, so what is in flight there will not count. */
@@ -218,7 +290,7 @@ export class Holdings {
   takeNoNotes(): boolean {
     const before = this.#takesNotes
     this.#takesNotes = false
-    for (const holding of this.all()) holding.noted = ''
+    for (const holding of this.all()) if (holding.noted !== NOT_CONFIRMED) holding.noted = ''
     return before
   }
 
@@ -229,13 +301,28 @@ export class Holdings {
     holding.noted = metadata
   }
 
+  /** What is said or written of them under the ids that they had counts no more: they get other ones, and a fresh page. */
+  #renew(holdings: readonly Holding[]): Page {
+    const offsets = holdings.map(finishedUpTo)
+    const page = Page.create(offsets, holdings.map(epochOf))
+    for (const [index, holding] of holdings.entries()) {
+      holding.page.revoke(holding.index)
+      move(holding, page, index, true)
+      this.#byId.delete(holding.id)
+      holding.id = this.#nextId++
+      this.#byId.set(holding.id, holding)
+    }
+    return page
+  }
+
   #waits(holding: Holding): boolean {
     return this.#suspects.waits(holding, finishedUpTo(holding))
   }
 
   /** It is not handed out, for the time being. */
   #staysBack(holding: Holding): boolean {
-    return holding.leaving || holding.deadLetter !== null || standsStill(holding) || this.#waits(holding)
+    const isKept = holding.leaving || isOnHold(holding) || holding.deadLetter !== null || standsStill(holding)
+    return isKept || this.#waits(holding)
   }
 
   #assigned(holding: Holding): AssignedPartition {
@@ -246,6 +333,13 @@ export class Holdings {
 /** The lowest offset of a partition that is not finished. */
 export const finishedUpTo = (holding: Holding): bigint => holding.page.finishedUpTo(holding.index)
 
+/** Whether the group has stored that offset since the partition went on there, or what came of it. */
+export const isStoredFrom = (holding: Holding, offset: bigint): boolean =>
+  holding.noted !== NOT_CONFIRMED && holding.committed >= offset && holding.committed <= finishedUpTo(holding)
+
+/** `pool.pause` keeps it from going on. */
+export const isOnHold = ({ onHoldSinceMs }: Holding): boolean => onHoldSinceMs !== null
+
 /** It has come to the place of its pause: a batch that cannot be read is told of when it is fetched, with messages before it. */
 export const standsThere = (holding: Holding): boolean =>
   holding.paused !== null && finishedUpTo(holding) >= BigInt(holding.paused.offset)
@@ -254,7 +348,7 @@ const standsStill = (holding: Holding): boolean => isResting(holding.paused) && 
 
 /** It stands still and is tried again by now, or nothing keeps it back any more. */
 const isForThread = (holding: Holding, nowMs: number): boolean => {
-  if (holding.leaving || holding.deadLetter !== null) return false
+  if (holding.leaving || isOnHold(holding) || holding.deadLetter !== null) return false
   return standsStill(holding) ? isDue(holding.paused, nowMs) : holding.away
 }
 

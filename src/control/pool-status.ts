@@ -8,6 +8,8 @@ export interface PoolParts {
   readonly isEscalated: boolean
   readonly slots: SlotSet
   readonly config: ResolvedConfig
+  /** What a subscription consumes. */
+  readonly topicsOf: (subscription: number) => readonly string[]
   /** How many slots a subscription is to have. */
   readonly wantedOf: (subscription: number) => number
   readonly rebalances: number
@@ -26,8 +28,8 @@ export const totalLag = (lags: readonly (string | null)[]): string | null => {
   return known.length < lags.length ? null : known.reduce((total, lag) => total + BigInt(lag), 0n).toString()
 }
 
-const describeSubscription = ({ slots, config, wantedOf }: PoolParts, place: number): SubscriptionStatus => ({
-  topics: config.slots.find(({ subscription }) => subscription === place)?.topics ?? [],
+const describeSubscription = ({ slots, config, topicsOf, wantedOf }: PoolParts, place: number): SubscriptionStatus => ({
+  topics: topicsOf(place),
   slots: slots.staying.filter((slot) => slot.config.subscription === place).length,
   wanted: wantedOf(place),
   ...(config.workers[place] ?? { min: 0, max: 0 }),

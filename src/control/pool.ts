@@ -28,6 +28,10 @@ import { SlotSet } from './scaling/slot-set.js'
 import { slotsAtStart } from './scaling/slots-at-start.js'
 import { Slot } from './slot.js'
 import { frozen, type PoolStatus } from './status.js'
+import type { SeekTarget } from './steering/seek-target.js'
+import { Steering } from './steering/steering.js'
+import { Subscribing } from './steering/subscribing.js'
+import type { SubscriptionChoice, TopicSelection } from './steering/topic-selection.js'
 import { Escalation } from './supervision/escalation.js'
 import { HungHandlers } from './supervision/hung-handlers.js'
 import { RestartLimiter } from './supervision/restart-limiter.js'
@@ -68,6 +72,8 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   readonly #escalation: Escalation
   readonly #slots = new SlotSet()
   readonly #scaler: Scaler
+  readonly #steering: Steering
+  readonly #subscribing: Subscribing
   #autoScaler: AutoScaler | null = null
   readonly #admin: AdminServer | null
   #threads: Threads | null = null
@@ -92,11 +98,23 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     const { pool: settings } = this.#config
     this.#admin = settings.admin && new AdminServer({ ...settings.admin, pool: this.#administered(), log: this.#log })
     this.#groups = new Groups(slots)
+    this.#steering = new Steering({
+      slots: () => this.#slots.all,
+      isSubscribed: (topic) => this.#groups.includes(topic),
+      log: this.#log,
+    })
     this.#clusters = new Clusters({
       slots,
       groups: this.#groups,
       createClient: (kafka) => this.#createClient(this.#ids.next(kafka.clientId, 'pool'), kafka),
       createWriter: (kafka) => this.#createClient(this.#ids.next(kafka.clientId, 'dlq'), kafka),
+      log: this.#log,
+    })
+    this.#subscribing = new Subscribing({
+      groups: this.#groups,
+      slots: () => (this.#step === 'created' ? slots : this.#slots.wanted.map(({ config }) => config)),
+      clusterOf: (slot) => this.#clusters.of(slot),
+      hasBegun: () => this.#step !== 'created',
       log: this.#log,
     })
     this.#scaler = this.#createScaler()
@@ -129,14 +147,70 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   }
 
   /**
-   * Lets a partition go on that stands still (`partition:paused`): it is tried again within a second, however long it
-   * would have had to wait. One that stands still because of `deadLetter.breaker` goes on in no other way, but for a
-   * restart or `deadLetter.resumeAfterMs`; one whose next message has killed threads, but for a restart.
+   * Begins no message of these partitions any more, until {@link resume}: what is in flight finishes and is committed, and the
+   * group does not notice. That outlasts crashes and rebalances; partitions that the pool gets later are paused, too, and what
+   * another process has goes on there. May be called before {@link start}.
    *
-   * @returns whether it stood still in this pool
+   * @param partitions one, several, or (absent) all of the topic, also those that are still to come
+   * @returns a promise of the moment in which none of their handlers is in flight; it rejects with `KCP_NOT_SUBSCRIBED` when
+   *   no subscription has the topic
    */
-  resume(topic: string, partition: number): boolean {
-    return this.#slots.all.map((slot) => slot.resume({ topic, partition })).includes(true)
+  pause(topic: string, partitions?: number | readonly number[]): Promise<void> {
+    return this.#steering.pause(topic, partitions)
+  }
+
+  /**
+   * Lets partitions go on: those that {@link pause} has paused, and nothing else; where it has not, those that stand still
+   * (`partition:paused`). Such a one is tried again within a second, however long it would have had to wait. One that stands
+   * still because of `deadLetter.breaker` goes on in no other way, but for a restart or `deadLetter.resumeAfterMs`; one whose
+   * next message has killed threads, but for a restart.
+   *
+   * @param partitions one, several, or (absent) all of the topic
+   * @returns whether one of them was paused, or stood still in this pool
+   */
+  resume(topic: string, partitions?: number | readonly number[]): boolean {
+    return this.#steering.resume(topic, partitions)
+  }
+
+  /**
+   * Lets a partition that this pool holds go on elsewhere, back or forward. What is in flight there is cancelled (`context.signal`
+   * fires) and does not count; what had failed, killed or waited for its dead letter is tried anew.
+   *
+   * ```ts
+   * await pool.seek('orders', 3, { timestamp: Date.now() - 3_600_000 })
+   * ```
+   *
+   * @param to an offset, `'beginning'`, `'end'`, or `{ timestamp }`: at the first message that is not older, or else at the end
+   * @returns a promise of the offset, which resolves when the group has stored it, so that no crash undoes it. It rejects with
+   *   `KCP_PARTITION_NOT_HELD`, `KCP_OFFSET_OUT_OF_RANGE` or `KCP_NOT_SUBSCRIBED`
+   */
+  seek(topic: string, partition: number, to: SeekTarget): Promise<string> {
+    return this.#steering.seek(topic, partition, to)
+  }
+
+  /**
+   * Adds topics to a subscription: its members join their group again, whose next assignment has them (`group:assigned`). Before
+   * {@link start} they are added to what it begins with. Nothing of it is stored: the next process begins with its configuration.
+   *
+   * @param topics names, and regular expressions
+   * @param choice which subscription, by its index, where there are several
+   * @returns a promise that resolves when they are subscribed to; it rejects with `KCP_TOPIC_MISSING` and the like, as a start does, and
+   *   with `KCP_CONFIG_INVALID`
+   */
+  async subscribe(topics: TopicSelection, choice: SubscriptionChoice = {}): Promise<void> {
+    await this.#startedIfAsked()
+    await this.#subscribing.subscribe(topics, choice)
+  }
+
+  /**
+   * Takes topics from a subscription, as {@link subscribe} adds them. What is in flight finishes and is committed, as in any
+   * rebalance. Without topics a member stays in its group, and has nothing to do.
+   *
+   * @returns a promise that rejects with `KCP_NOT_SUBSCRIBED` when the subscription does not name them
+   */
+  async unsubscribe(topics: TopicSelection, choice: SubscriptionChoice = {}): Promise<void> {
+    await this.#startedIfAsked()
+    await this.#subscribing.unsubscribe(topics, choice)
   }
 
   /**
@@ -187,6 +261,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       isEscalated: this.#escalated !== null,
       slots: this.#slots,
       config: this.#config,
+      topicsOf: (subscription) => this.#groups.topicsOf(subscription),
       wantedOf: (subscription) => this.#scaler.wantedOf(subscription),
       rebalances: this.#groups.generations - (this.#generationsAtStart ?? this.#groups.generations),
       lostThreads: this.#threads?.lost ?? 0,
@@ -233,6 +308,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     })
     this.#every(STALL_LOOK_MS, () => {
       for (const slot of all) slot.watch(monotonicMs())
+      this.#steering.look(monotonicMs())
       this.#considerEscalation()
     })
     // Nothing joins before every handler is loaded: a pool that cannot start shall not disturb its groups.
@@ -257,6 +333,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       threads,
       limiter: this.#limiter,
       ...this.#groups.of(config),
+      onHold: this.#steering.onHold,
       poolClient: cluster.client,
       deadLetters: cluster.deadLetters,
       coordinator: cluster.coordinatorOf(config.consumer.groupId),
@@ -381,6 +458,12 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       this.#log.fatal({ err: this.#escalated }, 'pool escalated')
       void this.#announce('pool:escalated', { error: this.#escalated })
     }
+  }
+
+  /** Whether there is a start or not, there is none under way then. */
+  async #startedIfAsked(): Promise<void> {
+    if (this.#stopping === null) await this.#starting
+    if (this.#stopping !== null) throw new PoolError(ErrorCode.poolStopped, 'this pool was stopped')
   }
 
   // ── small things ──────────────────────────────────────────────────────────────────────────────────────────────────

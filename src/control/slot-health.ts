@@ -1,5 +1,5 @@
 import type { InFlightMessage } from './events.js'
-import { type Holding, lagOf, standsThere } from './holdings.js'
+import { type Holding, isOnHold, lagOf, standsThere } from './holdings.js'
 import { type Outlook, outlookOf } from './pauses.js'
 import type { SlotState } from './status.js'
 import type { CrashBook } from './supervision/crash-book.js'
@@ -31,18 +31,18 @@ const isUnproven = ({ assignment, holdings, finished, inFlight, crashes }: SlotC
   const messagesWait =
     !assignment.inForce || // nobody knows yet
     inFlight.length > 0 ||
-    holdings.some((holding) => holding.paused === null && lagOf(holding) !== 0n)
+    holdings.some((holding) => holding.paused === null && !isOnHold(holding) && lagOf(holding) !== 0n)
   return crashes.isUnproven({ finished, inFlight, messagesWait })
 }
 
-/** True when the slot is a member of its group and handles everything that it was assigned. */
+/** True when the slot is a member of its group and handles everything that it was assigned, but for what a user has paused. */
 export const isHealthy = (slot: SlotCondition): boolean =>
   isSettled(slot) &&
   !slot.seat.isRefused &&
   !slot.groupWaits &&
   !isUnproven(slot) &&
   slot.stalled.length === 0 &&
-  slot.holdings.every(({ paused, away }) => paused === null && !away)
+  slot.holdings.every((holding) => holding.paused === null && (!holding.away || isOnHold(holding)))
 
 /** True when the slot is parked, or is being tried again and has done no good yet. */
 export const isGivenUp = (slot: SlotCondition): boolean =>
@@ -52,6 +52,7 @@ export const isGivenUp = (slot: SlotCondition): boolean =>
 export const outlookFor = (slot: SlotCondition): Outlook => {
   if (slot.state === 'parked') return 'idle'
   const pauses = slot.holdings
+    .filter((holding) => !isOnHold(holding)) // somebody keeps it where it is
     .filter((holding) => holding.paused !== null || !slot.stalled.includes(holding)) // that one moves as little
     .map((holding) => (standsThere(holding) ? holding.paused : null))
   return outlookOf(pauses, isSettled(slot))

@@ -4,6 +4,8 @@ import type { ControlClient } from '../kafka/client.js'
 import type { TopicPartition } from '../kafka/metadata.js'
 import type { JournalTask, LostLeader } from '../protocol/messages.js'
 import type { DeadLetterStore } from './dead-letters/store.js'
+import type { HoldBook } from './holdings.js'
+import type { ConsumedTopics } from './membership/consumed-topics.js'
 import type { Coordinator } from './membership/coordinator.js'
 import type { Group } from './membership/group.js'
 import type { AskTopics } from './membership/steady-topics.js'
@@ -31,6 +33,10 @@ export interface SlotOptions {
   /** Those of the slot's group, as what it has stored. */
   readonly suspects: Suspects
   readonly stored: StoredOffsets
+  /** Topics of the slot's subscription. @default the ones that the configuration names */
+  readonly consumed?: ConsumedTopics
+  /** What is paused of the whole pool. @default nothing */
+  readonly onHold?: HoldBook
   /** The client that the whole pool shares, and the group's coordinator by way of it. */
   readonly poolClient: ControlClient
   readonly coordinator: Coordinator

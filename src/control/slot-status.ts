@@ -28,6 +28,7 @@ const describePartition = (holding: Holding, nowMs: number): PartitionStatus => 
   position: holding.page.position(holding.index).toString(),
   lag: lagOf(holding)?.toString() ?? null,
   paused: holding.paused === null ? null : describePause(holding.paused, nowMs),
+  onHoldForMs: holding.onHoldSinceMs === null ? null : Math.round(nowMs - holding.onHoldSinceMs),
 })
 
 const byTopicAndPartition = (a: Holding, b: Holding): number =>

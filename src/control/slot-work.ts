@@ -11,14 +11,21 @@ import { decodedBatch, inFlightMessages } from './in-flight.js'
 import type { Seat } from './membership/seat.js'
 import { Assignment } from './progress/assignment.js'
 import { Commits } from './progress/commits.js'
+import type { SlotLife } from './slot-life.js'
 import type { SlotOptions } from './slot-options.js'
 import type { SlotReporter } from './slot-reporter.js'
+import { Pausing } from './steering/pausing.js'
+import { Seeking } from './steering/seeking.js'
 import { StallWatch, stallLimitMs } from './supervision/stall-watch.js'
 import { Standstills } from './supervision/standstills.js'
 import type { Incarnations } from './threads/incarnations.js'
 
 export interface SlotWorkOptions
-  extends Pick<SlotOptions, 'config' | 'suspects' | 'stored' | 'poolClient' | 'coordinator' | 'deadLetters' | 'isNew'> {
+  extends Pick<
+    SlotOptions,
+    'config' | 'suspects' | 'stored' | 'onHold' | 'poolClient' | 'coordinator' | 'deadLetters' | 'isNew'
+  > {
+  readonly life: Pick<SlotLife, 'state'>
   /** The one that the slot has now, or had last. */
   readonly seat: () => Seat
   readonly incarnations: Incarnations
@@ -30,7 +37,7 @@ export interface SlotWorkOptions
 
 /**
  * What a slot is there for: its holdings and all that becomes of them on main, from their assignment to the commit, with the
- * messages that were given up and the partitions that stand still. It outlives threads and seats.
+ * messages that were given up, and the partitions that stand still or are steered. It outlives threads and seats.
  */
 export class SlotWork {
   readonly holdings: Holdings
@@ -38,14 +45,17 @@ export class SlotWork {
   readonly commits: Commits
   readonly deadLetters: DeadLetters
   readonly standstills: Standstills
+  readonly pausing: Pausing
+  readonly seeking: Seeking
   readonly #options: SlotWorkOptions
   readonly #stall: StallWatch
   /** Dead letters that were stored before the present thread was there. */
   #lettersBefore = 0
 
   constructor(options: SlotWorkOptions) {
-    const { config, poolClient, coordinator, isNew, suspects, stored, seat, incarnations, report, log } = options
-    const holdings = new Holdings(suspects)
+    const { config, poolClient, coordinator, isNew, suspects, stored, onHold, seat, incarnations, report, log } =
+      options
+    const holdings = new Holdings(suspects, onHold)
     this.#options = options
     this.holdings = holdings
     this.#stall = new StallWatch(stallLimitMs(config.consumer))
@@ -71,6 +81,11 @@ export class SlotWork {
     this.standstills = new Standstills({
       ...{ config, holdings, incarnations, log, report, client: poolClient },
       silentMs: (nowMs) => incarnations.current?.ledger.silentMs(nowMs) ?? 0,
+    })
+    this.pausing = new Pausing({ holdings, incarnations, handOut: () => this.#handOut(monotonicMs()) })
+    this.seeking = new Seeking({
+      ...{ config, holdings, incarnations, log, report, client: poolClient },
+      commit: () => this.commits.now(),
     })
   }
 
@@ -134,21 +149,26 @@ export class SlotWork {
     this.standstills.heard(message, holding, monotonicMs())
   }
 
-  /**
-   * Looks whether messages wait and nothing moves, and says so; and whether it is time to try again what stands still.
-   *
-   * @param isRunning whether the slot is
-   */
-  look(isRunning: boolean, nowMs: number): void {
-    const { seat, incarnations, report } = this.#options
+  /** Looks whether messages wait and nothing moves, and says so; and whether it is time to try again what stands still. */
+  look(nowMs: number): void {
+    const { incarnations, report } = this.#options
     const ledger = incarnations.current?.ledger
     const isBusy = ledger !== undefined && ledger.flights(nowMs).length > 0
     const isInHook = ledger !== undefined && ledger.hook(nowMs) !== null
-    const isStable = isRunning && seat().state === 'stable'
-    this.#stall.look(this.holdings.all(), { works: isStable && !isInHook, isBusy }, nowMs)
+    this.#stall.look(this.holdings.all(), { works: this.#isStable && !isInHook, isBusy }, nowMs)
     report.stalled(this.stalled, nowMs)
     this.deadLetters.look(nowMs)
-    this.standstills.look(isStable && seat().isConfirmed, nowMs)
+    this.#handOut(nowMs)
+  }
+
+  /** Hands out what waits for a thread and may have one, if the thread may be given something now. */
+  #handOut(nowMs: number): void {
+    this.standstills.look(this.#isStable && this.#options.seat().isConfirmed, nowMs)
+  }
+
+  get #isStable(): boolean {
+    const { life, seat } = this.#options
+    return life.state === 'running' && seat().state === 'stable'
   }
 
   /** A message whose dead letter is stored is work that was done, too. */

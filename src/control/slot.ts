@@ -11,6 +11,7 @@ import { deferred } from '../util/deferred.js'
 import { after } from '../util/timers.js'
 import { within } from '../util/within.js'
 import { giveUpLeadMs } from './give-up-time.js'
+import { ConsumedTopics } from './membership/consumed-topics.js'
 import type { Departure } from './membership/departure.js'
 import { releaseTimes } from './membership/release-times.js'
 import { Seat } from './membership/seat.js'
@@ -25,6 +26,7 @@ import { describeSlot } from './slot-status.js'
 import { SlotWork } from './slot-work.js'
 import { failsTheStart } from './start-failures.js'
 import type { SlotState, SlotStatus } from './status.js'
+import type { ReadTarget } from './steering/seek-target.js'
 import { CrashBook } from './supervision/crash-book.js'
 import { Recovery } from './supervision/recovery.js'
 import { hookLimits, sayGoodbye, TEARDOWN_MS } from './threads/goodbye.js'
@@ -47,6 +49,7 @@ export class Slot {
   readonly seatHost: SlotSeatHost
   readonly #options: SlotOptions
   readonly #log: Logger
+  readonly #consumed: ConsumedTopics
   readonly #life: SlotLife
   readonly #incarnations: Incarnations
   readonly #crashes: CrashBook
@@ -67,7 +70,9 @@ export class Slot {
     const { config, settings, threads, poolClient, nextClientId, limiter, emit } = options
     const log = options.log.child({ slot: config.slot })
     const seat = () => this.#seat
+    const { consumed = new ConsumedTopics(config) } = options
     this.config = config
+    this.#consumed = consumed
     this.#options = options
     this.#log = log
     this.#departure = options.group.departure
@@ -75,7 +80,7 @@ export class Slot {
     this.#crashes = new CrashBook(settings.restart, options.suspects, config.convictAfter)
     this.#incarnations = new Incarnations({
       ...{ config, threads, nextClientId, log },
-      view: () => poolClient.view(config.topics),
+      view: () => poolClient.view(consumed.all),
       logLevel: () => lowestLevel(log),
       loadTimeoutMs: this.hookLimitsMs.setup,
       teardownTimeoutMs: this.hookLimitsMs.teardown,
@@ -165,7 +170,8 @@ export class Slot {
 
   /** Tells the thread where leaders are now. */
   tellLeaders(view: ClusterView): void {
-    const topics = view.topics.filter(({ topic }) => this.config.topics.includes(topic))
+    const consumed = this.#consumed.all
+    const topics = view.topics.filter(({ topic }) => consumed.includes(topic))
     if (topics.length > 0) this.incarnation?.send({ type: 'leaders', view: { ...view, topics } })
   }
 
@@ -203,7 +209,21 @@ export class Slot {
    * Call it about once a second.
    */
   watch(nowMs: number): void {
-    this.#work.look(this.#life.state === 'running', nowMs)
+    this.#work.look(nowMs)
+  }
+
+  get held(): readonly TopicPartition[] {
+    return this.#work.holdings.all()
+  }
+
+  /** What is paused has changed. Resolves when no handler of what is paused by now is in flight. */
+  obey(): Promise<void> {
+    return this.#work.pausing.obey()
+  }
+
+  /** A partition goes on elsewhere. Resolves with the offset when that is committed; rejects when it is not held until then. */
+  seek(partition: TopicPartition, target: ReadTarget): Promise<bigint> {
+    return this.#work.seeking.seek(partition, target)
   }
 
   /** A partition that stands still is tried again within a second. @returns whether it is held here and stands still */
@@ -245,6 +265,7 @@ export class Slot {
     await Promise.race([Promise.all([back, settled]), this.seatHost.moot])
     await this.#work.revoking(this.#work.holdings.all(), Math.max(deadlineMs - monotonicMs(), COMMIT_WAIT_MS))
     await this.#work.commits.last(Math.max(deadlineMs, monotonicMs() + COMMIT_WAIT_MS))
+    this.#work.seeking.close(othersStay)
     await departure.done(leaves)
     this.#work.assignment.cancel()
     await Promise.all([
@@ -335,15 +356,8 @@ export class Slot {
 
   #newSeat(): Seat {
     const { config, group, createSeatClient, coordinator, topics } = this.#options
-    return new Seat({
-      config,
-      group,
-      host: this.seatHost,
-      log: this.#log,
-      client: createSeatClient(),
-      coordinator,
-      topics,
-    })
+    const own = { host: this.seatHost, log: this.#log, client: createSeatClient(), consumed: this.#consumed }
+    return new Seat({ config, group, coordinator, topics, ...own })
   }
 
   get #condition(): SlotCondition {

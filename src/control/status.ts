@@ -47,6 +47,8 @@ export interface PartitionStatus {
   readonly lag: string | null
   /** Why the partition stands still, or null. */
   readonly paused: PartitionPause | null
+  /** For how long `pool.pause()` has kept it from going on, in ms; null when it does not. */
+  readonly onHoldForMs: number | null
 }
 
 export interface SlotStatus {
@@ -118,6 +120,7 @@ export interface PoolTotals {
 
 /** How many slots a subscription has. */
 export interface SubscriptionStatus {
+  /** What it consumes now: those that are named, and those that regular expressions have found. */
   readonly topics: readonly string[]
   /** Those that are in their group, and are to be. */
   readonly slots: number

@@ -70,7 +70,7 @@ export const surplusWarning = (slots: readonly SlotConfig[], found: readonly Top
     const idle = idleOf(group, counts)
     return [...groupBy(group, ({ subscription }) => subscription).values()].flatMap((own) => {
       const surplus = own.filter((slot) => idle.has(slot)).length
-      return surplus === 0 ? [] : [sentence(own, surplus, counts, assignorOf(group))]
+      return surplus === 0 || own[0]?.topics.length === 0 ? [] : [sentence(own, surplus, counts, assignorOf(group))]
     })
   })
   return lines.length === 0 ? null : `${lines.join('; ')}. Lower workers, or add partitions`

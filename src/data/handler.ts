@@ -98,7 +98,8 @@ export interface HandlerContext {
 /**
  * Why a handler should give up.
  *
- * - `REVOKED`: the partition belongs to another member, which handles the message again whatever comes of it here
+ * - `REVOKED`: the partition belongs to another member, which handles the message again whatever comes of it here, or
+ *   `pool.seek()` lets it go on elsewhere
  * - `STOPPING`: the pool stops, and `drainTimeoutMs` is nearly over (a tenth of it is left, 3 s at most); before that a
  *   stop leaves handlers in peace
  * - `DEADLINE`: the handler has run for `maxProcessingMs`; soon after that its thread is ended

@@ -25,6 +25,8 @@ interface AnyClient extends MetadataClient, LogClient {
 
 /** What the main thread uses. */
 export interface ControlClient extends AnyClient, GroupClient {
+  /** Names of all topics of the cluster that this client may describe. */
+  topicNames(limit?: { readonly atMostMs?: number }): Promise<readonly string[]>
   /** A broker's own configuration values, by name (used to say which session timeouts it allows). */
   brokerConfig(node: number, names: readonly string[]): Promise<Readonly<Record<string, string>>>
 }

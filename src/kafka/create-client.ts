@@ -16,7 +16,7 @@ import { createLogBridge } from './kafkajs/log-bridge.js'
 import type { ImportLimit } from './load-module.js'
 import type { Logger } from './logger.js'
 import type { ClusterView, TopicMetadata, TopicPartition } from './metadata.js'
-import type { EpochEnd, EpochQuestion, TopicPartitionOffset } from './offsets.js'
+import type { EpochEnd, EpochQuestion, LogPlace, TopicPartitionOffset } from './offsets.js'
 import { leadersOf } from './partition-leaders.js'
 import type { RawMessage } from './raw-message.js'
 import { type Codecs, loadCodecs } from './records/codecs.js'
@@ -97,6 +97,11 @@ class KafkaClient implements Client {
     return this.#askTopics(names, limit)
   }
 
+  async topicNames(limit: { readonly atMostMs?: number } = {}): Promise<readonly string[]> {
+    const { topicMetadata } = await this.#brokers.ask((any) => askMetadata(any, null, limit))
+    return topicMetadata.map(({ topic }) => topic)
+  }
+
   view(names: readonly string[]): ClusterView {
     const topics = names.map((name) => this.#topics.get(name)).filter((topic) => topic !== undefined)
     return { brokers: this.#brokers.known, topics }
@@ -158,7 +163,7 @@ class KafkaClient implements Client {
 
   async listOffsets(
     partitions: readonly TopicPartition[],
-    at: 'earliest' | 'latest',
+    at: LogPlace,
     how: { readonly readUncommitted: boolean; readonly atMostMs?: number },
   ): Promise<readonly TopicPartitionOffset[]> {
     const topics = await this.#askTopics([...new Set(partitions.map(({ topic }) => topic))], how)

@@ -26,15 +26,18 @@ export interface EpochEnd extends TopicPartition {
   readonly endOffset: number
 }
 
+/** Start or end of a log, or its first message that is not older than a moment (ms since 1970). */
+export type LogPlace = 'earliest' | 'latest' | { readonly timestamp: number }
+
 /** What a client is asked about the logs of partitions. */
 export interface LogClient {
   /**
-   * Start (`earliest`) or end (`latest`) offset of each partition, asked of its leader. `atMostMs` is for how long each
+   * Offset of that place in each partition, asked of its leader; -1n when no message is as young as the timestamp. `atMostMs` is for how long each
    * answer is waited for, if `requestTimeout` is longer.
    */
   listOffsets(
     partitions: readonly TopicPartition[],
-    at: 'earliest' | 'latest',
+    at: LogPlace,
     how: { readonly readUncommitted: boolean; readonly atMostMs?: number },
   ): Promise<readonly TopicPartitionOffset[]>
   /** Where leader epochs end in the leader's log (KIP-320); null when the broker is too old to say. */

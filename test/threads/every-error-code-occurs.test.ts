@@ -4,6 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { resolveConfig } from '#src/config/resolve.js'
 import type { SlotConfig } from '#src/config/resolved.js'
 import { checkTopics } from '#src/control/membership/topic-check.js'
+import { findOffset } from '#src/control/steering/find-offset.js'
 import { Escalation } from '#src/control/supervision/escalation.js'
 import { graceMs, HungHandlers } from '#src/control/supervision/hung-handlers.js'
 import type { ThreadReport } from '#src/control/threads/incarnation.js'
@@ -152,6 +153,12 @@ const SCENARIOS: Readonly<Record<ErrorCode, () => Promise<unknown>>> = {
   KCP_TOPIC_MISSING: () => {
     const misnamed = { topic: 'orders', error: 'INVALID_TOPIC_EXCEPTION', partitions: [] }
     return thrown(checkTopics([slotConfig()], async () => [misnamed]))
+  },
+  KCP_NOT_SUBSCRIBED: () => thrown(new ConsumerPool(OPTIONS).pause('nowhere')),
+  KCP_PARTITION_NOT_HELD: () => thrown(new ConsumerPool(OPTIONS).seek('orders', 0, 'end')),
+  KCP_OFFSET_OUT_OF_RANGE: () => {
+    const listOffsets = async () => [{ topic: 'orders', partition: 0, offset: 7n }]
+    return thrown(findOffset({ listOffsets }, { topic: 'orders', partition: 0 }, { offset: 8n }, true))
   },
   KCP_SESSION_TIMEOUT_REFUSED: () => joining(KafkaCode.invalidSessionTimeout),
   KCP_PROTOCOL_REFUSED: () => joining(KafkaCode.inconsistentGroupProtocol),

@@ -37,7 +37,17 @@ const RULES: readonly Rule[] = [
   apart('src/control', 'src/data'),
   apart('src/data', 'src/control'),
   // What brings them together is the slot and the pool.
-  ...rooms('src/control', 'dead-letters', 'progress', 'threads', 'supervision', 'recycling', 'state-dir', 'scaling'),
+  ...rooms(
+    'src/control',
+    'dead-letters',
+    'progress',
+    'threads',
+    'supervision',
+    'recycling',
+    'state-dir',
+    'scaling',
+    'steering',
+  ),
   apart('src/control/membership', 'src/control/threads'),
   apart('src/control/membership', 'src/control/progress'),
   apart('src/control/membership', 'src/control/supervision'),

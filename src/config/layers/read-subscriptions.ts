@@ -1,14 +1,13 @@
 import { type Issues, pathTo, shown } from '../issues.js'
 import type { WorkersConfig } from '../resolved.js'
-import { readTopics } from '../rules/topics.js'
+import { readTopics, type TopicChoice } from '../rules/topics.js'
 import type { Layer } from './layer.js'
 import { handlerUrl } from './module-specifier.js'
 import { checkNames, type Fields, layerNames, readLayer } from './option-layer.js'
 import { isPlainObject } from './read-layer.js'
 
 /** One subscription as the user wrote it, checked. */
-export interface Subscription {
-  readonly topics: readonly string[]
+export interface Subscription extends TopicChoice {
   /** File URL of the handler's module. */
   readonly handler: string
   /** Its own number of slots, if it has one. */
@@ -63,7 +62,7 @@ const readHandler = (value: unknown, path: string, issues: Issues): string => {
 }
 
 /** In the place of subscriptions that are missing or none, so that what else is missing is named with them. */
-const PLACEHOLDER: Subscription = { topics: [], handler: '', workers: fixed(1), layer: new Map() }
+const PLACEHOLDER: Subscription = { topics: [], patterns: [], handler: '', workers: fixed(1), layer: new Map() }
 
 const readSubscription = (value: unknown, path: string, issues: Issues): Subscription => {
   if (!isPlainObject(value)) {
@@ -72,7 +71,7 @@ const readSubscription = (value: unknown, path: string, issues: Issues): Subscri
   }
   checkNames(value, subscriptionNames, path, issues)
   return {
-    topics: readTopics(value.topics, pathTo(path, 'topics'), issues),
+    ...readTopics(value.topics, pathTo(path, 'topics'), issues),
     handler: readHandler(value.handler, pathTo(path, 'handler'), issues),
     workers: readWorkers(value.workers, pathTo(path, 'workers'), issues),
     layer: readLayer(value, path, 'subscription', issues),
@@ -87,8 +86,8 @@ export const readSubscriptions = (options: Fields, issues: Issues): Subscription
       issues.add('subscriptions', 'is missing. Give subscriptions: [{ topics, handler }], or topics and handler')
       return [PLACEHOLDER]
     }
-    const [names, module] = [readTopics(topics, 'topics', issues), readHandler(handler, 'handler', issues)]
-    return [{ topics: names, handler: module, workers: undefined, layer: new Map() }]
+    const [choice, module] = [readTopics(topics, 'topics', issues), readHandler(handler, 'handler', issues)]
+    return [{ ...choice, handler: module, workers: undefined, layer: new Map() }]
   }
   for (const name of ['topics', 'handler']) {
     if (options[name] !== undefined) issues.add(name, 'is short for one subscription. Move it into subscriptions')

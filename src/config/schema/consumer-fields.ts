@@ -45,7 +45,7 @@ export const consumerFields = z.strictObject({
   maxWaitTimeInMs: milliseconds(500, 'How long the broker may wait for `minBytes`.', { min: 0 }),
   metadataMaxAge: milliseconds(
     300_000,
-    'After how long the metadata is asked for anew, which is when partitions that were added to a topic are noticed.',
+    'After how long the metadata is asked for anew, which is when partitions that were added to a topic, and topics that a regular expression finds, are noticed.',
     { min: 1_000 },
   ),
   readUncommitted: flag(false, 'Whether messages of open and aborted transactions are read too.'),

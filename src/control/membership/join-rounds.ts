@@ -6,6 +6,7 @@ import { KafkaError } from '../../kafka/kafka-error.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
 import { within } from '../../util/within.js'
 import { decodeAssignment } from './assignors/subscription.js'
+import type { ConsumedTopics } from './consumed-topics.js'
 import type { Coordinator } from './coordinator.js'
 import type { Group } from './group.js'
 import { assignForGroup, type PartitionCounts } from './group-leader.js'
@@ -14,6 +15,9 @@ import { lookAtKeptAssignment } from './kept-assignment.js'
 import { now, type Sent } from './lease.js'
 import { syncHoldMs } from './seat-times.js'
 import type { AskTopics } from './steady-topics.js'
+
+/** No number of a subscription: its seat has to join again. */
+const OF_OTHER_TOPICS = -1
 
 /** How long a seat that leaves waits to hear who it is, if it has just asked. */
 const FIRST_ANSWER_MS = 250
@@ -26,6 +30,8 @@ export interface JoinRoundsOptions {
   /** By way of one whose connection is free meanwhile. */
   readonly poolCoordinator: Coordinator
   readonly topics: AskTopics
+  /** Those of the seat's subscription. */
+  readonly consumed: Pick<ConsumedTopics, 'all'>
   readonly log: Logger
   /** A JoinGroup is about to be sent; throws when none may be any more. */
   readonly onAsk: () => void
@@ -47,7 +53,7 @@ export interface Round {
   readonly assignedFrom: PartitionCounts | null
   /** Ids of all members, for the leader only. */
   readonly members: readonly string[]
-  /** {@link JoinRounds.serial} when the coordinator had let the seat in. */
+  /** {@link JoinRounds.serial} when the coordinator had let the seat in; another one if it subscribes to other topics by then. */
   readonly serial: number
   readonly synced: Sent
 }
@@ -73,6 +79,8 @@ export class JoinRounds {
   /** The last generation from which on the next one is no gap; -1 for none. */
   #generation = -1
   #follows = true
+  /** What the JoinGroup that was sent last subscribes to. */
+  #topics: readonly string[] = []
   /** The JoinGroup that was sent last. */
   #asked: Promise<JoinResult> | null = null
 
@@ -111,8 +119,9 @@ export class JoinRounds {
   /** Rejects with what the coordinator has against it. */
   async next(claim: Claim = NO_CLAIM): Promise<Round | OutdatedRound> {
     const { config, group, topics, coordinator, log } = this.#options
+    const subscribed = { ...config, topics: this.#options.consumed.all }
     const seenBefore = group.generation
-    const outdated = this.#memberId === '' ? await lookAtKeptAssignment(config, coordinator, topics, log) : null
+    const outdated = this.#memberId === '' ? await lookAtKeptAssignment(subscribed, coordinator, topics, log) : null
     const joined = await this.#join(claim)
     const { generation, protocol, memberId } = joined
     const isLeader = joined.leaderId === memberId
@@ -120,7 +129,7 @@ export class JoinRounds {
     // A sibling that came back too may have made the group rebalance already.
     const rebalanced = isLeader || (group.generation !== seenBefore && generation > group.generation)
     if (outdated !== null && !rebalanced) return { generation, outdated }
-    const serial = this.#serial
+    const serial = this.#isOfOtherTopics ? OF_OTHER_TOPICS : this.#serial
 
     const assigned = isLeader
       ? await assignForGroup(joined, topics, group.assignors, log, config.consumer.sessionTimeout)
@@ -141,6 +150,12 @@ export class JoinRounds {
       assignedFrom: assigned?.counts ?? null,
       members: joined.members.map((other) => other.memberId),
     }
+  }
+
+  /** They have changed since the JoinGroup was sent, which may have waited for others. */
+  get #isOfOtherTopics(): boolean {
+    const { all } = this.#options.consumed
+    return all.length !== this.#topics.length || all.some((topic, n) => topic !== this.#topics[n])
   }
 
   /** What it has said that it owns it owns until it hears otherwise; what it has not, until the next generation. */
@@ -168,10 +183,11 @@ export class JoinRounds {
   }
 
   async #sendJoin(claim: Claim): Promise<JoinResult> {
-    const { config, group, coordinator, onAsk } = this.#options
+    const { config, group, coordinator, consumed, onAsk } = this.#options
     onAsk()
+    this.#topics = consumed.all
     const offered = group.assignors.protocolsOf(config.assignors)
-    const request = joinRequest(config, offered, this.#memberId, claim, this.#serial)
+    const request = joinRequest({ ...config, topics: this.#topics }, offered, this.#memberId, claim, this.#serial)
     try {
       const joined = await this.#watched(coordinator.ask((client, node) => client.joinGroup(node, request)))
       this.#memberId = joined.memberId
@@ -192,13 +208,14 @@ export class JoinRounds {
   /** A leader that is a KafkaJS consumer hands its own topics to everybody, subscribed or not. */
   #subscribedOnly(assignment: readonly TopicPartition[]): TopicPartition[] {
     const { config, log } = this.#options
-    const foreign = assignment.filter(({ topic }) => !config.topics.includes(topic))
+    const topics = this.#topics
+    const foreign = assignment.filter(({ topic }) => !topics.includes(topic))
     if (foreign.length > 0) {
       const { groupId } = config.consumer
       const message =
         'the leader of the group assigned topics that this slot does not subscribe to; nobody handles them'
-      log.error({ groupId, memberId: this.#memberId, foreign, topics: config.topics }, message)
+      log.error({ groupId, memberId: this.#memberId, foreign, topics }, message)
     }
-    return assignment.filter(({ topic }) => config.topics.includes(topic))
+    return assignment.filter(({ topic }) => topics.includes(topic))
   }
 }

@@ -12,6 +12,11 @@ export class KnownPartitions {
     for (const { topic, partitions } of found) this.#counts.set(topic, partitions.length)
   }
 
+  /** Topics that came while the pool ran: all that is in them is new. */
+  appeared(topics: readonly string[]): void {
+    for (const topic of topics) if (!this.#counts.has(topic)) this.#counts.set(topic, 0)
+  }
+
   /** What is there now: a topic that is gone may come back, and all of it is new then. */
   look(found: readonly TopicMetadata[]): void {
     for (const { topic, error } of found) if (error === 'UNKNOWN_TOPIC_OR_PARTITION') this.#counts.set(topic, 0)

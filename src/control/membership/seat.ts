@@ -10,6 +10,7 @@ import { mayEnter } from '../../util/transitions.js'
 import { unreachable } from '../../util/unreachable.js'
 import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import { within } from '../../util/within.js'
+import { ConsumedTopics } from './consumed-topics.js'
 import { Coordinator } from './coordinator.js'
 import type { Group } from './group.js'
 import type { PartitionCounts } from './group-leader.js'
@@ -35,6 +36,8 @@ export interface SeatOptions {
   /** By way of the client that the pool shares, whose connection is free while a JoinGroup waits on that of the seat's own. */
   readonly coordinator: Coordinator
   readonly topics: AskTopics
+  /** Those of its subscription. @default the ones that the configuration names */
+  readonly consumed?: ConsumedTopics
 }
 
 /**
@@ -69,6 +72,7 @@ export class Seat {
 
   constructor(options: SeatOptions) {
     const { client, coordinator: poolCoordinator, config, group, host, topics, log } = options
+    const { consumed = new ConsumedTopics(config) } = options
     this.#options = options
     this.#isCooperative = group.assignors.isCooperative(config.assignors)
     this.#coordinator = new Coordinator(client, this.groupId)
@@ -80,7 +84,7 @@ export class Seat {
       group.pokeSiblings(this)
     }
     const coordinators = { coordinator: this.#coordinator, poolCoordinator }
-    this.#rounds = new JoinRounds({ config, group, ...coordinators, topics, log, onAsk })
+    this.#rounds = new JoinRounds({ config, group, ...coordinators, topics, consumed, log, onAsk })
   }
 
   get groupId(): string {
@@ -89,6 +93,11 @@ export class Seat {
 
   get instanceId(): string | null {
     return this.#options.config.consumer.groupInstanceId
+  }
+
+  /** Number of its subscription. */
+  get subscription(): number {
+    return this.#options.config.subscription
   }
 
   get state(): SeatState {

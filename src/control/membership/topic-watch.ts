@@ -27,6 +27,8 @@ export interface TopicWatchOptions {
   /** The pool's groups on this cluster, with the topics that its seats subscribe to. */
   readonly groups: readonly { readonly group: Group; readonly topics: ReadonlySet<string> }[]
   readonly metadata: AskTopics
+  /** Looks which topics there are, where that decides what is consumed. @default nothing does */
+  readonly refresh?: () => Promise<void>
   readonly describe: (group: Group) => Promise<GroupDescription>
   readonly intervalMs: number
   readonly heartbeatMs: number
@@ -58,7 +60,18 @@ export class TopicWatch {
   /** What is there when the pool starts. From now on it is looked at again and again. */
   begin(found: readonly TopicMetadata[]): void {
     this.#lookAfter(this.#options.intervalMs)
+    this.add(found)
+  }
+
+  /** Topics that are consumed from now on, as they are now. */
+  add(found: readonly TopicMetadata[]): void {
     this.known.begin(found)
+    for (const { topic, partitions } of found) this.#counts.set(topic, partitions.length)
+  }
+
+  /** Topics that have come since the pool began, and are consumed from now on. */
+  appeared(found: readonly TopicMetadata[]): void {
+    this.known.appeared(found.map(({ topic }) => topic))
     for (const { topic, partitions } of found) this.#counts.set(topic, partitions.length)
   }
 
@@ -81,12 +94,14 @@ export class TopicWatch {
   }
 
   async #look(): Promise<void> {
-    const { groups, metadata, intervalMs, log } = this.#options
-    const assigned = groups.flatMap(({ group }) => [...(leaderOf(group)?.assignedFrom?.keys() ?? [])])
-    const names = [...new Set([...groups.flatMap(({ topics }) => [...topics]), ...assigned])]
+    const { groups, metadata, refresh, intervalMs, log } = this.#options
     let isWell = false
     this.#nextLook = undefined
     try {
+      await refresh?.()
+      if (this.#closed) return
+      const assigned = groups.flatMap(({ group }) => [...(leaderOf(group)?.assignedFrom?.keys() ?? [])])
+      const names = [...new Set([...groups.flatMap(({ topics }) => [...topics]), ...assigned])]
       const found = await steadyTopics(names, metadata)
       if (this.#closed) return
       this.known.look(found)

@@ -91,7 +91,7 @@ export class Observer {
           slot,
           finishedUpTo: Number(partition.finishedUpTo),
           lag: partition.lag === null ? null : Number(partition.lag),
-          isPaused: partition.paused !== null,
+          isPaused: partition.paused !== null || partition.onHoldForMs !== null,
         })),
       ),
     }

@@ -1,7 +1,7 @@
 import type { ConsumerConfig } from '../../config/resolved.js'
 import type { Page } from '../../protocol/page.js'
 import type { Holding } from '../holdings.js'
-import { finishedUpTo, lagOf } from '../holdings.js'
+import { finishedUpTo, isOnHold, lagOf } from '../holdings.js'
 import { isResting } from '../pauses.js'
 
 /** What one look adds at most: a main thread that was held up for long has not seen anything stand still meanwhile. */
@@ -18,6 +18,7 @@ export const stallLimitMs = ({ sessionTimeout }: Pick<ConsumerConfig, 'sessionTi
 const waits = (holding: Holding, nowMs: number): boolean =>
   holding.deadLetter === null &&
   !isResting(holding.paused) &&
+  !isOnHold(holding) &&
   lagOf(holding) !== 0n &&
   holding.page.retryInMs(holding.index, nowMs) <= 0
 

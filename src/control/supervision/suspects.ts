@@ -172,6 +172,13 @@ export class Suspects implements TrialBook {
     if (!this.#inherited.delete(name)) this.#suspicions.delete(name)
   }
 
+  /** The partition goes on elsewhere, because somebody wants its messages handled anew, or not at all. */
+  clear(partition: TopicPartition): void {
+    const name = partitionName(partition)
+    this.#inherited.delete(name)
+    this.#suspicions.delete(name)
+  }
+
   /** What was to be fetched next is not there any more, or something else is. */
   reset(partition: TopicPartition, { from, to }: { readonly from: string; readonly to: string }): void {
     if (BigInt(to) >= BigInt(from)) return // what was before is gone, and nothing else

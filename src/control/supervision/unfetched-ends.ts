@@ -4,7 +4,7 @@ import type { ControlClient } from '../../kafka/client.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
 import { isLed, leadersOf } from '../../kafka/partition-leaders.js'
 import { partitionName } from '../../util/partition-name.js'
-import { type Holding, lagOf } from '../holdings.js'
+import { type Holding, isOnHold, lagOf } from '../holdings.js'
 
 /** How often is asked; the lag of such a partition is as old as that. */
 const ASK_MS = 10_000
@@ -13,11 +13,14 @@ const ASK_MS = 10_000
 const SILENT_MS = 10_000
 
 /**
- * No Fetch brings news of it: it stands still, or its thread waits before it tries a message again, or has not been able to
- * fetch it.
+ * No Fetch brings news of it: it stands still, or is paused, or its thread waits before it tries a message again, or has not
+ * been able to fetch it.
  */
 const isUnfetched = (holding: Holding, nowMs: number): boolean =>
-  holding.paused !== null || holding.page.retryInMs(holding.index, nowMs) > 0 || lagOf(holding) === null
+  holding.paused !== null ||
+  isOnHold(holding) ||
+  holding.page.retryInMs(holding.index, nowMs) > 0 ||
+  lagOf(holding) === null
 
 export interface UnfetchedEndsOptions {
   readonly config: SlotConfig

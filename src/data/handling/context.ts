@@ -106,7 +106,8 @@ export class MessageContext implements HandlerContext {
 
   #reason(code: AbortCode): AbortError {
     const message = {
-      REVOKED: 'the partition now belongs to another member, which will handle this message again',
+      REVOKED:
+        'the partition was taken away, by a rebalance or by pool.seek(), so what comes of this message does not count',
       STOPPING: 'the slot stops, and the time for that is nearly over',
       DEADLINE: `the handler has run for longer than maxProcessingMs (${this.#facts.maxProcessingMs} ms)`,
     }[code]

@@ -18,22 +18,23 @@ const WITHOUT_EPOCHS = [4, 5, 6]
 const RELIABLE_EPOCHS = 9
 
 /**
- * Metadata of the cluster's brokers and of the topics named; of none when none is. (kafkajs's own encoder would ask for
- * all topics then.)
+ * Metadata of the cluster's brokers and of the topics named; of none when none is (kafkajs's own encoder would ask for
+ * all topics then), and of all with null.
  */
 export const askMetadata = (
   connection: BrokerConnection,
-  topics: readonly string[],
+  topics: readonly string[] | null,
   options: { readonly timeoutMs?: number; readonly atMostMs?: number | undefined } = {},
 ): Promise<Answer<'Metadata'>> => {
   const { requests, apiKeys, Encoder } = kafkajs()
   const tellsEpochs = (connection.ranges[apiKeys.Metadata]?.maxVersion ?? 0) >= RELIABLE_EPOCHS
   const version = pickVersion(connection.ranges, 'Metadata', tellsEpochs ? undefined : WITHOUT_EPOCHS)
   const known = requests.Metadata.protocol({ version: Math.min(version, KAFKAJS_STOPS_AT) })({
-    topics,
+    topics: topics ?? [],
     allowAutoTopicCreation: false,
   })
-  const encode = async () => new Encoder().writeArray(topics).writeBoolean(false)
+  const encode = async () =>
+    (topics === null ? new Encoder().writeInt32(-1) : new Encoder().writeArray(topics)).writeBoolean(false)
   const response = readWith((answer) => readMetadata(answer, version))
   return connection.send({ request: { ...known.request, apiVersion: version, encode }, response }, options)
 }

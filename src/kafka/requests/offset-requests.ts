@@ -8,7 +8,7 @@ import { kafkajs } from '../kafkajs/kafkajs.js'
 import type { KafkajsRequest } from '../kafkajs/parts.js'
 import type { Ask } from '../kafkajs/request-shapes.js'
 import { NO_EPOCH, type TopicPartition } from '../metadata.js'
-import type { TopicPartitionOffset } from '../offsets.js'
+import type { LogPlace, TopicPartitionOffset } from '../offsets.js'
 import { type AnswerReader, readWith } from './answer-reader.js'
 import { readCommit, readCommitted, readListed } from './answers.js'
 import { byTopic, flatten } from './by-topic.js'
@@ -140,23 +140,24 @@ export const committedOffsets = async (
   return inOrderOf(what, partitions, found)
 }
 
-/** Start or end offsets of partitions that this one broker leads. */
+/** Offsets of that place in partitions that this one broker leads; -1n when no message is as young as the timestamp. */
 export const listOffsets = async (
   connection: BrokerConnection,
   partitions: readonly TopicPartition[],
-  at: 'earliest' | 'latest',
+  at: LogPlace,
   { readUncommitted, atMostMs }: { readonly readUncommitted: boolean; readonly atMostMs?: number },
 ): Promise<TopicPartitionOffset[]> => {
+  const timestamp = typeof at === 'object' ? at.timestamp : TIMESTAMPS[at]
   const ask = {
     isolationLevel: readUncommitted ? READ_UNCOMMITTED : READ_COMMITTED,
-    topics: byTopic(partitions, ({ partition }) => ({ partition, timestamp: TIMESTAMPS[at] })),
+    topics: byTopic(partitions, ({ partition }) => ({ partition, timestamp })),
   }
   const read = (answer: AnswerReader, version: number) => readListed(answer, version, partitions.length)
   const { responses } = await connection.ask('ListOffsets', ask, { atMostMs, read })
   const found = flatten(responses)
   refuseErrors('ListOffsets', found)
   const nowhere = found.find(({ offset }) => Number(offset) < 0)
-  if (nowhere !== undefined) {
+  if (nowhere !== undefined && typeof at !== 'object') {
     throw connectionError(
       `ListOffsets: the ${at} offset of ${nowhere.topic}[${nowhere.partition}] is ${nowhere.offset}`,
     )

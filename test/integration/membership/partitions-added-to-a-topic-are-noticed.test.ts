@@ -50,3 +50,38 @@ it.each([
   )
   expect(await record.untilNothingIsLost(await producedIn(topic))).toMatchObject({ lost: [], repeated: [] })
 })
+
+it.each([
+  ['roundrobin'],
+  ['cooperative-sticky'],
+])("partitions that are added while the thread of the group's leader is being replaced are assigned all the same (%s)", async (assignor) => {
+  const topic = await createTopic({ partitions: BEFORE })
+  const record = newRecord()
+  const pool = await startPool({
+    ...{ topics: [topic], handler: record.handler, workers: 2, assignors: [assignor], convictAfter: 100 },
+    consumer: { metadataMaxAge: 1_000 },
+  })
+  await untilStable(pool.groupId, 2)
+  const leader = pool.status().slots.find(({ seat }) => seat.leader)
+  const partition = leader?.assignment[0]?.partition ?? Number.NaN
+  await produce(topic, [{ partition, value: 'exits:4' }])
+  await until(() => pool.heard('slot:crashed').length > 0, { what: 'the thread of the leader to die' })
+
+  await grow(topic)
+  const grown = await until(
+    () => pool.heard('group:assigned').find(({ added }) => added.some((each) => each.partition >= BEFORE)),
+    {
+      what: 'the new partitions to be assigned',
+    },
+  )
+  expect(grown.generation).toBeGreaterThan(leader?.seat.generation ?? Number.NaN)
+  await until(() => pool.status().slots.flatMap(({ assignment }) => assignment).length === AFTER, {
+    what: 'the slots to have taken them up',
+  })
+  expect(pool.heard('slot:crashed').every(({ slot }) => slot === leader?.slot)).toBe(true)
+
+  const everywhere = Array.from({ length: AFTER }, (_, each) => ({ partition: each, value: 'plain' }))
+  await produce(topic, everywhere)
+  const verdict = await record.untilNothingIsLost(await producedIn(topic), { crashes: pool.crashes() })
+  expect(verdict).toMatchObject({ lost: [], unexcused: [], overlapping: [] })
+})

@@ -16,7 +16,8 @@ export const slotStatus = (more: Partial<SlotStatus> = {}): SlotStatus => ({
 
 /** A partition of `orders` that stands still, or does not. */
 export const partitionStatus = (partition: number, paused: PartitionPause | null = null) => ({
-  ...{ topic: 'orders', partition, committed: '5', finishedUpTo: '5', position: '6', lag: '1', paused },
+  ...{ topic: 'orders', partition, committed: '5', finishedUpTo: '5', position: '6', lag: '1' },
+  ...{ paused, onHoldForMs: null },
 })
 
 export const poolStatus = (state: PoolStatus['state'], ...slots: readonly SlotStatus[]): PoolStatus => ({

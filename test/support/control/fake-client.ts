@@ -30,6 +30,7 @@ export class FakeClient implements ControlClient {
   onHeartbeat: (() => Promise<void>)[] = [async () => {}]
   onFindCoordinator: (() => Promise<number>)[] = [async () => 1]
   topics: ControlClient['topics'] = unexpected('topics')
+  topicNames: ControlClient['topicNames'] = unexpected('topicNames')
   commitOffsets: ControlClient['commitOffsets'] = unexpected('commitOffsets')
   committedOffsets: ControlClient['committedOffsets'] = unexpected('committedOffsets')
   listOffsets: ControlClient['listOffsets'] = unexpected('listOffsets')

@@ -29,6 +29,8 @@ export class SimulatedGroup {
   /** The lowest offset of each partition that nobody has handled. */
   readonly done: bigint[] = Array.from({ length: PARTITIONS }, () => 0n)
   readonly committed = new Map<number, bigint>()
+  /** Partitions that somebody lets go on elsewhere, and how many times at once: commits may go back until that is done. */
+  readonly #seeks = new Map<number, number>()
   /** What stands beside that. */
   readonly #notes = new Map<number, string>()
   readonly #isStatic: boolean
@@ -145,6 +147,21 @@ export class SimulatedGroup {
     return this.done[partition] ?? 0n
   }
 
+  /** From now on the partition may begin anywhere, and what has been handled before says nothing. */
+  beginSeek(partition: number): void {
+    this.#seeks.set(partition, (this.#seeks.get(partition) ?? 0) + 1)
+  }
+
+  endSeek(partition: number): void {
+    this.#seeks.set(partition, (this.#seeks.get(partition) ?? 0) - 1)
+  }
+
+  begins(partition: number, offset: bigint): boolean {
+    if (!this.#seeks.has(partition)) return false
+    this.done[partition] = offset
+    return true
+  }
+
   hasCommitted(partition: number): boolean {
     return this.committed.has(partition)
   }
@@ -197,10 +214,12 @@ export class SimulatedGroup {
   }
 
   #store({ partition, offset, metadata = '' }: TopicPartitionOffset): void {
+    const isSought = (this.#seeks.get(partition) ?? 0) > 0
     const before = this.committed.get(partition) ?? 0n
-    if (offset < before) this.#diary.fault(`a commit goes back: partition ${partition} from ${before} to ${offset}`)
+    if (offset < before && !isSought)
+      this.#diary.fault(`a commit goes back: partition ${partition} from ${before} to ${offset}`)
     const done = this.doneOf(partition)
-    if (offset > done)
+    if (offset > done && !isSought)
       this.#diary.fault(`a commit goes ahead: partition ${partition} at ${offset}, handled up to ${done}`)
     this.committed.set(partition, offset)
     this.#notes.set(partition, metadata)

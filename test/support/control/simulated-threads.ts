@@ -35,6 +35,7 @@ export class Killers {
   readonly #alone = new Map<string, number>()
   /** How often it was to be handled once more after it had killed enough. */
   readonly #pardons = new Map<string, number>()
+  readonly #exempt = new Set<number>()
 
   /** @param limit how many threads each may kill */
   constructor(limit: number) {
@@ -49,9 +50,16 @@ export class Killers {
     this.seen.add(key)
   }
 
+  /** Somebody has let the partition go on elsewhere: what is held against its messages is forgotten, sooner or later. */
+  exempt(partition: number): void {
+    this.#exempt.add(partition)
+  }
+
   /** Whether the pool must know that it kills. */
   isKnown(part: Part): boolean {
-    return this.keys.has(keyOf(part)) && this.#last.get(part.partition) === keyOf(part)
+    return (
+      !this.#exempt.has(part.partition) && this.keys.has(keyOf(part)) && this.#last.get(part.partition) === keyOf(part)
+    )
   }
 
   pardon(key: string): void {
@@ -62,7 +70,7 @@ export class Killers {
   killsAlone(key: string): boolean {
     const times = (this.#alone.get(key) ?? 0) + 1
     this.#alone.set(key, times)
-    return times > this.limit + (this.#pardons.get(key) ?? 0)
+    return !this.#exempt.has(Number(key.split('@', 1))) && times > this.limit + (this.#pardons.get(key) ?? 0)
   }
 }
 
@@ -155,8 +163,9 @@ class SimulatedThread {
     const { group, diary, killers } = this.#options
     if (page.isRevoked(index)) return // before the thread was there, which hears of both at once
     const offset = BigInt(from)
+    const isSought = group.begins?.(partition, offset) ?? false
     const done = group.doneOf(partition)
-    if (offset > done)
+    if (offset > done && !isSought)
       diary.fault(`partition ${partition} begins at ${offset}, handled up to ${done}: some are skipped`)
     // One may have come back in between, see SimulatedPool.
     if (offset + 1n < done && group.repeatsNothing === true)
@@ -184,6 +193,7 @@ class SimulatedThread {
     for (const part of this.#parts.values()) {
       if (part.halted || part.closing || (!group.calm && dice.chance(0.5))) continue
       const { partition, page, index, offset } = part
+      if (group.isPaused?.(partition)) diary.fault(`partition ${partition} is handled, and a user has paused it`)
       if (group.calm && group.isStable && !group.assigned.includes(partition))
         diary.fault(`partition ${partition} is handled, and is not assigned`)
       page.fetched(index, Number(offset), Number(offset) + 3)
@@ -268,6 +278,10 @@ export interface SimulatedWorld {
   doneOf(partition: number): bigint
   /** Everything before that offset is handled. */
   handled(partition: number, offset: bigint): void
+  /** A thread takes it up there. @returns whether it may begin anywhere @default no */
+  begins?(partition: number, offset: bigint): boolean
+  /** @default never */
+  isPaused?(partition: number): boolean
   /** Whether what is held against its messages is known to whoever has it next. @default no */
   hasCommitted?(partition: number): boolean
 }

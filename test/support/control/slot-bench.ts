@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import type { PoolSettings, SlotConfig } from '#src/config/resolved.js'
+import type { HoldBook } from '#src/control/holdings.js'
 import { encodeAssignment } from '#src/control/membership/assignors/subscription.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { Group } from '#src/control/membership/group.js'
@@ -60,6 +61,8 @@ export const slotBench = (
     topics?: (names: readonly string[]) => Promise<readonly TopicMetadata[]>
     limiter?: RestartLimiter
     journals?: Journals
+    /** What users have paused. */
+    onHold?: HoldBook
     /** Writes the answers of each client that a seat gets. */
     answers?: (client: FakeClient) => FakeClient
   } = {},
@@ -114,6 +117,7 @@ export const slotBench = (
     group: new Group('group', 1),
     suspects: new Suspects(),
     stored: new StoredOffsets(),
+    ...(overrides.onHold !== undefined && { onHold: overrides.onHold }),
     poolClient,
     coordinator: new Coordinator(poolClient, 'group'),
     deadLetters: store,

@@ -56,6 +56,7 @@ describe('defaults', () => {
         slot: 0,
         subscription: 0,
         topics: ['t'],
+        patterns: [],
         handler: pathToFileURL('h.js').href,
         fromBeginning: false,
         assignors: ['cooperative-sticky'],
@@ -582,9 +583,10 @@ describe('subscriptions', () => {
     ['with no topic', { topics: [], handler: 'h' }, ['topics']],
     [
       'with a topic that is none',
-      { topics: ['a', '', 'a b', '..', 7, /x/, 'a'], handler: 'h' },
-      [1, 2, 3, 4, 5, 6].map((index) => `topics[${index}]`),
+      { topics: ['a', '', 'a b', '..', 7, '/(/', 'a', '//', /b/, '/b/g'], handler: 'h' },
+      [1, 2, 3, 4, 5, 6, 7, 9].map((index) => `topics[${index}]`),
     ],
+    ['with a topic that is no text', { topics: [{}], handler: 'h' }, ['topics[0]']],
     ['with no slots', { topics: ['a'], handler: 'h', workers: 0 }, ['workers']],
     ['with half a slot', { topics: ['a'], handler: 'h', workers: 1.5 }, ['workers']],
     [

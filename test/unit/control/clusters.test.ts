@@ -53,6 +53,36 @@ test('a slot that comes while the pool runs uses the way that others have, and a
   expect(clusters.of(own).isNew({ topic: 'orders', partition: 1 })).toBe(true)
 })
 
+test('a slot that comes consumes what its subscription does by then, and a new way is looked at for that', async () => {
+  const [first, own] = [slotConfig(), slotConfig({ slot: 1, kafka: hurried })]
+  const { clusters, groups } = world(first)
+  await clusters.connect()
+  groups.of(first).consumed.add({ topics: ['later'], patterns: [] })
+  groups.of(first).consumed.remove({ topics: ['orders'], patterns: [] })
+  groups.admit([own])
+  await clusters.admit([own])
+  const isNew = (topic: string) => clusters.of(own).isNew({ topic, partition: 1 })
+  expect([isNew('later'), isNew('orders')]).toEqual([true, false]) // of the latter nothing is known there
+})
+
+test('a slot that is the first of its subscription in its group has what its regular expressions find there', async () => {
+  const patterns = ['/^orders-/']
+  const [first, other] = [
+    slotConfig(),
+    slotConfig({ slot: 1, subscription: 1, topics: [], patterns, consumer: { groupId: 'other' } }),
+  ]
+  const moved = slotConfig({ slot: 2, subscription: 1, topics: [], patterns })
+  const { clients, clusters, groups } = world(first, other)
+  await clusters.connect()
+  const topicNames = async () => ['orders', 'orders-a']
+  Object.assign(clients[0] ?? {}, { topicNames })
+  groups.admit([moved])
+  await clusters.admit([moved])
+  expect(groups.of(moved).consumed.all).toEqual(['orders-a'])
+  Object.assign(clients[0] ?? {}, { topicNames: () => Promise.reject(silence()) })
+  await clusters.admit([moved]) // a look that comes to nothing is made up for by the next one
+})
+
 test('who commits over one client has the same patience, because one that has none ends the connection for all', () => {
   const slots = [slotConfig(), slotConfig({ slot: 1, consumer: { groupId: 'other' } })] as const
   const { clusters } = world(...slots)

@@ -17,6 +17,29 @@ test('a slot that comes has what the others of its group have', () => {
   expect(groups.of(second)).toBe(groups.of(first))
 })
 
+test('a slot that comes consumes what its subscription does by then, also where that was in no slot before', () => {
+  const other = slotConfig({ slot: 1, subscription: 1, topics: ['bills'], consumer: { groupId: 'other' } })
+  const [foreseen, moved] = [slotConfig({ slot: 2 }), slotConfig({ slot: 3, subscription: 1, topics: ['bills'] })]
+  const groups = new Groups([first, other])
+  groups.of(first).consumed.add({ topics: ['later'], patterns: ['/^x-/'] })
+  for (const { consumed } of groups.placesOf(1)) consumed.add({ topics: ['invoices'], patterns: [] })
+  groups.admit([foreseen, moved])
+  expect(groups.of(foreseen).consumed).toBe(groups.of(first).consumed)
+  expect(groups.of(moved).consumed.all).toEqual(['bills', 'invoices'])
+  expect(groups.of(first).groupTopics.all).toEqual(new Set(['orders', 'later', 'bills', 'invoices']))
+  expect(groups.topicsOf(1)).toEqual(['bills', 'invoices'])
+  expect(['later', 'x-1', 'invoices', 'else'].map((topic) => groups.includes(topic))).toEqual([true, true, true, false])
+})
+
+test('a slot that would share a topic of its new group with another subscription is refused', () => {
+  const other = slotConfig({ slot: 1, subscription: 1, topics: ['bills'], consumer: { groupId: 'other' } })
+  const groups = new Groups([first, other])
+  groups.of(first).consumed.add({ topics: ['bills'], patterns: [] })
+  expect(() => groups.admit([slotConfig({ slot: 2, subscription: 1, topics: ['bills'] })])).toThrow(
+    expect.objectContaining({ code: ErrorCode.notScaled, slot: 2, topic: 'bills' }),
+  )
+})
+
 test('a slot that would come with a group of its own is refused, by its number and its group', () => {
   const stranger = slotConfig({ slot: 1, consumer: { groupId: 'other' } })
   expect(() => new Groups([first]).admit([stranger])).toThrow(

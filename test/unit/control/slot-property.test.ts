@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { OnHold } from '#src/control/steering/on-hold.js'
 import { HungHandlers } from '#src/control/supervision/hung-handlers.js'
 import { ErrorCode, PoolError } from '#src/errors.js'
 import { monotonicMs } from '#src/util/clock.js'
@@ -41,7 +42,9 @@ const newLife = (seed: number) => {
   const isStatic = dice.chance(0.3)
   const group = new SimulatedGroup(isStatic, dice, diary)
   const killers = new Killers(1 + dice.below(3))
+  const onHold = new OnHold()
   const bench = slotBench({
+    onHold,
     config: slotConfig({
       ...eager,
       convictAfter: killers.limit,
@@ -66,9 +69,17 @@ const newLife = (seed: number) => {
   })
   group.answersPool(bench.poolClient)
   const { slot } = bench
-  const threads = new SimulatedThreads(bench.threads, { group, dice, diary, killers })
+  const isPaused = (partition: number) => onHold.since({ topic: 'orders', partition }) !== null
+  const threads = new SimulatedThreads(bench.threads, {
+    group: Object.assign(group, { isPaused }),
+    dice,
+    diary,
+    killers,
+  })
   const hung = new HungHandlers({ slots: [slot], log: pino({ level: 'silent' }) })
   const convicts = new Set<string>()
+  const seeks = dice.chance(0.4)
+  let sought = 0
   let startFailed = false
   let stoppedInMs: number | null = null
   let stopping: Promise<void> | null = null
@@ -123,6 +134,36 @@ const newLife = (seed: number) => {
     'a leader goes or comes': () => {
       group.leaderless = !group.leaderless
     },
+    'a user pauses a partition': () => {
+      onHold.pause('orders', [dice.below(4)], monotonicMs())
+      void slot.obey()
+    },
+    'a user resumes partitions': () => {
+      onHold.resume('orders', dice.chance(0.5) ? null : [dice.below(4)])
+      void slot.obey()
+    },
+    'a user lets a partition go on elsewhere': () => {
+      const partition = dice.one(slot.held)?.partition
+      if (!seeks || partition === undefined) return
+      const offset = BigInt(dice.below(Number(group.doneOf(partition)) + 1))
+      killers.exempt(partition)
+      group.beginSeek(partition)
+      const isDone = () => {
+        const stored = group.committed.get(partition) ?? -1n
+        const held = slot.status().assignment.find((each) => each.partition === partition)
+        if (stored < offset) diary.fault(`${partition} went on at ${offset}, and ${stored} is stored`)
+        else if (held !== undefined && stored > BigInt(held.finishedUpTo))
+          diary.fault(
+            `${partition} went on at ${offset}, is finished up to ${held.finishedUpTo}, and ${stored} is stored`,
+          )
+        sought += 1
+      }
+      const isNot = (error: PoolError) => diary.event(`the seek failed: ${error.code}`)
+      void slot
+        .seek({ topic: 'orders', partition }, { offset })
+        .then(isDone, isNot)
+        .finally(() => group.endSeek(partition))
+    },
     'nothing happens': () => {},
   }
 
@@ -169,7 +210,7 @@ const newLife = (seed: number) => {
     hung.close()
     await vi.advanceTimersByTimeAsync(9_000) // the longest pause of a simulated coordinator
     if (vi.getTimerCount() > 0) diary.fault(`timers are left: ${vi.getTimerCount()}`)
-    return { diary, bench, convicts: convicts.size }
+    return { diary, bench, convicts: convicts.size, sought }
   }
 
   /** What the slot has not come back to. */
@@ -190,6 +231,8 @@ const newLife = (seed: number) => {
   const heals = async () => {
     diary.event('nothing goes wrong any more')
     group.calmDown()
+    onHold.resume('orders', null)
+    void slot.obey()
     killers.keys.clear()
     const untilMs = monotonicMs() + CALM_MS
     await pass(10_000)
@@ -238,13 +281,16 @@ afterEach(() => {
 test('whatever happens to a slot: no commit goes back or ahead, nothing is skipped or held twice, what kills is convicted in time and nobody in its place, it heals when the world does, and its stop ends in time and leaves nothing', async () => {
   const heard = new Set<string>()
   let convicted = 0
+  let soughtInAll = 0
   for (let seed = FIRST; seed < FIRST + LIVES; seed++) {
-    const { diary, bench, convicts } = await newLife(seed).live()
+    const { diary, bench, convicts, sought } = await newLife(seed).live()
     convicted += convicts
+    soughtInAll += sought
     expect(diary.faults, `SLOT_SEED=${seed} SLOT_SEEDS=1, and at the end of that life:\n${diary.last(60)}`).toEqual([])
     for (const event of EVENTS) if (bench.heard(event).length > 0) heard.add(event)
   }
   if (LIVES < 60) return
   expect([...heard].sort()).toEqual([...EVENTS].sort())
   expect(convicted).toBeGreaterThan(LIVES / 10)
+  expect(soughtInAll).toBeGreaterThan(LIVES / 10)
 }, 600_000)

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { SlotConfig } from '#src/config/resolved.js'
-import { encodeAssignment, encodeSubscription } from '#src/control/membership/assignors/subscription.js'
+import {
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from '#src/control/membership/assignors/subscription.js'
+import { ConsumedTopics } from '#src/control/membership/consumed-topics.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
 import { Group } from '#src/control/membership/group.js'
 import { JoinRounds } from '#src/control/membership/join-rounds.js'
@@ -26,10 +31,12 @@ const world = ({ config = slotConfig(), seats = 1 }: { config?: SlotConfig; seat
   const { logger, lines } = collectLines()
   const coordinator = new Coordinator(client, 'group')
   const onAsk = vi.fn()
+  const consumed = new ConsumedTopics(config)
   const topics = async (names: readonly string[]): Promise<TopicMetadata[]> =>
     names.map((topic) => ({ topic, error: null, partitions: [0, 1, 2].map((partition) => ({ partition, leader: 1 })) }))
   const rounds = new JoinRounds({
     config,
+    consumed,
     group,
     coordinator,
     poolCoordinator: coordinator,
@@ -37,7 +44,7 @@ const world = ({ config = slotConfig(), seats = 1 }: { config?: SlotConfig; seat
     log: logger,
     onAsk,
   })
-  return { client, group, rounds, onAsk, lines }
+  return { client, group, rounds, onAsk, lines, consumed }
 }
 
 const member = (memberId: string) => ({
@@ -57,6 +64,26 @@ describe('a round', () => {
       partitions: [{ topic: 'orders', partition: 0 }],
     })
     expect(lines).toMatchObject([{ groupId: 'group', memberId: 'member', foreign: [foreign] }])
+  })
+
+  test('whose JoinGroup waits while its topics change is not the last one, and what it brings of the old ones is no mistake', async () => {
+    const { client, rounds, lines, consumed } = world()
+    const joined = deferred<void>()
+    client.onJoin = [() => joined.promise.then(joinedAs('member', 1))]
+    client.onSync = [async () => encodeAssignment([{ topic: 'orders', partition: 0 }])]
+    const round = rounds.next()
+    await Promise.resolve()
+    consumed.add({ topics: ['more'], patterns: [] })
+    consumed.remove({ topics: ['orders'], patterns: [] })
+    rounds.changeSubscription()
+    joined.resolve()
+    expect(await round).toMatchObject({ partitions: [{ topic: 'orders' }] })
+    expect((await round) as { serial?: number }).not.toMatchObject({ serial: rounds.serial })
+    client.onJoin = [joinedAs('member', 2)]
+    expect(await rounds.next()).toMatchObject({ partitions: [], serial: rounds.serial })
+    expect(lines).toHaveLength(1) // of the second round, which does not subscribe to them
+    const [first, second] = client.joins.map(({ protocols }) => decodeSubscription(protocols[0]?.metadata as Buffer))
+    expect([first?.topics, second?.topics]).toEqual([['orders'], ['more']])
   })
 
   test('of the leader hands out the assignment of all, and says what it was made from', async () => {

@@ -23,7 +23,7 @@ const world = (
   client.committedOffsets = async (_node, _group, partitions) =>
     partitions.map(({ topic, partition }) => ({ topic, partition, offset: committed[partition] ?? -1n }))
   client.listOffsets = async (partitions, at) => {
-    resets.push(at)
+    resets.push(String(at))
     return partitions.map(({ topic, partition }) => ({ topic, partition, offset: at === 'earliest' ? 3n : 500n }))
   }
   const holdings = new Holdings()

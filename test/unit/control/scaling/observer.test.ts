@@ -5,6 +5,7 @@ import type { PartitionStatus } from '#src/control/status.js'
 
 const partition = (number: number, lag: string | null = '5'): PartitionStatus => ({
   ...{ topic: 't', partition: number, committed: null, finishedUpTo: '10', position: '12', lag, paused: null },
+  onHoldForMs: null,
 })
 
 /** As much of a slot as is looked at. */
@@ -37,6 +38,14 @@ test('of a slot it is seen how many handlers are in flight, and how many may be'
     [0, { handlers: 3, concurrency: 4, thread: 0 }],
     [1, { handlers: 0, concurrency: 1, thread: 0 }],
   ])
+})
+
+test('what pool.pause has paused stands still', () => {
+  const one = fake(0, 4)
+  one.status.assignment = [partition(0), partition(1), { ...partition(2), onHoldForMs: 0 }]
+  one.status.inFlight = 1
+  const { partitions } = observing([one]).observer.of(0)
+  expect(partitions.map(({ isPaused }) => isPaused)).toEqual([false, false, true])
 })
 
 test('it is seen how much a thread works, whatever is in flight at the moment; one that is new has done nothing yet', () => {

@@ -1,0 +1,94 @@
+import type { Logger } from 'pino'
+import { ErrorCode, PoolError } from '../../errors.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
+import { monotonicMs } from '../../util/clock.js'
+import { OnHold } from './on-hold.js'
+import { type ReadTarget, readTarget, type SeekTarget } from './seek-target.js'
+import { notHeld } from './seeking.js'
+
+/** A slot, as far as it is steered. */
+export interface Steerable {
+  /** What it holds now. */
+  readonly held: readonly TopicPartition[]
+  /** What is paused has changed. Resolves when no handler of what is paused by now is in flight. */
+  obey(): Promise<void>
+  /** One that stands still is tried again soon. @returns whether it is held there and stands still */
+  resume(partition: TopicPartition): boolean
+  /** It goes on elsewhere. Resolves with the offset when that is committed. */
+  seek(partition: TopicPartition, target: ReadTarget): Promise<bigint>
+}
+
+export interface SteeringOptions {
+  readonly slots: () => readonly Steerable[]
+  /** Whether anybody consumes that topic. */
+  readonly isSubscribed: (topic: string) => boolean
+  readonly log: Logger
+}
+
+/** One partition, several, or (absent) all of a topic. */
+export type PartitionChoice = number | readonly number[] | undefined
+
+/** What users say to the whole pool about what is consumed, and where. */
+export class Steering {
+  readonly onHold = new OnHold()
+  readonly #options: SteeringOptions
+
+  constructor(options: SteeringOptions) {
+    this.#options = options
+  }
+
+  async pause(topic: string, choice: PartitionChoice): Promise<void> {
+    const partitions = chosen(choice)
+    this.#refuseUnknown(topic)
+    this.onHold.pause(topic, partitions, monotonicMs())
+    this.#options.log.info({ topic, ...(partitions && { partitions }) }, 'paused by pool.pause()')
+    await Promise.all(this.#options.slots().map((slot) => slot.obey()))
+  }
+
+  resume(topic: string, choice: PartitionChoice): boolean {
+    const partitions = chosen(choice)
+    const standing = this.#options.slots().flatMap((slot) =>
+      slot.held
+        .filter((held) => held.topic === topic && (partitions === null || partitions.includes(held.partition)))
+        .filter((held) => this.onHold.since(held) === null)
+        .map((held) => ({ slot, held })),
+    )
+    const wasOnHold = this.onHold.resume(topic, partitions)
+    if (wasOnHold) this.#options.log.info({ topic, ...(partitions && { partitions }) }, 'resumed by pool.resume()')
+    for (const slot of this.#options.slots()) void slot.obey()
+    return standing.map(({ slot, held }) => slot.resume(held)).includes(true) || wasOnHold
+  }
+
+  async seek(topic: string, partition: number, to: SeekTarget): Promise<string> {
+    const target = readTarget(to)
+    chosen(partition)
+    this.#refuseUnknown(topic)
+    const isHeld = (held: TopicPartition) => held.topic === topic && held.partition === partition
+    const holders = this.#options.slots().filter(({ held }) => held.some(isHeld))
+    const offsets = await Promise.all(holders.map((slot) => slot.seek({ topic, partition }, target)))
+    if (offsets[0] === undefined) throw notHeld({ topic, partition })
+    return String(offsets[0])
+  }
+
+  /** Says once of each pause that it lasts. Call it about once a second. */
+  look(nowMs: number): void {
+    for (const { topic, partitions } of this.onHold.becameLong(nowMs)) {
+      const what = 'paused by pool.pause() for minutes: nothing of it is handled until pool.resume()'
+      this.#options.log.warn({ topic, ...(partitions && { partitions }) }, what)
+    }
+  }
+
+  #refuseUnknown(topic: string): void {
+    if (this.#options.isSubscribed(topic)) return
+    const message = `no subscription of this pool has the topic "${topic}". Look how it is spelt`
+    throw new PoolError(ErrorCode.notSubscribed, message, { topic })
+  }
+}
+
+const chosen = (choice: PartitionChoice): readonly number[] | null => {
+  if (choice === undefined) return null
+  const partitions = typeof choice === 'number' ? [choice] : choice
+  const wrong = partitions.find((partition) => !Number.isSafeInteger(partition) || partition < 0)
+  if (wrong === undefined) return partitions
+  throw new TypeError(`expected the number of a partition, from 0, got ${String(wrong)} (${typeof wrong})`)
+}

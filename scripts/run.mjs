@@ -106,6 +106,7 @@ const main = async ([name, ...args]) => {
   if (command === undefined) throw new Stop('Usage: node scripts/run.mjs demo|test|faults [arguments]', 2)
   await install()
   await compile('tsconfig.json', 'The source code')
+  await import('./bundle-threads.mjs')
   return command(args)
 }
 

@@ -161,7 +161,7 @@ test.each([
 test('what a handler imports of the package is two files, which each thread has loaded before', () => {
   const handlers = loadedBy('dist/src/handler.js')
   expect([...handlers].sort()).toEqual(['dist/src/data/handler.js', 'dist/src/errors.js', 'dist/src/handler.js'])
-  const thread = loadedBy('dist/workers/consumer.js')
+  const thread = loadedBy('dist/threads/consumer.js')
   expect([...handlers].filter((file) => !thread.has(file))).toEqual([])
 })
 

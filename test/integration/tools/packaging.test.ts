@@ -79,7 +79,7 @@ test('the package holds the code, compiled and as it was written, and its texts,
   ]) {
     expect(packed).toContain(file)
   }
-  expect(packed).toContain('dist/workers/consumer.js')
+  expect(packed).toContain('dist/threads/consumer.js')
   expect(packed).toContain('dist/src/control/pool.js')
   expect(packed).not.toContain('dist/src/control/moved.js')
   expect(packed.filter((path) => /^(test|scripts|bench)\/|^dist\/scripts|tsbuildinfo/.test(path))).toEqual([])

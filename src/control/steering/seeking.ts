@@ -44,8 +44,12 @@ export class Seeking {
   async seek({ topic, partition }: TopicPartition, target: ReadTarget): Promise<bigint> {
     const { config, holdings, incarnations, client, report, log } = this.#options
     const where = { topic, partition }
-    const offset = await findOffset(client, where, target, config.consumer.readUncommitted)
-    if (this.#closing.signal.aborted) throw this.#othersStay ? notHeld(where) : stopped(where)
+    const isClosed = (): boolean => this.#closing.signal.aborted
+    const offset = await findOffset(client, where, target, config.consumer.readUncommitted).catch((error: unknown) => {
+      if (isClosed()) return null // and so is the client that was asked
+      throw error
+    })
+    if (isClosed() || offset === null) throw this.#othersStay ? notHeld(where) : stopped(where)
     const gone = holdings.goTo({ ...where, offset })
     if (gone === null) throw notHeld(where)
     const { before, holding, handout } = gone

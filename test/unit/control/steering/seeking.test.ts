@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Departure } from '#src/control/membership/departure.js'
 import type { SeekTarget } from '#src/control/steering/seek-target.js'
+import { closedError } from '#src/kafka/errors.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { deferred } from '#src/util/deferred.js'
 import { kafkaError, unanswered } from '../../../support/control/fake-client.js'
@@ -278,6 +279,18 @@ describe('pool.seek', () => {
     const stopping = stop()
     await vi.advanceTimersByTimeAsync(20_000)
     await stopping
+    await failing
+  })
+
+  test('fails as that, too, when the pool stops while the log is asked', async () => {
+    const { seek, poolClient, stop } = await running()
+    const asked = deferred<never>()
+    poolClient.listOffsets = () => asked.promise
+    const failing = expect(seek(10).sought).rejects.toMatchObject({ code: 'KCP_POOL_STOPPED' })
+    const stopping = stop()
+    await vi.advanceTimersByTimeAsync(20_000)
+    await stopping
+    asked.reject(closedError())
     await failing
   })
 

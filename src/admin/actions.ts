@@ -1,66 +1,109 @@
 import { STANDARD } from '../telemetry/levels.js'
-import { type Answer, answer, refusal } from './answer.js'
+import { type Field, type Fields, number, oneOf, partition, partitions, type Target, target, text } from './fields.js'
 
 /** What of a pool can be steered from outside. */
 export interface Steerable {
-  resume(topic: string, partition: number): boolean
+  pause(topic: string, partitions?: number | readonly number[]): Promise<void>
+  resume(topic: string, partitions?: number | readonly number[]): boolean
+  seek(topic: string, partition: number, to: Target): Promise<string>
+  scale(slots: number, options: { readonly subscription?: number }): Promise<void>
   recycle(slot: number): boolean
   setLogLevel(level: string): void
 }
 
-/** A field of an order: what it has to be, and the value if it is that. */
-interface Field<T> {
-  readonly expects: string
-  readonly read: (value: unknown) => T | undefined
-}
-
 /** What came of an order, in words. */
-interface Outcome {
+export interface Outcome {
   readonly done: boolean
   readonly says: string
 }
 
 /** An order with the fields that it takes. */
-interface Action<Input> {
-  readonly takes: { readonly [Name in keyof Input]: Field<Input[Name]> }
-  readonly act: (pool: Steerable, input: Input) => Outcome
+export interface Action<Input> {
+  readonly takes: Fields
+  /** @throws what the pool rejects with */
+  readonly act: (pool: Steerable, input: Input) => Outcome | Promise<Outcome>
+  /** Of one that may take long: what is being done. */
+  readonly underWay?: (input: Input) => string
 }
 
-const text: Field<string> = {
-  expects: 'a text',
-  read: (value) => (typeof value === 'string' && value !== '' ? value : undefined),
+type Read<F> = F extends Field<infer T> ? T : never
+
+type InputOf<Needed, Optional> = { readonly [Name in keyof Needed]: Read<Needed[Name]> } & {
+  readonly [Name in keyof Optional]?: Read<Optional[Name]>
 }
 
-const number: Field<number> = {
-  expects: 'a whole number from 0',
-  read: (value) => (Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined),
-}
-
-const oneOf = (words: readonly string[]): Field<string> => ({
-  expects: `one of ${words.join(', ')}`,
-  read: (value) => words.find((word) => word === value),
-})
+const action = <Needed extends Fields['needed'], Optional extends NonNullable<Fields['optional']>>(
+  takes: { readonly needed: Needed; readonly optional?: Optional },
+  act: Action<InputOf<Needed, Optional>>['act'],
+  underWay?: (input: InputOf<Needed, Optional>) => string,
+): Action<never> => ({ takes, act, ...(underWay && { underWay }) }) as Action<never>
 
 const outcome = (done: boolean, yes: string, no: string): Outcome => ({ done, says: done ? yes : no })
+const done = (says: string): Outcome => ({ done: true, says })
 
-const action = <Input>(takes: Action<Input>['takes'], act: Action<Input>['act']): Action<never> =>
-  ({ takes, act }) as unknown as Action<never>
+const choosing = { needed: { topic: text }, optional: { partition, partitions } }
+
+type Choice = InputOf<(typeof choosing)['needed'], (typeof choosing)['optional']>
+
+const chosen = ({ partition: one, partitions: several }: Choice): number | readonly number[] | undefined =>
+  one ?? several
+
+const named = (choice: Choice): string => {
+  const numbers = [chosen(choice) ?? []].flat()
+  if (numbers.length === 1) return `${choice.topic}-${numbers[0]}`
+  return numbers.length === 0 ? `all of ${choice.topic}` : `${numbers.length} partitions of ${choice.topic}`
+}
 
 /** Every order by the path to which it is posted. */
 export const ACTIONS: ReadonlyMap<string, Action<never>> = new Map([
   [
+    '/pause',
+    action(
+      choosing,
+      async (pool, choice) => {
+        await pool.pause(choice.topic, chosen(choice))
+        return done(`${named(choice)}: paused, and no handler has a message of it in this pool`)
+      },
+      (choice) => `${named(choice)}: no message begins any more, and the handlers that have one are waited for`,
+    ),
+  ],
+  [
     '/resume',
-    action({ topic: text, partition: number }, (pool, { topic, partition }) =>
+    action(choosing, (pool, choice) =>
       outcome(
-        pool.resume(topic, partition),
-        `${topic}-${partition} is tried again within a second`,
-        `${topic}-${partition} does not stand still in this pool`,
+        pool.resume(choice.topic, chosen(choice)),
+        `${named(choice)}: on again, within a second`,
+        `${named(choice)}: nothing of it is paused or stands still in this pool`,
       ),
     ),
   ],
   [
+    '/seek',
+    action(
+      { needed: { topic: text, partition, to: target } },
+      async (pool, { topic, partition: which, to }) => {
+        const offset = await pool.seek(topic, which, to)
+        return done(`${topic}-${which} goes on at offset ${offset}, which the group has stored`)
+      },
+      ({ topic, partition: which }) => `${topic}-${which}: its new position is looked for and stored`,
+    ),
+  ],
+  [
+    '/scale',
+    action(
+      { needed: { slots: number }, optional: { subscription: number } },
+      async (pool, { slots, ...which }) => {
+        await pool.scale(slots, which)
+        return done(
+          `${slots} slots were asked for, and slots were added or removed; the status says how many there are`,
+        )
+      },
+      ({ slots }) => `slots come or go until there are ${slots}`,
+    ),
+  ],
+  [
     '/recycle',
-    action({ slot: number }, (pool, { slot }) =>
+    action({ needed: { slot: number } }, (pool, { slot }) =>
       outcome(
         pool.recycle(slot),
         `the thread of slot ${slot} is replaced as soon as it stands between two messages (slot:recycled)`,
@@ -70,49 +113,9 @@ export const ACTIONS: ReadonlyMap<string, Action<never>> = new Map([
   ],
   [
     '/log-level',
-    action({ level: oneOf([...STANDARD, 'silent']) }, (pool, { level }) => {
+    action({ needed: { level: oneOf([...STANDARD, 'silent']) } }, (pool, { level }) => {
       pool.setLogLevel(level)
-      return { done: true, says: `the level of the log is ${level}` }
+      return done(`the level of the log is ${level}`)
     }),
   ],
 ])
-
-const parse = (body: string): unknown => {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
-  }
-}
-
-/** The fields that an action takes, or what is wrong with them. */
-const readInput = ({ takes }: Action<never>, body: string): Readonly<Record<string, unknown>> | string => {
-  const fields = Object.entries<Field<unknown>>(takes)
-  const expected = `expected ${fields.map(([name, { expects }]) => `"${name}" (${expects})`).join(' and ')}`
-  const said = parse(body)
-  if (typeof said !== 'object' || said === null || Array.isArray(said)) return `${expected} in an object of JSON`
-  const unknown = Object.keys(said).find((name) => !Object.hasOwn(takes, name))
-  if (unknown !== undefined) return `${expected}, got ${JSON.stringify(unknown.slice(0, 80))}, too`
-  const read = fields.map(([name, field]) => [name, field.read((said as Record<string, unknown>)[name])] as const)
-  return read.some(([, value]) => value === undefined) ? expected : Object.fromEntries(read)
-}
-
-/**
- * Carries an order out.
- *
- * @param onDone told what was ordered and what came of it
- */
-export const carryOut = (
-  pool: Steerable,
-  path: string,
-  body: string,
-  onDone: (said: Readonly<Record<string, unknown>>) => void,
-): Answer => {
-  const ordered = ACTIONS.get(path)
-  if (ordered === undefined) return refusal(404, 'there is no such order')
-  const input = readInput(ordered, body)
-  if (typeof input === 'string') return refusal(400, input)
-  const said = { action: path.slice(1), ...input, ...ordered.act(pool, input as never) }
-  onDone(said)
-  return answer(said.done ? 200 : 409, said)
-}

@@ -7,13 +7,14 @@ import { ErrorCode, PoolError } from '../errors.js'
 import { monotonicMs } from '../util/clock.js'
 import { RateLimit } from '../util/rate-limit.js'
 import { every } from '../util/timers.js'
-import { carryOut, type Steerable } from './actions.js'
+import type { Steerable } from './actions.js'
 import { type Answer, answer, refusal, toJson } from './answer.js'
 import { EventStreams } from './event-streams.js'
 import { judge } from './guard.js'
 import { type Health, liveness, readiness } from './health.js'
 import { LoopWatch, TICK_MS } from './loop-watch.js'
 import type { Metrics } from './metrics/metrics.js'
+import { Orders } from './orders.js'
 import { readBody } from './read-body.js'
 import { isProbe, unknownWay } from './ways.js'
 
@@ -49,9 +50,9 @@ const HEADERS = {
 const isVerbose = (query: string | undefined): boolean => new URLSearchParams(query).has('verbose')
 
 /** @param isTrusted who is not hears yes or no: reasons name topics, and what was thrown */
-const probe = ({ ok, state, checks }: Health, verbose: boolean, isTrusted: boolean): Answer => {
+const probe = ({ ok, state, checks, onHold }: Health, verbose: boolean, isTrusted: boolean): Answer => {
   const reasons = checks.flatMap((check) => check.reasons)
-  return answer(ok ? 200 : 503, isTrusted ? { ok, state, ...(verbose ? { checks } : { reasons }) } : { ok })
+  return answer(ok ? 200 : 503, isTrusted ? { ok, state, ...(verbose ? { checks, onHold } : { reasons }) } : { ok })
 }
 
 /** What was seen of the pool last, and the same as JSON once somebody wanted it. */
@@ -66,6 +67,7 @@ export class AdminServer {
   readonly #options: AdminServerOptions
   readonly #server: Server
   readonly #streams = new EventStreams()
+  readonly #orders: Orders
   readonly #watch = new LoopWatch(monotonicMs())
   readonly #warnings = new RateLimit(1)
   #timer: NodeJS.Timeout | undefined
@@ -78,6 +80,7 @@ export class AdminServer {
 
   constructor(options: AdminServerOptions) {
     this.#options = options
+    this.#orders = new Orders(options.pool, options.log)
     this.#server = createServer({ ...LIMITS, connectionsCheckingInterval: 1_000 }, (request, response) => {
       this.#serve(request, response).catch((err: unknown) => this.#failed(response, err))
     })
@@ -126,6 +129,7 @@ export class AdminServer {
   async close(): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#timer)
+    this.#orders.close()
     if (!this.#server.listening) return
     const closed = new Promise((resolve) => this.#server.close(resolve))
     this.#streams.close()
@@ -204,9 +208,7 @@ export class AdminServer {
       send(response, body)
       return
     }
-    const { pool, log } = this.#options
-    const from = request.socket.remoteAddress
-    const answered = carryOut(pool, path, body, (order) => log.info({ order, from }, `admin: ${order.says}`))
+    const answered = await this.#orders.carryOut(path, body, request.socket.remoteAddress)
     this.#look = null
     send(response, answered)
   }

@@ -1,4 +1,5 @@
 import type { PoolStatus, SlotStatus } from '../control/status.js'
+import { groupBy } from '../util/group-by.js'
 import type { Hang } from './loop-watch.js'
 
 /** One thing that was looked at, and what is wrong with it. */
@@ -13,6 +14,8 @@ export interface Health {
   readonly ok: boolean
   readonly state: PoolStatus['state']
   readonly checks: readonly Check[]
+  /** Of readiness: what somebody has paused, which is no trouble, in a sentence for each topic. */
+  readonly onHold?: readonly string[]
 }
 
 const check = (name: string, reasons: readonly string[]): Check => ({
@@ -59,6 +62,20 @@ const standingStill = ({ assignment }: SlotStatus): string[] =>
 const rebalancing = ({ slot, waitingFor }: SlotStatus): string[] =>
   waitingFor === null ? [] : [`slot ${slot} is in a rebalance that waits: ${waitingFor}`]
 
+/** So many partitions are named; the status has all of them. */
+const MOST_NAMED = 20
+
+const onHold = (slots: PoolStatus['slots']): string[] => {
+  const held = slots.flatMap(({ assignment }) => assignment).filter(({ onHoldForMs }) => onHoldForMs !== null)
+  return [...groupBy(held, ({ topic }) => topic)].map(([topic, partitions]) => {
+    const numbers = partitions.map(({ partition }) => partition).sort((a, b) => a - b)
+    const more = numbers.length > MOST_NAMED ? ` and ${numbers.length - MOST_NAMED} more` : ''
+    const longest = Math.max(...partitions.map(({ onHoldForMs }) => onHoldForMs ?? 0))
+    const names = numbers.slice(0, MOST_NAMED).join(', ')
+    return `${topic} ${names}${more}: paused by pool.pause() for ${seconds(longest)}`
+  })
+}
+
 const IN_WORDS: Readonly<Partial<Record<PoolStatus['state'], string>>> = {
   degraded:
     'the pool is degraded: a thread has yet to do better than the one that died before it, or a topic cannot be read',
@@ -68,12 +85,12 @@ const IN_WORDS: Readonly<Partial<Record<PoolStatus['state'], string>>> = {
 const LOOKED_AT = ['pool', 'slots', 'partitions', 'progress', 'rebalance']
 
 /** Whether all that the pool holds is being handled: that is so in the state `running`, and in no other. */
-export const readiness = ({ state, slots }: PoolStatus): Health => {
-  if (state === 'running')
-    return health(
-      state,
-      LOOKED_AT.map((name) => check(name, [])),
-    )
+export const readiness = ({ state, slots }: PoolStatus): Health => ({
+  ...health(state, state === 'running' ? LOOKED_AT.map((name) => check(name, [])) : lookedAt(state, slots)),
+  onHold: onHold(slots),
+})
+
+const lookedAt = (state: PoolStatus['state'], slots: PoolStatus['slots']): readonly Check[] => {
   const found = [
     check('slots', slots.flatMap(slotFault)),
     check('partitions', slots.flatMap(standingStill)),
@@ -84,5 +101,5 @@ export const readiness = ({ state, slots }: PoolStatus): Health => {
     check('rebalance', slots.flatMap(rebalancing)),
   ]
   const isExplained = state === 'degraded' && found.some(({ ok }) => !ok)
-  return health(state, [check('pool', isExplained ? [] : [IN_WORDS[state] ?? `the pool is ${state}`]), ...found])
+  return [check('pool', isExplained ? [] : [IN_WORDS[state] ?? `the pool is ${state}`]), ...found]
 }

@@ -478,7 +478,10 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   #administered(): Administered {
     return {
       status: () => this.status(),
-      resume: (topic, partition) => this.resume(topic, partition),
+      pause: (topic, partitions) => this.pause(topic, partitions),
+      resume: (topic, partitions) => this.resume(topic, partitions),
+      seek: (topic, partition, to) => this.seek(topic, partition, to),
+      scale: (slots, options) => this.scale(slots, options),
       recycle: (slot) => this.recycle(slot),
       setLogLevel: (level) => {
         this.#log.info({ from: this.#log.level, to: level }, 'the level of the log changes') // which may be the last line

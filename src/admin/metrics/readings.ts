@@ -135,6 +135,11 @@ export const READINGS: readonly Reading[] = [
       ).filter(([{ reason }]) => reason !== 'none'),
   },
   {
+    ...{ name: 'partitions_on_hold', kind: 'gauge', labels: ['group', 'topic'] },
+    help: 'Partitions that `pool.pause()` has paused, of those that the pool holds.',
+    read: (status) => byTopic(status, ({ onHoldForMs }) => (onHoldForMs === null ? 0 : 1)),
+  },
+  {
     ...{ name: 'rebalances_total', kind: 'counter', labels: [] },
     help: "Generations of the pool's groups since its start was complete.",
     read: ({ totals }) => [[{}, totals.rebalances]],

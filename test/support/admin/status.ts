@@ -14,10 +14,14 @@ export const slotStatus = (more: Partial<SlotStatus> = {}): SlotStatus => ({
   ...more,
 })
 
-/** A partition of `orders` that stands still, or does not. */
-export const partitionStatus = (partition: number, paused: PartitionPause | null = null) => ({
+/** A partition of `orders` that stands still, or does not, or is paused by `pool.pause()`. */
+export const partitionStatus = (
+  partition: number,
+  paused: PartitionPause | null = null,
+  onHoldForMs: number | null = null,
+) => ({
   ...{ topic: 'orders', partition, committed: '5', finishedUpTo: '5', position: '6', lag: '1' },
-  ...{ paused, onHoldForMs: null },
+  ...{ paused, onHoldForMs },
 })
 
 export const poolStatus = (state: PoolStatus['state'], ...slots: readonly SlotStatus[]): PoolStatus => ({

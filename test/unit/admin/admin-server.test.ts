@@ -6,7 +6,7 @@ import { ErrorCode, PoolError } from '#src/index.js'
 import { startAdmin } from '../../support/admin/admin-bench.js'
 import { ask, post } from '../../support/admin/ask.js'
 import { eventsIn, listenTo } from '../../support/admin/event-stream.js'
-import { poolStatus, slotStatus } from '../../support/admin/status.js'
+import { partitionStatus, poolStatus, slotStatus } from '../../support/admin/status.js'
 import { failOnLeaks } from '../../support/leaks.js'
 import { collectLines } from '../../support/log-lines.js'
 
@@ -50,6 +50,17 @@ describe('probes', () => {
     const { url } = await startAdmin({ status: poolStatus('escalated', slotStatus()) })
     expect(await ask(url('/livez'), { method: 'HEAD' })).toMatchObject({ status: 503, body: '' })
   })
+})
+
+test('what is paused is no trouble, and /readyz?verbose and /status have it', async () => {
+  const assignment = [partitionStatus(0), partitionStatus(3, null, 61_000)]
+  const { url } = await startAdmin({ status: poolStatus('running', slotStatus({ assignment })) })
+  expect(await ask(url('/readyz?verbose'))).toMatchObject({
+    status: 200,
+    json: { ok: true, onHold: ['orders 3: paused by pool.pause() for 61.0 s'] },
+  })
+  expect((await ask(url('/livez?verbose'))).json).not.toHaveProperty('onHold')
+  expect((await ask(url('/status'))).json).toHaveProperty('slots.0.assignment.1.onHoldForMs', 61_000)
 })
 
 test('/status is what pool.status() says', async () => {

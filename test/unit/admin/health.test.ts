@@ -45,6 +45,28 @@ describe('a pool is ready', () => {
   })
 })
 
+describe('what is paused', () => {
+  const held = (count: number) => Array.from({ length: count }, (_, n) => partitionStatus(n, null, 1_000 * (n + 1)))
+
+  test('is told, by topic, and is no trouble', () => {
+    const slots = [
+      slotStatus({ assignment: [partitionStatus(7, null, 12_300), partitionStatus(2)] }),
+      slotStatus({ slot: 1, assignment: [{ ...partitionStatus(0, null, 400), topic: 'bills' }, ...held(1)] }),
+    ]
+    const { ok, onHold } = readiness(poolStatus('running', ...slots))
+    expect({ ok, onHold }).toEqual({
+      ok: true,
+      onHold: ['orders 0, 7: paused by pool.pause() for 12.3 s', 'bills 0: paused by pool.pause() for 0.4 s'],
+    })
+    expect(readiness(poolStatus('degraded', ...slots)).onHold).toEqual(onHold)
+  })
+
+  test('is told in few words, however much it is', () => {
+    const [said = ''] = readiness(poolStatus('running', slotStatus({ assignment: held(1_000) }))).onHold ?? []
+    expect(said).toMatch(/, 19 and 980 more: paused by pool.pause\(\) for 1000\.0 s$/)
+  })
+})
+
 describe('a process is live', () => {
   test('in every state but the one out of which it finds no way', () => {
     const states = ['created', 'starting', 'running', 'degraded', 'escalated', 'stopping', 'stopped'] as const

@@ -39,7 +39,7 @@ describe('from the status', () => {
     const memory = { heapUsed: 5, heapLimit: 10, external: 2 }
     const slots = [
       slotStatus({ assignment: [partitionStatus(0), partitionStatus(1, paused)], memory, restarts: 2 }),
-      slotStatus({ slot: 1, state: 'parked', stalled: true, assignment: [partitionStatus(2)] }),
+      slotStatus({ slot: 1, state: 'parked', stalled: true, assignment: [partitionStatus(2, null, 5_000)] }),
     ]
     const { read } = bench(poolStatus('degraded', ...slots))
     expect(Object.fromEntries(await read())).toMatchObject({
@@ -55,6 +55,7 @@ describe('from the status', () => {
       'lag_messages{group="group",topic="orders"}': 3,
       'partitions{group="group",topic="orders"}': 3,
       'partitions_paused{group="group",topic="orders",reason="exhausted"}': 1,
+      'partitions_on_hold{group="group",topic="orders"}': 1,
       'rebalances_total{}': 0,
     })
   })
@@ -65,6 +66,11 @@ describe('from the status', () => {
     expect(names.filter((name) => /^(?:lag|thread_|partitions_paused)/.test(name))).toEqual([])
     expect(names.filter((name) => name.startsWith('partition_lag'))).toHaveLength(1)
     expect(names.filter((name) => name.startsWith('partition_committed'))).toHaveLength(1)
+  })
+
+  test('of what is paused it is 0, and not absent, when nothing is', async () => {
+    const { read } = bench(poolStatus('running', slotStatus({ assignment: [partitionStatus(0)] })))
+    expect((await read()).get('partitions_on_hold{group="group",topic="orders"}')).toBe(0)
   })
 
   test('partitions have series of their own only for who asks, and none when they are gone', async () => {

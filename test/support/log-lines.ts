@@ -10,7 +10,7 @@ export interface LogLine {
 /** A logger that keeps its lines. */
 export const collectLines = (
   level: 'trace' | 'debug' = 'debug',
-): { readonly logger: Logger; readonly lines: readonly LogLine[] } => {
+): { readonly logger: Logger; readonly lines: LogLine[] } => {
   const lines: LogLine[] = []
   return { lines, logger: pino({ level }, { write: (line) => lines.push(JSON.parse(line) as LogLine) }) }
 }

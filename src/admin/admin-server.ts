@@ -70,6 +70,8 @@ export class AdminServer {
   readonly #orders: Orders
   readonly #watch = new LoopWatch(monotonicMs())
   readonly #warnings = new RateLimit(1)
+  /** Whoever asks again and again shall not fill the log. */
+  readonly #faults = new RateLimit(1)
   #timer: NodeJS.Timeout | undefined
   #ticks = 0
   #look: Look | null = null
@@ -121,7 +123,7 @@ export class AdminServer {
       this.#streams.tell(event, payload)
       this.#metrics?.tell(event, payload)
     } catch (err) {
-      this.#options.log.error({ err, event }, 'admin server: fault. Please report this')
+      this.#fault({ err, event })
     }
   }
 
@@ -214,6 +216,11 @@ export class AdminServer {
   }
 
   #listenIn(response: ServerResponse): void {
+    // It would take a place without being heard, and nothing would say that its connection is over.
+    if (response.socket === null) {
+      send(response, refusal(400, 'events come over a connection of their own, and not behind other answers'))
+      return
+    }
     if (!this.#streams.hasRoom) {
       send(response, refusal(503, 'too many listen to events already', { 'retry-after': '5' }))
       return
@@ -228,8 +235,12 @@ export class AdminServer {
     }
   }
 
+  #fault(what: { readonly err: unknown; readonly event?: string }): void {
+    if (this.#faults.allows(monotonicMs())) this.#options.log.error(what, 'admin server: fault. Please report this')
+  }
+
   #failed(response: ServerResponse, err: unknown): void {
-    this.#options.log.error({ err }, 'admin server: fault. Please report this')
+    this.#fault({ err })
     if (response.headersSent) response.destroy()
     else send(response, refusal(500, 'a fault of the admin server, which is in the log'))
   }

@@ -30,8 +30,7 @@ export class EventStreams {
 
   tell(event: string, payload: unknown): void {
     if (this.#streams.size === 0 || !this.#limit.allows(monotonicMs())) return
-    const omitted = this.#limit.takeRefused()
-    if (omitted > 0) this.#write(frame('omitted', { events: omitted }))
+    this.#tellOmitted()
     this.#write(frame(event, payload))
   }
 
@@ -42,11 +41,17 @@ export class EventStreams {
       else if (this.#behind.has(stream)) stream.destroy()
       else this.#behind.add(stream)
     }
+    this.#tellOmitted() // also when nothing happens any more
     this.#write(':\n\n')
   }
 
   close(): void {
     for (const stream of this.#streams) stream.end()
+  }
+
+  #tellOmitted(): void {
+    const omitted = this.#limit.takeRefused()
+    if (omitted > 0) this.#write(frame('omitted', { events: omitted }))
   }
 
   #write(text: string): void {

@@ -1,10 +1,10 @@
-import { request } from 'node:http'
+import { type OutgoingHttpHeaders, request } from 'node:http'
 import { onTestFinished } from 'vitest'
 
 /** Listens to server-sent events; cut off after the test. */
-export const listenTo = (url: string) =>
+export const listenTo = (url: string, headers: OutgoingHttpHeaders = {}) =>
   new Promise<{ readonly status: number; text(): string; readonly ended: Promise<void> }>((resolve, reject) => {
-    const sent = request(url, { agent: false }, (response) => {
+    const sent = request(url, { agent: false, headers }, (response) => {
       let text = ''
       response.setEncoding('utf8').on('data', (chunk: string) => {
         text += chunk

@@ -174,7 +174,7 @@ describe('/events', () => {
     expect(lines.at(-1)).toMatchObject({ level: 50, event: 'slot:crashed' })
   })
 
-  test('leaves out what is more than 500 a second, and says how many', async () => {
+  test('leaves out what is more than 500 a second, and says how many with the next one', async () => {
     const { url, server } = await startAdmin()
     const heard = await listenTo(url('/events'))
     for (let event = 0; event < 700; event++) server.tell('message:failed', { event })
@@ -186,10 +186,12 @@ describe('/events', () => {
       .toMatchObject({ events: expect.toSatisfy((events: number) => events >= 200) })
   })
 
-  test('has a heartbeat', async () => {
-    const { url } = await startAdmin()
+  test('has a heartbeat, with which it says, too, how many were left out', async () => {
+    const { url, server } = await startAdmin()
     const heard = await listenTo(url('/events'))
+    for (let event = 0; event < 700; event++) server.tell('message:failed', { event })
     await expect.poll(heard.text, { timeout: 15_000 }).toContain('\n\n:\n\n')
+    expect(eventsIn(heard.text()).at(-1)).toEqual(['omitted', { events: 200 }])
   })
 
   test('cuts off who does not read', async () => {

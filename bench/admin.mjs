@@ -6,7 +6,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import os from 'node:os'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { uniqueName } from '#scripts/support/topics.js'
 import { ConsumerPool } from '#src/index.js'
 import { iterationsPerMs } from './support/burn.mjs'
@@ -51,16 +51,20 @@ const measure = async (contender, cluster, topic) => {
     await pool.start()
     const delays = monitorEventLoopDelay({ resolution: 10 })
     delays.enable()
+    const before = performance.eventLoopUtilization()
+    const beganAt = performance.now()
     if (contender === 'with') asker.send({ address: pool.adminAddress })
     const rate = await meter.rate({ withinMs: seconds * 10_000 })
     delays.disable()
+    const { active } = performance.eventLoopUtilization(before)
+    const seen = { rate, delayMs: delays.max / 1e6, activeMs: (active / (performance.now() - beganAt)) * 1_000 }
     const { state, totals } = pool.status()
     if (state !== 'running' || totals.rebalances > 0)
       throw new Error(`the pool is ${state} after ${totals.rebalances} rebalances`)
-    if (contender === 'without') return { rate, delayMs: delays.max / 1e6 }
+    if (contender === 'without') return { ...seen, askerMs: 0 }
     asker.send({})
-    const [took] = await once(asker, 'message')
-    return { rate, delayMs: delays.max / 1e6, took }
+    const [{ took, cpuMs }] = await once(asker, 'message')
+    return { ...seen, took, askerMs: (cpuMs / (performance.now() - beganAt)) * 1_000 }
   } finally {
     asker.kill()
     await pool.stop()
@@ -77,11 +81,22 @@ await withKafka(async (cluster) => {
   for (let round = 0; round < rounds; round++) {
     for (const contender of Object.keys(results)) results[contender].push(await measure(contender, cluster, topic))
   }
-  const rows = [['admin server', 'messages a second', 'by round', 'longest delay of the main loop, ms']]
+  const rows = [
+    [
+      'admin server',
+      'messages a second',
+      'by round',
+      'longest delay of the main loop, ms',
+      'main loop busy, ms a second',
+      'asker, CPU ms a second',
+    ],
+  ]
   for (const [contender, measured] of Object.entries(results)) {
     const rates = measured.map(({ rate }) => rate)
     const byRound = rates.map((rate) => rate.toFixed(0)).join(' ')
-    rows.push([contender, median(rates), byRound, Math.max(...measured.map(({ delayMs }) => delayMs))])
+    const longest = Math.max(...measured.map(({ delayMs }) => delayMs))
+    const [activeMs, askerMs] = ['activeMs', 'askerMs'].map((figure) => median(measured.map((each) => each[figure])))
+    rows.push([contender, median(rates), byRound, longest, activeMs, askerMs])
   }
   printTable(rows)
   console.log()

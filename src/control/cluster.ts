@@ -8,6 +8,7 @@ import type { Groups } from './groups.js'
 import { Coordinator } from './membership/coordinator.js'
 import { Patience } from './membership/patience.js'
 import { PatternTopics } from './membership/pattern-topics.js'
+import { answered } from './membership/topic-check.js'
 import { TopicWatch } from './membership/topic-watch.js'
 import { PartitionLeaderNews } from './partition-leader-news.js'
 
@@ -73,9 +74,13 @@ export class Cluster {
     return new Coordinator(this.client, groupId, this.#commits)
   }
 
-  /** What the regular expressions of its subscriptions find, before anything joins. */
+  /**
+   * What the regular expressions of its subscriptions find, before anything joins.
+   *
+   * @throws {@link PoolError} when the brokers do not say which topics there are
+   */
   findTopics(): Promise<void> {
-    return this.#patterns.begin()
+    return answered('the topics that regular expressions find', () => this.#patterns.begin())
   }
 
   /** What is consumed has been chosen anew: looks what regular expressions find of the rest. If not now, at the next look. */

@@ -27,7 +27,7 @@ export const checkTopics = async (
   slots: readonly SlotConfig[],
   metadata: (kafka: KafkaConfig, names: readonly string[]) => Promise<readonly TopicMetadata[]>,
 ): Promise<readonly TopicMetadata[]> => {
-  const ask = ({ kafka, topics }: SlotConfig) => answered(topics, () => metadata(kafka, topics))
+  const ask = ({ kafka, topics }: SlotConfig) => answered(`the topics ${quoted(topics)}`, () => metadata(kafka, topics))
   const look = async () => (await Promise.all(slots.map(ask))).flat()
   let found = await look()
   for (let tries = 1; tries < TRIES; tries++) {
@@ -53,18 +53,23 @@ export const checkTopics = async (
   return found
 }
 
-/** A broker was reached a moment ago. */
-const answered = async <T>(topics: readonly string[], ask: () => Promise<T>): Promise<T> => {
+/**
+ * Asks brokers of which one was reached a moment ago.
+ *
+ * @param what is looked up, for messages
+ * @throws {@link PoolError} `KCP_BROKER_REFUSED`, or `KCP_BROKER_UNREACHABLE` when they do not answer any more
+ */
+export const answered = async <T>(what: string, ask: () => Promise<T>): Promise<T> => {
   for (const untilMs = monotonicMs() + PATIENCE_MS; ; ) {
     try {
       return await ask()
     } catch (cause) {
       if (!(cause instanceof KafkaError) || cause.type === 'CLOSED') throw cause
-      const what = `the topics ${quoted(topics)} could not be looked up: ${cause.message}`
-      if (isRefusal(cause)) throw new PoolError(ErrorCode.brokerRefused, `${what}. ${adviceOn(cause)}`, { cause })
+      const failure = `${what} could not be looked up: ${cause.message}`
+      if (isRefusal(cause)) throw new PoolError(ErrorCode.brokerRefused, `${failure}. ${adviceOn(cause)}`, { cause })
       if (monotonicMs() >= untilMs) {
         const advice = 'A broker was there a moment ago: see whether it is being restarted, then start again'
-        throw new PoolError(ErrorCode.brokerUnreachable, `${what}. ${advice}`, { cause })
+        throw new PoolError(ErrorCode.brokerUnreachable, `${failure}. ${advice}`, { cause })
       }
     }
     await sleep(PAUSE_MS)

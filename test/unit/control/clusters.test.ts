@@ -4,6 +4,7 @@ import type { SlotConfig } from '#src/config/resolved.js'
 import { Clusters } from '#src/control/clusters.js'
 import { Groups } from '#src/control/groups.js'
 import { PoolError } from '#src/errors.js'
+import { KafkaError } from '#src/kafka/kafka-error.js'
 import type { ClusterView } from '#src/kafka/metadata.js'
 import { kafkaConfig, slotConfig } from '../../support/config/slot-config.js'
 import { FakeClient, silence } from '../../support/control/fake-client.js'
@@ -164,4 +165,22 @@ test('slots hear of new leaders in the cluster that they reach in their way', as
   }
   clusters.of(slots[1]).leadersLost([{ topic: 'orders', partition: 0, leader: 1, leaderEpoch: 1 }])
   await expect.poll(() => heard.map(([slot]) => slot)).toEqual([1])
+})
+
+test('a broker that is away when regular expressions look first is asked again, and then named as what stops the start', async () => {
+  const { clients, clusters } = world(slotConfig({ topics: [], patterns: ['/^orders/'] }))
+  await clusters.connect()
+  const [client] = clients
+  let asked = 0
+  const away = new KafkaError('CONNECTION', -1, true, 'the connection to a:1 was closed')
+  if (client !== undefined) {
+    client.topicNames = async () => {
+      asked += 1
+      throw away
+    }
+  }
+  const failed = await clusters.check().catch((error: unknown) => error)
+  expect(failed).toBeInstanceOf(PoolError)
+  expect(failed).toMatchObject({ code: 'KCP_BROKER_UNREACHABLE', cause: away })
+  expect(asked).toBeGreaterThan(2)
 })

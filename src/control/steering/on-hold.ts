@@ -37,6 +37,7 @@ export class OnHold {
 
   /** @param partitions null for all of the topic */
   pause(topic: string, partitions: readonly number[] | null, nowMs: number): void {
+    if (partitions?.length === 0) return
     const entry = this.#topics.get(topic) ?? { rest: null, own: new Map<number, Pause | null>() }
     const begun = (): Pause => ({ sinceMs: nowMs, isTold: false })
     this.#topics.set(topic, entry)

@@ -1,10 +1,14 @@
 import type { Logger } from 'pino'
+import { shown } from '../../config/issues.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
 import { monotonicMs } from '../../util/clock.js'
 import { OnHold } from './on-hold.js'
 import { type ReadTarget, readTarget, type SeekTarget } from './seek-target.js'
 import { notHeld } from './seeking.js'
+
+/** Kafka's protocol has 32 bits for one. */
+const MAX_PARTITION = 2 ** 31 - 1
 
 /** A slot, as far as it is steered. */
 export interface Steerable {
@@ -61,7 +65,7 @@ export class Steering {
 
   async seek(topic: string, partition: number, to: SeekTarget): Promise<string> {
     const target = readTarget(to)
-    chosen(partition)
+    partitionNumber(partition)
     this.#refuseUnknown(topic)
     const isHeld = (held: TopicPartition) => held.topic === topic && held.partition === partition
     const holders = this.#options.slots().filter(({ held }) => held.some(isHeld))
@@ -85,10 +89,13 @@ export class Steering {
   }
 }
 
-const chosen = (choice: PartitionChoice): readonly number[] | null => {
+const chosen = (choice: unknown): readonly number[] | null => {
   if (choice === undefined) return null
-  const partitions = typeof choice === 'number' ? [choice] : choice
-  const wrong = partitions.find((partition) => !Number.isSafeInteger(partition) || partition < 0)
-  if (wrong === undefined) return partitions
-  throw new TypeError(`expected the number of a partition, from 0, got ${String(wrong)} (${typeof wrong})`)
+  const partitions: readonly unknown[] = Array.isArray(choice) ? choice : [choice]
+  return partitions.map(partitionNumber)
+}
+
+const partitionNumber = (value: unknown): number => {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_PARTITION) return value
+  throw new TypeError(`expected the number of a partition, from 0, got ${shown(value)}`)
 }

@@ -44,7 +44,8 @@ export type {
   SubscriptionStatus,
 } from './control/status.js'
 export type { SeekTarget } from './control/steering/seek-target.js'
-export type { SubscriptionChoice, TopicSelection } from './control/steering/topic-selection.js'
+export type { SubscriptionChoice } from './control/steering/subscription-choice.js'
+export type { TopicSelection } from './control/steering/topic-selection.js'
 export {
   ConfigError,
   type ConfigIssue,

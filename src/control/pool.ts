@@ -31,7 +31,8 @@ import { frozen, type PoolStatus } from './status.js'
 import type { SeekTarget } from './steering/seek-target.js'
 import { Steering } from './steering/steering.js'
 import { Subscribing } from './steering/subscribing.js'
-import type { SubscriptionChoice, TopicSelection } from './steering/topic-selection.js'
+import { type SubscriptionChoice, subscriptionOf } from './steering/subscription-choice.js'
+import type { TopicSelection } from './steering/topic-selection.js'
 import { Escalation } from './supervision/escalation.js'
 import { HungHandlers } from './supervision/hung-handlers.js'
 import { RestartLimiter } from './supervision/restart-limiter.js'
@@ -232,13 +233,14 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
    * Resolves when it is done (or what was asked later): the new slots have their assignments, those that were removed are gone.
    *
    * @param slots from 1 to 1,024; with `workers: { min, max }` within these
-   * @param options.subscription the place in `subscriptions`, where there are several
+   * @param choice which subscription, by its index, where there are several
    * @throws {@link PoolError} `KCP_NOT_SCALED` when that cannot be, `KCP_POOL_STOPPED` when the pool stops, or why new slots
    *   cannot start (the code of what a start would reject with); none of them is there then
    */
-  async scale(slots: number, { subscription }: { readonly subscription?: number } = {}): Promise<void> {
+  async scale(slots: number, choice: SubscriptionChoice = {}): Promise<void> {
+    const subscription = subscriptionOf(choice)
     if (this.#step === 'created' || this.#step === 'starting') {
-      throw new PoolError(ErrorCode.notScaled, `scale(${slots}): the pool is not running yet. Await start() first`)
+      throw new PoolError(ErrorCode.notScaled, 'scale(): the pool is not running yet. Await start() first')
     }
     const before = this.#slots.staying.length
     await this.#scaler.scale(slots, subscription, 'asked')

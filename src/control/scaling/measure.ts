@@ -37,7 +37,8 @@ const mean = (values: readonly number[]): number =>
 export const measure = (samples: readonly Observation[], catchUpMs: number): Load => {
   const last = samples.at(-1)
   const loads = new Map([...(last?.slots.keys() ?? [])].map((slot) => [slot, meanOf(samples, slot)]))
-  const held = groupBy(last?.partitions ?? [], ({ slot }) => slot)
+  const moving = last?.partitions.filter(({ isPaused }) => !isPaused) ?? []
+  const held = groupBy(moving, ({ slot }) => slot)
   const busyOf = (slot: number) => {
     const { handlers = 0, concurrency = 1, thread = 0 } = loads.get(slot) ?? {}
     return Math.min(1, Math.max(thread, handlers / Math.max(1, Math.min(concurrency, held.get(slot)?.length ?? 0))))

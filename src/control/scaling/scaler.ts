@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { shown } from '../../config/issues.js'
 import { MAX_WORKERS } from '../../config/layers/read-subscriptions.js'
 import type { SlotConfig, WorkersConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
@@ -105,7 +106,7 @@ export class Scaler {
     const { workers } = this.#options
     if (subscription === undefined && workers.length > 1) {
       throw refused(
-        `scale(${slots}): the pool has ${workers.length} subscriptions. Name the one that is meant by its place: scale(${slots}, { subscription: 0 })`,
+        `scale(): the pool has ${workers.length} subscriptions. Name the one that is meant by its index: scale(4, { subscription: 0 })`,
       )
     }
     const place = subscription ?? 0
@@ -116,7 +117,7 @@ export class Scaler {
     const [min, max] = limits.min < limits.max ? [limits.min, limits.max] : [1, MAX_WORKERS]
     if (Number.isInteger(slots) && slots >= min && slots <= max) return place
     const because = limits.min < limits.max ? ', as workers: { min, max } says' : ''
-    throw refused(`scale(${String(slots)}): expected a whole number from ${min} to ${max}${because}`)
+    throw refused(`scale(): expected a whole number from ${min} to ${max}${because}, got ${shown(slots)}`)
   }
 
   async #work(): Promise<void> {

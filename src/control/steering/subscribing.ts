@@ -8,7 +8,8 @@ import type { Cluster } from '../cluster.js'
 import type { GroupParts, Groups } from '../groups.js'
 import type { ConsumedTopics } from '../membership/consumed-topics.js'
 import { checkTopics } from '../membership/topic-check.js'
-import type { SubscriptionChoice, TopicSelection } from './topic-selection.js'
+import { type SubscriptionChoice, subscriptionOf } from './subscription-choice.js'
+import type { TopicSelection } from './topic-selection.js'
 
 export interface SubscribingOptions {
   readonly groups: Pick<Groups, 'placesOf' | 'of'>
@@ -95,7 +96,8 @@ export class Subscribing {
     }
   }
 
-  #placesOf({ subscription }: SubscriptionChoice): Place[] {
+  #placesOf(choice: SubscriptionChoice): Place[] {
+    const subscription = subscriptionOf(choice)
     const { groups, slots } = this.#options
     const present = slots()
     const count = new Set(present.map((slot) => slot.subscription)).size // each has one slot at least

@@ -151,7 +151,7 @@ describe('pool.pause', () => {
     const { steering } = steered()
     await expect(steering.pause('odrers', 0)).rejects.toMatchObject({ code: 'KCP_NOT_SUBSCRIBED', topic: 'odrers' })
     await expect(steering.pause('orders', -1)).rejects.toThrow('expected the number of a partition, from 0, got -1')
-    await expect(steering.pause('orders', ['1'] as never)).rejects.toThrow('got '1' (string)')
+    await expect(steering.pause('orders', ['1'] as never)).rejects.toThrow("got '1' (string)")
     expect(steering.resume('odrers', undefined)).toBe(false)
   })
 })

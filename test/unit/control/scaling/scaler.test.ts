@@ -1,0 +1,14 @@
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import { Scaler, type ScalerOptions } from '#src/control/scaling/scaler.js'
+
+test.each<[unknown, number | undefined, string]>([
+  ['3', 0, "expected a whole number from 1 to 1024, got '3' (string)"],
+  [1.5, undefined, 'got 1.5 (number)'],
+  [2, 1, 'there is no subscription 1'],
+])('what cannot be is named with its type: scale(%o) of %o', async (slots, subscription, words) => {
+  const workers = [{ min: 1, max: 1 }]
+  const scaler = new Scaler({ workers, configs: [], log: pino({ level: 'silent' }) } as unknown as ScalerOptions)
+  const scaling = scaler.scale(slots as number, subscription, 'asked')
+  await expect(scaling).rejects.toMatchObject({ code: 'KCP_NOT_SCALED', message: expect.stringContaining(words) })
+})

@@ -27,8 +27,13 @@ export class Member {
   }
 
   async status() {
-    this.#child.send('status')
+    this.#child.send({ type: 'status' })
     return this.#answer('status')
+  }
+
+  async scale(slots) {
+    this.#child.send({ type: 'scale', slots })
+    return this.#answer('scale')
   }
 
   /** As a service manager ends it. */

@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import time
 
 from confluent_kafka import Consumer, TopicPartition, libversion
 
@@ -12,7 +13,7 @@ done = {}
 
 
 def say(**event):
-    print(json.dumps(event), flush=True)
+    print(json.dumps({**event, "timestamp": time.time() * 1000}), flush=True)
 
 
 def revoked(consumer, partitions):

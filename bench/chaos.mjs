@@ -114,7 +114,8 @@ const foreignMember = (kind, command, args) => {
         open.set(partition, holding)
         holdings.push(holding)
       }
-    } else if (event === 'lost') for (const partition of numbers) close(partition, timestamp, 'lost')
+    } else if (event === 'closing') for (const partition of [...open.keys()]) close(partition, timestamp, 'ended')
+    else if (event === 'lost') for (const partition of numbers) close(partition, timestamp, 'lost')
     else if (event === 'revoked' || event === 'partitions_revoked') {
       for (const partition of numbers) close(partition, timestamp, 'revoked')
     }

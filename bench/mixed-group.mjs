@@ -49,7 +49,7 @@ const member = (command, args, read) => {
 
 const librdkafka = ({ brokers }, groupId, topic, name) =>
   member(process.env.PYTHON ?? 'python3', [SCRIPT, brokers.join(','), groupId, topic, name], (said, owned, handled) => {
-    if (said.event === 'started') return
+    if (said.event === 'started' || said.event === 'closing') return
     if (said.event === 'handled') handled.push([`${said.partition}/${said.offset}`, Date.now()])
     else if (said.event === 'assigned') for (const partition of said.partitions) owned.add(partition)
     else for (const partition of said.partitions) owned.delete(partition)

@@ -54,4 +54,5 @@ while not over.is_set():
         continue
     done[message.partition()] = message.offset() + 1
     say(event="handled", partition=message.partition(), offset=message.offset())
+say(event="closing")  # it handles nothing from here on
 consumer.close()

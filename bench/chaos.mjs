@@ -51,6 +51,7 @@ const note = (line) => console.log(`${((Date.now() - beganMs) / 1000).toFixed(1)
 /** What was seen, for the judge. */
 const holdings = []
 const foreign = []
+const foreignCommits = []
 const deaths = []
 const outages = []
 
@@ -86,7 +87,7 @@ let members = 0
 const foreignMember = (kind, command, args) => {
   members += 1
   const member = `${kind} ${members}`
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] })
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', process.env.CHAOS_STDERR ? 'inherit' : 'ignore'] })
   const open = new Map()
   const close = (partition, atMs, how) => {
     const holding = open.get(partition)
@@ -108,7 +109,12 @@ const foreignMember = (kind, command, args) => {
         startMs: timestamp,
         endMs: timestamp,
       })
-    } else if (event === 'assigned' || event === 'partitions_assigned') {
+    } else if (event === 'committed' || (event === 'offsets_committed' && said.success)) {
+      for (const { partition, offset } of said.offsets) {
+        foreignCommits.push({ member, kind, partition, offset, atMs: timestamp })
+      }
+    } else if (event === 'uncommitted') note(`${member} could not commit: ${said.reason}`)
+    else if (event === 'assigned' || event === 'partitions_assigned') {
       for (const partition of numbers) {
         const holding = { member, kind, partition, fromMs: timestamp, toMs: Number.POSITIVE_INFINITY, how: 'held' }
         open.set(partition, holding)
@@ -203,7 +209,7 @@ const ownSide = () => {
       crashes.push({ member, atMs, inFlight })
     } else if (event === 'offsets:committed') {
       for (const { partition, offset } of said.offsets)
-        commits.push({ member, partition, offset: Number(offset), atMs })
+        commits.push({ member, kind: 'own', partition, offset: Number(offset), atMs })
     }
   }
   return { own, open, losses, crashes, commits }
@@ -338,7 +344,9 @@ const run = async (cluster) => {
 
   const side = ownSide()
   const overlaps = overlapsOf([...side.own, ...holdings], handled())
-  const repeats = repeatsOf(handled(), { ...side, deaths, outages })
+  const known = { losses: [...side.losses, ...holdings.map((one) => ({ ...one, atMs: one.toMs }))] }
+  const commits = [...side.commits, ...foreignCommits]
+  const repeats = repeatsOf(handled(), { ...side, ...known, commits, deaths, outages })
   const produced = ranges.reduce((sum, { from, to }) => sum + to - from, 0)
   const causes = new Map()
   for (const { cause = 'NOT EXPLAINED' } of repeats) causes.set(cause, (causes.get(cause) ?? 0) + 1)

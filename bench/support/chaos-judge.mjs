@@ -41,45 +41,39 @@ export const overlapsOf = (holdings, handlings) => {
 }
 
 /** Why a message came again after this handling of it, or undefined when nothing that is known excuses it. */
-const causeOf = (first, again, { losses, deaths, crashes, commits, outages, byPartition }) => {
-  if (first.kind !== 'own') return `handled by ${first.kind} before, which had not committed it`
-  const { member, pid, partition, offset, startMs, endMs } = first
-  const before = (atMs) => atMs >= startMs && atMs <= again.startMs
-  const committed = commits.some(
-    (commit) =>
-      commit.member === member && commit.partition === partition && commit.offset > offset && before(commit.atMs),
-  )
-  if (!committed) {
-    if (crashes.some((one) => one.member === member && before(one.atMs) && one.inFlight.has(`${partition}/${offset}`)))
-      return 'in flight when its thread died'
-    if (deaths.some((one) => one.pid === pid && one.how === 'SIGKILL' && before(one.atMs)))
-      return endMs === null ? 'in flight when its process was killed' : 'not committed yet when its process was killed'
-    const loss = losses.find((one) => one.member === member && one.partition === partition && before(one.atMs))
-    if (loss?.how === 'revoked' && (endMs === null || endMs >= loss.atMs))
-      return 'in flight when its partition was taken away'
-    const away = outages.some(({ fromMs, toMs }) => loss !== undefined && fromMs <= loss.atMs && loss.atMs <= toMs)
-    if (away && loss.how === 'lost') return 'its membership was lost while a node was away'
-    if (away && loss.how === 'revoked') return 'its partition was given up while a node was away'
-    return undefined
+const causeOf = (first, again, { losses, deaths, crashes, commits, outages }) => {
+  const { member, kind, pid, partition, offset, startMs, endMs } = first
+  const before = (atMs) => atMs >= startMs && atMs <= again.startMs + ROUNDING_MS
+  const here = commits.filter((commit) => commit.partition === partition && before(commit.atMs))
+  const committed = here.find((commit) => commit.member === member && commit.offset > offset)
+  if (committed !== undefined) {
+    const less = here.find((one) => one.kind !== 'own' && one.atMs >= committed.atMs && one.offset <= offset)
+    return less === undefined ? undefined : `committed by ${kind}, and ${less.kind} committed less after that`
   }
-  const others = byPartition
-    .get(partition)
-    .some((one) => one.kind !== 'own' && one.startMs > startMs && one.startMs < again.startMs)
-  return others ? 'committed, and others committed less after that' : undefined
+  const loss = losses.find((one) => one.member === member && one.partition === partition && before(one.atMs))
+  if (kind !== 'own') return loss === undefined ? undefined : `handled by ${kind}, which went without committing it`
+  if (crashes.some((one) => one.member === member && before(one.atMs) && one.inFlight.has(`${partition}/${offset}`)))
+    return 'in flight when its thread died'
+  if (deaths.some((one) => one.pid === pid && one.how === 'SIGKILL' && before(one.atMs)))
+    return endMs === null ? 'in flight when its process was killed' : 'not committed yet when its process was killed'
+  if (loss?.how === 'revoked' && (endMs === null || endMs >= loss.atMs))
+    return 'in flight when its partition was taken away'
+  const away = outages.some(({ fromMs, toMs }) => loss !== undefined && fromMs <= loss.atMs && loss.atMs <= toMs)
+  if (away && loss.how === 'lost') return 'its membership was lost while a node was away'
+  if (away && loss.how === 'revoked') return 'its partition was given up while a node was away'
+  return undefined
 }
 
 /** Each handling of a message after the first, with its cause. */
-export const repeatsOf = (handlings, known) => {
-  const byPartition = groupBy(handlings, ({ partition }) => partition)
-  return [...groupBy(handlings, ({ partition, offset }) => `${partition}/${offset}`).values()].flatMap((all) => {
+export const repeatsOf = (handlings, known) =>
+  [...groupBy(handlings, ({ partition, offset }) => `${partition}/${offset}`).values()].flatMap((all) => {
     const sorted = all.toSorted((a, b) => a.startMs - b.startMs)
     return sorted.slice(1).map((again, at) => ({
       first: sorted[at],
       again,
-      cause: causeOf(sorted[at], again, { ...known, byPartition }),
+      cause: causeOf(sorted[at], again, known),
     }))
   })
-}
 
 /** Messages of the ranges that nobody handled to the end. */
 export const lostOf = (ranges, handlings) => {

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 
-from confluent_kafka import Consumer, TopicPartition, libversion
+from confluent_kafka import Consumer, KafkaException, TopicPartition, libversion
 
 brokers, group, topic, name = sys.argv[1:]
 over = threading.Event()
@@ -16,11 +16,22 @@ def say(**event):
     print(json.dumps({**event, "timestamp": time.time() * 1000}), flush=True)
 
 
+def commit(consumer, numbers):
+    offsets = [TopicPartition(topic, number, done.pop(number)) for number in numbers if number in done]
+    if not offsets:
+        return
+    try:
+        stored = consumer.commit(offsets=offsets, asynchronous=False)
+        said = [{"partition": o.partition, "offset": o.offset} for o in stored if o.error is None]
+        say(event="committed", offsets=said)
+    except KafkaException as refused:
+        say(event="uncommitted", reason=str(refused))
+
+
 def revoked(consumer, partitions):
-    offsets = [TopicPartition(topic, p.partition, done.pop(p.partition)) for p in partitions if p.partition in done]
-    if offsets:
-        consumer.commit(offsets=offsets, asynchronous=False)
-    say(event="revoked", partitions=[p.partition for p in partitions])
+    numbers = [p.partition for p in partitions]
+    commit(consumer, numbers)
+    say(event="revoked", partitions=numbers)
 
 
 def lost(consumer, partitions):
@@ -48,11 +59,15 @@ consumer = Consumer(
 consumer.subscribe([topic], on_assign=assigned, on_revoke=revoked, on_lost=lost)
 threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
 say(event="started", version=libversion()[0])
+commit_at = time.monotonic() + 1
 while not over.is_set():
     message = consumer.poll(0.05)
-    if message is None or message.error():
-        continue
-    done[message.partition()] = message.offset() + 1
-    say(event="handled", partition=message.partition(), offset=message.offset())
+    if message is not None and not message.error():
+        done[message.partition()] = message.offset() + 1
+        say(event="handled", partition=message.partition(), offset=message.offset())
+    if time.monotonic() >= commit_at:
+        commit(consumer, list(done))
+        commit_at = time.monotonic() + 1
+commit(consumer, list(done))
 say(event="closing")  # it handles nothing from here on
 consumer.close()

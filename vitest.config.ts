@@ -6,6 +6,9 @@ const common = {
   expect: { poll: { timeout: 20_000 } }, // what comes at once on a quiet machine takes seconds on a busy one
 }
 
+// Before a test with threads: that they run the code that is in `src`.
+const built = 'test/support/built.ts'
+
 // One kind after the other: tests that measure time must not share the cores with others.
 const turn = (groupOrder: number) => ({ sequence: { groupOrder } })
 
@@ -19,6 +22,7 @@ export default defineConfig({
           ...turn(2),
           name: 'threads',
           include: ['test/threads/**/*.test.ts'],
+          globalSetup: [built],
           testTimeout: 30_000,
         },
       },
@@ -28,7 +32,7 @@ export default defineConfig({
           ...turn(3),
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          globalSetup: ['test/support/cluster/global-setup.ts'],
+          globalSetup: [built, 'test/support/cluster/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // A real broker beside noisy neighbours: a second look, which the report shows ("retry x1").
@@ -37,7 +41,7 @@ export default defineConfig({
         },
       },
       // Has its own brokers, to harm them, and no second look: what it finds is to be understood.
-      { test: { ...common, ...turn(4), name: 'faults', include: ['test/faults/**/*.test.ts'] } },
+      { test: { ...common, ...turn(4), name: 'faults', include: ['test/faults/**/*.test.ts'], globalSetup: [built] } },
     ],
   },
 })

@@ -165,6 +165,26 @@ test('what a handler imports of the package is two files, which each thread has 
   expect([...handlers].filter((file) => !thread.has(file))).toEqual([])
 })
 
+/** Of what the few files of a thread are made (scripts/bundle-threads.mjs), as the source maps say that stack traces go by. */
+const bundled = (): readonly string[] => {
+  const maps = readdirSync(join(root, 'dist/threads')).filter((file) => file.endsWith('.map'))
+  return maps.flatMap((file) => {
+    const { sources } = JSON.parse(readFileSync(join(root, 'dist/threads', file), 'utf8')) as { sources: string[] }
+    return sources.map((source) => posix.join('dist/threads', source))
+  })
+}
+
+test('what a handler imports of the package is there once, and not in the code of its thread again', () => {
+  expect(bundled()).toContain('src/data/runtime.ts')
+  const once = [...loadedBy('dist/src/handler.js'), 'dist/src/index.js'].map((file) => file.slice('dist/'.length, -3))
+  expect(bundled().filter((source) => once.includes(source.replace(/\.[jt]s$/, '').replace('dist/', '')))).toEqual([])
+})
+
+test('every file that threads run is made of files that somebody has written, each in one of them', () => {
+  expect(bundled().filter((source) => !/^(?:src|workers)\/.*\.ts$/.test(source))).toEqual([])
+  expect(new Set(bundled()).size).toBe(bundled().length)
+})
+
 test('what supervises a pool loads neither Kafka, nor threads, nor the schema', () => {
   const packages = [...loadedBy('dist/src/cli/supervise-command.js')].filter((file) => !/^(?:dist|node:)/.test(file))
   expect(packages).toEqual(['pino'])

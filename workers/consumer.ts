@@ -34,8 +34,9 @@ const calledUp = new AbortController()
 if (config !== undefined) void early(async () => (await rehearsal).rehearse(config, calledUp.signal))
 
 // A CommonJS handler `require`s this package, which Node cannot while an `import()` of the same modules is under way
-// (Node 20: "Cannot read properties of undefined (reading 'getStatus')"). So ours are all there before; with several
-// handlers also the main entry, which one may import while another requires it.
+// (Node 20: "Cannot read properties of undefined (reading 'getStatus')"; Node 24: ERR_REQUIRE_ESM_RACE_CONDITION). So ours
+// are all there before; with several handlers also the main entry, which one may import while another requires it: that
+// takes twice as long as all the rest.
 const ours = Promise.allSettled([
   kafka,
   rehearsal,

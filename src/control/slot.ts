@@ -37,7 +37,7 @@ import { Incarnations, type SlotReport } from './threads/incarnations.js'
  * In a cooperative group nobody stops when a draining slot gives up what it does not need. Handlers that are back sooner than
  * that spare the group a rebalance.
  */
-const HAND_ON_AFTER_MS = 250
+const HAND_ON_AFTER_MS = 100
 
 /**
  * A stable place in the pool: its seat in the group, the thread that fills it now, and its holdings.

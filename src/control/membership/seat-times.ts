@@ -37,3 +37,9 @@ export const REFUSED_WAIT_MS = 5_000
 export const UNASSIGNABLE_TRIES = 3
 /** How long a LeaveGroup may take: leaving is a courtesy, the session timeout does the same later. */
 export const LEAVE_TIMEOUT_MS = 700
+
+/**
+ * How often a member asks that has come to a cooperative group and got nothing yet. Others give up what it shall have, and it
+ * hears of the next rebalance only when it asks: until then nobody handles that, as nobody of another process pokes it.
+ */
+export const EXPECTING_BEAT_MS = 250

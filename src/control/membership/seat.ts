@@ -22,7 +22,14 @@ import { reactionTo } from './reactions.js'
 import { refusal } from './refusal.js'
 import type { SeatHost } from './seat-host.js'
 import { isMember, SEAT_TRANSITIONS, type SeatState } from './seat-states.js'
-import { FENCED_FORGOTTEN_MS, FENCED_TRIES, FENCED_WAIT_MS, LEAVE_TIMEOUT_MS, REFUSED_WAIT_MS } from './seat-times.js'
+import {
+  EXPECTING_BEAT_MS,
+  FENCED_FORGOTTEN_MS,
+  FENCED_TRIES,
+  FENCED_WAIT_MS,
+  LEAVE_TIMEOUT_MS,
+  REFUSED_WAIT_MS,
+} from './seat-times.js'
 import { SeatTrouble } from './seat-trouble.js'
 import type { AskTopics } from './steady-topics.js'
 
@@ -66,6 +73,8 @@ export class Seat {
   #draining = false
   #ended = false
   #nextBeatAtMs = 0
+  /** Until when others may be giving up what it shall have; 0 once it has something. */
+  #expectsUntilMs = 0
   #fencedTries = 0
   #loop: Promise<void> = Promise.resolve()
   #leaving: Promise<void> | null = null
@@ -269,10 +278,15 @@ export class Seat {
     await this.#sleep.for(this.#nextBeatAtMs - monotonicMs())
     if (this.#ended || (this.#mustJoin && this.#mayJoin)) return
     const sent = now()
-    this.#nextBeatAtMs = sent.atMs + this.#options.config.consumer.heartbeatInterval
+    this.#nextBeatAtMs = sent.atMs + this.#beatEveryMs
     if (this.#generation < 0) return
     await this.#coordinator.ask((client, node) => client.heartbeat(node, this.membership))
     if (!this.#ended) this.#lease.extend(sent)
+  }
+
+  get #beatEveryMs(): number {
+    const { heartbeatInterval } = this.#options.config.consumer
+    return monotonicMs() < this.#expectsUntilMs ? Math.min(EXPECTING_BEAT_MS, heartbeatInterval) : heartbeatInterval
   }
 
   async #join(): Promise<void> {
@@ -326,11 +340,14 @@ export class Seat {
     const { config, group, host } = this.#options
     const kept = new Set(round.partitions.map(partitionName))
     const revoked = this.#claim.owned.filter((partition) => !kept.has(partitionName(partition)))
+    const isNew = this.#generation < 0
     this.#round = round
     this.#owned.take(round.partitions)
     this.#generation = round.generation
     this.#mustJoin = round.serial !== this.#rounds.serial // somebody called rejoin() meanwhile
-    this.#nextBeatAtMs = round.synced.atMs + config.consumer.heartbeatInterval
+    if (round.partitions.length > 0) this.#expectsUntilMs = 0
+    else if (isNew && this.#isCooperative) this.#expectsUntilMs = round.synced.atMs + config.consumer.rebalanceTimeout
+    this.#nextBeatAtMs = round.synced.atMs + this.#beatEveryMs
     this.#lease.extend(round.synced)
     this.#enter('stable')
     group.noteGeneration(this.#generation)

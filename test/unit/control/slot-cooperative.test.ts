@@ -249,7 +249,7 @@ describe('a slot in a cooperative group', () => {
     thread.silent = true
     page.finish(0, 7)
     const stopped = slot.stop(monotonicMs() + 25_000, true)
-    await vi.advanceTimersByTimeAsync(200)
+    await vi.advanceTimersByTimeAsync(80)
     expect(seat.joins.length).toBe(1)
     await vi.advanceTimersByTimeAsync(100)
     expect(decodeSubscription(seat.joins.at(-1)?.protocols[0]?.metadata ?? Buffer.alloc(0)).owned).toEqual([

@@ -113,6 +113,43 @@ describe('a cooperative seat', () => {
     expect(host.follows).toEqual([false, true])
   })
 
+  describe('that has come and got nothing', () => {
+    const newcomer = async (sync: () => Promise<Buffer>) => {
+      const bench = seatBench({ config: config('cooperative-sticky') })
+      bench.own.onSync = [sync]
+      bench.seat.start()
+      await settle()
+      const beatsIn = async (ms: number) => {
+        const before = bench.own.heartbeats.length
+        await vi.advanceTimersByTimeAsync(ms)
+        return bench.own.heartbeats.length - before
+      }
+      return { ...bench, beatsIn }
+    }
+
+    test('asks four times a second, since others may be giving up what it shall have', async () => {
+      const { own, beatsIn, host } = await newcomer(assignment())
+      expect(await beatsIn(2_000)).toBe(8)
+      own.onHeartbeat = [rebalances, async () => {}]
+      own.onJoin = [joinedAs('member', 2)]
+      own.onSync = [assignment(0)]
+      await beatsIn(250)
+      expect(host.told.at(-1)).toBe('assigned 2')
+      expect(await beatsIn(6_000)).toBe(2)
+    })
+
+    test('asks as often as ever when there is nothing for it for as long as a rebalance may take', async () => {
+      const { beatsIn } = await newcomer(assignment())
+      await beatsIn(slotConfig().consumer.rebalanceTimeout)
+      expect(await beatsIn(6_000)).toBe(2)
+    })
+
+    test('asks as often as ever when it has got something', async () => {
+      const { beatsIn } = await newcomer(assignment(3))
+      expect(await beatsIn(6_000)).toBe(2)
+    })
+  })
+
   test('owns nothing any more when the group has forgotten it', async () => {
     const { own, host } = await member()
     own.onHeartbeat = [() => Promise.reject(kafkaError(UNKNOWN_MEMBER_ID)), async () => {}]

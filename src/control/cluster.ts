@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../config/resolved.js'
 import type { ControlClient, WritingClient } from '../kafka/client.js'
-import type { ClusterView, TopicMetadata, TopicPartition } from '../kafka/metadata.js'
+import type { ClusterView, TopicMetadata } from '../kafka/metadata.js'
 import type { LostLeader } from '../protocol/messages.js'
 import { ClusterStore } from './dead-letters/store.js'
 import type { Groups } from './groups.js'
 import { Coordinator } from './membership/coordinator.js'
+import type { Group } from './membership/group.js'
 import { Patience } from './membership/patience.js'
 import { PatternTopics } from './membership/pattern-topics.js'
 import { answered } from './membership/topic-check.js'
@@ -44,8 +45,7 @@ export class Cluster {
       groups: [...topicsOf].map(([group, topics]) => ({ group, topics })),
       topicNames: () => metadata.during((limit) => client.topicNames(limit)),
       metadata: (names) => metadata.during((limit) => client.topics(names, limit)),
-      onFound: (found) => this.#watch.add(found),
-      onAppeared: (found) => this.#watch.appeared(found),
+      onFound: (group, found) => this.#watch.add(group, found),
       log,
     })
     this.#watch = new TopicWatch({
@@ -90,8 +90,8 @@ export class Cluster {
     })
   }
 
-  /** Topics that are consumed from now on; none of them is taken for new. */
-  readonly consume = (found: readonly TopicMetadata[]): void => this.#watch.add(found)
+  /** Topics that a group consumes from now on; none of them is new to it. */
+  readonly consume = (group: Group, found: readonly TopicMetadata[]): void => this.#watch.add(group, found)
 
   /** Metadata before anything joins: what is there now is what the pool found. */
   async topicsAtStart(names: readonly string[]): Promise<readonly TopicMetadata[]> {
@@ -103,11 +103,6 @@ export class Cluster {
   /** Fresh metadata for whoever assigns. */
   topics(names: readonly string[]): Promise<readonly TopicMetadata[]> {
     return this.#watch.metadata(names)
-  }
-
-  /** True for a partition that was not there when the pool started. */
-  isNew(partition: TopicPartition): boolean {
-    return this.#watch.known.isNew(partition)
   }
 
   /** A thread has lost the leaders of these partitions: the listeners hear where they are now. */

@@ -342,7 +342,6 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       createSeatClient: () => this.#createClient(nextClientId(), kafkaOfSeat(config)),
       nextClientId,
       topics: (names) => cluster.topics(names),
-      isNew: (partition) => cluster.isNew(partition),
       log: this.#log,
       emit: (event, payload) => this.#announce(event, payload),
       relay: (line) => relay(this.#log, line),

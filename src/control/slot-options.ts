@@ -1,7 +1,6 @@
 import type { Logger } from 'pino'
 import type { PoolSettings, SlotConfig } from '../config/resolved.js'
 import type { ControlClient } from '../kafka/client.js'
-import type { TopicPartition } from '../kafka/metadata.js'
 import type { JournalTask, LostLeader } from '../protocol/messages.js'
 import type { DeadLetterStore } from './dead-letters/store.js'
 import type { HoldBook } from './holdings.js'
@@ -47,8 +46,6 @@ export interface SlotOptions {
   readonly createSeatClient: () => ControlClient
   readonly nextClientId: () => string
   readonly topics: AskTopics
-  /** True for a partition that was not there when the pool started. */
-  readonly isNew: (partition: TopicPartition) => boolean
   readonly log: Logger
   readonly emit: Emit
   /** Re-emits a line of a thread's logger. */

@@ -23,7 +23,7 @@ import type { Incarnations } from './threads/incarnations.js'
 export interface SlotWorkOptions
   extends Pick<
     SlotOptions,
-    'config' | 'suspects' | 'stored' | 'onHold' | 'poolClient' | 'coordinator' | 'deadLetters' | 'isNew'
+    'config' | 'group' | 'suspects' | 'stored' | 'onHold' | 'poolClient' | 'coordinator' | 'deadLetters'
   > {
   readonly life: Pick<SlotLife, 'state'>
   /** The one that the slot has now, or had last. */
@@ -53,14 +53,15 @@ export class SlotWork {
   #lettersBefore = 0
 
   constructor(options: SlotWorkOptions) {
-    const { config, poolClient, coordinator, isNew, suspects, stored, onHold, seat, incarnations, report, log } =
+    const { config, group, poolClient, coordinator, suspects, stored, onHold, seat, incarnations, report, log } =
       options
     const holdings = new Holdings(suspects, onHold)
     this.#options = options
     this.holdings = holdings
     this.#stall = new StallWatch(stallLimitMs(config.consumer))
     this.assignment = new Assignment({
-      ...{ config, holdings, incarnations, poolClient, coordinator, stored, isNew, log },
+      ...{ config, holdings, incarnations, poolClient, coordinator, stored, log },
+      isNew: (partition) => group.known.isNew(partition),
       onTaken: (added, removed) => report.assigned(added, removed, holdings.all()),
       onHandedOut: options.onHandedOut,
     })

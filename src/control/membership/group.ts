@@ -3,6 +3,7 @@ import { Assignors } from './assignors/assignors.js'
 import { Departure } from './departure.js'
 import { JoinBarrier } from './join-barrier.js'
 import { JoinWatch } from './join-watch.js'
+import { KnownPartitions } from './known-partitions.js'
 import type { Seat } from './seat.js'
 
 /** When siblings are poked after a seat has sent its JoinGroup: soon, and again in case the first came too early. */
@@ -15,6 +16,7 @@ export class Group {
   /** Of the seats that join next. */
   barrier: JoinBarrier
   readonly departure: Departure
+  readonly known = new KnownPartitions()
   readonly joinWatch = new JoinWatch((memberId) =>
     this.seats.some(({ membership }) => membership.memberId === memberId),
   )

@@ -1,29 +1,40 @@
 import type { TopicMetadata, TopicPartition } from '../../kafka/metadata.js'
 
 /**
- * Which partitions of its topics a pool has found when it started. One that came later is new to everybody, so all that
- * is in it has come while the pool ran, and none of it may be skipped.
+ * Which partitions its topics had when a group of the pool began to consume them. One that came later is new to the group: all
+ * that is in it has come while it was consumed, and none of it may be skipped.
  */
 export class KnownPartitions {
   readonly #counts = new Map<string, number>()
 
-  /** What is there when the pool starts. */
+  /** Topics that are consumed from now on, as they are now. What is consumed already stays what it was when that began. */
   begin(found: readonly TopicMetadata[]): void {
-    for (const { topic, partitions } of found) this.#counts.set(topic, partitions.length)
+    for (const { topic, partitions } of found) this.#beginAt(topic, partitions.length)
   }
 
-  /** Topics that came while the pool ran: all that is in them is new. */
+  /** Topics that came while the group would have consumed them: all that is in them is new. */
   appeared(topics: readonly string[]): void {
-    for (const topic of topics) if (!this.#counts.has(topic)) this.#counts.set(topic, 0)
+    for (const topic of topics) this.#beginAt(topic, 0)
   }
 
   /** What is there now: a topic that is gone may come back, and all of it is new then. */
   look(found: readonly TopicMetadata[]): void {
-    for (const { topic, error } of found) if (error === 'UNKNOWN_TOPIC_OR_PARTITION') this.#counts.set(topic, 0)
+    for (const { topic, error } of found) {
+      if (error === 'UNKNOWN_TOPIC_OR_PARTITION' && this.#counts.has(topic)) this.#counts.set(topic, 0)
+    }
   }
 
-  /** True for a partition that was not there when the pool started. */
+  /** Forgets what is consumed no more. */
+  keep(consumed: ReadonlySet<string>): void {
+    for (const topic of this.#counts.keys()) if (!consumed.has(topic)) this.#counts.delete(topic)
+  }
+
+  /** True for a partition that was not there when the group began to consume its topic. */
   isNew({ topic, partition }: TopicPartition): boolean {
     return partition >= (this.#counts.get(topic) ?? Number.POSITIVE_INFINITY)
+  }
+
+  #beginAt(topic: string, partitions: number): void {
+    if (!this.#counts.has(topic)) this.#counts.set(topic, partitions)
   }
 }

@@ -14,11 +14,18 @@ export interface PatternTopicsOptions {
   /** Names of all topics that may be described. */
   readonly topicNames: () => Promise<readonly string[]>
   readonly metadata: AskTopics
-  /** Topics are consumed, and none of them is new. */
-  readonly onFound: (found: readonly TopicMetadata[]) => void
-  /** Topics have come since the pool began, and are consumed from now on. */
-  readonly onAppeared: (found: readonly TopicMetadata[]) => void
+  /** A group consumes these topics from now on. */
+  readonly onFound: (group: Group, found: readonly TopicMetadata[]) => void
   readonly log: Logger
+}
+
+/** What the expressions of a group find. */
+interface Match {
+  readonly group: Group
+  /** The subscriptions that have other topics than before. */
+  readonly changed: readonly { readonly subscription: number; readonly why: string }[]
+  /** Topics that they had not found before. */
+  readonly found: readonly string[]
 }
 
 /**
@@ -27,8 +34,8 @@ export interface PatternTopicsOptions {
  */
 export class PatternTopics {
   readonly #options: PatternTopicsOptions
-  /** The expressions that have looked. */
-  #looked: ReadonlySet<string> = new Set()
+  /** The expressions of each group that have looked. */
+  readonly #looked = new Map<Group, readonly string[]>()
 
   constructor(options: PatternTopicsOptions) {
     this.#options = options
@@ -46,28 +53,24 @@ export class PatternTopics {
     }
   }
 
-  /**
-   * Looks again which topics there are. What is found by an expression that has looked before has come meanwhile; what one finds
-   * that is new may have been there all the time.
-   */
+  /** Looks again which topics there are. */
   async look(): Promise<void> {
-    const { onFound, onAppeared } = this.#options
-    const { changed, found } = await this.#match()
-    const metadata = found.length === 0 ? [] : await this.#metadataOf(found.map(({ topic }) => topic))
-    const hasCome = new Map(found.map((each) => [each.topic, each.hasCome]))
-    onAppeared(metadata.filter(({ topic }) => hasCome.get(topic) === true))
-    onFound(metadata.filter(({ topic }) => hasCome.get(topic) === false))
-    for (const { group, subscription, why } of changed) {
-      for (const seat of group.seats) if (seat.subscription === subscription.subscription) seat.rejoin(why)
+    const matches = await this.#match()
+    const names = [...new Set(matches.flatMap(({ found }) => found))]
+    const metadata = names.length === 0 ? [] : await this.#metadataOf(names)
+    for (const { group, found, changed } of matches) {
+      this.#options.onFound(
+        group,
+        metadata.filter(({ topic }) => found.includes(topic)),
+      )
+      for (const { subscription, why } of changed) {
+        for (const seat of group.seats) if (seat.subscription === subscription) seat.rejoin(why)
+      }
     }
   }
 
   get #own() {
     return this.#options.groups.filter(({ topics }) => topics.hasPatterns)
-  }
-
-  get #matched(): ReadonlySet<string> {
-    return new Set(this.#own.flatMap(({ topics }) => topics.subscriptions.flatMap(({ matched }) => matched)))
   }
 
   /** Nobody finds these topics a second time: whose partitions cannot be seen now has none, and all that come are new. */
@@ -80,28 +83,43 @@ export class PatternTopics {
     }
   }
 
-  async #match() {
-    const { topicNames, metadata } = this.#options
-    if (this.#own.length === 0) return { changed: [], found: [] }
-    const named = await topicNames()
-    const missing = [...this.#matched].filter((topic) => !named.includes(topic))
-    const asked = missing.length === 0 ? [] : await steadyTopics(missing, metadata)
-    const there = [...named, ...asked.filter(({ error }) => !GONE.includes(error)).map(({ topic }) => topic)]
-    const matchedBefore = this.#matched
-    const changed = this.#own.flatMap(({ group, topics }) => {
+  async #match(): Promise<Match[]> {
+    if (this.#own.length === 0) return []
+    const there = await this.#topicsThere()
+    return this.#own.map(({ group, topics }) => {
       const before = new Map(topics.subscriptions.map((each) => [each, each.matched]))
-      return topics.match(there).map((subscription) => {
-        const why = changes(before.get(subscription) ?? [], subscription)
-        return { group, subscription, why }
+      const knownBefore = [...before.values()].flat()
+      const changed = topics.match(there).map((consumed) => {
+        return { subscription: consumed.subscription, why: changes(before.get(consumed) ?? [], consumed) }
       })
+      const found = topics.subscriptions.flatMap(({ matched }) => matched)
+      this.#noteNew(group, topics, found)
+      return { group, changed, found: found.filter((topic) => !knownBefore.includes(topic)) }
     })
-    const found = [...this.#matched].filter((topic) => !matchedBefore.has(topic))
-    const looked = [...this.#looked].map(readPattern)
-    this.#looked = new Set(this.#own.flatMap(({ topics }) => topics.subscriptions.flatMap(({ patterns }) => patterns)))
-    return {
-      changed,
-      found: found.map((topic) => ({ topic, hasCome: looked.some((pattern) => pattern.test(topic)) })),
-    }
+  }
+
+  /**
+   * What is found by an expression that has looked before has come meanwhile; what one finds that is new may have been there all
+   * the time. To be known before anything of it is assigned.
+   */
+  #noteNew(group: Group, topics: GroupTopics, found: readonly string[]): void {
+    const looked = (this.#looked.get(group) ?? []).map(readPattern)
+    this.#looked.set(
+      group,
+      topics.subscriptions.flatMap(({ patterns }) => patterns),
+    )
+    group.known.keep(topics.all)
+    group.known.appeared(found.filter((topic) => looked.some((pattern) => pattern.test(topic))))
+  }
+
+  /** With those that a broker does not name, but knows. */
+  async #topicsThere(): Promise<readonly string[]> {
+    const { topicNames, metadata } = this.#options
+    const named = await topicNames()
+    const matched = new Set(this.#own.flatMap(({ topics }) => topics.subscriptions.flatMap((each) => each.matched)))
+    const missing = [...matched].filter((topic) => !named.includes(topic))
+    const asked = missing.length === 0 ? [] : await steadyTopics(missing, metadata)
+    return [...named, ...asked.filter(({ error }) => !GONE.includes(error)).map(({ topic }) => topic)]
   }
 }
 

@@ -5,7 +5,6 @@ import { doubled } from '../../util/backoff.js'
 import { after } from '../../util/timers.js'
 import type { Group } from './group.js'
 import { changedTopics } from './group-leader.js'
-import { KnownPartitions } from './known-partitions.js'
 import { type AskTopics, steadyTopics } from './steady-topics.js'
 import { withoutOwner } from './without-owner.js'
 
@@ -43,10 +42,9 @@ export interface TopicWatchOptions {
  * in its own time, and the leader may have looked long before), and then forces it.
  */
 export class TopicWatch {
-  readonly known = new KnownPartitions()
   readonly #options: TopicWatchOptions
-  /** As last seen. */
-  readonly #counts = new Map<string, number>()
+  /** How many partitions the topics of each group had when it last looked. */
+  readonly #counts = new Map<Group, Map<string, number>>()
   readonly #timers = new Set<NodeJS.Timeout>()
   #nextLook: NodeJS.Timeout | undefined
   /** Looks in a row after which something was still in error. */
@@ -60,25 +58,25 @@ export class TopicWatch {
   /** What is there when the pool starts. From now on it is looked at again and again. */
   begin(found: readonly TopicMetadata[]): void {
     this.#lookAfter(this.#options.intervalMs)
-    this.add(found)
+    for (const { group, topics } of this.#options.groups) {
+      this.add(
+        group,
+        found.filter(({ topic }) => topics.has(topic)),
+      )
+    }
   }
 
-  /** Topics that are consumed from now on, as they are now. */
-  add(found: readonly TopicMetadata[]): void {
-    this.known.begin(found)
-    for (const { topic, partitions } of found) this.#counts.set(topic, partitions.length)
-  }
-
-  /** Topics that have come since the pool began, and are consumed from now on. */
-  appeared(found: readonly TopicMetadata[]): void {
-    this.known.appeared(found.map(({ topic }) => topic))
-    for (const { topic, partitions } of found) this.#counts.set(topic, partitions.length)
+  /** Topics that a group consumes from now on, as they are now. */
+  add(group: Group, found: readonly TopicMetadata[]): void {
+    group.known.begin(found)
+    const counts = this.#countsOf(group)
+    for (const { topic, partitions } of found) counts.set(topic, partitions.length)
   }
 
   /** Fresh metadata for whoever assigns. Topics that are in error are looked at again soon. */
   async metadata(names: readonly string[]): Promise<readonly TopicMetadata[]> {
     const found = await this.#options.metadata(names)
-    this.known.look(found)
+    this.#noteGone(found)
     if (found.some(({ error }) => error !== null)) {
       this.#inVain = 0
       this.#lookAfter(SOON_MS)
@@ -104,9 +102,15 @@ export class TopicWatch {
       const names = [...new Set([...groups.flatMap(({ topics }) => [...topics]), ...assigned])]
       const found = await steadyTopics(names, metadata)
       if (this.#closed) return
-      this.known.look(found)
-      const grown = found.map((topic) => this.#growthOf(topic)).filter((growth) => growth !== null)
-      const compared = groups.map(({ group, topics }) => this.#compare(group, topics, found, grown))
+      this.#noteGone(found)
+      const compared = groups.map(({ group, topics }) => {
+        const ours = found.filter(({ topic }) => topics.has(topic)).map((topic) => this.#growthOf(group, topic))
+        return this.#compare(
+          group,
+          found,
+          ours.filter((growth) => growth !== null),
+        )
+      })
       isWell = found.every(({ error }) => error === null) && compared.every(Boolean)
     } catch (error) {
       log.debug({ err: error }, 'could not refresh the metadata of the subscribed topics')
@@ -116,30 +120,35 @@ export class TopicWatch {
     this.#lookAfter(isWell ? intervalMs : doubled(SOON_MS, Math.min(this.#inVain, 10), intervalMs))
   }
 
-  #growthOf(metadata: TopicMetadata): Growth | null {
+  #noteGone(found: readonly TopicMetadata[]): void {
+    for (const { group } of this.#options.groups) group.known.look(found)
+  }
+
+  #countsOf(group: Group): Map<string, number> {
+    const counts = this.#counts.get(group) ?? new Map<string, number>()
+    this.#counts.set(group, counts)
+    return counts
+  }
+
+  #growthOf(group: Group, metadata: TopicMetadata): Growth | null {
     const { topic, error, partitions } = metadata
-    if (error === 'UNKNOWN_TOPIC_OR_PARTITION') this.#counts.set(topic, 0) // deleted: all that comes back is new
+    const counts = this.#countsOf(group)
+    if (error === 'UNKNOWN_TOPIC_OR_PARTITION') counts.set(topic, 0) // deleted: all that comes back is new
     if (error !== null) return null
-    const before = this.#counts.get(topic) ?? 0
-    this.#counts.set(topic, partitions.length)
+    const before = counts.get(topic) ?? 0
+    counts.set(topic, partitions.length)
     return partitions.length > before ? { metadata, isBack: before === 0 } : null
   }
 
   /** @returns false while the leader is in a rebalance, and what it is about to assign cannot be known */
-  #compare(
-    group: Group,
-    topics: ReadonlySet<string>,
-    found: readonly TopicMetadata[],
-    grown: readonly Growth[],
-  ): boolean {
+  #compare(group: Group, found: readonly TopicMetadata[], grown: readonly Growth[]): boolean {
     const leader = leaderOf(group)
     if (leader?.assignedFrom) {
       const changed = leader.state === 'stable' ? changedTopics(leader.assignedFrom, found) : []
       if (changed.length > 0) leader.rejoin(`the number of partitions has changed: ${changed.join(', ')}`)
       return leader.state === 'stable'
     }
-    const ours = grown.filter(({ metadata }) => topics.has(metadata.topic))
-    if (ours.length > 0) this.#forceLater(group, ours)
+    if (grown.length > 0) this.#forceLater(group, grown)
     return true
   }
 

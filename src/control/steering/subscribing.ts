@@ -36,7 +36,7 @@ export class Subscribing {
   }
 
   async subscribe(selection: TopicSelection, choice: SubscriptionChoice): Promise<void> {
-    const { hasBegun, log } = this.#options
+    const { log } = this.#options
     const chosen = read(selection)
     const places = this.#placesOf(choice)
     const refuse = () => {
@@ -48,10 +48,11 @@ export class Subscribing {
     }
     refuse()
     const changing = places.map((place) => ({ place, wanted: lacking(chosen, place.consumed) })).filter(isChange)
-    if (hasBegun()) await Promise.all(changing.map(({ place, wanted }) => this.#check(place, wanted)))
+    const found = await Promise.all(changing.map(({ place, wanted }) => this.#check(place, wanted)))
     refuse() // somebody may have chosen meanwhile
-    for (const { place, wanted } of changing) {
+    for (const [n, { place, wanted }] of changing.entries()) {
       place.consumed.add(wanted)
+      for (const { way, topics } of found[n] ?? []) way.consume(place.group, topics)
       log.info({ subscription: place.consumed.subscription, ...wanted }, 'subscribed by pool.subscribe()')
     }
     await this.#joinAgain(
@@ -74,15 +75,18 @@ export class Subscribing {
       log.info({ subscription: consumed.subscription, ...chosen }, 'unsubscribed by pool.unsubscribe()')
     }
     await this.#joinAgain(places, 'pool.unsubscribe() has taken topics away')
+    for (const { group, groupTopics } of places) group.known.keep(groupTopics.all)
   }
 
-  /** Whether the topics are there, and may be read, in each way that leads to them. */
-  async #check({ slots }: Place, { topics }: TopicChoice): Promise<void> {
+  /** Whether the topics are there, and may be read, in each way that leads to them. Before the pool has begun nobody asks. */
+  async #check({ slots }: Place, { topics: wanted }: TopicChoice) {
+    if (!this.#options.hasBegun()) return []
     const ways = new Map(slots.map((slot) => [this.#options.clusterOf(slot), slot]))
-    const looks = [...ways].map(async ([{ client, consume }, slot]) =>
-      consume(await checkTopics([{ ...slot, topics }], (_, names) => client.topics(names))),
-    )
-    await Promise.all(looks)
+    const looks = [...ways].map(async ([way, slot]) => {
+      const topics = await checkTopics([{ ...slot, topics: wanted }], (_, names) => way.client.topics(names))
+      return { way, topics }
+    })
+    return Promise.all(looks)
   }
 
   async #joinAgain(places: readonly Place[], why: string): Promise<void> {

@@ -182,7 +182,6 @@ export class SimulatedPool {
       },
       nextClientId: () => `${name}-${config.slot}-${fakes.all.length}`,
       topics: (names) => cluster.topics(names),
-      isNew: (partition) => cluster.isNew(partition),
       emit: (event) => {
         if (event.startsWith('slot:')) diary.event(`${name}.${config.slot} ${event}`)
       },

@@ -128,7 +128,6 @@ export const slotBench = (
     },
     nextClientId: () => `thread-${threads.all.length}`,
     topics: overrides.topics ?? (async () => []),
-    isNew: () => false,
     log: pino({ level: 'warn' }, { write }),
     emit: (name, payload) => {
       events.push({ name, payload })

@@ -50,8 +50,8 @@ test('a slot that comes while the pool runs uses the way that others have, and a
   expect(clients).toHaveLength(1)
   await clusters.admit([own])
   expect(clusters.of(own).client).toBe(clients[1])
-  expect(clusters.of(own).isNew({ topic: 'orders', partition: 0 })).toBe(false)
-  expect(clusters.of(own).isNew({ topic: 'orders', partition: 1 })).toBe(true)
+  const { known } = groups.of(own).group
+  expect([0, 1].map((partition) => known.isNew({ topic: 'orders', partition }))).toEqual([false, true])
 })
 
 test('a slot that comes consumes what its subscription does by then, and a new way is looked at for that', async () => {
@@ -62,7 +62,7 @@ test('a slot that comes consumes what its subscription does by then, and a new w
   groups.of(first).consumed.remove({ topics: ['orders'], patterns: [] })
   groups.admit([own])
   await clusters.admit([own])
-  const isNew = (topic: string) => clusters.of(own).isNew({ topic, partition: 1 })
+  const isNew = (topic: string) => groups.of(own).group.known.isNew({ topic, partition: 1 })
   expect([isNew('later'), isNew('orders')]).toEqual([true, false]) // of the latter nothing is known there
 })
 
@@ -129,16 +129,21 @@ test('a static member is not let join by way of a broker that would not understa
 
 test('a partition is new when it was not there at the check before the start', async () => {
   const config = slotConfig()
-  const { clusters } = world(config)
+  const { clusters, groups } = world(config)
   await clusters.check()
-  expect([0, 1].map((partition) => clusters.of(config).isNew({ topic: 'orders', partition }))).toEqual([false, true])
+  const { known } = groups.of(config).group
+  expect([0, 1].map((partition) => known.isNew({ topic: 'orders', partition }))).toEqual([false, true])
 })
 
-test('that holds for each way to reach the cluster, also when slots of one subscription have their own', async () => {
-  const slots = [slotConfig({ kafka: hurried }), slotConfig({ slot: 1 })] as const
-  const { clusters } = world(...slots)
+test('it stays new to a group when a slot comes that reaches the cluster in a way of its own', async () => {
+  const [first, own] = [slotConfig(), slotConfig({ slot: 1, kafka: hurried })]
+  const { clients, clusters, groups } = world(first)
   await clusters.check()
-  expect(slots.map((slot) => clusters.of(slot).isNew({ topic: 'orders', partition: 1 }))).toEqual([true, true])
+  groups.admit([own])
+  const admitted = clusters.admit([own])
+  Object.assign(clients[1] ?? {}, { topics: async () => [{ topic: 'orders', error: null, partitions: [{}, {}] }] })
+  await admitted
+  expect(groups.of(own).group.known.isNew({ topic: 'orders', partition: 1 })).toBe(true)
 })
 
 test('a topic that is missing for one slot of a subscription is told, whichever slot that is', async () => {

@@ -68,7 +68,9 @@ const world = () => {
     group.add({ subscription: number, rejoin: (why: string) => rejoined.push(`${number}: ${why}`) } as unknown as Seat)
   }
   const topics = new GroupTopics([subscription(0, [], ['/^orders/']), subscription(1, ['bills'])])
-  const note = (come: readonly TopicMetadata[]) => appeared.push(...come.map(({ topic }) => topic))
+  const note = (of: Group, come: readonly TopicMetadata[]) => {
+    for (const { topic } of come) (of.known.isNew({ topic, partition: 0 }) ? appeared : found).push(topic)
+  }
   const patterns = new PatternTopics({
     groups: [{ group, topics }],
     topicNames: async () => [...there].filter((topic) => !hidden.has(topic)),
@@ -79,8 +81,7 @@ const world = () => {
         return { topic, error, partitions: [] }
       })
     },
-    onFound: (topics) => found.push(...topics.map(({ topic }) => topic)),
-    onAppeared: note,
+    onFound: note,
     log: pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) }),
   })
   return { there, hidden, errors, appeared, found, rejoined, lines, topics, patterns }

@@ -129,15 +129,39 @@ test('a leader that meets a metadata error while it assigns has the group rebala
 })
 
 test('a partition is new when it was not there at the start, or its topic was gone meanwhile', async () => {
-  const { watch, say } = world(there('orders', 2))
+  const { group, say } = world(there('orders', 2))
   const isNew = (...partitions: number[]) =>
-    partitions.map((partition) => watch.known.isNew({ topic: 'orders', partition }))
+    partitions.map((partition) => group.known.isNew({ topic: 'orders', partition }))
   say(there('orders', 3))
   await oneLook()
   expect(isNew(0, 1, 2)).toEqual([false, false, true])
   say(failing('orders', 'UNKNOWN_TOPIC_OR_PARTITION'))
   await oneLook()
   expect(isNew(0, 1, 2)).toEqual([true, true, true])
+})
+
+test('a partition stays new to a group when another one begins to consume its topic, to which it is not', async () => {
+  const { group, watch } = world(there('orders', 2))
+  const other = new Group('other', 1)
+  watch.add(other, [there('orders', 3)])
+  expect([group, other].map(({ known }) => known.isNew({ topic: 'orders', partition: 2 }))).toEqual([true, false])
+})
+
+test('a pool notices that a topic has grown that another of its groups has found like that', async () => {
+  const { group, watch, say } = world(there('orders', 2))
+  const rejoin = following(group)
+  say(there('orders', 3))
+  watch.add(new Group('other', 1), [there('orders', 3)])
+  await oneLook()
+  await vi.advanceTimersByTimeAsync(2_001)
+  expect(rejoin).toHaveBeenCalled()
+})
+
+test('a topic that is consumed no more, and chosen again later, is as old as it was then', () => {
+  const { group, watch } = world(there('orders', 2))
+  group.known.keep(new Set())
+  watch.add(group, [there('orders', 3)])
+  expect(group.known.isNew({ topic: 'orders', partition: 2 })).toBe(false)
 })
 
 test('a pool that does not know that it leads leaves it at that when the leader was quick', async () => {

@@ -24,7 +24,8 @@ const world = ({ hasBegun = true } = {}) => {
   const client = new FakeClient()
   client.topics = async (names) =>
     names.map((topic) => ({ topic, error: null, partitions: [{ partition: 0, leader: 1, leaderEpoch: 0 }] }))
-  const consume = (found: readonly { readonly topic: string }[]) => consumed.push(...found.map(({ topic }) => topic))
+  const consume = (_: unknown, found: readonly { readonly topic: string }[]) =>
+    consumed.push(...found.map(({ topic }) => topic))
   const cluster = { client, consume, matchAgain: async () => {} }
   const subscribing = new Subscribing({
     groups,

@@ -19,7 +19,8 @@ import { exactProducer, kafkaClient, withAdmin } from '#scripts/support/kafka-cl
 import { machineMs, readRecord } from '#scripts/support/recorder.js'
 import { makeTopic, rangesOf } from '#scripts/support/topics.js'
 import { until } from '#scripts/support/until.js'
-import { lostOf, overlapsOf, repeatsOf } from './support/chaos-judge.mjs'
+import { ownSide } from './support/chaos-diary.mjs'
+import { lostOf, overlapsOf, repeatsOf, sharedOf } from './support/chaos-judge.mjs'
 import { printTable, printTarget } from './support/figures.mjs'
 import { printMachine, programOptions } from './support/program.mjs'
 
@@ -174,47 +175,6 @@ const diaryLines = () =>
         .map((line) => JSON.parse(line))
     : []
 
-/** What our slots held, and all that excuses what they repeated. */
-const ownSide = () => {
-  const own = []
-  const open = new Map()
-  const [losses, crashes, commits] = [[], [], []]
-  const close = (key, atMs, how) => {
-    const holding = open.get(key)
-    if (holding === undefined) return
-    open.delete(key)
-    Object.assign(holding, { toMs: atMs, how })
-    losses.push({ ...holding, atMs })
-  }
-  const ends = deaths.map(({ pid, atMs }) => ({ pid, atMs, event: 'ended' }))
-  for (const said of [...diaryLines(), ...ends].sort((a, b) => a.atMs - b.atMs)) {
-    const { pid, slot, atMs, event } = said
-    const member = `${pid}/${slot}`
-    const keys = (list) => list.map(({ partition }) => `${member}/${partition}`)
-    if (event === 'ended') {
-      for (const key of [...open.keys()].filter((one) => one.startsWith(`${pid}/`))) close(key, atMs, 'ended')
-    } else if (event === 'group:assigned') {
-      for (const key of keys(said.removed)) close(key, atMs, 'revoked')
-      for (const { partition } of said.assignment) {
-        const key = `${member}/${partition}`
-        if (open.has(key)) continue
-        const holding = { member, kind: 'own', partition, fromMs: atMs, toMs: Number.POSITIVE_INFINITY, how: 'held' }
-        open.set(key, holding)
-        own.push(holding)
-      }
-    } else if (event === 'group:revoking') for (const key of keys(said.partitions)) close(key, atMs, 'revoked')
-    else if (event === 'group:lost') for (const key of keys(said.partitions)) close(key, atMs, 'lost')
-    else if (event === 'slot:crashed') {
-      const inFlight = new Set(said.inFlight.map(({ partition, offset }) => `${partition}/${offset}`))
-      crashes.push({ member, atMs, inFlight })
-    } else if (event === 'offsets:committed') {
-      for (const { partition, offset } of said.offsets)
-        commits.push({ member, kind: 'own', partition, offset: Number(offset), atMs })
-    }
-  }
-  return { own, open, losses, crashes, commits }
-}
-
 const ownHandlings = () =>
   readRecord(recordDir).map(({ pid, slot, partition, offset, startMs, endMs }) => ({
     ...{ member: `${pid}/${slot}`, kind: 'own', pid, partition, offset },
@@ -266,7 +226,7 @@ const run = async (cluster) => {
     return able[below(able.length)]
   }
   const deed = (value) => async () => {
-    const held = [...ownSide().open.keys()].map((key) => Number(key.split('/')[2]))
+    const held = [...ownSide(diaryLines(), deaths).open.keys()].map((key) => Number(key.split('/')[2]))
     if (held.length > 0) await send([{ partition: held[below(held.length)], value }])
   }
   const coordinator = async () => {
@@ -342,11 +302,12 @@ const run = async (cluster) => {
   for (const one of others.filter((each) => !each.isGone())) await one.leave()
   await producer.disconnect()
 
-  const side = ownSide()
-  const overlaps = overlapsOf([...side.own, ...holdings], handled())
-  const known = { losses: [...side.losses, ...holdings.map((one) => ({ ...one, atMs: one.toMs }))] }
+  const side = ownSide(diaryLines(), deaths)
+  const overlaps = overlapsOf([...side.holdings, ...holdings], handled(), outages)
+  const shared = sharedOf(side.assignments)
+  const losses = [...side.losses, ...holdings]
   const commits = [...side.commits, ...foreignCommits]
-  const repeats = repeatsOf(handled(), { ...side, ...known, commits, deaths, outages })
+  const repeats = repeatsOf(handled(), { losses, commits, crashes: side.crashes, deaths, outages })
   const produced = ranges.reduce((sum, { from, to }) => sum + to - from, 0)
   const causes = new Map()
   for (const { cause = 'NOT EXPLAINED' } of repeats) causes.set(cause, (causes.get(cause) ?? 0) + 1)
@@ -360,8 +321,9 @@ const run = async (cluster) => {
   )
   const unexplained = repeats.filter(({ cause }) => cause === undefined)
   const owned = overlaps.filter(({ before, after }) => before.kind === 'own' || after.kind === 'own')
-  for (const one of [...overlaps, ...unexplained].slice(0, 20)) console.log(JSON.stringify(one))
+  for (const one of [...shared, ...overlaps, ...unexplained].slice(0, 20)) console.log(JSON.stringify(one))
   printTarget('lost', lost.length === 0, lost.length, '0')
+  printTarget('assigned to two of ours in one generation', shared.length === 0, shared.length, '0')
   printTarget('overlaps of ours with anybody', owned.length === 0, owned.length, '0')
   printTarget('overlaps among others', overlaps.length === owned.length, overlaps.length - owned.length, '0')
   printTarget('handled again without a cause', unexplained.length === 0, unexplained.length, '0')

@@ -30,12 +30,13 @@ export const ownSide = (lines, deaths) => {
     ended: ({ pid, atMs }) => {
       for (const key of [...open.keys()].filter((one) => one.startsWith(`${pid}/`))) close(key, atMs, 'ended')
     },
-    'group:assigned': ({ pid, slot, atMs, generation, removed, assignment }) => {
+    'group:assigned': ({ pid, slot, instanceId, atMs, generation, removed, assignment }) => {
       const member = `${pid}/${slot}`
       for (const { partition } of removed) close(keyOf(member, partition), atMs, 'revoked')
       for (const { partition } of assignment) {
         begin(member, partition, atMs)
-        assignments.push({ member, generation, partition, atMs })
+        // Who comes back with the id of a static member is that member.
+        assignments.push({ member: instanceId ?? member, generation, partition, atMs })
       }
     },
     'group:revoking': ({ pid, slot, atMs, partitions }) => {

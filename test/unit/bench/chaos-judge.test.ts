@@ -77,6 +77,12 @@ describe('two owners at a moment are', () => {
   })
 })
 
+test('a static member that comes back in the generation that it left is the same member', () => {
+  const ends = [{ pid: 1, atMs: 50, how: 'SIGKILL' }]
+  const lines = [assigned(1, 0, 4, [0]), assigned(2, 100, 4, [0])].map((line) => ({ ...line, instanceId: 'static-0' }))
+  expect(sharedOf(ownSide(lines, ends).assignments)).toEqual([])
+})
+
 describe('a message that comes again', () => {
   const causes = (
     lines: readonly object[],

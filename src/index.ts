@@ -1,4 +1,10 @@
-export type { ConsumerPoolOptions, SlotOverrides, SubscriptionOptions, WorkersRange } from './config/options.js'
+export type {
+  AssignedTopic,
+  ConsumerPoolOptions,
+  SlotOverrides,
+  SubscriptionOptions,
+  WorkersRange,
+} from './config/options.js'
 export type {
   EventMessage,
   EventPartition,

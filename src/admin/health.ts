@@ -47,9 +47,11 @@ const lastError = ({ lastError: error }: SlotStatus): string => (error === null 
 const slotFault = (slot: SlotStatus): string[] => {
   if (slot.state !== 'running') return [`slot ${slot.slot} is ${slot.state}${lastError(slot)}`]
   const { state } = slot.seat
-  return state === 'stable' || state === 'rebalancing'
+  return state === 'stable' || state === 'rebalancing' || state === 'assigned'
     ? []
-    : [`slot ${slot.slot} is no member of ${slot.groupId} now: its seat is ${state}`]
+    : state === 'refused'
+      ? [`slot ${slot.slot} cannot store its offsets in ${slot.groupId}${lastError(slot)}`]
+      : [`slot ${slot.slot} is no member of ${slot.groupId} now: its seat is ${state}`]
 }
 
 const standingStill = ({ assignment }: SlotStatus): string[] =>

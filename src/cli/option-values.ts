@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { readNumber } from '../config/layers/from-text.js'
+import type { AssignedTopic } from '../config/options.js'
 import { isPattern } from '../config/topic-pattern.js'
 
 /** An option that may be given more than once, each time with one value or several between commas. */
@@ -33,4 +34,25 @@ export const positive = (value: string): number => {
   const number = readNumber(value) ?? Number.NaN
   if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('Expected a whole number from 1.')
   return number
+}
+
+const partitionNumbers = (text: string): number[] =>
+  text.split(',').flatMap((part) => {
+    const [, first = '', last = first] = /^(\d{1,6})(?:\.\.(\d{1,6}))?$/.exec(part.trim()) ?? []
+    if (first === '' || Number(last) < Number(first)) return [Number.NaN]
+    return Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => Number(first) + index)
+  })
+
+/** Fixed partitions of a topic, `orders:0,1,2` or `orders:0..5`; may be given more than once. */
+export const assigned = (value: string, before: readonly AssignedTopic[] | undefined): readonly AssignedTopic[] => {
+  const [topic = '', numbers = '', ...more] = value.split(':').map((part) => part.trim())
+  const partitions = partitionNumbers(numbers)
+  if (topic === '' || more.length > 0 || partitions.some(Number.isNaN)) {
+    throw new InvalidArgumentError('Expected a topic with numbers of partitions: orders:0,1,2 or orders:0..5.')
+  }
+  const known = before?.find((each) => each.topic === topic)
+  if (known === undefined) return [...(before ?? []), { topic, partitions }]
+  return (before ?? []).map((each) =>
+    each === known ? { topic, partitions: [...known.partitions, ...partitions] } : each,
+  )
 }

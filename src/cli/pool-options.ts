@@ -1,5 +1,5 @@
 import { isPlainObject } from '../config/layers/read-layer.js'
-import type { WorkersRange } from '../config/options.js'
+import type { AssignedTopic, WorkersRange } from '../config/options.js'
 import type { AdminFlag } from './admin-flag.js'
 import { type Fields, overlay } from './overlay.js'
 import { leafSetting, readSetting, type Setting } from './setting.js'
@@ -10,6 +10,7 @@ export interface RunFlags {
   readonly handler?: string
   readonly brokers?: readonly string[]
   readonly topic?: readonly string[]
+  readonly assign?: readonly AssignedTopic[]
   readonly group?: string
   readonly workers?: number | WorkersRange
   readonly clientId?: string
@@ -69,7 +70,7 @@ const withSubscription = (options: Fields, named: Fields): Fields => {
   const [only, ...others] = subscriptions
   if (others.length > 0 || !isPlainObject(only)) {
     throw new UsageError(
-      '--topic and --handler stand for one subscription, but the configuration file has several: change them there',
+      '--topic, --assign and --handler stand for one subscription, but the configuration file has several: change them there',
     )
   }
   return { ...options, subscriptions: [{ ...only, ...named }] }
@@ -80,7 +81,7 @@ const requireFlags = (options: Fields, settings: readonly Setting[]): void => {
   const missing = [
     ...(options.handler === undefined ? ['--handler'] : []),
     ...(set.has('kafka.brokers') ? [] : ['--brokers']),
-    ...(options.topics === undefined ? ['--topic'] : []),
+    ...(options.topics === undefined && options.assign === undefined ? ['--topic'] : []),
     ...(set.has('consumer.groupId') ? [] : ['--group']),
   ]
   if (missing.length === 0) return
@@ -98,8 +99,13 @@ const requireFlags = (options: Fields, settings: readonly Setting[]): void => {
  */
 export const poolOptions = (flags: RunFlags, file: Fields | null): Fields => {
   const settings = [...flagSettings(flags), ...(flags.set ?? []).map(readSetting)]
-  const { handler, topic: topics, workers } = flags
-  const named = { ...(topics === undefined ? {} : { topics }), ...(handler === undefined ? {} : { handler }) }
+  const { handler, topic: topics, assign, workers } = flags
+  const consumed = Object.entries({ topics, assign }).filter(([, value]) => value !== undefined)
+  // What the file says of the other one counts no more.
+  const named = {
+    ...(consumed.length === 0 ? {} : { topics: undefined, assign: undefined, ...Object.fromEntries(consumed) }),
+    ...(handler === undefined ? {} : { handler }),
+  }
   const subscribed = Object.keys(named).length === 0 ? (file ?? {}) : withSubscription(file ?? {}, named)
   const staffed = workers === undefined ? subscribed : withWorkers(subscribed, workers)
   const options = overlay(flags.admin === true ? withAdmin(staffed) : staffed, settings)

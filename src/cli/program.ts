@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { levels } from 'pino'
 import { adminFlag } from './admin-flag.js'
 import { addDlq } from './dlq/program.js'
-import { each, list, numberOrRange, positive, topics } from './option-values.js'
+import { assigned, each, list, numberOrRange, positive, topics } from './option-values.js'
 import type { RunFlags } from './pool-options.js'
 import { SupervisorLink } from './supervise/link.js'
 import { superviseCommand } from './supervise-command.js'
@@ -65,6 +65,11 @@ const addRun = (program: Command): void => {
       '--topic <name>',
       "topic to consume; more than one with commas, or given again; or a regular expression ('/^orders-/')",
       topics,
+    )
+    .option(
+      '--assign <topic:partitions>',
+      'in the place of --topic: fixed partitions (orders:0,1,2 or orders:0..5), without joining the group; may be repeated',
+      assigned,
     )
     .option('--group <id>', 'consumer group (group.id)')
     .option(

@@ -1,6 +1,7 @@
 import { duplicates, instanceIdFault, instanceIdFor } from '../identity.js'
 import { groupBy } from '../util/group-by.js'
 import { consumerGroups } from './consumer-groups.js'
+import { type FixedPartition, spread } from './fixed-partitions.js'
 import type { Issues } from './issues.js'
 import type { Layer } from './layers/layer.js'
 import type { SlotConfig } from './resolved.js'
@@ -19,7 +20,8 @@ const from = ({ layer, config }: LayeredSlot, leaf: string): string =>
 /** An id that was given for this very slot is taken as it is; one that was given for many gets the slot's number. */
 const finalInstanceId = (slot: LayeredSlot, number: number, slotsInGroup: number): string | null => {
   const id = slot.config.consumer.groupInstanceId
-  if (id === null) return null
+  // What was said for the whole pool is for its members.
+  if (id === null || slot.config.fixed !== null) return null
   return instanceIdFor(id, number, slot.layer.get(INSTANCE_ID)?.rank === 'slot' ? 1 : slotsInGroup)
 }
 
@@ -56,10 +58,48 @@ const checkInstanceIds = (group: readonly LayeredSlot[], issues: Issues): void =
   }
 }
 
+const partitionOf = ({ topic, partition }: FixedPartition): string => `${topic}-${partition}`
+
+/** No partition is for two subscriptions, which would store its offset in the same place; and nobody may be a member there. */
+const checkFixed = (group: readonly LayeredSlot[], issues: Issues): void => {
+  const member = group.find(({ config }) => config.fixed === null)
+  const firstOf = new Map<string, number>()
+  for (const { config } of group) {
+    const { subscription, fixed, consumer } = config
+    if (fixed === null) continue
+    const path = `subscriptions[${subscription}].assign`
+    if (member !== undefined) {
+      issues.add(
+        path,
+        `the group "${consumer.groupId}" has members, those of subscriptions[${member.config.subscription}], and the broker stores offsets of fixed partitions only in a group without members. Give this subscription a groupId of its own`,
+      )
+    }
+    for (const partition of fixed.map(partitionOf)) {
+      const first = firstOf.get(partition) ?? subscription
+      firstOf.set(partition, first)
+      if (first === subscription) continue
+      issues.add(
+        path,
+        `${partition} is in subscriptions[${first}] of the same group "${consumer.groupId}" already, and there is one offset for both. Remove it, or give this subscription a groupId of its own`,
+      )
+    }
+  }
+}
+
+/** Each slot with its share of what its subscription has in that group. */
+const dealt = (group: readonly LayeredSlot[]): LayeredSlot[] =>
+  [...groupBy(group, ({ config }) => config.subscription).values()].flatMap((own) => {
+    const fixed = own[0]?.config.fixed ?? null
+    if (fixed === null) return own
+    const shares = spread(fixed, own.length)
+    return own.map((slot, place) => ({ ...slot, config: { ...slot.config, fixed: shares[place] ?? [] } }))
+  })
+
 const checkTopics = (group: readonly LayeredSlot[], issues: Issues): void => {
   const firstOf = new Map<string, LayeredSlot>()
   for (const slot of group) {
-    const { subscription, topics, consumer } = slot.config
+    const { subscription, topics, fixed, consumer } = slot.config
+    if (fixed !== null) continue
     for (const topic of topics) {
       const first = firstOf.get(topic)
       if (first === undefined) firstOf.set(topic, slot)
@@ -74,7 +114,8 @@ const checkTopics = (group: readonly LayeredSlot[], issues: Issues): void => {
 }
 
 /** The broker refuses a member that shares no protocol with all others of its group (INCONSISTENT_GROUP_PROTOCOL). */
-const checkAssignors = (group: readonly LayeredSlot[], issues: Issues): void => {
+const checkAssignors = (slots: readonly LayeredSlot[], issues: Issues): void => {
+  const group = slots.filter(({ config }) => config.fixed === null)
   const [first, ...others] = group
   let common: readonly string[] = first?.config.assignors ?? []
   for (const slot of others) {
@@ -97,14 +138,19 @@ const checkAssignors = (group: readonly LayeredSlot[], issues: Issues): void => 
 export const resolveGroups = (slots: readonly LayeredSlot[], issues: Issues): SlotConfig[] => {
   const namesakes = groupBy(slots, ({ config }) => config.consumer.groupId)
   const resolved = [...namesakes.values()].flatMap(numbered)
+  const groups = consumerGroups(resolved, ({ config }) => config)
   const hasInstanceIds = !issues.isFaulty(INSTANCE_ID)
-  for (const group of consumerGroups(resolved, ({ config }) => config)) {
+  for (const group of groups) {
     if (hasInstanceIds) checkInstanceIds(group, issues)
     // With the group's name missing or faulty, strangers would be compared.
     if (!issues.isFaulty('consumer.groupId') && group[0]?.config.consumer.groupId !== '') {
       checkTopics(group, issues)
+      checkFixed(group, issues)
       checkAssignors(group, issues)
     }
   }
-  return resolved.map(({ config }) => config).sort((a, b) => a.slot - b.slot)
+  return groups
+    .flatMap(dealt)
+    .map(({ config }) => config)
+    .sort((a, b) => a.slot - b.slot)
 }

@@ -103,13 +103,27 @@ export interface SlotOverrides extends ProcessingOptions {
   consumer?: ConsumerOptions | undefined
 }
 
+/** Partitions of one topic. */
+export interface AssignedTopic {
+  topic: string
+  /** Their numbers, from 0. */
+  partitions: readonly number[]
+}
+
 /** Topics, the handler of their messages, and what differs from the shared options. */
 export interface SubscriptionOptions extends SlotOverrides {
   /**
    * Names of the topics, and regular expressions (in a file `"/^orders-/"`), which find topics that come later, too.
    * Subscriptions of one group share no topic.
    */
-  topics: readonly (string | RegExp)[]
+  topics?: readonly (string | RegExp)[] | undefined
+  /**
+   * In the place of `topics`: partitions that are consumed without being a member of a group, dealt to the slots of the
+   * subscription (docs/assign.md). Their offsets are stored in `groupId`, which must have no members.
+   *
+   * @example [{ topic: 'orders', partitions: [0, 1, 2] }]
+   */
+  assign?: readonly AssignedTopic[] | undefined
   /**
    * Module of the handler, which every thread imports: a file URL or a path (from the working directory).
    *
@@ -252,7 +266,9 @@ export interface ConsumerPoolOptions extends PoolOptions, ProcessingOptions {
   subscriptions?: readonly SubscriptionOptions[] | undefined
   /** With `handler`, short for one subscription. */
   topics?: readonly (string | RegExp)[] | undefined
-  /** With `topics`, short for one subscription. */
+  /** In the place of `topics`. With `handler`, short for one subscription. */
+  assign?: readonly AssignedTopic[] | undefined
+  /** With `topics` or `assign`, short for one subscription. */
   handler?: URL | string | undefined
   /** Called once for each slot, numbered from 0 through all subscriptions, for what that slot has different. */
   perSlot?: ((slot: number) => SlotOverrides | undefined) | undefined

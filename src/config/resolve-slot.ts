@@ -48,7 +48,7 @@ const definedCodecs = (codecs: Readonly<Record<string, string | undefined>>): Re
  */
 export const resolveSlot = (
   layer: Layer,
-  place: Pick<SlotConfig, 'slot' | 'subscription' | 'topics' | 'patterns' | 'handler'>,
+  place: Pick<SlotConfig, 'slot' | 'subscription' | 'topics' | 'patterns' | 'fixed' | 'handler'>,
   issues: Issues,
 ): SlotConfig => {
   required(
@@ -58,7 +58,9 @@ export const resolveSlot = (
     'Give at least one address: kafka: { brokers: ["host:9092"] }',
     issues,
   )
-  required(layer, 'consumer.groupId', 'consumer.groupId', 'Name the group: consumer: { groupId: "orders" }', issues)
+  const why =
+    place.fixed === null ? 'Name the group' : 'Offsets of fixed partitions (assign) are stored in a group, too'
+  required(layer, 'consumer.groupId', 'consumer.groupId', `${why}: consumer: { groupId: "orders" }`, issues)
   checkSlotRules(layer, issues)
   const ssl = resolveSsl(layer, issues)
   const sasl = resolveSasl(layer, issues)

@@ -7,10 +7,17 @@ import { Issues, shown } from './issues.js'
 import { defaultLayer, type Layer, mergeLayers } from './layers/layer.js'
 import { checkNames, type Fields, layerNames, readLayer } from './layers/option-layer.js'
 import { isPlainObject } from './layers/read-layer.js'
-import { readSubscriptions, readWorkers, type Subscription, subscriptionNames } from './layers/read-subscriptions.js'
+import {
+  PLACEHOLDER,
+  readSubscriptions,
+  readWorkers,
+  type Subscription,
+  subscriptionNames,
+} from './layers/read-subscriptions.js'
 import { resolvePool } from './resolve-pool.js'
 import { resolveSlot } from './resolve-slot.js'
 import type { PoolSettings, ResolvedConfig, SlotConfig, WorkersConfig } from './resolved.js'
+import { checkAssign } from './rules/assign.js'
 import { refuseLoops } from './rules/dead-letter.js'
 import { heapLimitMb, ownHeapFlags } from './rules/heap-flags.js'
 import { fitHeap } from './rules/heap-share.js'
@@ -116,13 +123,14 @@ export const configure = (options: unknown, machine: MachineDefaults = {}): Conf
   const workers = workersOf(subscriptions, readWorkers(options.workers, 'workers', issues), parallelism)
   const slots: LayeredSlot[] = []
   const layered = (slot: number, subscription: number, faults: Issues): LayeredSlot => {
-    const { topics = [], patterns = [], handler = '', layer = new Map() } = subscriptions[subscription] ?? {}
+    const { layer, workers: _, ...what } = subscriptions[subscription] ?? PLACEHOLDER
     const merged = mergeLayers(shared, layer, readOverrides(perSlot, slot, faults))
-    return { layer: merged, config: resolveSlot(merged, { slot, subscription, topics, patterns, handler }, faults) }
+    return { layer: merged, config: resolveSlot(merged, { ...what, slot, subscription }, faults) }
   }
   workers.forEach(({ max }, subscription) => {
     for (let left = max; left > 0; left--) slots.push(layered(slots.length, subscription, issues))
   })
+  checkAssign(slots, workers, shared, (place) => subscriptions[place]?.workers !== undefined, issues)
   const pool = resolvePool(shared, slots.length, memoryBytes, issues)
   const together = (all: readonly LayeredSlot[], faults: Issues): readonly SlotConfig[] => {
     refuseLoops(all, faults)

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { FixedPartition } from './fixed-partitions.js'
 import type { consumerFields } from './schema/consumer-fields.js'
 import type { kafkaFields } from './schema/kafka-fields.js'
 import type { poolFields } from './schema/pool-fields.js'
@@ -53,6 +54,8 @@ export interface SlotConfig
   readonly topics: readonly string[]
   /** Regular expressions, as text (`/^orders-/`), that find more of them. */
   readonly patterns: readonly string[]
+  /** Its share of the fixed partitions of its subscription; null for a member of a group, which gets what that gives it. */
+  readonly fixed: readonly FixedPartition[] | null
   /** Module of the handler, as a URL. */
   readonly handler: string
   readonly kafka: KafkaConfig

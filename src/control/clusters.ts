@@ -2,11 +2,19 @@ import type { Logger } from 'pino'
 import type { KafkaConfig, SlotConfig } from '../config/resolved.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import type { ControlClient, WritingClient } from '../kafka/client.js'
+import { groupBy } from '../util/group-by.js'
 import { Cluster } from './cluster.js'
 import { deadLetterWarnings } from './dead-letters/topic-warnings.js'
 import type { Groups } from './groups.js'
 import { checkTopics } from './membership/topic-check.js'
 import { surplusWarning } from './surplus-slots.js'
+
+/** One for all of them, with the fixed partitions of all. */
+const asOne = (slots: readonly SlotConfig[]): SlotConfig[] => {
+  const [first] = slots
+  if (first === undefined) return []
+  return [{ ...first, fixed: first.fixed && slots.flatMap(({ fixed }) => fixed ?? []) }]
+}
 
 /** Two ways to reach the same cluster are two clients: one may be let in where the other is not. */
 const wayTo = (kafka: KafkaConfig): string => JSON.stringify(kafka)
@@ -60,8 +68,10 @@ export class Clusters {
     await Promise.all([...new Set(this.#options.slots.map((slot) => this.of(slot)))].map((way) => way.findTopics()))
     const slots = this.#consuming(this.#options.slots)
     // A slot may have a way of its own, and what is found on another one is not known there.
-    const asked = new Map(slots.map((slot) => [`${slot.subscription} ${wayTo(slot.kafka)}`, slot]))
-    const found = await checkTopics([...asked.values()], (kafka, names) => this.of({ kafka }).topicsAtStart(names))
+    const asked = groupBy(slots, (slot) => `${slot.subscription} ${wayTo(slot.kafka)}`)
+    const found = await checkTopics([...asked.values()].flatMap(asOne), (kafka, names) =>
+      this.of({ kafka }).topicsAtStart(names),
+    )
     const surplus = surplusWarning(slots, found)
     if (surplus !== null) log.warn(surplus)
     const ask = (kafka: KafkaConfig, names: readonly string[]) => this.of({ kafka }).client.topics(names)

@@ -109,6 +109,7 @@ export class Holdings {
   readonly #byId = new Map<number, Holding>()
   readonly #suspects: SuspectBook
   readonly #onHold: HoldBook
+  readonly #storesStart: boolean
   #nextId = 0
   /** Whether the broker stores what is committed beside an offset. */
   #takesNotes = true
@@ -116,10 +117,12 @@ export class Holdings {
   /**
    * @param suspects of the slot's group @default none
    * @param onHold what is paused of the whole pool @default nothing
+   * @param storesStart whether what is stored already when a partition is taken up is committed once more @default false
    */
-  constructor(suspects = NO_SUSPECTS, onHold = NOTHING_ON_HOLD) {
+  constructor(suspects = NO_SUSPECTS, onHold = NOTHING_ON_HOLD, storesStart = false) {
     this.#suspects = suspects
     this.#onHold = onHold
+    this.#storesStart = storesStart
   }
 
   all(): Holding[] {
@@ -165,7 +168,7 @@ export class Holdings {
         partition,
         page,
         index,
-        ...{ committed, noted: isOurs(metadata) ? metadata : '' },
+        ...{ committed, noted: this.#storesStart ? NOT_CONFIRMED : isOurs(metadata) ? metadata : '' },
         ...{ paused: null, failed: null, deadLetter: null, away: false, leaving: false },
         onHoldSinceMs: this.#onHold.since({ topic, partition }),
       }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { PoolError } from '../errors.js'
 import { monotonicMs } from '../util/clock.js'
 import { within } from '../util/within.js'
-import type { Seat } from './membership/seat.js'
+import type { SlotSeat } from './membership/slot-seat.js'
 import type { SlotLife } from './slot-life.js'
 import type { SlotOptions } from './slot-options.js'
 import type { SlotSeatHost } from './slot-seat-host.js'
@@ -20,7 +20,7 @@ export interface SlotRecoveryHostOptions extends Pick<SlotOptions, 'config' | 's
   readonly work: SlotWork
   readonly incarnations: Incarnations
   /** The one that the slot has now, or had last. */
-  readonly seat: () => Seat
+  readonly seat: () => SlotSeat
   readonly seatHost: SlotSeatHost
   readonly log: Logger
 }

@@ -16,7 +16,7 @@ import type { LetterFacts } from './dead-letters/letter.js'
 import type { StoredAt } from './dead-letters/store.js'
 import type { EventPartition, PoolEvents, SlotIdentity } from './events.js'
 import { finishedUpTo, type Holding } from './holdings.js'
-import type { Seat } from './membership/seat.js'
+import type { SlotSeat } from './membership/slot-seat.js'
 import { type Pause, retryInMsOf } from './pauses.js'
 import type { DeadIncarnation, Recycling } from './supervision/recovery.js'
 import type { Incarnations } from './threads/incarnations.js'
@@ -39,7 +39,7 @@ export type Emit = <K extends keyof PoolEvents>(event: K, payload: PoolEvents[K]
 export interface SlotReporterOptions {
   readonly config: SlotConfig
   /** The one that the slot has now, or had last. */
-  readonly seat: () => Seat
+  readonly seat: () => SlotSeat
   readonly incarnations: Incarnations
   readonly log: Logger
   readonly emit: Emit
@@ -146,7 +146,8 @@ export class SlotReporter {
   parked(error: PoolError, retryInMs: number | null): void {
     const { groupId, groupInstanceId: instanceId } = this.#options.config.consumer
     const event = { ...this.#slot, groupId, instanceId, retryInMs }
-    this.#log.error({ err: error, ...event }, 'slot parked: others take its partitions')
+    const then = this.#options.config.fixed === null ? 'others take its partitions' : 'its partitions wait for it'
+    this.#log.error({ err: error, ...event }, `slot parked: ${then}`)
     this.#emit('slot:parked', { ...event, error })
   }
 

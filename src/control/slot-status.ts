@@ -3,7 +3,7 @@ import type { PoolError } from '../errors.js'
 import { toErrorData } from '../protocol/error-data.js'
 import { monotonicMs } from '../util/clock.js'
 import { finishedUpTo, type Holding, lagOf } from './holdings.js'
-import type { Seat } from './membership/seat.js'
+import type { SlotSeat } from './membership/slot-seat.js'
 import { type Pause, retryInMsOf } from './pauses.js'
 import type { PartitionPause, PartitionStatus, SlotStatus } from './status.js'
 import type { Incarnations } from './threads/incarnations.js'
@@ -46,7 +46,7 @@ export const describeSlot = ({
   ...plain
 }: {
   readonly config: SlotConfig
-  readonly seat: Seat
+  readonly seat: SlotSeat
   readonly incarnations: Incarnations
   readonly holdings: readonly Holding[]
   readonly deadLettered: number

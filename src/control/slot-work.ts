@@ -8,7 +8,7 @@ import { DeadLetters } from './dead-letters/dead-letters.js'
 import type { InFlightMessage } from './events.js'
 import { type Handout, type Holding, Holdings } from './holdings.js'
 import { decodedBatch, inFlightMessages } from './in-flight.js'
-import type { Seat } from './membership/seat.js'
+import type { SlotSeat } from './membership/slot-seat.js'
 import { Assignment } from './progress/assignment.js'
 import { Commits } from './progress/commits.js'
 import type { SlotLife } from './slot-life.js'
@@ -27,7 +27,7 @@ export interface SlotWorkOptions
   > {
   readonly life: Pick<SlotLife, 'state'>
   /** The one that the slot has now, or had last. */
-  readonly seat: () => Seat
+  readonly seat: () => SlotSeat
   readonly incarnations: Incarnations
   readonly report: SlotReporter
   /** The thread has taken up a part of the assignment, if there is a thread. */
@@ -55,24 +55,29 @@ export class SlotWork {
   constructor(options: SlotWorkOptions) {
     const { config, group, poolClient, coordinator, suspects, stored, onHold, seat, incarnations, report, log } =
       options
-    const holdings = new Holdings(suspects, onHold)
+    const holdings = new Holdings(suspects, onHold, config.fixed !== null)
     this.#options = options
     this.holdings = holdings
     this.#stall = new StallWatch(stallLimitMs(config.consumer))
     this.assignment = new Assignment({
       ...{ config, holdings, incarnations, poolClient, coordinator, stored, log },
       isNew: (partition) => group.known.isNew(partition),
-      onTaken: (added, removed) => report.assigned(added, removed, holdings.all()),
+      onTaken: (added, removed) => {
+        report.assigned(added, removed, holdings.all())
+        this.#commitStart()
+      },
       onHandedOut: options.onHandedOut,
     })
     this.commits = new Commits({
       ...{ holdings, coordinator, log },
       seatsCoordinator: () => seat().freeCoordinator,
       membership: () => seat().membership,
-      onDoubt: () => seat().poke(),
+      mayCommit: () => seat().mayCommit,
+      onRefused: (error) => seat().commitRefused(error),
       onCommitted: (offsets, generation) => {
         for (const offset of offsets) stored.note(offset)
         report.committed(offsets, generation)
+        seat().committed()
       },
     })
     this.deadLetters = new DeadLetters({
@@ -159,7 +164,13 @@ export class SlotWork {
     this.#stall.look(this.holdings.all(), { works: this.#isStable && !isInHook, isBusy }, nowMs)
     report.stalled(this.stalled, nowMs)
     this.deadLetters.look(nowMs)
+    this.#commitStart()
     this.#handOut(nowMs)
+  }
+
+  /** A seat that begins with a commit waits for it. */
+  #commitStart(): void {
+    if (!this.#options.seat().hasBegun) void this.commits.now()
   }
 
   /** Hands out what waits for a thread and may have one, if the thread may be given something now. */
@@ -169,7 +180,7 @@ export class SlotWork {
 
   get #isStable(): boolean {
     const { life, seat } = this.#options
-    return life.state === 'running' && seat().state === 'stable'
+    return life.state === 'running' && seat().isStable
   }
 
   /** A message whose dead letter is stored is work that was done, too. */

@@ -13,8 +13,10 @@ import { within } from '../util/within.js'
 import { giveUpLeadMs } from './give-up-time.js'
 import { ConsumedTopics } from './membership/consumed-topics.js'
 import type { Departure } from './membership/departure.js'
+import { FixedSeat } from './membership/fixed-seat.js'
 import { releaseTimes } from './membership/release-times.js'
 import { Seat } from './membership/seat.js'
+import type { SlotSeat } from './membership/slot-seat.js'
 import type { Outlook } from './pauses.js'
 import { isGivenUp, isHealthy, outlookFor, type SlotCondition } from './slot-health.js'
 import { SlotLife } from './slot-life.js'
@@ -58,7 +60,7 @@ export class Slot {
   readonly #recoveryHost: SlotRecoveryHost
   readonly #recovery: Recovery
   readonly #booted = deferred<void>()
-  #seat: Seat
+  #seat: SlotSeat
   /** With whom it goes when it stops. */
   #departure: Departure
   /** A slot that has no seat takes one as soon as its thread is ready: not before all threads of the pool are, at first. */
@@ -112,7 +114,7 @@ export class Slot {
   }
 
   /** The seat that the slot has, or had last. */
-  get seat(): Seat {
+  get seat(): SlotSeat {
     return this.#seat
   }
 
@@ -298,7 +300,7 @@ export class Slot {
 
   /** Assignment and thread may have come together. */
   #settled(): void {
-    if (!this.#work.assignment.inForce || !this.#incarnations.ready) return
+    if (!this.#work.assignment.inForce || !this.#incarnations.ready || !this.#seat.hasBegun) return
     if (this.#life.mayEnter('running')) this.#life.enter('running')
     if (this.#life.state !== 'running') return
     if (this.#settledIncarnation !== this.#incarnations.number) {
@@ -354,10 +356,11 @@ export class Slot {
     if (this.#seat.state === 'unjoined') this.#seat.start()
   }
 
-  #newSeat(): Seat {
+  #newSeat(): SlotSeat {
     const { config, group, createSeatClient, coordinator, topics } = this.#options
-    const own = { host: this.seatHost, log: this.#log, client: createSeatClient(), consumed: this.#consumed }
-    return new Seat({ config, group, coordinator, topics, ...own })
+    const own = { config, group, host: this.seatHost, log: this.#log, client: createSeatClient() }
+    if (config.fixed !== null) return new FixedSeat({ ...own, onBegun: () => this.#settled() })
+    return new Seat({ ...own, coordinator, topics, consumed: this.#consumed })
   }
 
   get #condition(): SlotCondition {

@@ -9,8 +9,12 @@ import { assignorNamed } from './membership/assignors/index.js'
 const assignorOf = (group: readonly SlotConfig[]): string =>
   group[0]?.assignors.find((name) => group.every(({ assignors: own }) => own.includes(name))) ?? 'cooperative-sticky'
 
+const isFixed = (own: readonly SlotConfig[]): boolean => own.some(({ fixed }) => fixed !== null)
+
 const partitionsOf = (own: readonly SlotConfig[], counts: ReadonlyMap<string, number>): number =>
-  (own[0]?.topics ?? []).reduce((sum, topic) => sum + (counts.get(topic) ?? 0), 0)
+  isFixed(own)
+    ? own.reduce((sum, { fixed }) => sum + (fixed?.length ?? 0), 0)
+    : (own[0]?.topics ?? []).reduce((sum, topic) => sum + (counts.get(topic) ?? 0), 0)
 
 /**
  * The slots that get no partition, although nobody else is in the group. What cooperative-sticky does is known without
@@ -18,6 +22,7 @@ const partitionsOf = (own: readonly SlotConfig[], counts: ReadonlyMap<string, nu
  * itself, and shares them equally.
  */
 const idleOf = (group: readonly SlotConfig[], counts: ReadonlyMap<string, number>): ReadonlySet<SlotConfig> => {
+  if (isFixed(group)) return new Set(group.filter(({ fixed }) => fixed?.length === 0))
   const name = assignorOf(group)
   if (name === 'cooperative-sticky') {
     const subscriptions = groupBy(group, ({ subscription }) => subscription)
@@ -51,7 +56,7 @@ const sentence = (
 ): string => {
   const topics = own[0]?.topics ?? []
   const partitions = partitionsOf(own, counts)
-  const share = `${own.length} workers share ${partitions} partition${partitions === 1 ? '' : 's'}`
+  const share = `${own.length} workers share ${partitions} ${isFixed(own) ? 'fixed ' : ''}partition${partitions === 1 ? '' : 's'}`
   const names = topics.map((topic) => `"${topic}"`).join(', ')
   const why = idle > Math.max(0, own.length - partitions) ? `, because ${BECAUSE[assignor]}` : ''
   return `${share} of ${names}: ${idle} of them ${idle === 1 ? 'stays' : 'stay'} idle${why}`
@@ -66,6 +71,7 @@ const sentence = (
  */
 export const surplusWarning = (slots: readonly SlotConfig[], found: readonly TopicMetadata[]): string | null => {
   const counts = new Map(found.map(({ topic, partitions }) => [topic, partitions.length]))
+  const remedy = slots.some(({ fixed }) => fixed !== null) ? 'assign more or add partitions' : 'add partitions'
   const lines = consumerGroups(slots, (slot) => slot).flatMap((group) => {
     const idle = idleOf(group, counts)
     return [...groupBy(group, ({ subscription }) => subscription).values()].flatMap((own) => {
@@ -73,5 +79,5 @@ export const surplusWarning = (slots: readonly SlotConfig[], found: readonly Top
       return surplus === 0 || own[0]?.topics.length === 0 ? [] : [sentence(own, surplus, counts, assignorOf(group))]
     })
   })
-  return lines.length === 0 ? null : `${lines.join('; ')}. Lower workers, or add partitions`
+  return lines.length === 0 ? null : `${lines.join('; ')}. Lower workers, or ${remedy}`
 }

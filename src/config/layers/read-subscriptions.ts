@@ -1,13 +1,21 @@
+import type { FixedPartition } from '../fixed-partitions.js'
 import { type Issues, pathTo, shown } from '../issues.js'
 import type { WorkersConfig } from '../resolved.js'
+import { readAssign } from '../rules/assign.js'
 import { readTopics, type TopicChoice } from '../rules/topics.js'
 import type { Layer } from './layer.js'
 import { handlerUrl } from './module-specifier.js'
 import { checkNames, type Fields, layerNames, readLayer } from './option-layer.js'
 import { isPlainObject } from './read-layer.js'
 
+/** What one subscription consumes. */
+interface Consumed extends TopicChoice {
+  /** Its partitions where they are fixed; null where its group shares them. */
+  readonly fixed: readonly FixedPartition[] | null
+}
+
 /** One subscription as the user wrote it, checked. */
-export interface Subscription extends TopicChoice {
+export interface Subscription extends Consumed {
   /** File URL of the handler's module. */
   readonly handler: string
   /** Its own number of slots, if it has one. */
@@ -16,7 +24,7 @@ export interface Subscription extends TopicChoice {
 }
 
 /** The names that may stand in a subscription. */
-export const subscriptionNames: readonly string[] = ['topics', 'handler', 'workers', ...layerNames]
+export const subscriptionNames: readonly string[] = ['topics', 'assign', 'handler', 'workers', ...layerNames]
 
 /** Beyond it a number of threads is a slip of the finger, not a wish. */
 export const MAX_WORKERS = 1_024
@@ -62,16 +70,32 @@ const readHandler = (value: unknown, path: string, issues: Issues): string => {
 }
 
 /** In the place of subscriptions that are missing or none, so that what else is missing is named with them. */
-const PLACEHOLDER: Subscription = { topics: [], patterns: [], handler: '', workers: fixed(1), layer: new Map() }
+export const PLACEHOLDER: Subscription = {
+  ...{ topics: [], patterns: [], fixed: null },
+  ...{ handler: '', workers: fixed(1), layer: new Map() },
+}
+
+/** Topics, or fixed partitions. */
+const readConsumed = ({ topics, assign }: Fields, path: string, issues: Issues): Consumed => {
+  if (assign === undefined) return { ...readTopics(topics, pathTo(path, 'topics'), issues), fixed: null }
+  if (topics !== undefined) {
+    issues.add(
+      pathTo(path, 'topics'),
+      'stands beside assign, which names topics with the partitions to consume of them. Keep one of the two',
+    )
+  }
+  const partitions = readAssign(assign, pathTo(path, 'assign'), issues)
+  return { topics: [...new Set(partitions.map(({ topic }) => topic))], patterns: [], fixed: partitions }
+}
 
 const readSubscription = (value: unknown, path: string, issues: Issues): Subscription => {
   if (!isPlainObject(value)) {
-    issues.add(path, `expected an object with topics and handler, got ${shown(value)}`)
+    issues.add(path, `expected an object with topics (or assign) and handler, got ${shown(value)}`)
     return PLACEHOLDER
   }
   checkNames(value, subscriptionNames, path, issues)
   return {
-    ...readTopics(value.topics, pathTo(path, 'topics'), issues),
+    ...readConsumed(value, path, issues),
     handler: readHandler(value.handler, pathTo(path, 'handler'), issues),
     workers: readWorkers(value.workers, pathTo(path, 'workers'), issues),
     layer: readLayer(value, path, 'subscription', issues),
@@ -80,16 +104,16 @@ const readSubscription = (value: unknown, path: string, issues: Issues): Subscri
 
 /** The subscriptions, or the one that `topics` and `handler` at the top are short for. */
 export const readSubscriptions = (options: Fields, issues: Issues): Subscription[] => {
-  const { subscriptions, topics, handler } = options
+  const { subscriptions, topics, assign, handler } = options
   if (subscriptions === undefined) {
-    if (topics === undefined && handler === undefined) {
+    if (topics === undefined && assign === undefined && handler === undefined) {
       issues.add('subscriptions', 'is missing. Give subscriptions: [{ topics, handler }], or topics and handler')
       return [PLACEHOLDER]
     }
-    const [choice, module] = [readTopics(topics, 'topics', issues), readHandler(handler, 'handler', issues)]
+    const [choice, module] = [readConsumed(options, '', issues), readHandler(handler, 'handler', issues)]
     return [{ ...choice, handler: module, workers: undefined, layer: new Map() }]
   }
-  for (const name of ['topics', 'handler']) {
+  for (const name of ['topics', 'assign', 'handler']) {
     if (options[name] !== undefined) issues.add(name, 'is short for one subscription. Move it into subscriptions')
   }
   if (!Array.isArray(subscriptions) || subscriptions.length === 0) {

@@ -1,3 +1,4 @@
+import type { TopicMetadata } from '../../kafka/metadata.js'
 import { after } from '../../util/timers.js'
 import { Assignors } from './assignors/assignors.js'
 import { Departure } from './departure.js'
@@ -21,6 +22,7 @@ export class Group {
     this.seats.some(({ membership }) => membership.memberId === memberId),
   )
   readonly #seats = new Set<Seat>()
+  readonly #listeners = new Set<(found: readonly TopicMetadata[]) => void>()
   readonly #pokes = new Set<NodeJS.Timeout>()
   #generation = -1
   #generations = 0
@@ -70,6 +72,17 @@ export class Group {
 
   remove(seat: Seat): void {
     this.#seats.delete(seat)
+  }
+
+  /** @returns what ends it */
+  hearOfTopics(listener: (found: readonly TopicMetadata[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Tells whoever has fixed partitions of them how the topics are now. */
+  tellTopics(found: readonly TopicMetadata[]): void {
+    for (const listener of this.#listeners) listener(found)
   }
 
   noteGeneration(generation: number): void {

@@ -33,5 +33,19 @@ const REACTIONS: Readonly<Record<number, Reaction>> = {
 export const reactionTo = (error: unknown): Reaction =>
   error instanceof KafkaError ? (REACTIONS[error.code] ?? 'retry') : 'retry'
 
+/**
+ * Refusals of a commit that say something about the membership. A member's next heartbeat will tell it the same, with
+ * authority; whoever is none hears that others are.
+ */
+const ABOUT_MEMBERSHIP: readonly number[] = [
+  KafkaCode.unknownMemberId,
+  KafkaCode.illegalGeneration,
+  KafkaCode.fencedInstanceId,
+  KafkaCode.rebalanceInProgress,
+]
+
+export const isAboutMembership = (error: unknown): boolean =>
+  error instanceof KafkaError && ABOUT_MEMBERSHIP.includes(error.code)
+
 /** How long to wait before asking again after `failures` failures in a row. */
 export const retryDelayMs = (failures: number): number => doubled(25, failures, 1_000)

@@ -2,12 +2,15 @@ import type { Transitions } from '../../util/transitions.js'
 
 /** The states of a seat and where each may lead. */
 export const SEAT_TRANSITIONS = {
-  unjoined: ['joining', 'leaving', 'left'],
+  unjoined: ['joining', 'assigned', 'leaving', 'left'],
   joining: ['joining', 'stable', 'lost', 'fenced', 'leaving', 'left'],
   stable: ['rebalancing', 'lost', 'fenced', 'leaving', 'left'],
   rebalancing: ['rebalancing', 'stable', 'lost', 'fenced', 'leaving', 'left'],
   lost: ['lost', 'joining', 'fenced', 'leaving', 'left'],
   fenced: ['joining', 'leaving', 'left'],
+  // Of fixed partitions. While it is refused the broker does not store its offsets.
+  assigned: ['refused', 'left'],
+  refused: ['assigned', 'left'],
   leaving: ['left'],
   left: [],
 } as const satisfies Transitions<string>

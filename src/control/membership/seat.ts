@@ -18,7 +18,7 @@ import { type Claim, NO_CLAIM } from './join-request.js'
 import { JoinRounds, type Round } from './join-rounds.js'
 import { Lease, now } from './lease.js'
 import { Owned } from './owned.js'
-import { reactionTo } from './reactions.js'
+import { isAboutMembership, reactionTo } from './reactions.js'
 import { refusal } from './refusal.js'
 import type { SeatHost } from './seat-host.js'
 import { isMember, SEAT_TRANSITIONS, type SeatState } from './seat-states.js'
@@ -31,6 +31,7 @@ import {
   REFUSED_WAIT_MS,
 } from './seat-times.js'
 import { SeatTrouble } from './seat-trouble.js'
+import type { SlotSeat } from './slot-seat.js'
 import type { AskTopics } from './steady-topics.js'
 
 export interface SeatOptions {
@@ -56,7 +57,7 @@ export interface SeatOptions {
  * A seat is used once: whoever wants to be a member again after it has left takes a new one. So there is no way back
  * from the end of the loop, whatever it still waits for.
  */
-export class Seat {
+export class Seat implements SlotSeat {
   readonly #options: SeatOptions
   readonly #sleep = new WakeableSleep()
   readonly #coordinator: Coordinator
@@ -136,6 +137,19 @@ export class Seat {
     return this.#round?.protocol ?? ''
   }
 
+  get isStable(): boolean {
+    return this.#state === 'stable'
+  }
+
+  /** It has no assignment before it is a member. */
+  get hasBegun(): boolean {
+    return true
+  }
+
+  get mayCommit(): boolean {
+    return this.#generation >= 0
+  }
+
   /** False while no answer of the coordinator says that the membership still holds: no message may begin then. */
   get isConfirmed(): boolean {
     return isMember(this.#state) && this.#lease.isValid
@@ -178,6 +192,14 @@ export class Seat {
     if (this.#state !== 'stable') return // it asks anyway, and its pauses must hold
     this.#nextBeatAtMs = 0
     this.#sleep.wake()
+  }
+
+  /** Heartbeats say it with authority. */
+  committed(): void {}
+
+  /** The coordinator may doubt the membership: it is asked. */
+  commitRefused(error: unknown): void {
+    if (isAboutMembership(error)) this.poke()
   }
 
   /** Joins again although the coordinator has not asked for it, in a way that makes the group rebalance. */

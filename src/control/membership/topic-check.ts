@@ -2,9 +2,11 @@ import type { KafkaConfig, SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import { adviceOn, isRefusal } from '../../kafka/brokers/refusal-advice.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
-import type { TopicMetadata } from '../../kafka/metadata.js'
+import type { TopicMetadata, TopicPartition } from '../../kafka/metadata.js'
 import { monotonicMs } from '../../util/clock.js'
+import { partitionName } from '../../util/partition-name.js'
 import { sleep } from '../../util/timers.js'
+import { isGone } from './gone-partitions.js'
 
 /** How often a topic that is not there is asked for again: one that was just created is not known to every broker. */
 const TRIES = 10
@@ -17,9 +19,9 @@ const NOT_YET: readonly (string | null)[] = [null, 'UNKNOWN_TOPIC_OR_PARTITION',
 const isMissing = ({ error, partitions }: TopicMetadata): boolean => error !== null || partitions.length === 0
 
 /**
- * Looks whether every subscribed topic is there, before anything joins. (A topic that vanishes later is tolerated.)
+ * Looks whether every subscribed topic is there, and every fixed partition, before anything joins. (A topic that vanishes later is tolerated.)
  *
- * @param slots one of each subscription, for each way in which its slots reach a cluster
+ * @param slots one of each subscription, for each way in which its slots reach a cluster; with all fixed partitions of those
  * @throws {@link PoolError} `KCP_TOPIC_MISSING` naming all that are not, `KCP_BROKER_REFUSED` when one may not be read,
  *   `KCP_BROKER_UNREACHABLE` when the brokers do not answer any more
  */
@@ -28,13 +30,18 @@ export const checkTopics = async (
   metadata: (kafka: KafkaConfig, names: readonly string[]) => Promise<readonly TopicMetadata[]>,
 ): Promise<readonly TopicMetadata[]> => {
   const ask = ({ kafka, topics }: SlotConfig) => answered(`the topics ${quoted(topics)}`, () => metadata(kafka, topics))
-  const look = async () => (await Promise.all(slots.map(ask))).flat()
-  let found = await look()
+  const look = async () => {
+    const answers = await Promise.all(slots.map(async (slot) => ({ slot, found: await ask(slot) })))
+    const lacking = answers.flatMap((answer) => lackingIn(answer.slot, answer.found))
+    return { found: answers.flatMap((answer) => answer.found), lacking }
+  }
+  let { found, lacking } = await look()
   for (let tries = 1; tries < TRIES; tries++) {
     const missing = found.filter(isMissing)
-    if (missing.length === 0 || missing.some(({ error }) => !NOT_YET.includes(error))) break
+    if (missing.some(({ error }) => !NOT_YET.includes(error))) break
+    if (missing.length === 0 && lacking.length === 0) break
     await sleep(PAUSE_MS)
-    found = await look()
+    ;({ found, lacking } = await look())
   }
   const forbidden = found.filter(({ error }) => error === 'TOPIC_AUTHORIZATION_FAILED').map(({ topic }) => topic)
   if (forbidden.length > 0) {
@@ -50,7 +57,27 @@ export const checkTopics = async (
       `there is no topic ${names} on the broker (${reasons}). Create it first; topics are never created by consuming`,
     )
   }
+  if (lacking.length > 0) throw noPartitions(lacking, found)
   return found
+}
+
+/** Fixed partitions that are not there, of topics that are. */
+const lackingIn = ({ fixed }: SlotConfig, found: readonly TopicMetadata[]): readonly TopicPartition[] => {
+  const there = found.filter((topic) => !isMissing(topic))
+  return (fixed ?? []).filter((partition) => isGone(partition, there) === true)
+}
+
+const noPartitions = (lacking: readonly TopicPartition[], found: readonly TopicMetadata[]): PoolError => {
+  const topics = [...new Set(lacking.map(({ topic }) => topic))].map((topic) => {
+    const count = found.find((each) => each.topic === topic)?.partitions.length ?? 0
+    return `"${topic}" has ${count === 1 ? '1, which is 0' : `${count}, from 0 to ${count - 1}`}`
+  })
+  const one = lacking.length === 1
+  const names = lacking.map(partitionName).join(', ')
+  return new PoolError(
+    ErrorCode.topicMissing,
+    `there ${one ? 'is no partition' : 'are no partitions'} ${names} on the broker: ${topics.join('; ')}. Remove ${one ? 'it' : 'them'} from assign, or add partitions to the topic`,
+  )
 }
 
 /**

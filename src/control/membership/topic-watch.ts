@@ -142,6 +142,7 @@ export class TopicWatch {
 
   /** @returns false while the leader is in a rebalance, and what it is about to assign cannot be known */
   #compare(group: Group, found: readonly TopicMetadata[], grown: readonly Growth[]): boolean {
+    group.tellTopics(found)
     const leader = leaderOf(group)
     if (leader?.assignedFrom) {
       const changed = leader.state === 'stable' ? changedTopics(leader.assignedFrom, found) : []

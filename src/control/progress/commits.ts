@@ -11,15 +11,7 @@ import { WakeableSleep } from '../../util/wakeable-sleep.js'
 import { within } from '../../util/within.js'
 import type { Holdings } from '../holdings.js'
 import type { Coordinator } from '../membership/coordinator.js'
-import { retryDelayMs } from '../membership/reactions.js'
-
-/** Refusals that say something about the membership: the next heartbeat will tell the seat the same, with authority. */
-const ABOUT_MEMBERSHIP: readonly number[] = [
-  KafkaCode.unknownMemberId,
-  KafkaCode.illegalGeneration,
-  KafkaCode.fencedInstanceId,
-  KafkaCode.rebalanceInProgress,
-]
+import { isAboutMembership, retryDelayMs } from '../membership/reactions.js'
 
 /** How long the last commit waits for the client that the pool shares alone, which may have gone silent. */
 const ALONE_MS = 1_000
@@ -27,12 +19,17 @@ const ALONE_MS = 1_000
 /** A coordinator that has just taken over may not know all topics. One that it does not know after so many tries is gone. */
 const UNKNOWN_TRIES = 5
 
+/** Members of a group that should have none may just be leaving. */
+const MEMBERS_TRIES = 5
+
 /** Whether the same commit may be accepted later, after so many tries. */
-const mayHelp = (error: unknown, tries: number): boolean => {
+const mayHelp = (error: unknown, tries: number, isMember: boolean): boolean => {
   if (!(error instanceof KafkaError)) return false
   if (error.code === KafkaCode.unknownTopicOrPartition) return tries < UNKNOWN_TRIES
   if (error.code === KafkaCode.offsetMetadataTooLarge) return tries === 1 // the next one comes without
-  return error.retriable || ABOUT_MEMBERSHIP.includes(error.code)
+  // A member that is none any more has nothing to commit.
+  if (isAboutMembership(error)) return isMember || tries < MEMBERS_TRIES
+  return error.retriable
 }
 
 export interface CommitsOptions {
@@ -42,8 +39,10 @@ export interface CommitsOptions {
   /** The same over the seat's own client; null while that may be busy. */
   readonly seatsCoordinator: () => Coordinator | null
   readonly membership: () => Membership
-  /** The coordinator doubts the membership: ask it. */
-  readonly onDoubt: () => void
+  /** Whether the coordinator may be told anything in that name. */
+  readonly mayCommit: () => boolean
+  /** The coordinator will not have it, or not now. */
+  readonly onRefused: (error: unknown) => void
   readonly onCommitted: (offsets: readonly TopicPartitionOffset[], generation: number) => void
   readonly log: Logger
 }
@@ -96,14 +95,18 @@ export class Commits {
     for (let tries = 1; ; tries++) {
       await within(this.now(), deadlineMs - monotonicMs())
       const leftMs = deadlineMs - monotonicMs()
-      if (leftMs <= 0 || !this.#isDue || !this.#reasons.some((reason) => mayHelp(reason, tries))) return
+      if (leftMs <= 0 || !this.#isDue || !this.#reasons.some((reason) => mayHelp(reason, tries, this.#isMember))) return
       await this.#sleep.for(Math.min(retryDelayMs(tries - 1), leftMs))
     }
   }
 
   get #isDue(): boolean {
-    const { holdings, membership } = this.#options
-    return membership().generation >= 0 && holdings.uncommitted().length > 0
+    const { holdings, mayCommit } = this.#options
+    return mayCommit() && holdings.uncommitted().length > 0
+  }
+
+  get #isMember(): boolean {
+    return this.#options.membership().memberId !== ''
   }
 
   async #commit(): Promise<void> {
@@ -163,16 +166,16 @@ export class Commits {
   }
 
   #refused(error: unknown, partitions: number): void {
-    const { onDoubt, log, holdings } = this.#options
+    const { onRefused, log, holdings } = this.#options
     if (error instanceof KafkaError && error.code === KafkaCode.offsetMetadataTooLarge && holdings.takeNoNotes()) {
       const what = 'the broker stores no metadata beside offsets (offset.metadata.max.bytes)'
       log.warn({ err: error }, `${what}, so how often a message has killed is known to this pool alone`)
       return
     }
     const message = 'offsets could not be committed; they go with the next commit'
-    if (error instanceof KafkaError && ABOUT_MEMBERSHIP.includes(error.code)) {
-      log.debug({ err: error, partitions }, message)
-      onDoubt()
+    onRefused(error)
+    if (isAboutMembership(error)) {
+      log.debug({ err: error, partitions }, message) // the seat says what there is to say
       return
     }
     log[this.#trouble.happened(monotonicMs()) === null ? 'debug' : 'warn']({ err: error, partitions }, message)

@@ -114,6 +114,11 @@ export class Scaler {
     if (limits === undefined) {
       throw refused(`there is no subscription ${place}: expected a whole number from 0 to ${workers.length - 1}`)
     }
+    if (this.#configs.some((config) => config.subscription === place && config.fixed !== null)) {
+      throw refused(
+        `scale(): subscriptions[${place}] has fixed partitions (assign), which are dealt to its workers at the start. Change its workers, and restart the pool`,
+      )
+    }
     const [min, max] = limits.min < limits.max ? [limits.min, limits.max] : [1, MAX_WORKERS]
     if (Number.isInteger(slots) && slots >= min && slots <= max) return place
     const because = limits.min < limits.max ? ', as workers: { min, max } says' : ''

@@ -109,6 +109,12 @@ export class Subscribing {
       const which = '{ subscription: 0 } for the first'
       throw new TypeError(`the pool has ${count} subscriptions: say which one, ${which}`)
     }
+    const fixed = present.find((slot) => slot.subscription === (subscription ?? 0) && slot.fixed !== null)
+    if (fixed !== undefined) {
+      throw refused(
+        `subscriptions[${fixed.subscription}] has fixed partitions (assign), and no topics come or go there. Change assign, and restart the pool; or pause partitions with pool.pause()`,
+      )
+    }
     const places = groups.placesOf(subscription ?? 0)
     if (places.length === 0) {
       const expected = `the index of a subscription, from 0 to ${count - 1}`

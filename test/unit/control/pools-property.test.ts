@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { AssignorName } from '#src/config/assignor-names.js'
+import { Seat } from '#src/control/membership/seat.js'
 import { graceMs, pollIntervalMs } from '#src/control/supervision/hung-handlers.js'
 import { monotonicMs } from '#src/util/clock.js'
 import { Diary } from '../../support/control/diary.js'
@@ -88,7 +89,7 @@ const newLife = (seed: number) => {
     },
     'a seat joins again': () => {
       const joining = seat()
-      if (joining?.state === 'stable') joining.rejoin('the player says so')
+      if (joining instanceof Seat && joining.isStable) joining.rejoin('the player says so')
     },
     'the topic grows': () => {
       if (dice.chance(0.5)) network.partitions += 1

@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Seat } from '#src/control/membership/seat.js'
 import { OnHold } from '#src/control/steering/on-hold.js'
 import { HungHandlers } from '#src/control/supervision/hung-handlers.js'
 import { ErrorCode, PoolError } from '#src/errors.js'
@@ -123,7 +124,8 @@ const newLife = (seed: number) => {
     'the seat is thrown out': () => group.kick(),
     'generations go by': () => group.skipGenerations(1 + dice.below(2)),
     'the seat joins again': () => {
-      if (slot.seat.state === 'stable') slot.seat.rejoin('the player says so')
+      const { seat } = slot
+      if (seat instanceof Seat && seat.isStable) seat.rejoin('the player says so')
     },
     'the instance id is taken': () => {
       group.fences = isStatic && dice.chance(0.4)

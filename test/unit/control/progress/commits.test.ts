@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import { Coordinator } from '#src/control/membership/coordinator.js'
+import { isAboutMembership } from '#src/control/membership/reactions.js'
 import { Commits } from '#src/control/progress/commits.js'
 import { Suspects } from '#src/control/supervision/suspects.js'
 import { PoolError } from '#src/errors.js'
@@ -16,7 +17,7 @@ const SASL_AUTHENTICATION_FAILED = 58
 
 type Refused = TopicPartition & { readonly error: KafkaError }
 
-const world = (generation = 3) => {
+const world = (generation = 3, { memberId = 'member', mayCommit = generation >= 0 } = {}) => {
   const { logger, lines } = collectLines()
   const client = new FakeClient()
   const own = new FakeClient('own')
@@ -43,9 +44,10 @@ const world = (generation = 3) => {
     holdings,
     coordinator: new Coordinator(client, 'group'),
     seatsCoordinator: () => free,
-    membership: (): Membership => ({ groupId: 'group', generation, memberId: 'member', instanceId: null }),
-    onDoubt: () => {
-      told.doubts += 1
+    membership: (): Membership => ({ groupId: 'group', generation, memberId, instanceId: null }),
+    mayCommit: () => mayCommit,
+    onRefused: (error) => {
+      if (isAboutMembership(error)) told.doubts += 1
     },
     onCommitted: (offsets) => told.committed.push(...offsets.map(({ offset }) => offset)),
     log: logger,
@@ -126,6 +128,18 @@ describe('commits', () => {
       [40, 'offsets could not be committed; they go with the next commit'],
       [30, 'offsets are committed again'],
     ])
+  })
+
+  test('of a seat that is no member are sent, and refused for good when members stay', async () => {
+    const { commits, answers, sent, holdings, told } = world(-1, { memberId: '', mayCommit: true })
+    answers.push(...Array(20).fill(() => Promise.reject(kafkaError(25))))
+    await commits.last(monotonicMs() + 60_000)
+    expect(told.doubts).toBe(5)
+    expect(holdings.uncommitted()).toHaveLength(1)
+    answers.length = 0
+    await commits.now()
+    expect(sent).toHaveLength(6)
+    expect(told.committed).toEqual([1n])
   })
 
   test.each([

@@ -108,7 +108,7 @@ Values are laid over each other, name by name; the more specific one wins:
 - All faults are reported at once, in one error with the code \`KCP_CONFIG_INVALID\`: as text in \`message\`, as data in
   \`issues\` (\`{ path, message }\`). Secrets are hidden.
 
-\`topics\` and \`handler\` at the top are short for one subscription. Two subscriptions of one group must have different
+\`topics\` (or \`assign\`) and \`handler\` at the top are short for one subscription. Two subscriptions of one group must have different
 topics, and all slots of a group at least one assignor in common.
 
 ## The pool
@@ -117,7 +117,7 @@ Only at the top.
 
 | Option | Default | Meaning |
 |---|---|---|
-| \`subscriptions\` | required, unless \`topics\` and \`handler\` are given | List of \`{ topics, handler, workers?, kafka?, consumer?, … }\`. |
+| \`subscriptions\` | required, unless \`topics\` (or \`assign\`) and \`handler\` are given | List of \`{ topics (or assign), handler, workers?, kafka?, consumer?, … }\`. |
 | \`workers\` | one for each core | Number of slots (threads that consume) of each subscription that does not have a number of its own. By default the subscriptions that name none share the cores, with one slot each at the least. Cores are those that \`os.availableParallelism()\` counts, and no more than the CPU quota of the container (cgroup v1 and v2, its parents included) has whole ones: threads beyond it would only take turns. \`{ min, max }\`: so many at the start, and more or fewer as the work demands, see [growing and shrinking](scaling.md). |
 | \`perSlot\` | none | Function of the slot's number that returns what this slot has different: \`{ kafka?, consumer?, … }\`. |
 | \`logger\` | pino's defaults | A pino logger (or one with its levels that is called like it), or options for one. What it throws harms nothing; the process warns of it once (\`KCP_LOGGER_THREW\`). |
@@ -131,7 +131,8 @@ refused without a \`token\`.
 
 | Option | Default | Meaning |
 |---|---|---|
-| \`topics\` | required | Names of the topics, and [regular expressions](steering.md#topics-by-regular-expression): \`/^orders-/\`, in a file \`"/^orders-/"\`. |
+| \`topics\` | required, or \`assign\` | Names of the topics, and [regular expressions](steering.md#topics-by-regular-expression): \`/^orders-/\`, in a file \`"/^orders-/"\`. |
+| \`assign\` | none | In the place of \`topics\`: [fixed partitions](assign.md), without being a member of the group. \`[{ topic: 'orders', partitions: [0, 1, 2] }]\` |
 | \`handler\` | required | Module of the handler, loaded by every thread: a URL, a \`file:\` URL as text, or a path from the working directory. |
 | \`workers\` | that of the pool, else a share of the cores | Number of slots of this subscription, or \`{ min, max }\`. More than its topics have partitions is a waste, which is told at start. |
 

@@ -4,7 +4,8 @@ export interface FixedPartition {
   readonly partition: number
 }
 
-const inOrder = (a: FixedPartition, b: FixedPartition): number => {
+/** By topic and number. */
+export const inOrder = (a: FixedPartition, b: FixedPartition): number => {
   if (a.topic === b.topic) return a.partition - b.partition
   return a.topic < b.topic ? -1 : 1
 }

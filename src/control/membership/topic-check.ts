@@ -1,3 +1,4 @@
+import { inOrder } from '../../config/fixed-partitions.js'
 import type { KafkaConfig, SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import { adviceOn, isRefusal } from '../../kafka/brokers/refusal-advice.js'
@@ -73,7 +74,7 @@ const noPartitions = (lacking: readonly TopicPartition[], found: readonly TopicM
     return `"${topic}" has ${count === 1 ? '1, which is 0' : `${count}, from 0 to ${count - 1}`}`
   })
   const one = lacking.length === 1
-  const names = lacking.map(partitionName).join(', ')
+  const names = [...lacking].sort(inOrder).map(partitionName).join(', ')
   return new PoolError(
     ErrorCode.topicMissing,
     `there ${one ? 'is no partition' : 'are no partitions'} ${names} on the broker: ${topics.join('; ')}. Remove ${one ? 'it' : 'them'} from assign, or add partitions to the topic`,

@@ -57,6 +57,7 @@ describe('defaults', () => {
         subscription: 0,
         topics: ['t'],
         patterns: [],
+        fixed: null,
         handler: pathToFileURL('h.js').href,
         fromBeginning: false,
         assignors: ['cooperative-sticky'],

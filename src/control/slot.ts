@@ -218,7 +218,12 @@ export class Slot {
     return this.#work.holdings.all()
   }
 
-  /** What is paused has changed. Resolves when no handler of what is paused by now is in flight. */
+  /** These were just paused. Resolves when no handler of theirs is in flight. */
+  pause(topic: string, partitions: readonly number[] | null): Promise<void> {
+    return this.#work.pausing.stop(topic, partitions)
+  }
+
+  /** What is paused has changed. */
   obey(): Promise<void> {
     return this.#work.pausing.obey()
   }

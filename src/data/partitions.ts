@@ -47,6 +47,11 @@ export class Partitions implements Iterable<Partition> {
     return closing
   }
 
+  /** Those of which a handler is in flight, also of earlier assignments. */
+  get inFlight(): Partition[] {
+    return [...this.#owned.values(), ...this.#lingering.values()].filter(({ inFlight }) => inFlight)
+  }
+
   /** Drops everything that main has flagged on its page. */
   dropRevoked(): void {
     for (const partition of this) if (partition.revoked) this.#drop(partition)

@@ -226,6 +226,10 @@ export class Runtime {
         else await this.#work.dispatcher.revoke(message.partitionIds)
         this.#done(message.requestId)
         break
+      case 'still':
+        await this.#work?.dispatcher.still(message.topic, message.partitions)
+        this.#done(message.requestId)
+        break
       case 'go-on':
         this.#work?.dispatcher.scheduleAll()
         break

@@ -111,6 +111,16 @@ export type ToThread =
    * handlers is in flight. What those finish counts.
    */
   | { readonly type: 'revoke'; readonly requestId: number; readonly partitionIds: readonly number[] }
+  /**
+   * Answer `done` as soon as no handler of these partitions is in flight that is now, also of what was taken away meanwhile.
+   * Nothing of them begins any more: main has said so before. No partitions: all of the topic.
+   */
+  | {
+      readonly type: 'still'
+      readonly requestId: number
+      readonly topic: string
+      readonly partitions: readonly number[] | null
+    }
   /** Main cleared `Control.rebalance`: go on. */
   | { readonly type: 'go-on' }
   /** What main has just heard of topics that some thread has lost a leader of. */

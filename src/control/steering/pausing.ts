@@ -4,6 +4,8 @@ import type { Holder, Holding, Holdings } from '../holdings.js'
 export interface PausableHolder extends Pick<Holder, 'hand'> {
   /** Nothing of these begins any more. Waits until none of their handlers is in flight. */
   revoke(partitionIds: readonly number[], timeoutMs: number): Promise<boolean>
+  /** Waits until no handler of these is in flight that is now, also of what was taken away, or is being given up. */
+  still(topic: string, partitions: readonly number[] | null): Promise<void>
 }
 
 export interface PausingOptions {
@@ -24,13 +26,24 @@ export class Pausing {
     this.#options = options
   }
 
-  /** What is paused has changed. Resolves when no handler of what is paused by now is in flight. */
+  /** What is paused has changed. Resolves when that is taken from its thread, each as soon as its handler is back. */
   async obey(): Promise<void> {
     const { holdings, handOut } = this.#options
     const stopping = holdings.putOnHold()
     handOut()
     // Each by itself: one that is resumed waits for no handler of another.
     await Promise.all(stopping.map((holding) => this.#takeBack(holding)))
+  }
+
+  /**
+   * These were just paused. Resolves when no handler of theirs is in flight, whatever they were held as when it began: they may
+   * be somebody else's by now, or have come back, or have been sent elsewhere.
+   *
+   * @param partitions null for all of the topic
+   */
+  async stop(topic: string, partitions: readonly number[] | null): Promise<void> {
+    const obeyed = this.obey()
+    await Promise.all([obeyed, this.#options.incarnations.still(topic, partitions)])
   }
 
   async #takeBack({ id }: Holding): Promise<void> {

@@ -14,7 +14,9 @@ const MAX_PARTITION = 2 ** 31 - 1
 export interface Steerable {
   /** What it holds now. */
   readonly held: readonly TopicPartition[]
-  /** What is paused has changed. Resolves when no handler of what is paused by now is in flight. */
+  /** These were just paused. Resolves when no handler of theirs is in flight. */
+  pause(topic: string, partitions: readonly number[] | null): Promise<void>
+  /** What is paused has changed. */
   obey(): Promise<void>
   /** One that stands still is tried again soon. @returns whether it is held there and stands still */
   resume(partition: TopicPartition): boolean
@@ -46,7 +48,7 @@ export class Steering {
     this.#refuseUnknown(topic)
     this.onHold.pause(topic, partitions, monotonicMs())
     this.#options.log.info({ topic, ...(partitions && { partitions }) }, 'paused by pool.pause()')
-    await Promise.all(this.#options.slots().map((slot) => slot.obey()))
+    await Promise.all(this.#options.slots().map((slot) => slot.pause(topic, partitions)))
   }
 
   resume(topic: string, choice: PartitionChoice): boolean {

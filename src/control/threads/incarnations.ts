@@ -66,6 +66,8 @@ export class Incarnations {
   #effective: EffectiveConfig | null = null
   #control = 0
   #lease = { untilMs: 0, aheadMs: 0 }
+  /** Topics and partitions that the current one was ever given: nothing else can be in flight there. */
+  #given = new Map<string, Set<number>>()
   /** Sums over the incarnations before this one. */
   readonly #past = { finished: 0, failed: 0, retried: 0 }
   #dropped = 0
@@ -117,6 +119,8 @@ export class Incarnations {
     this.#number += 1
     this.#loaded = false
     this.#ready = false
+    this.#given = new Map()
+    this.#note(handout)
     const incarnation = threads.run({
       slot: config.slot,
       incarnation: this.#number,
@@ -207,6 +211,7 @@ export class Incarnations {
   async hand(added: Handout | null, removedIds: readonly number[]): Promise<boolean> {
     const incarnation = this.#current
     if (incarnation === null) return false
+    this.#note(added)
     if (removedIds.length > 0) {
       const { ledger } = incarnation
       ledger.raise(Control.revoked)
@@ -227,6 +232,26 @@ export class Incarnations {
   /** Nothing of these partitions begins any more. Waits until none of their handlers is in flight. */
   revoke(partitionIds: readonly number[], timeoutMs: number): Promise<boolean> {
     return this.#quiet({ type: 'revoke', partitionIds }, timeoutMs, (id) => partitionIds.includes(id))
+  }
+
+  /**
+   * Waits until no handler of these partitions is in flight any more that is now, also of what was taken from the thread
+   * meanwhile. Nothing of them may begin. A thread that is dead handles nothing.
+   *
+   * @param partitions null for all of the topic
+   */
+  async still(topic: string, partitions: readonly number[] | null): Promise<void> {
+    const given = this.#given.get(topic)
+    const isGiven = given !== undefined && (partitions === null || partitions.some((partition) => given.has(partition)))
+    if (!isGiven || !this.#loaded) return
+    await this.#current?.request({ type: 'still', topic, partitions }).catch(() => {})
+  }
+
+  #note(handout: Handout | null): void {
+    for (const { topic, partition } of handout?.added ?? []) {
+      const given = this.#given.get(topic) ?? new Set()
+      this.#given.set(topic, given.add(partition))
+    }
   }
 
   async #quiet(request: ThreadRequest, timeoutMs: number, concerns: (partitionId: number) => boolean) {

@@ -67,6 +67,13 @@ export class Dispatcher {
     await this.#options.turns.without(this.#options.partitions.close(ids))
   }
 
+  /** Resolves when no handler is in flight of those of the topic that are in flight now, of whatever assignment. */
+  async still(topic: string, partitions: readonly number[] | null): Promise<void> {
+    const isMeant = (partition: Partition) =>
+      partition.topic === topic && (partitions === null || partitions.includes(partition.partition))
+    await this.#options.turns.without(this.#options.partitions.inFlight.filter(isMeant))
+  }
+
   /** No handler begins any more. Resolves when those in flight have come back. */
   async close(): Promise<void> {
     this.#options.gate.close()

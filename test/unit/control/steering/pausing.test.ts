@@ -38,7 +38,10 @@ describe('pool.pause', () => {
     })
     await vi.advanceTimersByTimeAsync(60_000)
     expect(isPaused).toBe(false)
-    expect(thread.requests.at(-1)).toEqual({ type: 'revoke', partitionIds: [id] })
+    expect(thread.requests.slice(-2)).toEqual([
+      { type: 'revoke', partitionIds: [id] },
+      { type: 'still', topic: 'orders', partitions: [0] },
+    ])
     expect(page.isRevoked(index)).toBe(false)
     page.finish(index, 1)
     thread.ledger.end(0)
@@ -113,6 +116,83 @@ describe('pool.pause', () => {
     await vi.advanceTimersByTimeAsync(5_000)
     expect(threads.last.handed).toEqual([1])
     await stop()
+  })
+
+  describe('resolves when no handler of the partition is in flight, of whatever assignment', () => {
+    /** A handler of partition 0 is in flight, in a thread that answers when it is told to. */
+    const busy = async (assignors?: readonly string[]) => {
+      const bench = await running(assignors)
+      const thread = bench.threads.last
+      thread.ledger.begin(0, handed(thread, 0).id, 0, 1, monotonicMs())
+      thread.silent = true
+      const [seat] = bench.seats
+      if (seat === undefined) throw new Error('no seat')
+      return { ...bench, thread, seat }
+    }
+    const isPending = async (promise: Promise<unknown>) => {
+      let pending = true
+      void promise.then(() => (pending = false))
+      await settle()
+      return pending
+    }
+    const untilBack = async ({ thread, stop }: Awaited<ReturnType<typeof busy>>, pausing: Promise<void>) => {
+      expect(await isPending(pausing)).toBe(true)
+      thread.ledger.end(0)
+      thread.answer()
+      await pausing
+      await stop()
+    }
+
+    test('also of one that is just being given up, and of one that is gone', async () => {
+      const bench = await busy()
+      const { seat, slot, steering } = bench
+      seat.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), async () => {}]
+      seat.onJoin = [joinedAs('member-0', 2), joinedAs('member-0', 3)]
+      seat.onSync = [assignment(1), assignment(1)]
+      await vi.advanceTimersByTimeAsync(3_000)
+      expect(slot.held).toMatchObject([{ partition: 0, leaving: true }, { partition: 1 }])
+      const early = steering.pause('orders', 0)
+      expect(await isPending(early)).toBe(true)
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(slot.held).toMatchObject([{ partition: 1 }])
+      expect(await isPending(early)).toBe(true)
+      await untilBack(bench, steering.pause('orders', undefined))
+      await early
+    })
+
+    test('also of one that was given up and has come back', async () => {
+      const bench = await busy(['roundrobin'])
+      const { seat, slot, steering } = bench
+      const { id } = handed(bench.thread, 0)
+      seat.onHeartbeat = [() => Promise.reject(kafkaError(REBALANCE_IN_PROGRESS)), async () => {}]
+      seat.onJoin = [joinedAs('member-0', 3)]
+      seat.onSync = [assignment(0, 1)]
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(slot.status().seat.generation).toBe(3)
+      expect(handed(bench.thread, 0).id).toBeGreaterThan(id)
+      await untilBack(bench, steering.pause('orders', 0))
+    })
+
+    test('also when it was paused and sent elsewhere meanwhile', async () => {
+      const bench = await busy()
+      bench.poolClient.listOffsets = async ([where], at) =>
+        where === undefined ? [] : [{ ...where, offset: at === 'earliest' ? 0n : 100n }]
+      const early = bench.steering.pause('orders', 0)
+      await bench.steering.seek('orders', 0, 10)
+      await untilBack(bench, bench.steering.pause('orders', 0))
+      await early
+    })
+
+    test('but asks no thread that never had it, nor one that is dead', async () => {
+      const bench = await busy()
+      const { thread, steering, stop } = bench
+      await steering.pause('orders', 7)
+      const pausing = steering.pause('orders', 0)
+      expect(await isPending(pausing)).toBe(true)
+      thread.crash()
+      await pausing
+      await stop()
+    })
   })
 
   test('before the start, and for partitions that come later, holds when they are assigned', async () => {

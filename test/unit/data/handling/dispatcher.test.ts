@@ -528,6 +528,32 @@ describe('a partition that will be taken away', () => {
   })
 })
 
+describe('main waits until nothing of a partition is in flight', () => {
+  test.each([[[0]], [null]])('of whatever assignment, and of no other one (%o)', async (partitions) => {
+    const { handler, begun, close } = openHandler()
+    const bench = new DispatcherBench(handler, { concurrency: 3 })
+    const [first, other] = bench.assign({ partition: 0 }, { partition: 1 })
+    if (first === undefined || other === undefined) throw new Error('no partition')
+    for (const partition of [first, other]) bench.feed(partition, [0, 1])
+    await soon('both have begun', () => begun.length === 2)
+    bench.revoke(first)
+    const [again] = bench.assign({ partition: 0 })
+    if (again === undefined) throw new Error('no partition')
+    void bench.dispatcher.revoke([again.id, other.id])
+    const still: string[] = []
+    const stood = bench.dispatcher.still('t', partitions).then(() => still.push('asked'))
+    void bench.dispatcher.still('another', null).then(() => still.push('another'))
+    void bench.dispatcher.still('t', [7]).then(() => still.push('none'))
+    await rounds()
+    expect(still.sort()).toEqual(['another', 'none'])
+    if (partitions === null) close('t-1@0').resolve()
+    await rounds()
+    expect(still).not.toContain('asked')
+    close('t-0@0').resolve()
+    await stood
+  })
+})
+
 describe('main halts the handling', () => {
   test('between two messages of a synchronous handler, without the event loop', async () => {
     const bench: DispatcherBench = new DispatcherBench(({ offset }) => {

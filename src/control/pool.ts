@@ -43,6 +43,9 @@ const STALL_LOOK_MS = 1_000
 /** How long ending the last threads may take when the pool stops. */
 const CLOSE_MS = 300
 
+const stopped = (): PoolError =>
+  new PoolError(ErrorCode.poolStopped, 'this pool was stopped; create a new ConsumerPool')
+
 const stoppedTooSoon = (cause?: unknown): PoolError =>
   new PoolError(ErrorCode.poolStopped, 'the pool was stopped before it had started', { cause })
 
@@ -102,6 +105,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#steering = new Steering({
       slots: () => this.#slots.all,
       isSubscribed: (topic) => this.#groups.includes(topic),
+      isStopping: () => this.#stopping !== null,
       log: this.#log,
     })
     this.#clusters = new Clusters({
@@ -116,6 +120,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
       slots: () => (this.#step === 'created' ? slots : this.#slots.wanted.map(({ config }) => config)),
       clusterOf: (slot) => this.#clusters.of(slot),
       hasBegun: () => this.#step !== 'created',
+      isStopping: () => this.#stopping !== null,
       log: this.#log,
     })
     this.#scaler = this.#createScaler()
@@ -129,7 +134,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
    */
   start(): Promise<void> {
     if (this.#stopping !== null) {
-      return Promise.reject(new PoolError(ErrorCode.poolStopped, 'this pool was stopped; create a new ConsumerPool'))
+      return Promise.reject(stopped())
     }
     this.#starting ??= this.#start().catch(async (error: unknown) => {
       const wasStopped = this.#stopping !== null
@@ -464,7 +469,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   /** Whether there is a start or not, there is none under way then. */
   async #startedIfAsked(): Promise<void> {
     if (this.#stopping === null) await this.#starting
-    if (this.#stopping !== null) throw new PoolError(ErrorCode.poolStopped, 'this pool was stopped')
+    if (this.#stopping !== null) throw stopped()
   }
 
   // ── small things ──────────────────────────────────────────────────────────────────────────────────────────────────

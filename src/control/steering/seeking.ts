@@ -85,7 +85,7 @@ export class Seeking {
   }
 }
 
-const stopped = (where: TopicPartition): PoolError => {
+export const stopped = (where: TopicPartition): PoolError => {
   const message = `the pool was stopped before the new position of ${partitionName(where)} was committed`
   return new PoolError(ErrorCode.poolStopped, message, where)
 }

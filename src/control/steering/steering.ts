@@ -5,7 +5,7 @@ import type { TopicPartition } from '../../kafka/metadata.js'
 import { monotonicMs } from '../../util/clock.js'
 import { OnHold } from './on-hold.js'
 import { type ReadTarget, readTarget, type SeekTarget } from './seek-target.js'
-import { notHeld } from './seeking.js'
+import { notHeld, stopped } from './seeking.js'
 
 /** Kafka's protocol has 32 bits for one. */
 const MAX_PARTITION = 2 ** 31 - 1
@@ -28,6 +28,8 @@ export interface SteeringOptions {
   readonly slots: () => readonly Steerable[]
   /** Whether anybody consumes that topic. */
   readonly isSubscribed: (topic: string) => boolean
+  /** The pool is stopped, or being stopped. */
+  readonly isStopping: () => boolean
   readonly log: Logger
 }
 
@@ -72,7 +74,10 @@ export class Steering {
     const isHeld = (held: TopicPartition) => held.topic === topic && held.partition === partition
     const holders = this.#options.slots().filter(({ held }) => held.some(isHeld))
     const offsets = await Promise.all(holders.map((slot) => slot.seek({ topic, partition }, target)))
-    if (offsets[0] === undefined) throw notHeld({ topic, partition })
+    if (offsets[0] === undefined) {
+      const gone = this.#options.isStopping() ? stopped : notHeld
+      throw gone({ topic, partition })
+    }
     return String(offsets[0])
   }
 

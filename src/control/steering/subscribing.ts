@@ -18,6 +18,8 @@ export interface SubscribingOptions {
   readonly clusterOf: (slot: SlotConfig) => Pick<Cluster, 'client' | 'consume' | 'matchAgain'>
   /** The pool has looked which topics there are, and its members may have joined. */
   readonly hasBegun: () => boolean
+  /** It is stopped, or being stopped: whoever is asked may be gone. */
+  readonly isStopping: () => boolean
   readonly log: Logger
 }
 
@@ -48,7 +50,8 @@ export class Subscribing {
     }
     refuse()
     const changing = places.map((place) => ({ place, wanted: lacking(chosen, place.consumed) })).filter(isChange)
-    const found = await Promise.all(changing.map(({ place, wanted }) => this.#check(place, wanted)))
+    const checks = changing.map(({ place, wanted }) => this.#check(place, wanted))
+    const found = await this.#unlessStopped(Promise.all(checks))
     refuse() // somebody may have chosen meanwhile
     for (const [n, { place, wanted }] of changing.entries()) {
       place.consumed.add(wanted)
@@ -94,10 +97,20 @@ export class Subscribing {
     if (!hasBegun()) return
     // A topic that is named goes to who names it, and one that is not any more to who finds it.
     const ways = new Set(places.flatMap(({ slots }) => slots.map(clusterOf)))
-    await Promise.all([...ways].map((way) => way.matchAgain()))
+    await this.#unlessStopped(Promise.all([...ways].map((way) => way.matchAgain())))
     for (const { group, consumed } of places) {
       for (const seat of group.seats) if (seat.subscription === consumed.subscription) seat.rejoin(why)
     }
+  }
+
+  /** What comes of it when the pool is stopped meanwhile is about closed connections, or of no use any more. */
+  async #unlessStopped<T>(asked: Promise<T>): Promise<T> {
+    const { isStopping } = this.#options
+    const answer = await asked.catch((error: unknown) => {
+      throw isStopping() ? stopped(error) : error
+    })
+    if (isStopping()) throw stopped()
+    return answer
   }
 
   #placesOf(choice: SubscriptionChoice): Place[] {
@@ -141,6 +154,11 @@ const read = (selection: TopicSelection): TopicChoice => {
   const chosen = readTopics(list, 'topics', issues)
   if (issues.any) throw issues.toError()
   return chosen
+}
+
+const stopped = (cause?: unknown): PoolError => {
+  const message = 'the pool was stopped before its members had been told of other topics. Create a new ConsumerPool'
+  return new PoolError(ErrorCode.poolStopped, message, { cause })
 }
 
 const refused = (message: string) => {

@@ -13,6 +13,7 @@ export const steered = (assignors: readonly string[] = ['cooperative-sticky']) =
   const steering: Steering = new Steering({
     slots: () => [bench.slot],
     isSubscribed: (topic) => topic === 'orders',
+    isStopping: () => false,
     log: pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) }),
   })
   const bench: ReturnType<typeof slotBench> = slotBench({

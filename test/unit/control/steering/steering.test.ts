@@ -2,7 +2,11 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { type PartitionChoice, Steering } from '#src/control/steering/steering.js'
 
-const steering = () => new Steering({ slots: () => [], isSubscribed: () => true, log: pino({ level: 'silent' }) })
+const steering = () =>
+  new Steering({
+    ...{ slots: () => [], isSubscribed: () => true, isStopping: () => false },
+    log: pino({ level: 'silent' }),
+  })
 
 test.each<[unknown, string]>([
   [null, 'got null'],

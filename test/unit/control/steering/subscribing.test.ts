@@ -3,11 +3,13 @@ import { expect, test } from 'vitest'
 import { Groups } from '#src/control/groups.js'
 import type { Seat } from '#src/control/membership/seat.js'
 import { Subscribing } from '#src/control/steering/subscribing.js'
+import { closedError } from '#src/kafka/errors.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import { FakeClient } from '../../../support/control/fake-client.js'
 
 /** A pool with two slots for `orders`, and one of the same group for `bills`. */
 const world = ({ hasBegun = true } = {}) => {
+  const pool = { isStopping: false }
   const deadLetter = { topic: '{topic}.dlq', partition: 'any', breaker: 10, resumeAfterMs: null } as const
   const slots = [
     slotConfig({ slot: 0, deadLetter }),
@@ -32,10 +34,11 @@ const world = ({ hasBegun = true } = {}) => {
     slots: () => slots,
     clusterOf: () => cluster,
     hasBegun: () => hasBegun,
+    isStopping: () => pool.isStopping,
     log: pino({ level: 'silent' }),
   })
   const topics = () => [...new Set(slots.map((slot) => groups.of(slot).consumed))].map(({ all }) => all)
-  return { subscribing, groups, slots, rejoined, consumed, topics, client }
+  return { subscribing, groups, slots, rejoined, consumed, topics, client, pool }
 }
 
 test('the members of that subscription join again, with what is new', async () => {
@@ -88,6 +91,25 @@ test('what is not there changes nothing', async () => {
     code: 'KCP_NOT_SUBSCRIBED',
   })
   expect([topics()[0], rejoined]).toEqual([['orders'], []])
+})
+
+test.each([
+  ['a client that is closed', async () => Promise.reject(closedError())],
+  [
+    'an answer',
+    async () => [{ topic: 'more', error: null, partitions: [{ partition: 0, leader: 1, leaderEpoch: 0 }] }],
+  ],
+])('a pool that is stopped meanwhile says so, and changes nothing, after %s', async (_, topics) => {
+  const bench = world()
+  bench.client.topics = async () => {
+    bench.pool.isStopping = true
+    return topics()
+  }
+  await expect(bench.subscribing.subscribe('more', { subscription: 0 })).rejects.toMatchObject({
+    code: 'KCP_POOL_STOPPED',
+    message: expect.stringContaining('Create a new ConsumerPool'),
+  })
+  expect([bench.topics()[0], bench.rejoined]).toEqual([['orders'], []])
 })
 
 test.each<[string, unknown, string]>([

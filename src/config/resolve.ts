@@ -89,13 +89,14 @@ const workersOf = (
 export interface Configuration {
   readonly config: ResolvedConfig
   /**
-   * What a slot runs with that the configuration did not foresee: as one more of its subscription, with `perSlot` asked for
-   * its number. Slots that are known already stay as they are.
+   * What slots run with that the configuration did not foresee: as more of their subscription, with `perSlot` asked for each
+   * number. All at once, since each is held against all others. Slots that are known already stay as they are; where one cannot
+   * be, none of them is known.
    *
-   * @param slot the lowest number that no slot has
+   * @param slots the lowest numbers that no slot has, in their order
    * @throws ConfigError with every fault at once
    */
-  one(slot: number, subscription: number): SlotConfig
+  more(slots: readonly number[], subscription: number): readonly SlotConfig[]
 }
 
 /**
@@ -139,13 +140,13 @@ export const configure = (options: unknown, machine: MachineDefaults = {}): Conf
     return resolved
   }
   const config = deepFreeze({ pool, workers, slots: together(slots, issues) })
-  const one = (slot: number, subscription: number): SlotConfig => {
+  const more = (numbers: readonly number[], subscription: number): readonly SlotConfig[] => {
     const faults = new Issues()
-    const more = layered(slot, subscription, faults)
-    const resolved = together([...slots, more], faults).find((each) => each.slot === slot)
-    if (resolved === undefined) throw new RangeError(`there is no slot ${slot}`)
-    slots.push(more)
-    return deepFreeze(resolved)
+    const added = numbers.map((slot) => layered(slot, subscription, faults))
+    const isNew = new Set(numbers)
+    const resolved = together([...slots, ...added], faults).filter(({ slot }) => isNew.has(slot))
+    slots.push(...added)
+    return resolved.map((slot) => deepFreeze(slot))
   }
-  return { config, one }
+  return { config, more }
 }

@@ -370,7 +370,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     const { workers, slots, pool } = this.#config
     return new Scaler({
       ...{ workers, slots: this.#slots, configs: slots, groups: this.#groups, log: this.#log },
-      oneMore: this.#configuration.one,
+      more: this.#configuration.more,
       drainTimeoutMs: pool.drainTimeoutMs,
       admit: async (configs) => {
         await this.#groups.assignors.load(

@@ -18,8 +18,8 @@ export interface ScalerOptions {
   readonly workers: readonly WorkersConfig[]
   /** Of slots that are foreseen, by number. */
   readonly configs: readonly SlotConfig[]
-  /** Of one that is not: see `Configuration`. */
-  readonly oneMore: (slot: number, subscription: number) => SlotConfig
+  /** Of others, all at once: see `Configuration`. */
+  readonly more: (slots: readonly number[], subscription: number) => readonly SlotConfig[]
   readonly slots: SlotSet
   readonly groups: Pick<Groups, 'admit' | 'release' | 'grow' | 'shrink'>
   /** Looks whether anything speaks against slots with these configurations, and reaches their clusters. */
@@ -205,12 +205,12 @@ export class Scaler {
     const taken = new Set(this.#options.slots.all.map(({ config }) => config.slot))
     const free = this.#configs.filter((config) => config.subscription === subscription && !taken.has(config.slot))
     const found = free.slice(0, count)
-    while (found.length < count) {
-      const config = this.#options.oneMore(this.#configs.length, subscription)
-      this.#configs.push(config)
-      found.push(config)
-    }
-    return found
+    const lacking = count - found.length
+    if (lacking === 0) return found
+    const numbers = Array.from({ length: lacking }, (_, n) => this.#configs.length + n)
+    const more = this.#options.more(numbers, subscription)
+    this.#configs.push(...more)
+    return [...found, ...more]
   }
 
   #of(slots: readonly Slot[], subscription: number): readonly Slot[] {

@@ -59,37 +59,57 @@ describe('workers: { min, max }', () => {
 describe('a slot that nobody has foreseen', () => {
   test('gets what a configuration with one more would have given it, also when the options were changed since', () => {
     const options = { ...base, workers: 2, concurrency: 3 }
-    const { one: more } = configure(options)
+    const { more } = configure(options)
     options.concurrency = 5
     const [, , third, fourth] = resolveConfig({ ...base, workers: 4, concurrency: 3 }).slots
-    expect(more(2, 0)).toEqual(third)
-    expect(more(3, 0)).toEqual(fourth)
+    expect(more([2], 0)).toEqual([third])
+    expect(more([3], 0)).toEqual([fourth])
+  })
+
+  test('is the same when several come at once, each of which counts for perSlot once, and none is known when one cannot be', () => {
+    const asked: number[] = []
+    let isBad = false
+    const perSlot = (slot: number) => {
+      asked.push(slot)
+      return isBad && slot === 9 ? { concurrency: 0 } : { concurrency: slot + 1 }
+    }
+    const options = { ...base, workers: 2, perSlot, deadLetter: true }
+    const { more } = configure(options)
+    isBad = true
+    expect(() => more([2, 9], 0)).toThrow('perSlot(9).concurrency')
+    isBad = false
+    asked.length = 0
+    const numbers = Array.from({ length: 62 }, (_, n) => n + 2)
+    expect(more(numbers, 0)).toEqual(
+      resolveConfig({ ...options, perSlot: (slot: number) => ({ concurrency: slot + 1 }), workers: 64 }).slots.slice(2),
+    )
+    expect(asked).toEqual(numbers)
   })
 
   test('does not change the id of one that was alone', () => {
-    const { config, one: more } = configure({ ...base, workers: 1 })
-    const second = more(1, 0)
-    expect(idsOf([...config.slots, second])).toEqual(['pod', 'pod-1'])
+    const { config, more } = configure({ ...base, workers: 1 })
+    const second = more([1], 0)
+    expect(idsOf([...config.slots, ...second])).toEqual(['pod', 'pod-1'])
   })
 
   test('is asked of perSlot, and what that has against it is told', () => {
     const perSlot = (slot: number) => ({ concurrency: slot === 3 ? 0 : slot + 1 })
-    const { one: more } = configure({ ...base, workers: 2, perSlot })
-    expect(more(2, 0).concurrency).toBe(3)
-    expect(issuesOf(() => more(3, 0))).toEqual([{ path: 'perSlot(3).concurrency', message: expect.any(String) }])
+    const { more } = configure({ ...base, workers: 2, perSlot })
+    expect(more([2], 0)[0]?.concurrency).toBe(3)
+    expect(issuesOf(() => more([3], 0))).toEqual([{ path: 'perSlot(3).concurrency', message: expect.any(String) }])
   })
 
   test('is refused when it would fence another one', () => {
     const perSlot = () => ({ consumer: { groupInstanceId: 'mine' } })
-    const { one: more } = configure({ ...base, workers: 1, perSlot })
-    expect(issuesOf(() => more(1, 0))).toEqual([
+    const { more } = configure({ ...base, workers: 1, perSlot })
+    expect(issuesOf(() => more([1], 0))).toEqual([
       { path: 'perSlot(1).consumer.groupInstanceId', message: expect.stringContaining('fence each other') },
     ])
   })
 
   test('has the heap of the others, whatever its share would have been', () => {
     const machine = { memoryBytes: 2 ** 30 }
-    const { config, one: more } = configure({ ...base, workers: 1 }, machine)
-    expect(more(1, 0).consumer.maxDecompressedBytes).toBe(config.slots[0]?.consumer.maxDecompressedBytes)
+    const { config, more } = configure({ ...base, workers: 1 }, machine)
+    expect(more([1], 0)[0]?.consumer.maxDecompressedBytes).toBe(config.slots[0]?.consumer.maxDecompressedBytes)
   })
 })

@@ -92,6 +92,7 @@ export class SlotWork {
     this.seeking = new Seeking({
       ...{ config, holdings, incarnations, log, report, client: poolClient },
       commit: () => this.commits.now(),
+      refusalOf: (partition, tries) => this.commits.refusalOf(partition, tries),
     })
   }
 

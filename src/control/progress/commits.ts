@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { KafkaCode } from '../../kafka/error-codes.js'
 import type { Membership } from '../../kafka/group.js'
 import { KafkaError } from '../../kafka/kafka-error.js'
+import type { TopicPartition } from '../../kafka/metadata.js'
 import type { TopicPartitionOffset } from '../../kafka/offsets.js'
 import { monotonicMs } from '../../util/clock.js'
 import { deferred } from '../../util/deferred.js'
@@ -58,6 +59,8 @@ export class Commits {
   #next: Promise<void> | null = null
   /** Why the last commit left something over. */
   #reasons: readonly unknown[] = []
+  /** The same, by partition. */
+  #refusals: ReadonlyMap<string, unknown> = new Map()
   /** Resolves for the commit in flight when the slot stops, with how long that may wait alone. */
   #haste = deferred<number>()
   #isLast = false
@@ -83,6 +86,17 @@ export class Commits {
       return this.now()
     })
     return this.#next
+  }
+
+  /**
+   * Why the last commit has not stored what is finished of that partition, when the broker has said so and will say the same
+   * again; null when it has, or may store it later.
+   *
+   * @param tries how often it was committed in vain in a row
+   */
+  refusalOf(partition: TopicPartition, tries: number): KafkaError | null {
+    const error = this.#refusals.get(partitionName(partition))
+    return error instanceof KafkaError && !error.unanswered && !mayHelp(error, tries) ? error : null
   }
 
   /**
@@ -113,6 +127,7 @@ export class Commits {
     const { holdings, membership, log, onCommitted } = this.#options
     const member = membership()
     const offsets = holdings.uncommitted()
+    this.#refusals = new Map()
     if (!this.#isDue) return
     try {
       const refused = await this.#send(member, offsets)
@@ -122,6 +137,7 @@ export class Commits {
       if (stored.length > 0) onCommitted(stored, member.generation)
       const first = refused.find(({ error }) => error.code === KafkaCode.offsetMetadataTooLarge) ?? refused[0]
       this.#reasons = refused.map(({ error }) => error)
+      this.#refusals = new Map(refused.map((each) => [partitionName(each), each.error]))
       if (first !== undefined) {
         this.#refused(first.error, refused.length)
         return
@@ -131,6 +147,7 @@ export class Commits {
     } catch (error) {
       if (this.#isLast && error instanceof KafkaError && error.unanswered) this.#swaps = !this.#swaps
       this.#reasons = [error]
+      this.#refusals = new Map(offsets.map((each) => [partitionName(each), error]))
       this.#refused(error, offsets.length)
     }
   }

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino'
 import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
+import { adviceOn } from '../../kafka/brokers/refusal-advice.js'
+import type { KafkaError } from '../../kafka/kafka-error.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
 import type { LogClient } from '../../kafka/offsets.js'
 import { doubled } from '../../util/backoff.js'
@@ -19,6 +21,8 @@ export interface SeekingOptions {
   readonly client: Pick<LogClient, 'listOffsets'>
   /** Commits what is finished by then. Never rejects. */
   readonly commit: () => Promise<void>
+  /** Why it was not stored, when so many tries have shown that the broker will not store it. */
+  readonly refusalOf: (partition: TopicPartition, tries: number) => KafkaError | null
   readonly report: { resumed(holding: Holding, pause: Pause, nowMs: number): void }
   readonly log: Logger
 }
@@ -39,7 +43,8 @@ export class Seeking {
   /**
    * Resolves with the offset when it is committed.
    *
-   * @throws {@link PoolError} when the partition is not held, or not held any more before that
+   * @throws {@link PoolError} when the partition is not held, or not held any more before that; or when the broker refuses to
+   *   store the offset: the partition goes on there all the same
    */
   async seek({ topic, partition }: TopicPartition, target: ReadTarget): Promise<bigint> {
     const { config, holdings, incarnations, client, report, log } = this.#options
@@ -71,7 +76,7 @@ export class Seeking {
   }
 
   async #committed(holding: Holding, offset: bigint): Promise<void> {
-    const { holdings, commit } = this.#options
+    const { holdings, commit, refusalOf } = this.#options
     const { signal } = this.#closing
     const where = { topic: holding.topic, partition: holding.partition }
     for (let tries = 0; ; tries++) {
@@ -80,6 +85,8 @@ export class Seeking {
       const isOver = signal.aborted
       if (isOver && !this.#othersStay) throw stopped(where)
       if (isOver || holdings.byId(holding.id) !== holding) throw takenAway(where, offset, holding.committed)
+      const refusal = refusalOf(holding, tries + 1)
+      if (refusal !== null) throw refused(where, offset, holding.committed, refusal)
       await sleep(doubled(25, tries, 1_000), { signal }).catch(() => {})
     }
   }
@@ -97,8 +104,14 @@ export const notHeld = (where: TopicPartition): PoolError =>
     where,
   )
 
+const begins = (committed: bigint): string => (committed < 0n ? 'where the group begins' : `at ${committed}`)
+
+const refused = (where: TopicPartition, offset: bigint, committed: bigint, cause: KafkaError): PoolError => {
+  const message = `${partitionName(where)} goes on at ${offset} in this pool, but the broker refuses to store that: ${cause.message}. ${adviceOn(cause)}; until a later commit is stored, whoever gets the partition begins ${begins(committed)}`
+  return new PoolError(ErrorCode.brokerRefused, message, { ...where, offset: String(offset), cause })
+}
+
 const takenAway = (where: TopicPartition, offset: bigint, committed: bigint): PoolError => {
-  const next = committed < 0n ? 'where the group begins' : `at ${committed}`
-  const message = `${partitionName(where)} was taken away, or sent elsewhere by another seek, before its new position ${offset} was committed: whoever has it goes on ${next}. Seek again where it is now`
+  const message = `${partitionName(where)} was taken away, or sent elsewhere by another seek, before its new position ${offset} was committed: whoever has it goes on ${begins(committed)}. Seek again where it is now`
   return new PoolError(ErrorCode.partitionNotHeld, message, { ...where, offset: String(offset) })
 }

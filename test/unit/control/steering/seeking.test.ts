@@ -10,6 +10,10 @@ import { begun, handed, partitionOf, steered } from '../../../support/control/st
 
 const REBALANCE_IN_PROGRESS = 27
 const UNKNOWN_MEMBER_ID = 25
+const UNKNOWN_TOPIC_OR_PARTITION = 3
+const TOPIC_AUTHORIZATION_FAILED = 29
+const GROUP_AUTHORIZATION_FAILED = 30
+const WHERE = { topic: 'orders', partition: 0 }
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -134,6 +138,28 @@ describe('pool.seek', () => {
     await vi.advanceTimersByTimeAsync(2_000)
     expect(await sought).toBe('10')
     expect(commits.at(-1)).toMatchObject([{ offset: 12n }])
+    await stop()
+  })
+
+  test.each<[string, () => Promise<never[]>]>([
+    ['of all', () => Promise.reject(kafkaError(GROUP_AUTHORIZATION_FAILED))],
+    ['of the partition', async () => [{ ...WHERE, error: kafkaError(TOPIC_AUTHORIZATION_FAILED) }] as never[]],
+    ['of a topic that is gone', async () => [{ ...WHERE, error: kafkaError(UNKNOWN_TOPIC_OR_PARTITION) }] as never[]],
+  ])('fails when the broker refuses the commit %s for good: the partition goes on there, and it is committed when it may be', async (_, answer) => {
+    const bench = await running()
+    const { seek, poolClient, commits, stop } = bench
+    const { commitOffsets } = poolClient
+    poolClient.commitOffsets = answer
+    const failing = expect(seek(10).sought).rejects.toMatchObject({
+      ...{ code: 'KCP_BROKER_REFUSED', topic: 'orders', partition: 0, offset: '10' },
+      message: expect.stringMatching(/orders-0 goes on at 10 in this pool, .+ whoever gets the partition begins at 50/),
+    })
+    await vi.advanceTimersByTimeAsync(60_000)
+    await failing
+    expect(partitionOf(bench, 0)).toMatchObject({ finishedUpTo: '10' })
+    poolClient.commitOffsets = commitOffsets
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(commits.at(-1)).toMatchObject([{ partition: 0, offset: 10n }])
     await stop()
   })
 

@@ -6,6 +6,9 @@ const TOPIC = /^[A-Za-z0-9._-]{1,249}$/
 /** Whether a broker allows it as the name of a topic (`Topic.validate`). */
 export const isTopicName = (name: string): boolean => TOPIC.test(name) && name !== '.' && name !== '..'
 
+/** What that is, in words. */
+export const TOPIC_NAME = 'the name of a topic (1 to 249 characters of A-Z a-z 0-9 . _ -, neither "." nor "..")'
+
 /** The topics of one subscription: by name, and by regular expressions as text. */
 export interface TopicChoice {
   readonly topics: readonly string[]
@@ -38,9 +41,7 @@ export const readTopics = (value: unknown, path: string, issues: Issues): TopicC
       const name = pattern ?? topic
       if (pattern === '') return
       if (typeof name !== 'string' || (pattern === undefined && !isTopicName(name))) {
-        const expected =
-          'the name of a topic (1 to 249 characters of A-Z a-z 0-9 . _ -), or a regular expression (/^orders-/)'
-        issues.add(at, `expected ${expected}, got ${shown(topic)}`)
+        issues.add(at, `expected ${TOPIC_NAME}, or a regular expression (/^orders-/), got ${shown(topic)}`)
       } else if (topics.includes(name) || patterns.includes(name)) {
         issues.add(at, `names "${name}" for the second time. Remove it`)
       } else if (pattern === undefined) topics.push(name)

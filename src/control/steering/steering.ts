@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { shown } from '../../config/issues.js'
+import { isTopicName, TOPIC_NAME } from '../../config/rules/topics.js'
 import { ErrorCode, PoolError } from '../../errors.js'
 import type { TopicPartition } from '../../kafka/metadata.js'
 import { monotonicMs } from '../../util/clock.js'
@@ -46,6 +47,7 @@ export class Steering {
   }
 
   async pause(topic: string, choice: PartitionChoice): Promise<void> {
+    topicName(topic)
     const partitions = chosen(choice)
     this.#refuseUnknown(topic)
     this.onHold.pause(topic, partitions, monotonicMs())
@@ -54,6 +56,7 @@ export class Steering {
   }
 
   resume(topic: string, choice: PartitionChoice): boolean {
+    topicName(topic)
     const partitions = chosen(choice)
     const standing = this.#options.slots().flatMap((slot) =>
       slot.held
@@ -68,6 +71,7 @@ export class Steering {
   }
 
   async seek(topic: string, partition: number, to: SeekTarget): Promise<string> {
+    topicName(topic)
     const target = readTarget(to)
     partitionNumber(partition)
     this.#refuseUnknown(topic)
@@ -94,6 +98,12 @@ export class Steering {
     const message = `no subscription of this pool has the topic "${topic}". Look how it is spelt`
     throw new PoolError(ErrorCode.notSubscribed, message, { topic })
   }
+}
+
+/** A regular expression may find what no broker would ever have. */
+const topicName = (value: unknown): void => {
+  if (typeof value === 'string' && isTopicName(value)) return
+  throw new TypeError(`topic: expected ${TOPIC_NAME}, got ${shown(value)}. Look how it is spelt`)
 }
 
 const chosen = (choice: unknown): readonly number[] | null => {

@@ -26,6 +26,28 @@ test.each<[unknown, string]>([
   expect(steered.resume('orders', undefined)).toBe(false)
 })
 
+test.each([
+  'a b',
+  '',
+  'a'.repeat(250),
+  '.',
+  '..',
+  'orders\n',
+  7,
+  undefined,
+])('what no broker would have as a topic is refused in words, and not looked for: %j', async (wrong) => {
+  const steered = steering()
+  const topic = wrong as string
+  const words = 'topic: expected the name of a topic (1 to 249 characters'
+  await expect(steered.pause(topic, undefined)).rejects.toThrow(words)
+  expect(() => steered.resume(topic, undefined)).toThrow(words)
+  await expect(steered.seek(topic, 0, 0)).rejects.toThrow(words)
+})
+
+test('the longest name of a topic is one', async () => {
+  await steering().pause('a'.repeat(249), undefined)
+})
+
 test.each([undefined, [1]])('a partition to seek is one number, not %o', async (wrong) => {
   await expect(steering().seek('orders', wrong as unknown as number, 0)).rejects.toThrow(TypeError)
 })

@@ -116,6 +116,9 @@ test.each<[string, unknown, string]>([
   ['another subscription names', 'bills', 'is in subscriptions[1] of the same group already'],
   ['gets the dead letters', 'orders.dlq', 'which the same handler would consume'],
   ['no broker allows', 'a/b', 'expected the name of a topic'],
+  ['has a blank', 'a b', 'topics[0]: expected the name of a topic (1 to 249 characters of A-Z a-z 0-9 . _ -, neither'],
+  ['is too long', 'a'.repeat(250), 'topics[0]: expected the name of a topic'],
+  ['is a place', '..', "got '..' (string)"],
   ['is none', 7, 'expected a list of at least one topic, got 7'],
   ['is no regular expression', '/(/', 'is no regular expression'],
 ])('a topic that %s is refused', async (_, topic, message) => {

@@ -96,7 +96,7 @@ export class Commits {
    */
   refusalOf(partition: TopicPartition, tries: number): KafkaError | null {
     const error = this.#refusals.get(partitionName(partition))
-    return error instanceof KafkaError && !error.unanswered && !mayHelp(error, tries) ? error : null
+    return error instanceof KafkaError && !error.unanswered && !mayHelp(error, tries, this.#isMember) ? error : null
   }
 
   /**

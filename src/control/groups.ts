@@ -124,6 +124,11 @@ export class Groups {
     for (const [group, count] of this.#counted(slots)) group.shrink(count)
   }
 
+  /** Forgets what was stored of topics that are not consumed any more. Call it now and then. */
+  forget(): void {
+    for (const { stored, groupTopics } of this.#parts.values()) stored.keep(groupTopics.all)
+  }
+
   /** Lets go who waits for seats that may never come. */
   openBarriers(): void {
     for (const { barrier } of this.#groups) barrier.open()

@@ -316,6 +316,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
     this.#every(STALL_LOOK_MS, () => {
       for (const slot of all) slot.watch(monotonicMs())
       this.#steering.look(monotonicMs())
+      this.#groups.forget()
       this.#considerEscalation()
     })
     // Nothing joins before every handler is loaded: a pool that cannot start shall not disturb its groups.

@@ -66,6 +66,11 @@ export class OnHold {
     return werePaused.includes(true)
   }
 
+  /** Forgets what is paused of topics that are not `there` any more. */
+  keep(there: (topic: string) => boolean): void {
+    for (const topic of this.#topics.keys()) if (!there(topic)) this.#topics.delete(topic)
+  }
+
   /** The pauses that have lasted for long, each once. */
   becameLong(nowMs: number): LongPause[] {
     const isDue = (pause: Pause | null): boolean => {

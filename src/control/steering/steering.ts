@@ -85,9 +85,14 @@ export class Steering {
     return String(offsets[0])
   }
 
-  /** Says once of each pause that it lasts. Call it about once a second. */
+  /** Says once of each pause that it lasts, and forgets those of topics that were unsubscribed. Call it about once a second. */
   look(nowMs: number): void {
+    const { slots, isSubscribed } = this.#options
+    // What is unsubscribed is held until the group has heard of it, and nothing of it shall begin before.
+    const isHeld = (topic: string) => slots().some(({ held }) => held.some((each) => each.topic === topic))
+    this.onHold.keep((topic) => isSubscribed(topic) || isHeld(topic))
     for (const { topic, partitions } of this.onHold.becameLong(nowMs)) {
+      if (!isSubscribed(topic)) continue // it is about to go
       const what = 'paused by pool.pause() for minutes: nothing of it is handled until pool.resume()'
       this.#options.log.warn({ topic, ...(partitions && { partitions }) }, what)
     }

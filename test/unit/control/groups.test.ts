@@ -85,3 +85,15 @@ test('when the pool stops, nobody waits for slots that were removed, and everybo
   await departure.done(true)
   expect(gone).toEqual([0])
 })
+
+test('what was stored of topics that are consumed no more is forgotten', () => {
+  const slot = slotConfig({ slot: 0, topics: ['orders', 'bills'] })
+  const groups = new Groups([slot])
+  const { stored, consumed } = groups.of(slot)
+  for (const topic of ['orders', 'bills']) stored.note({ topic, partition: 3, offset: 7n })
+  consumed.remove({ topics: ['bills'], patterns: [] })
+  groups.forget()
+  expect(stored.takeGone({ topic: 'bills', partition: 3 })).toBeUndefined()
+  expect(stored.takeGone({ topic: 'orders', partition: 3 })).toBe(7n)
+  expect(stored.takeGone({ topic: 'orders', partition: 3 })).toBeUndefined()
+})

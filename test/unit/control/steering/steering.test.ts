@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
-import { type PartitionChoice, Steering } from '#src/control/steering/steering.js'
+import { type PartitionChoice, type Steerable, Steering } from '#src/control/steering/steering.js'
+import { monotonicMs } from '#src/util/clock.js'
 
 const steering = () =>
   new Steering({
@@ -56,4 +57,28 @@ test('to pause no partition pauses nothing, and nothing is said to be resumed af
   const steered = steering()
   await steered.pause('orders', [])
   expect(steered.resume('orders', undefined)).toBe(false)
+})
+
+test('a topic that was unsubscribed is paused until no slot holds it, with no warning, and is forgotten then', async () => {
+  const consumed = new Set(['orders', 'bills'])
+  const lines: unknown[] = []
+  const held = [{ topic: 'orders', partition: 0 }]
+  const slot = { held, pause: async () => {}, obey: async () => {}, resume: () => false } as unknown as Steerable
+  const steered = new Steering({
+    slots: () => [slot],
+    isSubscribed: (topic) => consumed.has(topic),
+    isStopping: () => false,
+    log: pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
+  })
+  await steered.pause('orders', undefined)
+  await steered.pause('bills', 1)
+  consumed.delete('orders')
+  const laterMs = monotonicMs() + 3_600_000
+  steered.look(laterMs)
+  expect(lines).toMatchObject([{ topic: 'bills', partitions: [1] }])
+  expect(steered.onHold.since({ topic: 'orders', partition: 0 })).not.toBeNull()
+  held.splice(0)
+  steered.look(laterMs)
+  expect(steered.onHold.since({ topic: 'orders', partition: 0 })).toBeNull()
+  expect(steered.onHold.since({ topic: 'bills', partition: 1 })).not.toBeNull()
 })

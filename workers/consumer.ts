@@ -3,6 +3,7 @@ import { effectiveConfig } from '../src/config/mask-secrets.js'
 import type { HandlerModule } from '../src/data/handler.js'
 import { giveWayLater } from '../src/data/handling/give-way.js'
 import { loadHandler } from '../src/data/handling/handler-loader.js'
+import { loadThreadImports } from '../src/data/handling/thread-imports.js'
 import { Runtime } from '../src/data/runtime.js'
 import { ErrorCode, PoolError } from '../src/errors.js'
 import { toErrorData } from '../src/protocol/error-data.js'
@@ -26,7 +27,8 @@ const early = <T>(load: () => Promise<T>): Promise<T> => {
   return loading
 }
 
-const { handlers = [], importWaitMs = 0, heapMb, rehearsal: config } = (workerData ?? {}) as Partial<ThreadData>
+const data = (workerData ?? {}) as Partial<ThreadData>
+const { imports = [], handlers = [], importWaitMs = 0, loadTimeoutMs, heapMb, rehearsal: config } = data
 
 const kafka = early(() => import('../src/kafka/create-client.js'))
 const rehearsal = early(() => import('../src/data/rehearsal.js'))
@@ -43,8 +45,11 @@ const ours = Promise.allSettled([
   early(() => import('../src/handler.js')),
   ...(handlers.length > 1 ? [early(() => import('../src/index.js'))] : []),
 ])
+// What they register (hooks of an SDK, a loader) is to be in force when the handlers load what they need.
+const imported = early(() => ours.then(() => loadThreadImports(imports, loadTimeoutMs)))
+const load = (url: string): Promise<HandlerModule> => imported.then(() => loadHandler(url))
 const preloaded: ReadonlyMap<string, Promise<HandlerModule>> = new Map(
-  handlers.map((url) => [url, early(() => ours.then(() => loadHandler(url)))]),
+  handlers.map((url) => [url, early(() => load(url))]),
 )
 
 /**
@@ -64,7 +69,7 @@ const giveWay = giveWayLater()
 export default async (task: SlotTask) => {
   calledUp.abort()
   const runtime = new Runtime(task, {
-    loadHandler: (url) => preloaded.get(url) ?? loadHandler(url),
+    loadHandler: (url) => preloaded.get(url) ?? load(url),
     createClient: async (options) => (await kafka).createClient(options),
     effectiveConfig,
     giveWay,

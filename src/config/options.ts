@@ -223,6 +223,13 @@ export interface PoolOptions {
   recovery?: 'handover' | 'rejoin' | undefined
   /** Which members leave the group at stop, instead of being missed after the session timeout. @default 'dynamic' */
   leaveOnStop?: 'dynamic' | 'always' | 'never' | undefined
+  /**
+   * Modules that each thread imports, one after the other, before the handlers: an OpenTelemetry SDK, a loader, source maps.
+   *
+   * @default []
+   * @example ['./instrumentation.js']
+   */
+  threadImports?: readonly string[] | undefined
   /** A folder for what has to outlive the process, so that a message which kills all of it is found out. @default none */
   stateDir?: string | undefined
   /**

@@ -32,6 +32,7 @@ export const threadsFor = (
     isolation: settings.isolation,
     resourceLimits: settings.resourceLimits,
     heapMb: heapMb ?? undefined,
+    imports: settings.threadImports,
     handlers: [...new Set(slots.map(({ handler }) => handler))],
     entry: THREAD_ENTRY,
     loadTimeoutMs: settings.loadTimeoutMs,

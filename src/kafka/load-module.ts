@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { isAbsolute, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ErrorCode, PoolError } from '../errors.js'
+import { isNoTypeScript, noTypeScript } from '../util/no-typescript.js'
 import { within } from '../util/within.js'
 
 /** What bounds the import of a module. */
@@ -36,6 +37,14 @@ const toUrl = (specifier: string): string => {
   return packageUrl(specifier)
 }
 
+const loadAdvice = (specifier: string, cause: unknown): string => {
+  const code = String((cause as { readonly code?: unknown } | null)?.code)
+  if (isNoTypeScript(specifier, code)) return noTypeScript('it')
+  return code.startsWith('ERR_') || code.endsWith('MODULE_NOT_FOUND')
+    ? 'Give a package that is installed, a file URL, or a path from the working directory'
+    : 'That is what it throws while it is imported'
+}
+
 const notThere = (specifier: string, option: string, timeoutMs: number, signal?: AbortSignal): PoolError => {
   const what = `the module "${specifier}" of option ${option} was not loaded`
   if (signal?.aborted === true) return new PoolError(ErrorCode.poolStopped, `${what} when nobody needed it any more`)
@@ -63,7 +72,7 @@ export const loadModule = async (
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new PoolError(
       ErrorCode.moduleNotUsable,
-      `the module "${specifier}" of option ${option} cannot be loaded: ${reason}. Give a package that is installed, a file URL, or a path from the working directory`,
+      `the module "${specifier}" of option ${option} cannot be loaded: ${reason}. ${loadAdvice(specifier, cause)}`,
       { cause },
     )
   }

@@ -13,6 +13,10 @@ import type { DeadLetterReason, EffectiveConfig, FailureOutcome, ResetReason } f
 
 /** Piscina's `workerData`: what a thread is told at its birth, before it fills any slot. */
 export interface ThreadData {
+  /** Modules to load before the handlers, one after the other (option `threadImports`). @default none */
+  readonly imports?: readonly string[]
+  /** How long each of them may take. @default 60_000 */
+  readonly loadTimeoutMs?: number
   /** URLs of the handler modules to load at once, so that a spare is warm. */
   readonly handlers: readonly string[]
   /** How long the boot waits for them. */

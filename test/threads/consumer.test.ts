@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,8 +26,8 @@ let pool: Piscina | undefined
 afterEach(() => pool?.destroy())
 
 /** A pool of one real thread that has these handlers preloaded. */
-const threadWith = (handlers: readonly string[]): Piscina => {
-  const workerData: ThreadData = { handlers, importWaitMs: 10_000 }
+const threadWith = (handlers: readonly string[], more: Partial<ThreadData> = {}): Piscina => {
+  const workerData: ThreadData = { handlers, importWaitMs: 10_000, ...more }
   pool = new Piscina({ filename: entry, workerData, minThreads: 1, maxThreads: 1, atomics: 'disabled' })
   return pool
 }
@@ -81,8 +81,60 @@ test('a spare has loaded its handlers before any slot asks', async () => {
   threadWith([
     moduleWith('warm.mjs', `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(file)}, 'yes')`),
   ])
-  const { existsSync } = await import('node:fs')
   await soon('the module has run', () => existsSync(file), 20_000)
+})
+
+describe('modules of threadImports', () => {
+  const importing = (name: string, imports: readonly string[], more: Partial<ThreadData> = {}) => {
+    const handler = moduleWith(`${name}.mjs`, `globalThis.told?.('handler'); export default () => {}`)
+    return run(threadWith([handler], { imports, ...more }), new MainSide(threadConfig({ handler })))
+  }
+
+  test('are loaded one after the other, each when the last is done, and then the handler', async () => {
+    const file = join(folder, 'told')
+    const first = moduleWith(
+      'first.mjs',
+      `import { appendFileSync } from 'node:fs'
+      globalThis.told = (who) => appendFileSync(${JSON.stringify(file)}, who + ' ')
+      await new Promise((resolve) => setTimeout(resolve, 50)); told('first')`,
+    )
+    writeFileSync(join(folder, 'second.cjs'), `globalThis.told('second')`)
+    threadWith([moduleWith('third.mjs', `globalThis.told('handler'); export default () => {}`)], {
+      imports: [first, pathToFileURL(join(folder, 'second.cjs')).href],
+    })
+    await soon(
+      'the handler is loaded',
+      () => existsSync(file) && readFileSync(file, 'utf8').includes('handler'),
+      20_000,
+    )
+    expect(readFileSync(file, 'utf8')).toBe('first second handler ')
+  })
+
+  test('that are not there are named with the option, and no handler is loaded', async () => {
+    const missing = pathToFileURL(join(folder, 'no-instrumentation.mjs')).href
+    expect(await rejection(importing('after-missing', [missing]))).toMatchObject({
+      code: 'KCP_MODULE_NOT_USABLE',
+      message: expect.stringMatching(/no-instrumentation\.mjs" of option threadImports cannot be loaded: Cannot find/),
+    })
+  })
+
+  test('that throw say what, with their stack', async () => {
+    const throws = moduleWith('sdk.mjs', `throw new TypeError('no exporter')`)
+    expect(await rejection(importing('after-throw', [throws]))).toMatchObject({
+      code: 'KCP_MODULE_NOT_USABLE',
+      message: expect.stringContaining(`"${throws}" of option threadImports cannot be loaded: no exporter`),
+      cause: { stack: expect.stringContaining('sdk.mjs:1') },
+    })
+  })
+
+  test('that never come are named with the limit', async () => {
+    const hangs = moduleWith('hangs.mjs', 'await new Promise((resolve) => setTimeout(resolve, 1e8))')
+    const limits = { importWaitMs: 100, loadTimeoutMs: 200 }
+    expect(await rejection(importing('after-hang', [hangs], limits))).toMatchObject({
+      code: 'KCP_MODULE_NOT_USABLE',
+      message: expect.stringContaining('of option threadImports was not loaded after 0.2 s'),
+    })
+  })
 })
 
 test('the entry refuses the main thread', async () => {

@@ -26,7 +26,8 @@ const anchorProperties = (properties: unknown, directory: string): unknown =>
 const anchor = (options: unknown, directory: string): unknown =>
   mapValues(options, (item, name) => {
     if (name === 'stateDir' && typeof item === 'string' && item !== '') return resolve(directory, item)
-    if (name === 'assignors' && Array.isArray(item)) return item.map((one: unknown) => moduleSpecifier(one, directory))
+    if ((name === 'assignors' || name === 'threadImports') && Array.isArray(item))
+      return item.map((one: unknown) => moduleSpecifier(one, directory))
     if (name === 'handler') return handlerUrl(item, directory) ?? item
     if (name === 'kafka' || name === 'consumer') return anchorProperties(item, directory)
     if (name === 'subscriptions' && Array.isArray(item)) return item.map((one: unknown) => anchor(one, directory))

@@ -23,6 +23,9 @@ const kindOf = (value: unknown): string =>
 /** Objects in whose place a plain word may stand. `true` turns the section on, `false` off. */
 const SWITCHABLE: ReadonlySet<string> = new Set(['kafka.ssl', 'kafka.sasl', 'processing.deadLetter', 'pool.admin'])
 
+/** Lists in which modules may be named. */
+const MODULE_LISTS: ReadonlySet<string> = new Set(['processing.assignors', 'pool.threadImports'])
+
 /**
  * Reads what one layer sets, from the objects in which the user wrote it, into one flat {@link Layer}. Every value is
  * checked on its own; faults go to the issues and what is faulty is left out.
@@ -177,7 +180,7 @@ const faultyItem = (list: unknown, place: PropertyKey | undefined): unknown =>
 /** A raw value as its field wants it: text as number, boolean or list; modules as URLs; Buffers as plain data. */
 const prepared = (leaf: Leaf, raw: unknown, textAllowed: boolean): unknown => {
   if (namesModule(leaf.path)) return moduleSpecifier(raw)
-  if (leaf.path === 'processing.assignors') {
+  if (MODULE_LISTS.has(leaf.path)) {
     const list = textAllowed ? fromText(leaf, raw) : raw
     return Array.isArray(list) ? list.map((item: unknown) => moduleSpecifier(item)) : list
   }

@@ -31,6 +31,11 @@ export const poolFields = z.strictObject({
     ['dynamic', 'always', 'never'],
     'Which members leave the group when the pool stops, instead of being missed after the session timeout: `dynamic` ones only, because a static one will be back (one that [came while the pool ran](scaling.md) leaves, too); `always` all; `never` any. All leave when the start was not complete.',
   ),
+  threadImports: field(
+    z.array(z.string().min(1)).default([]),
+    'a list of modules: paths ("./instrumentation.js"), file URLs or names of packages',
+    'Modules that [each thread imports](tracing.md#modules-in-each-thread), one after the other, before the handlers: an OpenTelemetry SDK, a loader, source maps. A name without `./` is that of a package. One that cannot be loaded fails the start with `KCP_MODULE_NOT_USABLE`.',
+  ),
   stateDir: field(
     z.string().min(1).optional(),
     'the path of a folder',

@@ -15,7 +15,7 @@ export interface BootsOptions {
   /** How long a boot may take. */
   readonly timeoutMs: number
   /** The modules that a thread loads meanwhile, for the error of one that takes longer. */
-  readonly handlers: readonly string[]
+  readonly modules: readonly string[]
   /** How many incarnations wait for a thread. */
   readonly waiting: () => number
   /** Incarnations are getting ready: booting a spare now would take the cores from them. */
@@ -163,8 +163,8 @@ export class Boots {
     if (this.#booted.has(worker) || this.#closed) return
     this.#occupied.add(worker) // by its own death, which may take long
     void worker.terminate()
-    const { timeoutMs: afterMs, handlers } = this.#options
-    this.#onIdleDeath({ type: 'hung', afterMs, handlers }, false)
+    const { timeoutMs: afterMs, modules } = this.#options
+    this.#onIdleDeath({ type: 'hung', afterMs, modules }, false)
     this.#options.onChange()
   }
 

@@ -17,7 +17,7 @@ export type DeathSign =
   /** The same of a process that a signal ended. */
   | { readonly type: 'killed'; readonly signal: NodeJS.Signals; readonly outOfMemory: boolean }
   /** It did not come to the end of its boot. */
-  | { readonly type: 'hung'; readonly afterMs: number; readonly handlers: readonly string[] }
+  | { readonly type: 'hung'; readonly afterMs: number; readonly modules: readonly string[] }
   /** The thread lives, but its entry gave up: what Piscina's `run` rejected with. */
   | { readonly type: 'gave-up'; readonly reason: unknown }
   /** The thread lives, but its entry came back although nobody had asked it to. */
@@ -129,12 +129,12 @@ const unbornError = (reason: unknown, context: { readonly slot?: number } = {}):
 }
 
 const hungError = (
-  { afterMs, handlers }: Extract<DeathSign, { type: 'hung' }>,
+  { afterMs, modules }: Extract<DeathSign, { type: 'hung' }>,
   context: { readonly slot?: number } = {},
 ): PoolError => {
   const whose = context.slot === undefined ? '' : `slot ${context.slot}: `
   const what = `the thread had not booted after ${afterMs / 1_000} s`
-  const advice = `Look whether ${handlers.join(' or ')} blocks while it is imported, or raise loadTimeoutMs`
+  const advice = `Look whether ${modules.join(' or ')} blocks while it is imported, or raise loadTimeoutMs`
   return new PoolError(ErrorCode.startTimedOut, `${whose}${what}. ${advice}`, context)
 }
 

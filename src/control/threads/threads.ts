@@ -22,6 +22,8 @@ export interface ThreadsOptions {
   readonly resourceLimits: PoolSettings['resourceLimits']
   /** What limits the heap of each in fact, in MB, if that is known. @default what V8 says */
   readonly heapMb?: number | undefined
+  /** Modules that each thread loads before those (option `threadImports`). @default none */
+  readonly imports?: readonly string[]
   /** URLs of the handler modules; a thread finds them in `workerData.handlers` and loads them while it boots. */
   readonly handlers: readonly string[]
   /** Module whose default export takes a {@link SlotTask}. */
@@ -78,6 +80,7 @@ export class Threads {
     this.#options = options
     const {
       entry,
+      imports = [],
       handlers,
       heapMb,
       resourceLimits,
@@ -92,8 +95,7 @@ export class Threads {
     this.#workers = new Kind({
       entry,
       data: {
-        handlers,
-        heapMb,
+        ...{ imports, handlers, heapMb, loadTimeoutMs },
         importWaitMs: Math.min(IMPORT_WAIT_MS, loadTimeoutMs / 2),
         rehearsal: rehearsalConfig(),
       },
@@ -105,7 +107,7 @@ export class Threads {
       total: () => this.#total,
       atOnce: bootsAtOnce ?? 2 * availableCores(),
       timeoutMs: loadTimeoutMs,
-      handlers,
+      modules: [...imports, ...handlers],
       waiting: () => this.#waiting.length,
       isSettling: () => this.#settling.size > 0,
       onChange: () => this.#place(),

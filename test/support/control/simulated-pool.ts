@@ -83,7 +83,7 @@ export class SimulatedPool {
     const settings: PoolSettings = {
       ...{ commitIntervalMs: 1_000, drainTimeoutMs: DRAIN_MS, loadTimeoutMs: 60_000, terminateTimeoutMs: 5_000 },
       ...{ recovery: dice.chance(0.3) ? 'rejoin' : 'handover', leaveOnStop: 'dynamic' },
-      ...{ isolation: 'thread', resourceLimits: {}, maxRssMb: 4_096, admin: null },
+      ...{ isolation: 'thread', resourceLimits: {}, maxRssMb: 4_096, admin: null, threadImports: [] },
       scaling: { catchUpMs: 30_000, quietMs: 120_000 },
       restart: restartConfig({ maxRestarts: 3, maxDelayMs: 10_000, probeMs: 20_000 }),
     }

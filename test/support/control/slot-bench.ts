@@ -41,6 +41,7 @@ const settings = (overrides: Partial<PoolSettings>): PoolSettings => ({
   terminateTimeoutMs: 5_000,
   isolation: 'thread',
   admin: null,
+  threadImports: [],
   recovery: 'handover',
   leaveOnStop: 'dynamic',
   restart: restartConfig(),

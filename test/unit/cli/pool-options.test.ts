@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { numberOrRange } from '#src/cli/option-values.js'
 import { poolOptions, type RunFlags } from '#src/cli/pool-options.js'
@@ -100,6 +101,11 @@ describe('--set', () => {
   it('reaches the pool', () => {
     const { pool } = resolve({ ...complete, set: ['restart.maxRestarts=2', 'drainTimeoutMs=5', 'recovery=rejoin'] })
     expect(pool).toMatchObject({ drainTimeoutMs: 5, recovery: 'rejoin', restart: { maxRestarts: 2 } })
+  })
+
+  it('takes a list of modules, of which paths are those of the working directory', () => {
+    const { pool } = resolve({ ...complete, set: ['threadImports=./hooks.mjs, some-sdk/register'] })
+    expect(pool.threadImports).toEqual([pathToFileURL('hooks.mjs').href, 'some-sdk/register'])
   })
 
   it('takes a value with an equals sign whole', () => {

@@ -43,17 +43,20 @@ test('paths in a file are relative to the file', async () => {
   expect(slots[0]?.kafka.sasl).toEqual({ mechanism: 'oauthbearer', oauthBearerProvider: url('token.js') })
 })
 
-test('PEM files, and what perSlot returns, are relative to the file as well', async () => {
+test('PEM files, modules for threads, and what perSlot returns, are relative to the file as well', async () => {
   file('two/ca.pem', '-----BEGIN CERTIFICATE-----')
   const path = file(
     'two/pool.mjs',
     `export default {
       kafka: { brokers: ['a:1'], 'security.protocol': 'SSL', 'ssl.ca.location': 'ca.pem' },
       consumer: { groupId: 'g' }, topics: ['t'], handler: new URL('file:///h.js'), workers: 1,
+      threadImports: ['./hooks.mjs', 'some-sdk/register', new URL('file:///map.mjs')],
       perSlot: () => ({ kafka: { codecs: { lz4: './lz4.js' } } }),
     }`,
   )
-  const [slot] = resolveConfig((await loadConfigFile(path))?.options).slots
+  const { slots, pool } = resolveConfig((await loadConfigFile(path))?.options)
+  const [slot] = slots
+  expect(pool.threadImports).toEqual([url('two', 'hooks.mjs'), 'some-sdk/register', 'file:///map.mjs'])
   expect(slot?.handler).toBe('file:///h.js')
   expect(slot?.kafka).toMatchObject({
     ssl: { ca: '-----BEGIN CERTIFICATE-----' },

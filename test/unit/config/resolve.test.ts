@@ -32,6 +32,7 @@ describe('defaults', () => {
     expect(pool).toEqual({
       commitIntervalMs: 1_000,
       drainTimeoutMs: 25_000,
+      threadImports: [],
       loadTimeoutMs: 60_000,
       terminateTimeoutMs: 10_000,
       isolation: 'thread',

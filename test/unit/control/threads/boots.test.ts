@@ -32,7 +32,7 @@ const bench = ({ total = 4, atOnce = 2 } = {}) => {
   }
   const { logger: log, lines } = collectLines()
   const boots = new Boots({
-    ...{ workers: { all, boot } as unknown as PiscinaWorkers, atOnce, timeoutMs: 60_000, handlers: ['h'], log },
+    ...{ workers: { all, boot } as unknown as PiscinaWorkers, atOnce, timeoutMs: 60_000, modules: ['h'], log },
     total: () => state.total,
     waiting: () => state.waiting,
     isSettling: () => state.isSettling,

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import type { AdminConfig } from '../config/resolved.js'
+import type { PoolMeasures } from '../control/measures.js'
 import type { PoolStatus } from '../control/status.js'
 import { ErrorCode, PoolError } from '../errors.js'
 import { monotonicMs } from '../util/clock.js'
@@ -21,6 +22,8 @@ import { isProbe, unknownWay } from './ways.js'
 /** What of the pool is shown and steered. */
 export interface Administered extends Steerable {
   status(): PoolStatus
+  /** What metrics say beside the status. */
+  measures(): PoolMeasures
 }
 
 export interface AdminServerOptions extends AdminConfig {
@@ -77,6 +80,7 @@ export class AdminServer {
   #look: Look | null = null
   #isClosed = false
   #metrics: Metrics | null = null
+  #measures: { readonly of: PoolMeasures; readonly atMs: number } | null = null
   /** The last text without and with partitions. */
   readonly #scrapes = new Map<boolean, { readonly atMs: number; readonly text: Promise<string> }>()
 
@@ -102,7 +106,10 @@ export class AdminServer {
     const { host, port, log } = this.#options
     // Only here: who wants no admin server need not load what counts.
     const { Metrics } = await import('./metrics/metrics.js')
-    this.#metrics = new Metrics(() => this.#lookAtPool().status)
+    this.#metrics = new Metrics(
+      () => this.#lookAtPool().status,
+      () => this.#measurePool(),
+    )
     if (this.#isClosed) return
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause: NodeJS.ErrnoException) => reject(notListening(host, port, cause)))
@@ -202,6 +209,14 @@ export class AdminServer {
       this.#look = { status: this.#options.pool.status(), atMs, json: null }
     }
     return this.#look
+  }
+
+  #measurePool(): PoolMeasures {
+    const atMs = monotonicMs()
+    if (this.#measures === null || atMs - this.#measures.atMs > LOOK_MS) {
+      this.#measures = { of: this.#options.pool.measures(), atMs }
+    }
+    return this.#measures.of
   }
 
   async #order(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

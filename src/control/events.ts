@@ -145,6 +145,8 @@ export interface OffsetsCommitted {
   readonly slot: number
   readonly groupId: string
   readonly generation: number
+  /** From the begin of the commit until the coordinator had answered, with all tries. */
+  readonly tookMs: number
   readonly offsets: readonly (EventPartition & { readonly offset: string })[]
 }
 

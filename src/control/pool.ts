@@ -485,6 +485,7 @@ export class ConsumerPool extends EventEmitter<PoolEvents> {
   #administered(): Administered {
     return {
       status: () => this.status(),
+      measures: () => this.#slots.measures,
       pause: (topic, partitions) => this.pause(topic, partitions),
       resume: (topic, partitions) => this.resume(topic, partitions),
       seek: (topic, partition, to) => this.seek(topic, partition, to),

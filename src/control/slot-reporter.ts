@@ -151,11 +151,12 @@ export class SlotReporter {
     this.#emit('slot:parked', { ...event, error })
   }
 
-  committed(offsets: readonly TopicPartitionOffset[], generation: number): void {
+  committed(offsets: readonly TopicPartitionOffset[], generation: number, tookMs: number): void {
     this.#emit('offsets:committed', {
       ...this.#slot,
       groupId: this.#options.config.consumer.groupId,
       generation,
+      tookMs,
       offsets: offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset: offset.toString() })),
     })
   }

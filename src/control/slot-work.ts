@@ -74,9 +74,9 @@ export class SlotWork {
       membership: () => seat().membership,
       mayCommit: () => seat().mayCommit,
       onRefused: (error) => seat().commitRefused(error),
-      onCommitted: (offsets, generation) => {
+      onCommitted: (offsets, generation, tookMs) => {
         for (const offset of offsets) stored.note(offset)
-        report.committed(offsets, generation)
+        report.committed(offsets, generation, tookMs)
         seat().committed()
       },
     })

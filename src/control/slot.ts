@@ -11,6 +11,7 @@ import { deferred } from '../util/deferred.js'
 import { after } from '../util/timers.js'
 import { within } from '../util/within.js'
 import { giveUpLeadMs } from './give-up-time.js'
+import type { Measured } from './measures.js'
 import { ConsumedTopics } from './membership/consumed-topics.js'
 import type { Departure } from './membership/departure.js'
 import { FixedSeat } from './membership/fixed-seat.js'
@@ -299,6 +300,16 @@ export class Slot {
       stalled: this.#work.stalled.length > 0,
       waitingFor: this.#options.group.joinWatch.words,
     })
+  }
+
+  get measures(): Measured {
+    const { tally, workedMs, leaseUntilMs, current } = this.#incarnations
+    return {
+      ...{ slot: this.config.slot, groupId: this.config.consumer.groupId, tally, workedMs },
+      leaseLeftMs: leaseUntilMs === 0 ? null : Math.max(0, leaseUntilMs - monotonicMs()),
+      fetchedBytes: tally.fetchedBytes,
+      bufferedBytes: current === null ? null : tally.bufferedBytes,
+    }
   }
 
   // ── assignment and thread come together ───────────────────────────────────────────────────────────────────────────

@@ -85,6 +85,8 @@ export interface HeapWatchOptions {
   readonly ledger: Pick<Ledger, 'noteMemory' | 'raise' | 'clear' | 'counters'>
   readonly heap: Heap
   readonly now: () => number
+  /** About once a second: what else is to be said seldom. @default nothing */
+  readonly onReport?: () => void
   /** It has become full, or brimful; the ledger says which. */
   readonly onFull: () => void
   /** Messages may begin again. */
@@ -141,6 +143,7 @@ export class HeapWatch {
     this.#fill = fillOf({ used: bytes / heap.limit, kept: this.#kept, before })
     if (this.#fill !== before || nowMs >= this.#reportMs) {
       this.#reportMs = nowMs + REPORT_MS
+      this.#options.onReport?.()
       ledger.noteMemory({ heapUsed: bytes, heapLimit: heap.limit, external: heap.external() }, this.#fill, nowMs)
     }
     // A thread that has finished nothing would be replaced by one that is as full: it goes on as well as it can.

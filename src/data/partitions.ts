@@ -20,6 +20,13 @@ export class Partitions implements Iterable<Partition> {
     return this.#owned.size
   }
 
+  /** Memory of what was fetched of them and not handled yet. */
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const { buffer } of this) bytes += buffer.bytes
+    return bytes
+  }
+
   /** The partition of that id if it is still owned. */
   byId(id: number): Partition | undefined {
     return this.#owned.get(id)

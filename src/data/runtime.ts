@@ -121,6 +121,7 @@ export class Runtime {
     this.#client?.close()
     await this.#work?.dispatcher.close()
     this.#journal?.close()
+    this.#ledger.noteTally()
   }
 
   async #start(): Promise<void> {
@@ -205,6 +206,7 @@ export class Runtime {
     const heapWatch: HeapWatch = new HeapWatch({
       ...common,
       heap: ownHeap(this.#ports.heapMb),
+      onReport: () => this.#ledger.tally.buffers(partitions.bufferedBytes),
       onFull: () => this.#post({ type: 'heap-full' }),
       onReopen: () => dispatcher.scheduleAll(),
     })

@@ -1,6 +1,7 @@
 import { frozenMs, monotonicMs, ticksBetween, toTicks, wallAheadMs } from '../util/clock.js'
-import { NOTE_BEGIN, type Note } from './note.js'
+import { NOTE_BEGIN, NOTE_BYTES, type Note } from './note.js'
 import type { ThreadMemory } from './reports.js'
+import { Tally } from './tally.js'
 
 /*
  * Ledger and Page are what two threads share about one incarnation of a slot. Their two files are the whole layout; nobody
@@ -10,7 +11,7 @@ import type { ThreadMemory } from './reports.js'
  *   control, lease        ──── Ledger ────►        read before every message
  *   freezes               ──── Ledger ────►        read when a turn begins, and when a handler has had its time
  *   read at any time      ◄─── Ledger ─────        counters, handlers in flight, `setup` or `teardown` that runs, memory,
- *                                                  the batch that is decoded
+ *                                                  the batch that is decoded, what is counted for metrics (Tally)
  *   revoked flags         ──── Page ──────►        read when the control word says so
  *   commits, lag          ◄─── Page ──────         how far it is finished and the epoch of that, position, end, size of batches
  *   dead letters          ──── Page ──────►        finished behind a message that the thread waits for
@@ -97,6 +98,14 @@ const NOTE_OFFSET = 7
 const SELDOM_SAID = [HEAP_USED, HEAP_LIMIT, EXTERNAL, HEAP_FILL, DECODING, SPOKE_AT]
 /** Where that has the offsets of a batch, in 64-bit numbers. */
 const NOTE_DECODING = 4
+/** The tally is in notes of its own behind that one, which have so many of its cells each. */
+const NOTE_CELLS_AT = NOTE_BEGIN / 2
+const NOTE_CELLS = NOTE_BYTES / 8 - NOTE_CELLS_AT
+const TALLY_NOTES = Math.ceil(Tally.cells / NOTE_CELLS)
+
+const int32Bytes = (rows: number): number => (HEADER_WORDS + rows * FLIGHT_WORDS) * 4
+/** Behind the offsets. */
+const cellsAt = (rows: number): number => int32Bytes(rows) + (rows + DECODING_OFFSETS) * 8
 
 /** A handler call that has begun and not yet come back. */
 export interface Flight {
@@ -142,14 +151,18 @@ export class Ledger {
   readonly rows: number
   readonly #words: Int32Array
   readonly #offsets: BigInt64Array
+  readonly #tally: Tally
+  /** The cells of the tally, as notes have them. */
+  readonly #cells: BigInt64Array
 
   /** Over memory that is there already, or not: see {@link from} and {@link create}. */
   protected constructor(buffer: SharedArrayBuffer, rows: number) {
     this.buffer = buffer
     this.rows = rows
-    const int32Bytes = (HEADER_WORDS + rows * FLIGHT_WORDS) * 4
-    this.#words = new Int32Array(buffer, 0, int32Bytes / 4)
-    this.#offsets = new BigInt64Array(buffer, int32Bytes, rows + DECODING_OFFSETS)
+    this.#words = new Int32Array(buffer, 0, int32Bytes(rows) / 4)
+    this.#offsets = new BigInt64Array(buffer, int32Bytes(rows), rows + DECODING_OFFSETS)
+    this.#tally = new Tally(new Float64Array(buffer, cellsAt(rows), Tally.cells))
+    this.#cells = new BigInt64Array(buffer, cellsAt(rows), Tally.cells)
   }
 
   /** @param rows how many handlers may be in flight at once (the slot's `concurrency`) */
@@ -164,11 +177,11 @@ export class Ledger {
   }
 
   protected static memoryFor(rows: number): SharedArrayBuffer {
-    return new SharedArrayBuffer((HEADER_WORDS + rows * FLIGHT_WORDS) * 4 + (rows + DECODING_OFFSETS) * 8)
+    return new SharedArrayBuffer(cellsAt(rows) + Tally.cells * 8)
   }
 
   protected static rowsIn(buffer: SharedArrayBuffer): number {
-    return (buffer.byteLength - HEADER_WORDS * 4 - DECODING_OFFSETS * 8) / (FLIGHT_WORDS * 4 + 8)
+    return (buffer.byteLength - cellsAt(0) - Tally.cells * 8) / (FLIGHT_WORDS * 4 + 8)
   }
 
   get control(): number {
@@ -358,6 +371,14 @@ export class Ledger {
     }
   }
 
+  /** What the thread counts for metrics. */
+  get tally(): Tally {
+    return this.#tally
+  }
+
+  /** Thread: it comes to its end, so whoever reads notes is to have all of the tally. */
+  noteTally(): void {}
+
   /** Thread: what a note says of a row, and of the whole. */
   protected noteDown(row: number, { words, longs }: Note): void {
     const at = HEADER_WORDS + row * FLIGHT_WORDS
@@ -386,9 +407,24 @@ export class Ledger {
     })
   }
 
-  /** How many notes say all that the thread says in a ledger of so many rows: one for each, and one for the rest. */
+  /** How many notes say all that the thread says in a ledger of so many rows: one for each, one for the rest, and the tally. */
   static notesFor(rows: number): number {
-    return rows + 1
+    return rows + 1 + TALLY_NOTES
+  }
+
+  /** How many there are of the tally. */
+  protected static readonly tallyNotes = TALLY_NOTES
+
+  /** Thread: one of the notes of the tally. */
+  protected noteDownTally(place: number, { longs }: Note): void {
+    const from = place * NOTE_CELLS
+    for (let n = 0; n < NOTE_CELLS; n++) longs[NOTE_CELLS_AT + n] = this.#cells[from + n] ?? 0n
+  }
+
+  /** Main: takes over what one of them says. */
+  protected takeTally(place: number, { longs }: Note): void {
+    const cells = Math.min(NOTE_CELLS, Tally.cells - place * NOTE_CELLS)
+    for (let n = 0; n < cells; n++) this.#cells[place * NOTE_CELLS + n] = longs[NOTE_CELLS_AT + n] as bigint
   }
 
   /** Thread: the last note. */

@@ -5,7 +5,7 @@ import type { ThreadMemory } from './reports.js'
 
 /**
  * The ledger of a thread whose main thread is in another process: what it says is also written into a file, a note for each
- * row, and one for what is seldom said. A handler's start is there before the handler is called. What follows a return, and is worth no write of its own, is
+ * row, one for what is seldom said, and some for the tally, which is written once a second. A handler's start is there before the handler is called. What follows a return, and is worth no write of its own, is
  * there with the next start, or as soon as the code that runs has come to its end.
  */
 export class WrittenLedger extends Ledger {
@@ -13,6 +13,7 @@ export class WrittenLedger extends Ledger {
   readonly #at: number
   readonly #note = new Note()
   readonly #rest = new Note()
+  readonly #tally = Array.from({ length: Ledger.tallyNotes }, () => new Note())
   readonly #behind = new Set<number>()
   #isDue = false
 
@@ -71,6 +72,14 @@ export class WrittenLedger extends Ledger {
   override noteMemory(memory: ThreadMemory, fill: HeapFill, nowMs: number): void {
     super.noteMemory(memory, fill, nowMs)
     this.#writeRest()
+    this.noteTally()
+  }
+
+  override noteTally(): void {
+    for (const [place, note] of this.#tally.entries()) {
+      this.noteDownTally(place, note)
+      this.#put(note, this.rows + 1 + place)
+    }
   }
 
   override beginDecoding(partitionId: number, first: number, last: number, waits = false): void {

@@ -71,6 +71,14 @@ export const COUNTED: readonly Counted[] = [
     ({ groupId }) => ({ group: groupId }),
   ),
   counted(
+    'offsets:committed',
+    'commit_duration_seconds',
+    'How long commits took until the coordinator had stored them, with all tries.',
+    ['group'],
+    ({ groupId }) => ({ group: groupId }),
+    ({ tookMs }) => tookMs / 1_000,
+  ),
+  counted(
     'group:joined',
     'joins_total',
     'How often seats became members of a generation.',

@@ -1,12 +1,15 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Metric, Registry } from 'prom-client'
+import type { PoolMeasures } from '../../control/measures.js'
 import type { PoolStatus } from '../../control/status.js'
 import { COUNTED } from './counted.js'
-import { READINGS, type Reading } from './readings.js'
+import { MEASURED, type MeasuredMetric } from './measured.js'
+import { readHistogram } from './read-histogram.js'
+import { type Labels, READINGS, type Reading } from './readings.js'
 
 /** What the name of every metric begins with. */
 export const PREFIX = 'kafka_consumer_pool_'
 
-const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /**
  * The pool as metrics for Prometheus. Threads pay nothing for them: what they have done is read from what the pool knows anyway,
@@ -16,11 +19,14 @@ export class Metrics {
   readonly #ofPool = new Registry()
   readonly #ofPartitions = new Registry()
   readonly #status: () => PoolStatus
+  readonly #measures: () => PoolMeasures
   readonly #counters = new Map<string, ((payload: never) => void)[]>()
 
-  constructor(status: () => PoolStatus) {
+  constructor(status: () => PoolStatus, measures: () => PoolMeasures) {
     this.#status = status
+    this.#measures = measures
     for (const reading of READINGS) this.#read(reading)
+    for (const metric of MEASURED) this.#measure(metric)
     for (const { name, event, help, labels, labelsOf, seconds } of COUNTED) {
       const common = { name: PREFIX + name, help, labelNames: labels, registers: [this.#ofPool] }
       const listeners = this.#counters.get(event) ?? []
@@ -51,18 +57,34 @@ export class Metrics {
   }
 
   #read({ name, kind, help, labels, byPartition = false, read }: Reading): void {
-    const status = this.#status
-    const common = {
-      ...{ name: PREFIX + name, help, labelNames: labels },
-      registers: [byPartition ? this.#ofPartitions : this.#ofPool],
+    const registry = byPartition ? this.#ofPartitions : this.#ofPool
+    this.#register({ name, help, labels }, kind, registry, () => read(this.#status()))
+  }
+
+  #measure(metric: MeasuredMetric): void {
+    if (metric.kind !== 'histogram') {
+      this.#register(metric, metric.kind, this.#ofPool, () => metric.read(this.#measures()))
+      return
     }
-    // What is not there any more (a partition that went away) leaves no series behind.
+    const { name, help, read } = metric
+    const histogram = readHistogram(PREFIX + name, help, () => read(this.#measures()))
+    this.#ofPool.registerMetric(histogram as unknown as Metric)
+  }
+
+  /** What is not there any more (a partition that went away) leaves no series behind. */
+  #register(
+    { name, help, labels }: Pick<Reading, 'name' | 'help' | 'labels'>,
+    kind: Reading['kind'],
+    registry: Registry,
+    values: () => readonly (readonly [Labels, number])[],
+  ): void {
+    const common = { name: PREFIX + name, help, labelNames: labels, registers: [registry] }
     if (kind === 'gauge') {
       new Gauge({
         ...common,
         collect() {
           this.reset()
-          for (const [labelled, value] of read(status())) this.set(labelled, value)
+          for (const [labelled, value] of values()) this.set(labelled, value)
         },
       })
     } else {
@@ -70,7 +92,7 @@ export class Metrics {
         ...common,
         collect() {
           this.reset()
-          for (const [labelled, value] of read(status())) this.inc(labelled, value)
+          for (const [labelled, value] of values()) this.inc(labelled, value)
         },
       })
     }

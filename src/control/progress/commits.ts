@@ -44,7 +44,8 @@ export interface CommitsOptions {
   readonly mayCommit: () => boolean
   /** The coordinator will not have it, or not now. */
   readonly onRefused: (error: unknown) => void
-  readonly onCommitted: (offsets: readonly TopicPartitionOffset[], generation: number) => void
+  /** @param tookMs from the begin of the commit to its answer, with all tries */
+  readonly onCommitted: (offsets: readonly TopicPartitionOffset[], generation: number, tookMs: number) => void
   readonly log: Logger
 }
 
@@ -129,12 +130,13 @@ export class Commits {
     const offsets = holdings.uncommitted()
     this.#refusals = new Map()
     if (!this.#isDue) return
+    const sentAtMs = monotonicMs()
     try {
       const refused = await this.#send(member, offsets)
       const failed = new Set(refused.map(partitionName))
       const stored = offsets.filter((offset) => !failed.has(partitionName(offset)))
       for (const offset of stored) holdings.markCommitted(offset)
-      if (stored.length > 0) onCommitted(stored, member.generation)
+      if (stored.length > 0) onCommitted(stored, member.generation, monotonicMs() - sentAtMs)
       const first = refused.find(({ error }) => error.code === KafkaCode.offsetMetadataTooLarge) ?? refused[0]
       this.#reasons = refused.map(({ error }) => error)
       this.#refusals = new Map(refused.map((each) => [partitionName(each), each.error]))

@@ -1,3 +1,4 @@
+import { measure, type PoolMeasures, Tallies } from '../measures.js'
 import type { Slot } from '../slot.js'
 import type { PoolTotals, SlotStatus } from '../status.js'
 
@@ -35,6 +36,7 @@ export class SlotSet {
   readonly #onGone = new Map<Slot, () => void>()
   readonly #incarnations = new Map<number, number>()
   #gone = NONE
+  readonly #goneTallies = new Tallies()
 
   /** Those that are in their group, and are to be. */
   get staying(): readonly Slot[] {
@@ -53,6 +55,13 @@ export class SlotSet {
   /** What those have counted that are not there any more. */
   get gone(): SlotCounts {
     return this.#gone
+  }
+
+  get measures(): PoolMeasures {
+    return measure(
+      this.all.map((slot) => slot.measures),
+      this.#goneTallies,
+    )
   }
 
   /** How many incarnations slots of that number have had. */
@@ -86,6 +95,7 @@ export class SlotSet {
     for (const slot of slots) {
       const status = slot.status()
       this.#gone = plus(this.#gone, status)
+      this.#goneTallies.add(status.groupId, slot.measures.tally)
       this.#incarnations.set(slot.config.slot, status.incarnation)
       this.#leaving.delete(slot)
       this.all.splice(this.all.indexOf(slot), 1)

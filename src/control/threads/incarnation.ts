@@ -70,6 +70,8 @@ export class Incarnation {
   #requestId = 0
   #worker: PoolWorker | null = null
   #threadId: number | null = null
+  /** What its thread had worked as a spare, or for another one. */
+  #workedBeforeMs = 0
   /** Nobody else shall get its thread. */
   #isRetired = false
   /** Set at the first sign of the end; later signs tell nothing new. */
@@ -101,6 +103,10 @@ export class Incarnation {
 
   /** For how long its thread has worked, in ms: its event loop was busy, or its own process had the CPU. 0 when that is not known. */
   get workedMs(): number {
+    return Math.max(0, this.#workerMs - this.#workedBeforeMs)
+  }
+
+  get #workerMs(): number {
     return this.#worker?.cpuMs ?? this.#worker?.performance?.eventLoopUtilization().active ?? 0
   }
 
@@ -156,6 +162,7 @@ export class Incarnation {
   board(worker: PoolWorker): void {
     this.#worker = worker
     this.#threadId = worker.threadId
+    this.#workedBeforeMs = this.#workerMs
     worker.once('error', this.#onError)
     worker.once('exit', this.#onExit)
     this.#boarded.resolve()

@@ -5,6 +5,7 @@ import type { ClusterView } from '../../kafka/metadata.js'
 import { Control, type Counters } from '../../protocol/ledger.js'
 import type { JournalTask } from '../../protocol/messages.js'
 import type { EffectiveConfig } from '../../protocol/reports.js'
+import { Tally } from '../../protocol/tally.js'
 import { wallAheadMs } from '../../util/clock.js'
 import { after, every } from '../../util/timers.js'
 import { within } from '../../util/within.js'
@@ -70,6 +71,9 @@ export class Incarnations {
   #given = new Map<string, Set<number>>()
   /** Sums over the incarnations before this one. */
   readonly #past = { finished: 0, failed: 0, retried: 0 }
+  readonly #pastTally = new Tally()
+  /** What its thread had worked when that was last asked, and those before it. */
+  #workedMs = { current: 0, past: 0 }
   #dropped = 0
 
   constructor(options: IncarnationsOptions) {
@@ -105,6 +109,29 @@ export class Incarnations {
       failed: this.#past.failed + now.failed,
       retried: this.#past.retried + now.retried,
     }
+  }
+
+  /** What all incarnations have counted for metrics, and what the present one buffers. */
+  get tally(): Tally {
+    const sum = new Tally()
+    sum.add(this.#pastTally)
+    const now = this.#current?.ledger.tally
+    if (now !== undefined) {
+      sum.add(now)
+      sum.buffers(now.bufferedBytes)
+    }
+    return sum
+  }
+
+  /** For how long their threads have worked, in ms; what the last one did after this was asked may be missing. */
+  get workedMs(): number {
+    this.#workedMs.current = Math.max(this.#workedMs.current, this.#current?.workedMs ?? 0)
+    return this.#workedMs.past + this.#workedMs.current
+  }
+
+  /** Until when the thread may begin messages (monotonic); 0 before the seat was a member. */
+  get leaseUntilMs(): number {
+    return this.#lease.untilMs
   }
 
   /** Messages that were in flight when their partition was taken away. */
@@ -171,9 +198,17 @@ export class Incarnations {
       this.#past.finished += finished
       this.#past.failed += failed
       this.#past.retried += retried
+      this.#leaveTally(incarnation, exit)
       onExit(incarnation, this.#loaded ? exit : { ...exit, error: this.#whileLoading(exit.error) })
     })
     return incarnation
+  }
+
+  /** Handlers that died with their thread, or were left behind, have run until then. */
+  #leaveTally({ ledger }: Incarnation, { atMs }: Exit): void {
+    this.#pastTally.add(ledger.tally)
+    for (const { runningMs } of ledger.flights(atMs)) this.#pastTally.handlers.count(runningMs)
+    this.#workedMs = { current: 0, past: this.workedMs }
   }
 
   /** True when the current thread has its handler, set up. */

@@ -10,7 +10,7 @@ import type { Partitions } from '../partitions.js'
 /** What the parts of the fetcher share. */
 export interface FetchContext {
   readonly client: DataClient
-  readonly ledger: Pick<Ledger, 'beginDecoding' | 'endDecoding'>
+  readonly ledger: Pick<Ledger, 'beginDecoding' | 'endDecoding' | 'tally'>
   /** The leaders, as main knew them when this incarnation began. */
   readonly knownTopics: readonly TopicMetadata[]
   readonly partitions: Partitions

@@ -171,6 +171,7 @@ export class Fetcher implements NodeLoopEvents {
     if (brought) {
       fetching.unreadable = 0
       partition.feed(batch)
+      this.#context.ledger.tally.fetched(batch.receivedBytes)
     }
     fetching.atEnd = fetching.offset >= end && cutOff === null
     fetching.fresh = false

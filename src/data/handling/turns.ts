@@ -52,6 +52,8 @@ interface PendingCall {
   readonly context: MessageContext
   readonly batch: BufferedBatch
   readonly offset: number
+  readonly message: Message
+  readonly startedMs: number
 }
 
 /** How long messages are handled, by all turns together, before the event loop goes round. */
@@ -70,6 +72,15 @@ interface Turn {
   readonly endMs: number
   /** For how long the process had stood still when it began: no message of it begins after another freeze. */
   readonly stoodStillMs: number
+  /** The last message that was finished. */
+  done: Message | null
+}
+
+/** When a message was written, in ms since the epoch; NaN when nobody has said it. */
+const timestampOf = (message: Message): number => {
+  const timestamp: unknown = message.timestamp // which a handler may have assigned
+  const ms = typeof timestamp === 'string' ? Number(timestamp) : Number.NaN
+  return ms >= 0 ? ms : Number.NaN
 }
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
@@ -101,12 +112,14 @@ export class Turns {
     this.#options.onTurn(nowMs)
     partition.enter('running')
     const { ledger } = this.#options.facts
-    const turn = { endMs: Math.min(this.#sliceEndMs, nowMs + TURN_MS), stoodStillMs: ledger.stoodStillMs(nowMs) }
+    const endMs = Math.min(this.#sliceEndMs, nowMs + TURN_MS)
+    const turn: Turn = { endMs, stoodStillMs: ledger.stoodStillMs(nowMs), done: null }
     const burst = () => this.#burst(partition, row, turn, alone)
     for (let call = burst(); call !== null; call = burst()) {
-      await this.#settle(call, partition, row)
+      await this.#settle(call, partition, row, turn)
       if (alone || partition.handling !== 'running') break
     }
+    if (turn.done !== null) this.#noteAge(turn.done)
     if (partition.handling === 'running') partition.enter('idle')
     this.#options.onRoom(partition)
   }
@@ -172,19 +185,27 @@ export class Turns {
   }
 
   /** Returns null when the turn is over, or the call that has to be waited for. */
-  #burst(partition: Partition, row: number, { endMs, stoodStillMs }: Turn, alone: boolean): PendingCall | null {
+  #burst(partition: Partition, row: number, turn: Turn, alone: boolean): PendingCall | null {
     const { handler, facts, gate, journal = null } = this.#options
+    const { endMs, stoodStillMs } = turn
     const { ledger } = facts
+    const { handlers: times } = ledger.tally
     const { buffer } = partition
+    /** When the last handler began whose time is not counted: the clock is read once for each message. */
+    let begunMs = Number.NaN
     for (let batch = buffer.head; batch !== undefined; batch = buffer.head) {
       const message = batch.messages[buffer.cursor]
       const offset = batch.offsets[buffer.cursor]
       if (message === undefined || offset === undefined) {
-        if (!gate.counts(partition)) return null
+        if (!gate.counts(partition)) break
         this.#finishBatch(partition, batch)
         continue
       }
       const nowMs = facts.now()
+      if (begunMs <= nowMs) {
+        times.count(nowMs - begunMs)
+        begunMs = Number.NaN
+      }
       if (nowMs >= endMs || !gate.mayBegin(partition, nowMs)) return null
       const attempt = partition.attemptAt(offset)
       if (attempt > 1) {
@@ -204,24 +225,29 @@ export class Turns {
         if (result !== undefined && isThenable(result)) {
           partition.inFlight = true
           this.#inFlight++
-          return { result, context, batch, offset }
+          return { result, context, batch, offset, message, startedMs: nowMs }
         }
       } catch (thrown) {
         failure = { thrown }
       }
       context.end()
+      begunMs = nowMs
       if (gate.counts(partition)) {
-        if (failure === null) this.#finish(partition, batch, offset)
-        else this.#fail(partition, batch, offset, failure.thrown)
+        if (failure === null) {
+          this.#finish(partition, batch, offset)
+          turn.done = message
+        } else this.#fail(partition, batch, offset, failure.thrown)
       }
       ledger.end(row)
       if (journal !== null) journal.end(row)
-      if (alone || partition.handling !== 'running') return null
+      if (alone || partition.handling !== 'running') break
     }
+    if (begunMs >= 0) times.count(facts.now() - begunMs)
     return null
   }
 
-  async #settle({ result, context, batch, offset }: PendingCall, partition: Partition, row: number): Promise<void> {
+  async #settle(call: PendingCall, partition: Partition, row: number, turn: Turn): Promise<void> {
+    const { result, context, batch, offset, message, startedMs } = call
     const { facts, gate, journal } = this.#options
     let failure: { readonly thrown: unknown } | null = null
     try {
@@ -229,16 +255,25 @@ export class Turns {
     } catch (thrown) {
       failure = { thrown }
     }
+    facts.ledger.tally.handlers.count(facts.now() - startedMs)
     context.end()
     partition.inFlight = false
     if (!gate.counts(partition)) {
       facts.log.debug({ partition: partition.key, offset }, 'result dropped: the partition was revoked meanwhile')
-    } else if (failure === null) this.#finish(partition, batch, offset)
-    else this.#fail(partition, batch, offset, failure.thrown)
+    } else if (failure === null) {
+      this.#finish(partition, batch, offset)
+      turn.done = message
+    } else this.#fail(partition, batch, offset, failure.thrown)
     facts.ledger.end(row)
     journal?.end(row)
     this.#inFlight--
     if (this.#whenBack.length > 0) for (const resolve of this.#whenBack.splice(0)) resolve()
+  }
+
+  /** Only of the last message of a turn, which takes a millisecond or one handler: to read a timestamp takes as long as a message. */
+  #noteAge(message: Message): void {
+    const ageMs = Date.now() - timestampOf(message)
+    if (!Number.isNaN(ageMs)) this.#options.facts.ledger.tally.ages.count(ageMs)
   }
 
   #finish(partition: Partition, batch: BufferedBatch, offset: number): void {

@@ -3,7 +3,7 @@ import { until } from '#scripts/support/until.js'
 import { ask } from '../../support/admin/ask.js'
 import { eventsIn, listenTo } from '../../support/admin/event-stream.js'
 import { createTopic, produce } from '../../support/cluster/index.js'
-import { createPool } from '../../support/pool/pool.js'
+import { createPool, startPool } from '../../support/pool/pool.js'
 import { newRecord } from '../../support/pool/record.js'
 
 test('starting, running though a handler blocks, stopping, gone: probes and events say so', async () => {
@@ -74,6 +74,47 @@ test('a pool in which messages wait and nothing moves is not ready, and is when 
   })
   process.kill(pid, 'SIGCONT')
   await until(async () => (await ready()).status === 200, { what: 'the pool to be ready' })
+})
+
+test.each([
+  'thread',
+  'process',
+] as const)('what threads count for metrics outlives each %s, and a slot', async (isolation) => {
+  const topic = await createTopic({ partitions: 2 })
+  const { pool, status, heard, groupId } = await startPool({
+    ...{ topics: [topic], handler: newRecord().handler, workers: 2, isolation, admin: { port: 0 } },
+  })
+  const counted = async (name: string): Promise<number> => {
+    const { body } = await ask(`${pool.adminAddress}/metrics`)
+    const series = `kafka_consumer_pool_${name}{group="${groupId}"} `
+    return Number(
+      body
+        .split('\n')
+        .find((line) => line.startsWith(series))
+        ?.slice(series.length),
+    )
+  }
+  const handled = async (count: number) => {
+    await until(async () => (await counted('handler_duration_seconds_count')) >= count, { what: `${count} handlers` })
+    await until(async () => (await counted('message_age_seconds_count')) >= 1, { what: 'an age' })
+  }
+  for (const partition of [0, 1]) await produce(topic, [{ partition, value: 'block:60' }])
+  await handled(2)
+  expect(await counted('handler_duration_seconds_sum')).toBeGreaterThan(0.11)
+  await produce(topic, [{ partition: 0, value: 'exit-once' }])
+  await produce(topic, [{ partition: 0, value: 'plain' }])
+  await handled(5) // the one that dies with its thread counts, too
+  const before = await counted('handler_duration_seconds_count')
+  await pool.scale(1)
+  expect(status().slots).toHaveLength(1)
+  expect(await counted('handler_duration_seconds_count')).toBeGreaterThanOrEqual(before)
+  const { body } = await ask(`${pool.adminAddress}/metrics`)
+  const of = `{group="${groupId}",slot="0"}`
+  for (const name of ['thread_busy_seconds_total', 'fetched_bytes_total', 'lease_left_seconds']) {
+    expect(body).toMatch(new RegExp(`^kafka_consumer_pool_${name}${of.replaceAll(/[{}]/g, '\\$&')} [0-9.]*[1-9]`, 'm'))
+  }
+  expect(body).toContain(`kafka_consumer_pool_buffered_bytes${of} `)
+  expect(heard('offsets:committed').at(-1)?.tookMs).toBeGreaterThan(0)
 })
 
 test('a start that fails ends the server, too', async () => {

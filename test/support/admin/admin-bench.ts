@@ -21,6 +21,7 @@ export const startAdmin = async ({ token = null, status }: { token?: string | nu
   }
   const administered: Administered = {
     status: () => pool.says,
+    measures: () => ({ slots: [], groups: [] }),
     pause: (topic, partitions) => orderedLong('pause', topic, partitions),
     resume: (topic, partitions) => ordered('resume', topic, partitions),
     seek: (topic, partition, to) => orderedLong('seek', topic, partition, to).then(() => '7'),

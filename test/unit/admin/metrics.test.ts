@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { COUNTED } from '#src/admin/metrics/counted.js'
+import { MEASURED } from '#src/admin/metrics/measured.js'
 import { Metrics, PREFIX } from '#src/admin/metrics/metrics.js'
 import { READINGS } from '#src/admin/metrics/readings.js'
+import type { PoolMeasures } from '#src/control/measures.js'
 import type { PartitionPause, PoolStatus } from '#src/index.js'
+import { Durations } from '#src/protocol/durations.js'
 import { startAdmin } from '../../support/admin/admin-bench.js'
 import { ask } from '../../support/admin/ask.js'
 import { partitionStatus, poolStatus, slotStatus } from '../../support/admin/status.js'
@@ -23,9 +26,12 @@ const scrape = (text: string): ReadonlyMap<string, number> =>
       }),
   )
 
-const bench = (status: PoolStatus) => {
+const bench = (status: PoolStatus, measures: PoolMeasures = { slots: [], groups: [] }) => {
   const pool = { status }
-  const metrics = new Metrics(() => pool.status)
+  const metrics = new Metrics(
+    () => pool.status,
+    () => measures,
+  )
   return { pool, metrics, read: async (partitions = false) => scrape(await metrics.text(partitions)) }
 }
 
@@ -89,6 +95,49 @@ describe('from the status', () => {
   })
 })
 
+describe('from the ledgers', () => {
+  const times = (...ms: number[]) => {
+    const durations = new Durations([1, 10])
+    for (const each of ms) durations.count(each)
+    return durations.counts
+  }
+
+  test('histograms are cumulative, in seconds, and one for each group', async () => {
+    const groups = [
+      { groupId: 'a', handlers: times(0.5, 1, 5, 20), ages: times() },
+      { groupId: 'b', handlers: times(2), ages: times(1_000) },
+    ]
+    const said = Object.fromEntries(await bench(poolStatus('running'), { slots: [], groups }).read())
+    expect(said).toMatchObject({
+      'handler_duration_seconds_bucket{le="0.001",group="a"}': 2,
+      'handler_duration_seconds_bucket{le="0.01",group="a"}': 3,
+      'handler_duration_seconds_bucket{le="+Inf",group="a"}': 4,
+      'handler_duration_seconds_count{group="a"}': 4,
+      'handler_duration_seconds_sum{group="a"}': 0.0265,
+      'handler_duration_seconds_count{group="b"}': 1,
+      'message_age_seconds_bucket{le="0.01",group="b"}': 0,
+      'message_age_seconds_sum{group="b"}': 1,
+      'message_age_seconds_count{group="a"}': 0,
+    })
+  })
+
+  test('what is not known of a slot is absent', async () => {
+    const slot = { groupId: 'g', workedMs: 1_500, fetchedBytes: 10 }
+    const slots = [
+      { ...slot, slot: 0, leaseLeftMs: 2_000, bufferedBytes: 3 },
+      { ...slot, slot: 1, leaseLeftMs: null, bufferedBytes: null },
+    ]
+    const said = await bench(poolStatus('running'), { slots, groups: [] }).read()
+    expect(Object.fromEntries(said)).toMatchObject({
+      'thread_busy_seconds_total{group="g",slot="0"}': 1.5,
+      'fetched_bytes_total{group="g",slot="1"}': 10,
+      'lease_left_seconds{group="g",slot="0"}': 2,
+      'buffered_bytes{group="g",slot="0"}': 3,
+    })
+    expect([...said.keys()].filter((name) => /^(?:lease|buffered).*slot="1"/.test(name))).toEqual([])
+  })
+})
+
 describe('from the events', () => {
   test('each is counted, and histograms are in seconds', async () => {
     const { metrics, read } = bench(poolStatus('running'))
@@ -113,6 +162,7 @@ describe('from the events', () => {
 test('names keep to the conventions of Prometheus', () => {
   const all = [
     ...READINGS.map(({ name, kind }) => ({ name, kind })),
+    ...MEASURED.map(({ name, kind }) => ({ name, kind })),
     ...COUNTED.map(({ name, seconds }) => ({ name, kind: seconds ? 'histogram' : 'counter' })),
   ]
   expect(new Set(all.map(({ name }) => name)).size).toBe(all.length)
@@ -133,6 +183,7 @@ describe('docs/metrics.md', () => {
       ...READINGS.filter(({ byPartition }) => !byPartition).map(({ name, kind, labels, help }) =>
         row(name, kind, labels, help),
       ),
+      ...MEASURED.map(({ name, kind, labels, help }) => row(name, kind, labels, help)),
       ...COUNTED.map(({ name, seconds, labels, help }) => row(name, seconds ? 'histogram' : 'counter', labels, help)),
       ...READINGS.filter(({ byPartition }) => byPartition).map(({ name, kind, labels, help }) =>
         row(name, kind, labels, help),
@@ -142,7 +193,7 @@ describe('docs/metrics.md', () => {
   })
 
   test('queries what there is', () => {
-    const names = new Set([...READINGS, ...COUNTED].map(({ name }) => PREFIX + name))
+    const names = new Set([...READINGS, ...MEASURED, ...COUNTED].map(({ name }) => PREFIX + name))
     const queried = [...(page.split('## What to look at')[1] ?? '').matchAll(/kafka_consumer_pool_[a-z_]+/g)]
     expect(queried.length).toBeGreaterThan(5)
     expect(queried.map(([name]) => name.replace(/_bucket$/, '')).filter((name) => !names.has(name))).toEqual([])

@@ -9,6 +9,7 @@ import {
 import type { Note } from '../../../protocol/note.js'
 import type { LedgerWord } from '../../../protocol/process-messages.js'
 import type { ThreadMemory } from '../../../protocol/reports.js'
+import type { Tally } from '../../../protocol/tally.js'
 import { monotonicMs } from '../../../util/clock.js'
 import { onceAStretch } from '../../../util/once-a-stretch.js'
 
@@ -88,6 +89,11 @@ export class MirroredLedger extends Ledger {
     return super.counters
   }
 
+  override get tally(): Tally {
+    this.#look()
+    return super.tally
+  }
+
   override get decoding(): DecodedBatch | null {
     this.#look()
     return super.decoding
@@ -114,8 +120,9 @@ export class MirroredLedger extends Ledger {
       // Only among those that have changed since: versions wrap, so one that is very old would look like the newest.
       if (note === null || note.version === this.#versions[row]) continue
       this.#versions[row] = note.version
-      if (row === this.rows) {
-        this.takeRest(note)
+      if (row >= this.rows) {
+        if (row === this.rows) this.takeRest(note)
+        else this.takeTally(row - this.rows - 1, note)
         continue
       }
       this.takeRow(row, note)

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Holdings } from '#src/control/holdings.js'
 import type { Exit } from '#src/control/threads/incarnation.js'
 import { Incarnations } from '#src/control/threads/incarnations.js'
+import { monotonicMs } from '#src/util/clock.js'
 import { slotConfig } from '../../../support/config/slot-config.js'
 import { FakeThreads } from '../../../support/control/fake-threads.js'
 import { collectLines } from '../../../support/log-lines.js'
@@ -83,4 +84,25 @@ test('a thread without a handler in flight is quiet, although it had no time to 
   const busy = incarnations.quiesce(0)
   await vi.advanceTimersByTimeAsync(1)
   expect(await busy).toBe(false)
+})
+
+test('what threads have counted for metrics stays when they die, with how long handlers had run by then', async () => {
+  const { incarnations, threads } = bench()
+  const sum = () => incarnations.tally.handlers.counts.sumMs
+  for (const ms of [10, 20]) {
+    incarnations.start(new Holdings().rehouse())
+    const { tally } = threads.last.ledger
+    tally.handlers.count(ms)
+    tally.fetched(100)
+    tally.buffers(ms)
+    expect(incarnations.tally.bufferedBytes).toBe(ms)
+    threads.last.ledger.begin(0, 7, 1, 1, monotonicMs() - 5_000)
+    const before = sum()
+    threads.last.crash()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(sum() - before).toBeGreaterThanOrEqual(4_999)
+    expect(incarnations.tally.bufferedBytes).toBe(0)
+  }
+  expect(incarnations.tally.fetchedBytes).toBe(200)
+  expect(incarnations.tally.handlers.counts.counts.reduce((all, count) => all + count)).toBe(4)
 })

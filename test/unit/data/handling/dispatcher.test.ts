@@ -49,6 +49,79 @@ const fresh = () => {
   seen.length = 0
 }
 
+describe('for metrics', () => {
+  /** Whose handler takes so many ms of the bench's own clock for each offset, and how often that clock was read. */
+  const timed = (takesMs: (offset: number) => number, handler: Handler = () => {}) => {
+    const clock = { ms: 1_000, reads: 0 }
+    const bench = new DispatcherBench(
+      (message, context) => {
+        clock.ms += takesMs(Number(message.offset))
+        return handler(message, context)
+      },
+      {
+        now: () => {
+          clock.reads++
+          return clock.ms
+        },
+      },
+    )
+    const [partition] = bench.assign({ partition: 0 })
+    if (partition === undefined) throw new Error('no partition')
+    return { bench, clock, partition }
+  }
+
+  test('each attempt counts with how long its handler ran, also the last one of a turn, and one that fails', async () => {
+    const took = [0, 0.25, 0.5, 3, 40, 0.1]
+    const { bench, partition } = timed(
+      (offset) => took[offset] ?? 0,
+      ({ offset }, { attempt }) => {
+        if (offset === '3' && attempt === 1) throw new Error('once')
+      },
+    )
+    bench.feed(partition, range(0, took.length))
+    await soon('all are finished', () => bench.finishedUpTo(partition) === took.length)
+    const { counts, sumMs, boundsMs } = bench.ledger.tally.handlers.counts
+    expect(sumMs).toBeCloseTo(46.85)
+    const nonZero = counts.flatMap((count, bucket) => (count === 0 ? [] : [[boundsMs[bucket], count]]))
+    expect(nonZero).toEqual([
+      [0.5, 4],
+      [5, 2],
+      [50, 1],
+    ])
+  })
+
+  test('a handler that returns a promise counts until that is settled', async () => {
+    const { bench, clock, partition } = timed(
+      () => 0,
+      async () => {
+        await Promise.resolve()
+        clock.ms += 70
+      },
+    )
+    bench.feed(partition, [0])
+    await soon('it is finished', () => bench.finishedUpTo(partition) === 1)
+    expect(bench.ledger.tally.handlers.counts.sumMs).toBe(70)
+  })
+
+  test('the clock is read once for each message, and a few times for a turn', async () => {
+    const { bench, clock, partition } = timed(() => 0)
+    const messages = 1_000
+    bench.feed(partition, range(0, messages))
+    clock.reads = 0
+    await soon('all are finished', () => bench.finishedUpTo(partition) === messages)
+    expect(clock.reads).toBeLessThan(messages + 20)
+  })
+
+  test('the age of the last message of a turn counts, from its timestamp', async () => {
+    const { bench, partition } = timed(() => 0)
+    bench.feed(partition, range(0, 10))
+    await soon('all are finished', () => bench.finishedUpTo(partition) === 10)
+    const { counts, sumMs } = bench.ledger.tally.ages.counts
+    expect(counts.at(-1)).toBe(1) // its messages are of 2023
+    expect(sumMs).toBeLessThanOrEqual(Date.now() - 1_700_000_000_000)
+  })
+})
+
 describe('messages', () => {
   test('of a partition are handled in order, and the next offset may be committed', async () => {
     fresh()

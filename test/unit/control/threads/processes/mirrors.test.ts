@@ -55,6 +55,13 @@ const LEDGER_STEPS = {
     thread.noteMemory({ heapUsed: used * 1024, heapLimit: 9 * 1024, external: external * 1024 }, 'full', used),
   decoding: ({ thread }, partitionId, first) => thread.beginDecoding(partitionId, first, first + 9, first % 2 === 0),
   decoded: ({ thread }) => thread.endDecoding(),
+  tally: ({ thread }, handlerMs, ageMs) => {
+    thread.tally.handlers.count(handlerMs / 2)
+    thread.tally.ages.count(ageMs * 1e8)
+    thread.tally.fetched(handlerMs)
+    thread.tally.buffers(ageMs)
+    thread.noteTally()
+  },
   looked: ({ main }, frozenMs, dueMs) => main.looked(frozenMs * 1_000, dueMs),
   lease: ({ main }, untilMs, aheadMs) => main.extendLease(untilMs, aheadMs * 100),
 } satisfies Record<string, (sides: { main: Ledger; thread: Ledger }, one: number, other: number) => void>
@@ -70,6 +77,9 @@ const ledgerAsSeen = ({ main, thread }: { main: Ledger; thread: Ledger }) => ({
   memory: main.memory,
   decoding: main.decoding,
   heapFill: main.heapFill,
+  handlers: main.tally.handlers.counts,
+  ages: main.tally.ages.counts,
+  bytes: [main.tally.fetchedBytes, main.tally.bufferedBytes],
   silentMs: main.silentMs(10),
   stoodStillMs: thread.stoodStillMs(0),
 })
@@ -97,6 +107,15 @@ test('a ledger in a file says what one in shared memory says', async () => {
     }),
     { numRuns: 200 },
   )
+})
+
+test('what a thread counts for metrics is there a second later, without a write for each message', () => {
+  const { main, thread } = ledgerInFile(newSlate())
+  for (let n = 0; n < 1_000; n++) thread.tally.handlers.count(3)
+  expect(main.tally.handlers.counts.sumMs).toBe(0)
+  thread.noteMemory({ heapUsed: 1024, heapLimit: 2048, external: 0 }, 'fine', 1)
+  main.disconnect() // reads what there is
+  expect(main.tally.handlers.counts.sumMs).toBe(3_000)
 })
 
 test('a handler that ends the process is alone when what was in flight before has come to its end', () => {

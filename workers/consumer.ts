@@ -71,6 +71,10 @@ export default async (task: SlotTask) => {
   const runtime = new Runtime(task, {
     loadHandler: (url) => preloaded.get(url) ?? load(url),
     createClient: async (options) => (await kafka).createClient(options),
+    loadTracing: async (options) => {
+      const { loadTracingApi, Tracing } = await import('../src/data/handling/tracing.js')
+      return new Tracing({ api: await loadTracingApi(), ...options })
+    },
     effectiveConfig,
     giveWay,
     heapMb,

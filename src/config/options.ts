@@ -83,6 +83,13 @@ export interface ProcessingOptions {
   /** When a thread is replaced by a fresh one although it works, for handlers that leak. */
   recycle?: RecycleOptions | undefined
   /**
+   * An OpenTelemetry span for each message, inside which the handler runs (docs/tracing.md). It takes `@opentelemetry/api`, and an SDK
+   * that `threadImports` registers in each thread.
+   *
+   * @default false
+   */
+  tracing?: boolean | undefined
+  /**
    * How many threads a message may kill before no other one handles it: it goes to the dead-letter topic, or its partition
    * stands still.
    *

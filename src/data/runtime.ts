@@ -20,6 +20,7 @@ import { Gate } from './handling/gate.js'
 import { giveUp } from './handling/give-up.js'
 import { HandlerLife } from './handling/handler-life.js'
 import { Journal } from './handling/journal.js'
+import type { Tracing } from './handling/tracing.js'
 import { Turns } from './handling/turns.js'
 import { HeapWatch, ownHeap } from './heap-watch.js'
 import { Partitions } from './partitions.js'
@@ -36,6 +37,8 @@ export interface RuntimePorts {
     view: ClusterView
     loadTimeoutMs: number
   }) => DataClient | Promise<DataClient>
+  /** Asked only with option `tracing`. @throws {PoolError} `KCP_MODULE_NOT_USABLE` */
+  readonly loadTracing?: (options: { groupId: string; log: Logger }) => Promise<Tracing>
   /** The configuration as it may be shown. */
   readonly effectiveConfig: (config: SlotConfig, clientId: string) => EffectiveConfig
   /** Called before messages are handled: lets the other threads of the process go first, in time. */
@@ -52,6 +55,9 @@ interface Work {
   readonly turns: Turns
   readonly heapWatch: HeapWatch
 }
+
+/** How long a thread that ends may take to hand its spans over: less than it has for `teardown` at the least. */
+const FLUSH_MS = 1_000
 
 /** One incarnation of a slot, seen from inside its thread: from the task that main gives it until it returns. */
 export class Runtime {
@@ -75,6 +81,7 @@ export class Runtime {
   #client: DataClient | undefined
   #work: Work | undefined
   #life: HandlerLife | undefined
+  #tracing: Tracing | undefined
   readonly #journal: Journal | null
 
   constructor(task: SlotTask, ports: RuntimePorts) {
@@ -107,6 +114,7 @@ export class Runtime {
       const result = await Promise.race([this.#ending, this.#start().then(() => this.#ending)])
       await this.#finish()
       await this.#life?.tearDown().catch((err: Error) => this.#log.error(err.message))
+      await this.#tracing?.flush(FLUSH_MS)
       return result
     } finally {
       await this.#finish()
@@ -126,7 +134,7 @@ export class Runtime {
 
   async #start(): Promise<void> {
     const { config, clientId, view } = this.#task
-    const module = await this.#ports.loadHandler(config.handler)
+    const module = await this.#traced(await this.#ports.loadHandler(config.handler))
     if (this.#ended) return
     this.#life = this.#lifeOf(module)
     const setUp = this.#life.setUp().then(() => this.#post({ type: 'loaded' }))
@@ -136,6 +144,19 @@ export class Runtime {
     this.#work = this.#assemble(module.handler, client)
     this.#work.fetcher.start()
     this.#post({ type: 'ready', threadId, effective: this.#ports.effectiveConfig(config, clientId) })
+  }
+
+  /** Without option `tracing` the handler is called as it is. */
+  async #traced(module: HandlerModule): Promise<HandlerModule> {
+    const { loadTracing } = this.#ports
+    const { tracing, consumer } = this.#task.config
+    if (!tracing || loadTracing === undefined) return module
+    this.#tracing = await loadTracing({ groupId: consumer.groupId, log: this.#log })
+    if (!this.#tracing.isHeard) {
+      const what = 'tracing is on, but nothing in this thread has registered an OpenTelemetry SDK, so spans go nowhere'
+      this.#log.warn(`${what}. Name the module that does in threadImports`)
+    }
+    return { ...module, handler: this.#tracing.around(module.handler) }
   }
 
   #lifeOf(module: HandlerModule): HandlerLife {

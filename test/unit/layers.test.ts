@@ -70,6 +70,7 @@ const RULES: readonly Rule[] = [
   only('piscina', /^src\/control\/threads\/piscina-workers\.ts$/),
   only('p-queue', /^src\/data\/handling\/dispatcher\.ts$|^src\/control\/supervision\/restart-limiter\.ts$/),
   only('prom-client', /^src\/admin\/metrics\/metrics\.ts$/),
+  only('@opentelemetry/api', /^src\/data\/handling\/tracing\.ts$/),
   only('zod', /^src\/config\//),
   ({ file, target }) =>
     within(file, 'src/util') && within(target, 'src') && !within(target, 'src/util')

@@ -71,6 +71,10 @@ export const processingFields = z.strictObject({
       'never',
     ),
   }),
+  tracing: flag(
+    false,
+    'Whether there is an OpenTelemetry span for each message, inside which the handler runs: see [tracing](tracing.md). It takes the package `@opentelemetry/api`, and an SDK that is registered in each thread (`threadImports`).',
+  ),
   convictAfter: count(
     3,
     'How many threads [a message may kill](poison.md) before no other one handles it: it goes to the dead-letter topic, or, without `deadLetter`, its partition stands still until it is resumed, or until the next deployment. A thread counts that dies while it handles the message and no other one: by an uncaught error, `process.exit`, a lack of memory, or `maxProcessingMs`.',

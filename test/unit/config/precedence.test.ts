@@ -63,6 +63,7 @@ const others: Record<string, [unknown, unknown, unknown]> = {
   'consumer.rackId': ['a', 'b', 'c'],
   'processing.fromBeginning': [true, false, true],
   'processing.assignors': [['range'], ['RoundRobinAssigner'], ['range', 'roundrobin']],
+  'processing.tracing': [true, false, true],
   'processing.onExhausted': ['skip', 'pause', 'skip'],
 }
 const modules: Record<string, [string, string, string]> = Object.fromEntries(

@@ -55,6 +55,7 @@ describe('defaults', () => {
     expect(slots).toEqual([
       {
         slot: 0,
+        tracing: false,
         subscription: 0,
         topics: ['t'],
         patterns: [],

@@ -2,10 +2,11 @@
  * Chaos: three nodes, one cooperative-sticky group of own processes (one with static ids), of Java's consumer and of librdkafka's
  * (`pip install confluent-kafka`, in the Python that PYTHON names), and in a seeded order everything that may happen to any
  * of them. Is a message lost, does a partition have two owners at a moment, and what does each repeated message come of?
+ * The judge is tested with planted violations in test/unit/bench/; CHAOS_KEEP keeps what was recorded of a good run, too.
  */
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -19,8 +20,11 @@ import { exactProducer, kafkaClient, withAdmin } from '#scripts/support/kafka-cl
 import { machineMs, readRecord } from '#scripts/support/recorder.js'
 import { makeTopic, rangesOf } from '#scripts/support/topics.js'
 import { until } from '#scripts/support/until.js'
-import { ownSide } from './support/chaos-diary.mjs'
-import { lostOf, overlapsOf, repeatsOf, sharedOf } from './support/chaos-judge.mjs'
+import { wallClock } from './support/chaos-clock.mjs'
+import { foreignEvidence, saidByJava, saidInJson } from './support/chaos-foreign.mjs'
+import { lostOf, verdictOf } from './support/chaos-judge.mjs'
+import { ownEvidence } from './support/chaos-own.mjs'
+import { TIMES } from './support/chaos-times.mjs'
 import { printTable, printTarget } from './support/figures.mjs'
 import { printMachine, programOptions } from './support/program.mjs'
 
@@ -36,8 +40,11 @@ const folder = mkdtempSync(join(tmpdir(), 'kcp-chaos-'))
 const recordDir = join(folder, 'record')
 const diary = join(folder, 'diary')
 const beganMs = Date.now()
-/** From the clock of the recorder to that of all others. */
-const wallMs = Date.now() - machineMs()
+/** Of the clock of ours and that of all others. */
+const samples = []
+const look = () => samples.push({ machineMs: machineMs(), wallMs: Date.now() })
+look()
+setInterval(look, 500).unref()
 
 let state = seed
 const dice = () => {
@@ -50,9 +57,7 @@ const below = (limit) => Math.floor(dice() * limit)
 const note = (line) => console.log(`${((Date.now() - beganMs) / 1000).toFixed(1).padStart(7)} s  ${line}`)
 
 /** What was seen, for the judge. */
-const holdings = []
-const foreign = []
-const foreignCommits = []
+const said = []
 const deaths = []
 const outages = []
 
@@ -61,10 +66,13 @@ const ended = (child) =>
 
 /** A process of ours; what it holds is read from its diary in the end. */
 const ownProcess = async ({ brokers }, { workers, groupInstanceId }) => {
+  const asked = new Set()
   const start = async () => {
     const task = { brokers, topic: TOPIC, groupId: GROUP, groupInstanceId, workers, recordDir, diary }
     const child = fork(ENTRY, [JSON.stringify(task)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-    child.once('exit', (code, signal) => deaths.push({ pid: child.pid, atMs: Date.now(), how: signal ?? code }))
+    child.once('exit', (code, signal) => {
+      deaths.push({ pid: child.pid, machineMs: machineMs(), how: signal ?? code, isAsked: asked.has(child.pid) })
+    })
     await Promise.race([
       once(child, 'message', { signal: AbortSignal.timeout(PATIENCE_MS) }),
       ended(child).then(() => Promise.reject(new Error('a pool ended before it had started'))),
@@ -74,6 +82,7 @@ const ownProcess = async ({ brokers }, { workers, groupInstanceId }) => {
   let child = await start()
   return {
     end: async (signal) => {
+      asked.add(child.pid)
       child.kill(signal)
       await ended(child)
     },
@@ -89,55 +98,24 @@ const foreignMember = (kind, command, args) => {
   members += 1
   const member = `${kind} ${members}`
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', process.env.CHAOS_STDERR ? 'inherit' : 'ignore'] })
-  const open = new Map()
-  const close = (partition, atMs, how) => {
-    const holding = open.get(partition)
-    if (holding === undefined) return
-    open.delete(partition)
-    Object.assign(holding, { toMs: atMs, how })
+  const hear = (line) => {
+    const heard = kind === 'java' ? saidByJava(line) : saidInJson(line)
+    if (heard === null) return
+    if (heard.event === 'uncommitted') note(`${member} could not commit: ${heard.reason}`)
+    if (heard.event === 'unreadable') note(`${member} said what cannot be read: ${heard.line}`)
+    said.push({ member, kind, ...heard })
   }
-  const lines = createInterface({ input: child.stdout }).on('line', (line) => {
-    if (!line.startsWith('{')) return
-    const said = JSON.parse(line)
-    const { event = said.name, timestamp } = said
-    const numbers = (said.partitions ?? []).map((each) => each.partition ?? each)
-    if (event === 'handled' || event === 'record_data') {
-      foreign.push({
-        member,
-        kind,
-        partition: said.partition,
-        offset: said.offset,
-        startMs: timestamp,
-        endMs: timestamp,
-      })
-    } else if (event === 'committed' || (event === 'offsets_committed' && said.success)) {
-      for (const { partition, offset } of said.offsets) {
-        foreignCommits.push({ member, kind, partition, offset, atMs: timestamp })
-      }
-    } else if (event === 'uncommitted') note(`${member} could not commit: ${said.reason}`)
-    else if (event === 'assigned' || event === 'partitions_assigned') {
-      for (const partition of numbers) {
-        const holding = { member, kind, partition, fromMs: timestamp, toMs: Number.POSITIVE_INFINITY, how: 'held' }
-        open.set(partition, holding)
-        holdings.push(holding)
-      }
-    } else if (event === 'closing') for (const partition of [...open.keys()]) close(partition, timestamp, 'ended')
-    else if (event === 'lost') for (const partition of numbers) close(partition, timestamp, 'lost')
-    else if (event === 'revoked' || event === 'partitions_revoked') {
-      for (const partition of numbers) close(partition, timestamp, 'revoked')
-    }
-  })
+  const lines = createInterface({ input: child.stdout }).on('line', hear)
   const read = once(lines, 'close')
   const gone = ended(child).then(async () => {
-    const atMs = Date.now()
+    const timestamp = Date.now()
     await read
-    for (const partition of [...open.keys()]) close(partition, atMs, 'ended')
+    said.push({ member, kind, event: 'gone', timestamp })
   })
   return {
     kind,
     member,
     isGone: () => child.exitCode !== null || child.signalCode !== null,
-    holds: () => open.size,
     kill: () => {
       child.kill('SIGKILL')
       return gone
@@ -152,6 +130,12 @@ const foreignMember = (kind, command, args) => {
   }
 }
 
+/** Java's client tells its log alone what is lost and not revoked, and the generation: in between the lines of JSON. */
+const JAVA_SAYS = [
+  '-Dorg.slf4j.simpleLogger.logFile=System.out',
+  '-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.consumer.internals=info',
+]
+
 const MAKERS = {
   librdkafka: ({ brokers }) =>
     foreignMember('librdkafka', PYTHON, [SCRIPT, brokers.join(','), GROUP, TOPIC, `librdkafka-${members}`]),
@@ -159,11 +143,15 @@ const MAKERS = {
     foreignMember(
       'java',
       tools.java.command,
-      toolArguments(tools.java, 'org.apache.kafka.tools.VerifiableConsumer', [
-        ...['--bootstrap-server', brokers.join(','), '--topic', TOPIC, '--group-id', GROUP],
-        ...['--session-timeout', '10000', '--reset-policy', 'earliest', '--verbose'],
-        ...['--assignment-strategy', 'org.apache.kafka.clients.consumer.CooperativeStickyAssignor'],
-      ]),
+      toolArguments(
+        { ...tools.java, options: [...tools.java.options, ...JAVA_SAYS] },
+        'org.apache.kafka.tools.VerifiableConsumer',
+        [
+          ...['--bootstrap-server', brokers.join(','), '--topic', TOPIC, '--group-id', GROUP],
+          ...['--session-timeout', `${TIMES.sessionMs}`, '--reset-policy', 'earliest', '--verbose'],
+          ...['--assignment-strategy', 'org.apache.kafka.clients.consumer.CooperativeStickyAssignor'],
+        ],
+      ),
     ),
 }
 
@@ -175,11 +163,22 @@ const diaryLines = () =>
         .map((line) => JSON.parse(line))
     : []
 
-const ownHandlings = () =>
-  readRecord(recordDir).map(({ pid, slot, partition, offset, startMs, endMs }) => ({
+/** What ours did and said so far, by the clock on the wall. */
+const ownSide = () => {
+  look()
+  const wallMs = wallClock(samples)
+  const onWall = (one) => ({ ...one, atMs: wallMs(one.machineMs) })
+  return { ends: deaths.map(onWall), ...ownEvidence(diaryLines().map(onWall), deaths.map(onWall)) }
+}
+
+const ownHandlings = () => {
+  look()
+  const wallMs = wallClock(samples)
+  return readRecord(recordDir).map(({ pid, slot, partition, offset, startMs, endMs }) => ({
     ...{ member: `${pid}/${slot}`, kind: 'own', pid, partition, offset },
-    ...{ startMs: startMs + wallMs, endMs: endMs === null ? null : endMs + wallMs },
+    ...{ startMs: wallMs(startMs), endMs: endMs === null ? null : wallMs(endMs) },
   }))
+}
 
 const run = async (cluster) => {
   printMachine(cluster)
@@ -219,14 +218,15 @@ const run = async (cluster) => {
     await cluster.kill(node, signal)
     await sleep(1_000 + below(8_000))
     await cluster.restart(node)
-    outage.toMs = Date.now() + 15_000 // until a session that nobody heard of is over, and leaders are found again
+    outage.toMs = Date.now()
   }
   const oneOf = (kind) => {
     const able = others.filter((one) => one.kind === kind && !one.isGone())
     return able[below(able.length)]
   }
   const deed = (value) => async () => {
-    const held = [...ownSide(diaryLines(), deaths).open.keys()].map((key) => Number(key.split('/')[2]))
+    const { holdings } = ownSide()
+    const held = holdings.filter(({ how }) => how === 'held').map(({ partition }) => partition)
     if (held.length > 0) await send([{ partition: held[below(held.length)], value }])
   }
   const coordinator = async () => {
@@ -254,7 +254,12 @@ const run = async (cluster) => {
     },
     [`a member of ${kind} comes and goes`]: async () => {
       const guest = MAKERS[kind](cluster)
-      await sleep(5_000 + below(5_000))
+      const hasCome = () =>
+        said.some(({ member, event, name = event }) => member === guest.member && /assigned$/.test(name))
+      await until(hasCome, { what: `${guest.member} to join`, deadlineMs: 60_000, everyMs: 200 }).catch(({ message }) =>
+        note(message),
+      )
+      await sleep(1_000 + below(5_000))
       await guest.leave()
     },
   })
@@ -289,7 +294,7 @@ const run = async (cluster) => {
   producing = false
   await traffic
   const ranges = await withAdmin({ clientId: 'bench', brokers }, (admin) => rangesOf(admin, TOPIC))
-  const handled = () => [...ownHandlings(), ...foreign]
+  const handled = () => [...ownHandlings(), ...foreignEvidence(said).handlings]
   let lost = []
   const isHandled = () => {
     lost = lostOf(ranges, handled())
@@ -302,31 +307,39 @@ const run = async (cluster) => {
   for (const one of others.filter((each) => !each.isGone())) await one.leave()
   await producer.disconnect()
 
-  const side = ownSide(diaryLines(), deaths)
-  const overlaps = overlapsOf([...side.holdings, ...holdings], handled(), outages)
-  const shared = sharedOf(side.assignments)
-  const losses = [...side.losses, ...holdings]
-  const commits = [...side.commits, ...foreignCommits]
-  const repeats = repeatsOf(handled(), { losses, commits, crashes: side.crashes, deaths, outages })
+  const [ours, foreign] = [ownSide(), foreignEvidence(said)]
+  const evidence = {
+    ...{ deaths: ours.ends, outages, crashes: ours.crashes, handlings: handled() },
+    ...{ holdings: [...ours.holdings, ...foreign.holdings], commits: [...ours.commits, ...foreign.commits] },
+  }
+  writeFileSync(join(folder, 'evidence.json'), JSON.stringify({ ranges, said, deaths, outages, samples }))
+  const { overlaps, strays, repeats, blindness } = verdictOf(ranges, evidence, TIMES)
   const produced = ranges.reduce((sum, { from, to }) => sum + to - from, 0)
   const causes = new Map()
   for (const { cause = 'NOT EXPLAINED' } of repeats) causes.set(cause, (causes.get(cause) ?? 0) + 1)
+  const unasked = deaths.filter(({ isAsked }) => !isAsked)
 
   console.log()
   printTable([['act', 'times'], ...[...counts].sort()])
   console.log()
+  printTable([['said by pools', 'times'], ...[...ours.times].sort()])
+  console.log()
   printTable([['messages handled again: cause', 'times'], ...[...causes].sort(), ['all', repeats.length]])
   console.log(
-    `\n${produced} messages, ${refused} refused, ${side.crashes.length} crashes of threads, ${deaths.length} ends of processes\n`,
+    `\n${produced} messages, ${refused} refused, ${ours.crashes.length} crashes of threads, ${deaths.length} ends of processes\n`,
   )
   const unexplained = repeats.filter(({ cause }) => cause === undefined)
   const owned = overlaps.filter(({ before, after }) => before.kind === 'own' || after.kind === 'own')
-  for (const one of [...shared, ...overlaps, ...unexplained].slice(0, 20)) console.log(JSON.stringify(one))
+  for (const one of [...overlaps, ...unexplained, ...strays, ...unasked, ...blindness].slice(0, 20)) {
+    console.log(JSON.stringify(one))
+  }
   printTarget('lost', lost.length === 0, lost.length, '0')
-  printTarget('assigned to two of ours in one generation', shared.length === 0, shared.length, '0')
   printTarget('overlaps of ours with anybody', owned.length === 0, owned.length, '0')
   printTarget('overlaps among others', overlaps.length === owned.length, overlaps.length - owned.length, '0')
+  printTarget('begun by ours where it held nothing', strays.length === 0, strays.length, '0')
   printTarget('handled again without a cause', unexplained.length === 0, unexplained.length, '0')
+  printTarget('ends of our processes that nobody asked for', unasked.length === 0, unasked.length, '0')
+  printTarget('what the judge could not see', blindness.length === 0, blindness.length, '0')
   return process.exitCode === undefined
 }
 
@@ -337,7 +350,7 @@ try {
   isGood = await run(cluster)
 } finally {
   await cluster.stop()
-  if (isGood) rmSync(folder, { recursive: true })
+  if (isGood && process.env.CHAOS_KEEP === undefined) rmSync(folder, { recursive: true })
   else console.log(`what was recorded: ${folder}`)
 }
 process.exit()

@@ -1,106 +1,71 @@
+import { repeatsOf } from './chaos-causes.mjs'
+import { groupBy } from './group-by.mjs'
+
 /*
- * Judges a run of chaos.mjs. All times are milliseconds of the machine's wall clock.
- *
- * A holding: { member, kind, partition, fromMs, toMs, how, givenUpMs }, by the member's own words; `how` it ended: revoked, lost
- * or ended (with its process); `givenUpMs` when it said that nothing begins there any more. A handling: { member, kind, pid,
- * partition, offset, startMs, endMs }, `endMs` null when it never came back. An outage of a node: { fromMs, toMs }.
+ * Judges a run of chaos.mjs: evidence in, verdict out. All times are milliseconds of the machine's wall clock. Holdings are described
+ * in chaos-own.mjs. A handling: { member, kind, pid, partition, offset, startMs, endMs }, `endMs` null when it never came back.
  */
 
 /** Both sides round their clocks. */
-const ROUNDING_MS = 2
-/** What is finished is committed every second; on a machine that is busy it may take a while to be stored. */
-const COMMIT_LAG_MS = 5_000
+export const ROUNDING_MS = 2
 
-const groupBy = (items, keyOf) => {
-  const groups = new Map()
-  for (const item of items) {
-    const group = groups.get(keyOf(item))
-    if (group === undefined) groups.set(keyOf(item), [item])
-    else group.push(item)
+const keyOf = ({ member, partition }) => `${member}/${partition}`
+
+/** For a holding: the last begin of a message there, also after its end, before the member got the partition again. */
+const lastBegins = (holdings, handlings) => {
+  const begun = groupBy(handlings, keyOf)
+  const held = groupBy(holdings, keyOf)
+  return (holding) => {
+    const next = Math.min(
+      ...held.get(keyOf(holding)).flatMap(({ fromMs }) => (fromMs > holding.fromMs ? [fromMs] : [])),
+    )
+    const starts = (begun.get(keyOf(holding)) ?? []).map(({ startMs }) => startMs)
+    return starts.reduce((last, at) => (at >= holding.fromMs && at < next && at > last ? at : last), holding.fromMs)
   }
-  return groups
 }
 
-const isDuring = (outages, fromMs, toMs) => outages.some((one) => one.fromMs <= toMs && fromMs <= one.toMs)
+/** What is not known is not shared; such holdings blind the judge, see below. */
+const sharesGeneration = (one, other) =>
+  (one.toGeneration ?? -1) >= (other.fromGeneration ?? 0) && (other.toGeneration ?? -1) >= (one.fromGeneration ?? 0)
 
 /**
- * Pairs of members that both held a partition. Who was thrown out hears of that late, so a holding that ended as lost lasts, for
- * this, until its member's last begin of a message there; Java's tool calls that revoked, so while a node is away its word does
- * not count. Who gives something up says so before the next one gets it, and handles nothing of it from then on: if it does, it
- * held it until then.
+ * Pairs of members that both held a partition. In one generation that is never right, whatever came of it, unless a static
+ * member came back after its process had ended. Between two generations what counts is whether the first one still began
+ * messages: who was thrown out hears of that late, and who gave a partition up is told of its end in the generation after. A
+ * message in flight is no begin: it may come to its end, and what that repeats is judged as a repetition.
  */
-export const overlapsOf = (holdings, handlings, outages = []) => {
-  const begun = groupBy(handlings, ({ member, partition }) => `${member}/${partition}`)
-  const lastIn = ({ member, partition }, fromMs, toMs, momentsOf) => {
-    const moments = (begun.get(`${member}/${partition}`) ?? []).flatMap(momentsOf)
-    return Math.max(fromMs, ...moments.filter((atMs) => atMs >= fromMs && atMs <= toMs))
+export const overlapsOf = (holdings, handlings) => {
+  const lastBegin = lastBegins(holdings, handlings)
+  const endOf = (before) => {
+    if (before.how === 'lost') return lastBegin(before)
+    return Math.max(before.gaveUpMs ?? before.toMs, lastBegin(before))
   }
-  const endOf = (holding) => {
-    const { kind, how, fromMs, toMs, givenUpMs } = holding
-    const isThrownOut = how === 'lost' || (kind === 'java' && how === 'revoked' && isDuring(outages, toMs, toMs))
-    if (isThrownOut) return lastIn(holding, fromMs, toMs, ({ startMs }) => [startMs])
-    if (givenUpMs === undefined) return toMs
-    return lastIn(holding, givenUpMs, toMs, ({ startMs }) => [startMs])
+  const conflict = (before, after) => {
+    if (after.member === before.member) return []
+    const isBack = before.instanceId !== null && before.instanceId === after.instanceId
+    const shared = !isBack && sharesGeneration(before, after)
+    const ms = Math.min(isBack ? Math.max(before.toMs, lastBegin(before)) : endOf(before), endOf(after)) - after.fromMs
+    if (!shared && ms <= ROUNDING_MS) return []
+    return [{ before, after, ms, why: shared ? 'the same generation' : 'the same time' }]
   }
   return [...groupBy(holdings, ({ partition }) => partition).values()].flatMap((all) => {
     const sorted = all.toSorted((a, b) => a.fromMs - b.fromMs)
-    return sorted.flatMap((before, at) =>
-      sorted
-        .slice(at + 1)
-        .filter((after) => after.member !== before.member && after.fromMs + ROUNDING_MS < endOf(before))
-        .map((after) => ({ before, after, ms: endOf(before) - after.fromMs })),
-    )
+    return sorted.flatMap((before, at) => sorted.slice(at + 1).flatMap((after) => conflict(before, after)))
   })
 }
 
-/** Partitions that two members were assigned in one generation, whatever they did there: { member, generation, partition, atMs }. */
-export const sharedOf = (assignments) =>
-  [...groupBy(assignments, ({ generation, partition }) => `${generation}/${partition}`).values()].filter(
-    (all) => new Set(all.map(({ member }) => member)).size > 1,
+/** Messages that a slot of ours began where it held nothing yet, or had given up what it held. */
+export const straysOf = (holdings, handlings) => {
+  const held = groupBy(holdings, keyOf)
+  const endOf = ({ how, gaveUpMs, toMs }) => (how === 'lost' ? Number.POSITIVE_INFINITY : (gaveUpMs ?? toMs))
+  return handlings.filter(
+    (one) =>
+      one.kind === 'own' &&
+      !(held.get(keyOf(one)) ?? []).some(
+        (each) => each.fromMs - ROUNDING_MS <= one.startMs && one.startMs <= endOf(each) + ROUNDING_MS,
+      ),
   )
-
-/** Why a message came again after this handling of it, or undefined when nothing that is known excuses it. */
-const causeOf = (first, again, { losses, deaths, crashes, commits, outages }) => {
-  const { member, kind, pid, partition, offset, startMs, endMs } = first
-  const before = (atMs) => atMs >= startMs && atMs <= again.startMs + ROUNDING_MS
-  const here = commits.filter((commit) => commit.partition === partition && before(commit.atMs))
-  const committed = here.find((commit) => commit.member === member && commit.offset > offset)
-  if (committed !== undefined) {
-    const less = here.find((one) => one.kind !== 'own' && one.atMs >= committed.atMs && one.offset <= offset)
-    return less === undefined ? undefined : `committed by ${kind}, and ${less.kind} committed less after that`
-  }
-  const loss = losses.find((one) => one.member === member && one.partition === partition && before(one.toMs))
-  if (kind !== 'own') return loss === undefined ? undefined : `handled by ${kind}, which went without committing it`
-  if (crashes.some((one) => one.member === member && before(one.atMs) && one.inFlight.has(`${partition}/${offset}`)))
-    return 'in flight when its thread died'
-  const kill = deaths.find((one) => one.pid === pid && one.how === 'SIGKILL' && before(one.atMs))
-  if (kill !== undefined) {
-    if (endMs === null || endMs >= kill.atMs) return 'in flight when its process was killed'
-    if (kill.atMs - endMs <= COMMIT_LAG_MS) return 'not committed yet when its process was killed'
-    if (isDuring(outages, endMs, kill.atMs)) return 'a node was away, and then its process was killed'
-  }
-  if (loss === undefined) return undefined
-  if (loss.how === 'revoked' && (endMs === null || endMs >= (loss.givenUpMs ?? loss.toMs)))
-    return 'in flight when its partition was taken away'
-  // Its coordinator may have been away: from then on it could commit nothing, and it may have lost its membership.
-  const isAway = outages.some(
-    ({ fromMs, toMs }) => fromMs - COMMIT_LAG_MS <= (endMs ?? startMs) && fromMs <= loss.toMs && loss.toMs <= toMs,
-  )
-  if (isAway && loss.how === 'lost') return 'its membership was lost while a node was away'
-  if (isAway && loss.how === 'revoked') return 'its partition was given up while a node was away'
-  return undefined
 }
-
-/** Each handling of a message after the first, with its cause. */
-export const repeatsOf = (handlings, known) =>
-  [...groupBy(handlings, ({ partition, offset }) => `${partition}/${offset}`).values()].flatMap((all) => {
-    const sorted = all.toSorted((a, b) => a.startMs - b.startMs)
-    return sorted.slice(1).map((again, at) => ({
-      first: sorted[at],
-      again,
-      cause: causeOf(sorted[at], again, known),
-    }))
-  })
 
 /** Messages of the ranges that nobody handled to the end. */
 export const lostOf = (ranges, handlings) => {
@@ -108,4 +73,31 @@ export const lostOf = (ranges, handlings) => {
   return ranges.flatMap(({ partition, from, to }) =>
     Array.from({ length: to - from }, (_, at) => `${partition}/${from + at}`).filter((message) => !done.has(message)),
   )
+}
+
+/** Why the verdict cannot be believed: nothing is found where nothing is seen. */
+export const blindnessOf = (kinds, { holdings, handlings, commits }) => [
+  ...kinds.flatMap((kind) =>
+    Object.entries({ holdings, handlings, commits })
+      .filter(([, all]) => !all.some((one) => one.kind === kind))
+      .map(([what]) => `no ${what} of ${kind}`),
+  ),
+  ...holdings
+    .filter(({ fromGeneration, toGeneration }) => fromGeneration === null || toGeneration === null)
+    .map(({ member, partition }) => `${member} never said in which generation it held partition ${partition}`),
+]
+
+/**
+ * @param ranges of offsets that the topic has: { partition, from, to }, `to` is the first that it has not
+ * @param evidence holdings, handlings and commits of all members; crashes, deaths and outages as chaos-causes.mjs has them
+ */
+export const verdictOf = (ranges, evidence, times) => {
+  const { holdings, handlings } = evidence
+  return {
+    lost: lostOf(ranges, handlings),
+    overlaps: overlapsOf(holdings, handlings),
+    strays: straysOf(holdings, handlings),
+    repeats: repeatsOf(evidence, times),
+    blindness: blindnessOf(['own', 'java', 'librdkafka'], evidence),
+  }
 }

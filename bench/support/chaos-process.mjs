@@ -4,7 +4,9 @@
  */
 import { openSync, writeSync } from 'node:fs'
 import process from 'node:process'
+import { machineMs } from '#scripts/support/recorder.js'
 import { ConsumerPool } from '#src/index.js'
+import { TIMES } from './chaos-times.mjs'
 import { processTask } from './program.mjs'
 import { giveToThreads } from './thread-data.mjs'
 
@@ -24,8 +26,9 @@ const MORE = [
 
 const pool = new ConsumerPool({
   kafka: { brokers },
-  consumer: { groupId, groupInstanceId, sessionTimeout: 10_000, heartbeatInterval: 1_000 },
+  consumer: { groupId, groupInstanceId, sessionTimeout: TIMES.sessionMs, heartbeatInterval: TIMES.heartbeatMs },
   workers,
+  commitIntervalMs: TIMES.commitMs,
   topics: [topic],
   assignors: ['cooperative-sticky'],
   handler: new URL('../handlers/chaos.mjs', import.meta.url),
@@ -38,7 +41,7 @@ for (const event of [...EVENTS, ...MORE]) {
   pool.on(event, (payload) => {
     const { error, ...rest } = payload
     const said = error === undefined ? rest : { ...rest, error: error.message }
-    writeSync(file, `${JSON.stringify({ pid: process.pid, atMs: Date.now(), event, ...said })}\n`)
+    writeSync(file, `${JSON.stringify({ pid: process.pid, machineMs: machineMs(), event, ...said })}\n`)
   })
 }
 process.once('disconnect', () => process.exit()) // also when the program that started it is gone

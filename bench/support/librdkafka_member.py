@@ -1,6 +1,7 @@
 # A consumer of librdkafka (confluent-kafka) in a cooperative group. Says a line of JSON for what it gets, loses and has handled;
 # leaves the group when its input ends.
 import json
+import struct
 import sys
 import threading
 import time
@@ -14,6 +15,11 @@ done = {}
 
 def say(**event):
     print(json.dumps({**event, "timestamp": time.time() * 1000}), flush=True)
+
+
+def generation(consumer):
+    """Of the membership now, -1 for none: after the seven bytes of its magic in what librdkafka writes for a transaction."""
+    return struct.unpack_from("=i", consumer.consumer_group_metadata(), 7)[0]
 
 
 def commit(consumer, numbers):
@@ -31,7 +37,7 @@ def commit(consumer, numbers):
 def revoked(consumer, partitions):
     numbers = [p.partition for p in partitions]
     commit(consumer, numbers)
-    say(event="revoked", partitions=numbers)
+    say(event="revoked", partitions=numbers, generation=generation(consumer))
 
 
 def lost(consumer, partitions):
@@ -41,7 +47,8 @@ def lost(consumer, partitions):
 
 
 def assigned(consumer, partitions):
-    say(event="assigned", partitions=[p.partition for p in partitions])
+    numbers = [p.partition for p in partitions]
+    say(event="assigned", partitions=numbers, generation=generation(consumer))
 
 
 consumer = Consumer(

@@ -1,147 +1,91 @@
 import { describe, expect, test } from 'vitest'
-import { ownSide } from '../../../bench/support/chaos-diary.mjs'
-import { lostOf, overlapsOf, repeatsOf, sharedOf } from '../../../bench/support/chaos-judge.mjs'
+import { blindnessOf, lostOf, overlapsOf, straysOf } from '../../../bench/support/chaos-judge.mjs'
 
-const [A, B] = ['1/0', '2/0']
-const at = (...partitions: number[]) => partitions.map((partition) => ({ topic: 'chaos', partition }))
-const assigned = (pid: number, atMs: number, generation: number, assignment: number[], removed: number[] = []) => {
-  return {
-    pid,
-    slot: 0,
-    atMs,
-    event: 'group:assigned',
-    generation,
-    removed: at(...removed),
-    assignment: at(...assignment),
+/* What the judge must see is planted here. */
+
+const holding = (member: string, fromMs: number, toMs: number, [first, last]: [number, number], more: object = {}) => ({
+  ...{ member, kind: 'own', instanceId: null, partition: 0, fromMs, toMs, gaveUpMs: null, how: 'revoked' },
+  ...{ fromGeneration: first, toGeneration: last },
+  ...more,
+})
+const begun = (member: string, startMs: number, more: object = {}) => ({
+  ...{ member, kind: 'own', partition: 0, offset: startMs, startMs, endMs: startMs + 1 },
+  ...more,
+})
+
+describe('overlaps', () => {
+  test('are none when a partition is handed on from one generation to the next', () => {
+    const held = [holding('a', 0, 100, [1, 2], { gaveUpMs: 90 }), holding('b', 101, 200, [3, 4])]
+    expect(overlapsOf(held, [begun('a', 80), begun('b', 110)])).toEqual([])
+  })
+
+  test('are two owners in the same generation, also when the first was lost and did nothing there any more', () => {
+    const held = [holding('a', 0, 100, [1, 3], { how: 'lost' }), holding('b', 50, 200, [3, 4])]
+    expect(overlapsOf(held, [begun('a', 10), begun('b', 60)])).toMatchObject([{ why: 'the same generation' }])
+  })
+
+  test('are two owners in the same generation, also when one came after the other', () => {
+    const held = [holding('a', 0, 100, [1, 3]), holding('b', 150, 200, [3, 4])]
+    expect(overlapsOf(held, [])).toHaveLength(1)
+  })
+
+  test('are not seen in generations when the one who is told late had the partition in an older one', () => {
+    const held = [holding('b', 0, 100, [6, 7]), holding('a', 50, 60, [5, 5], { how: 'lost' })]
+    expect(overlapsOf(held, [begun('b', 10)])).toEqual([])
+  })
+
+  test('are begins after the loss of an older generation, when another had begun to own the partition', () => {
+    const held = [holding('a', 0, 100, [1, 2], { how: 'lost' }), holding('b', 50, 200, [3, 4])]
+    expect(overlapsOf(held, [begun('a', 40)])).toEqual([])
+    expect(overlapsOf(held, [begun('a', 70)])).toMatchObject([{ ms: 20, why: 'the same time' }])
+  })
+
+  test('are begins while a partition is given up that another has already, also when they end the holding late', () => {
+    const held = [holding('a', 0, 120, [1, 2], { gaveUpMs: 90 }), holding('b', 100, 200, [3, 4])]
+    expect(overlapsOf(held, [begun('a', 80)])).toEqual([]) // told of its end a moment after the other
+    expect(overlapsOf(held, [begun('a', 110)])).toHaveLength(1)
+    expect(overlapsOf(held, [begun('a', 150)])).toHaveLength(1)
+  })
+
+  test('are holdings that last while another has the partition, with no word that they were given up', () => {
+    expect(overlapsOf([holding('a', 0, 120, [1, 2]), holding('b', 100, 200, [3, 4])], [])).toHaveLength(1)
+  })
+
+  test('are none when a static member comes back in its generation, if its first process has ended', () => {
+    const instanceId = 'static'
+    const held = [
+      holding('a', 0, 100, [2, 2], { how: 'ended', instanceId }),
+      holding('b', 150, 200, [2, 3], { instanceId }),
+    ]
+    expect(overlapsOf(held, [begun('a', 90)])).toEqual([])
+    expect(overlapsOf(held, [begun('a', 160)])).toHaveLength(1)
+    const [first, second] = held
+    expect(overlapsOf([{ ...first, toMs: 170 }, second], [])).toHaveLength(1)
+  })
+
+  test('are none on another partition, or with itself', () => {
+    const held = [holding('a', 0, 100, [1, 2]), holding('b', 50, 200, [2, 4], { partition: 1 })]
+    expect(overlapsOf([...held, holding('a', 50, 90, [2, 2])], [])).toEqual([])
+  })
+})
+
+test('a slot strays when it begins a message before it has the partition, or when it has given it up', () => {
+  const held = [holding('a', 10, 100, [1, 2], { gaveUpMs: 90 })]
+  expect(straysOf(held, [begun('a', 50), begun('c', 50, { kind: 'java' })])).toEqual([])
+  for (const astray of [begun('a', 5), begun('a', 95), begun('a', 50, { partition: 1 }), begun('b', 50)]) {
+    expect(straysOf(held, [astray])).toEqual([astray])
   }
-}
-const revoking = (pid: number, atMs: number, ...partitions: number[]) => {
-  return { pid, slot: 0, atMs, event: 'group:revoking', partitions: at(...partitions) }
-}
-const lost = (pid: number, atMs: number, ...partitions: number[]) => {
-  return { pid, slot: 0, atMs, event: 'group:lost', partitions: at(...partitions) }
-}
-const committed = (pid: number, atMs: number, offset: number) => {
-  return { pid, slot: 0, atMs, event: 'offsets:committed', offsets: [{ partition: 0, offset: `${offset}` }] }
-}
-const handling = (member: string, offset: number, startMs: number, endMs: number | null = startMs + 10) => {
-  return { member, kind: 'own', pid: Number(member[0]), partition: 0, offset, startMs, endMs }
-}
-const foreign = (kind: string, fromMs: number, toMs: number, how: string) => {
-  return { member: `${kind} 1`, kind, partition: 0, fromMs, toMs, how }
-}
-
-describe('two owners at a moment are', () => {
-  test('who holds a partition while another one has it by its own words', () => {
-    const { holdings } = ownSide([assigned(1, 0, 1, [0]), assigned(2, 100, 2, [0]), assigned(1, 200, 3, [], [0])], [])
-    expect(overlapsOf(holdings, [])).toMatchObject([{ before: { member: A }, after: { member: B }, ms: 100 }])
-  })
-
-  test('not who has said before that it gives the partition up, however late it says that it is gone', () => {
-    const lines = [assigned(1, 0, 1, [0]), revoking(1, 90, 0), assigned(2, 100, 2, [0]), assigned(1, 200, 3, [], [0])]
-    expect(overlapsOf(ownSide(lines, []).holdings, [handling(A, 1, 80)])).toEqual([])
-  })
-
-  test('who begins a message there although it has said so', () => {
-    const lines = [assigned(1, 0, 1, [0]), revoking(1, 90, 0), assigned(2, 100, 2, [0]), assigned(1, 200, 3, [], [0])]
-    expect(overlapsOf(ownSide(lines, []).holdings, [handling(A, 1, 150)])).toMatchObject([{ ms: 50 }])
-  })
-
-  test('not who was thrown out and hears of it late, unless it still begins messages', () => {
-    const { holdings } = ownSide([assigned(1, 0, 1, [0]), assigned(2, 100, 2, [0]), lost(1, 200, 0)], [])
-    expect(overlapsOf(holdings, [handling(A, 1, 80)])).toEqual([])
-    expect(overlapsOf(holdings, [handling(A, 1, 150)])).toHaveLength(1)
-  })
-
-  test('who still holds what it gave up and got again', () => {
-    const lines = [assigned(1, 0, 1, [0]), revoking(1, 50, 0), assigned(1, 60, 2, [0]), assigned(2, 100, 3, [0])]
-    expect(overlapsOf(ownSide(lines, []).holdings, [])).toHaveLength(1)
-  })
-
-  test("Java's and ours, whatever Java calls it, but for the time that a node is away", () => {
-    const { holdings } = ownSide([assigned(1, 100, 2, [0])], [])
-    const all = [...holdings, foreign('java', 0, 200, 'revoked')]
-    expect(overlapsOf(all, [])).toHaveLength(1)
-    expect(overlapsOf(all, [], [{ fromMs: 50, toMs: 300 }])).toEqual([])
-    expect(overlapsOf(all, [], [{ fromMs: 250, toMs: 300 }])).toHaveLength(1)
-  })
-
-  test('those of one generation, even if neither does anything there', () => {
-    const lines = [assigned(1, 0, 4, [0, 1]), lost(1, 1, 0, 1), assigned(2, 500, 4, [1]), assigned(2, 600, 5, [0, 1])]
-    expect(sharedOf(ownSide(lines, []).assignments)).toMatchObject([
-      [
-        { member: A, partition: 1 },
-        { member: B, partition: 1 },
-      ],
-    ])
-  })
 })
 
-test('a static member that comes back in the generation that it left is the same member', () => {
-  const ends = [{ pid: 1, atMs: 50, how: 'SIGKILL' }]
-  const lines = [assigned(1, 0, 4, [0]), assigned(2, 100, 4, [0])].map((line) => ({ ...line, instanceId: 'static-0' }))
-  expect(sharedOf(ownSide(lines, ends).assignments)).toEqual([])
+test('a message is lost when nobody handled it to the end', () => {
+  const ranges = [{ partition: 0, from: 1, to: 4 }]
+  expect(lostOf(ranges, [begun('a', 1), begun('b', 2, { endMs: null })])).toEqual(['0/2', '0/3'])
 })
 
-describe('a message that comes again', () => {
-  const causes = (
-    lines: readonly object[],
-    first: ReturnType<typeof handling>,
-    more: { killedMs?: number; outages?: { fromMs: number; toMs: number }[] } = {},
-  ) => {
-    const deaths = more.killedMs === undefined ? [] : [{ pid: 1, atMs: more.killedMs, how: 'SIGKILL' }]
-    const side = ownSide([assigned(1, 0, 1, [0]), ...lines], deaths)
-    const known = { ...side, deaths, outages: more.outages ?? [] }
-    return repeatsOf([first, handling(B, first.offset, 30_000)], known).map(({ cause }) => cause)
-  }
-
-  test('needs a cause', () => {
-    expect(causes([], handling(A, 1, 100))).toEqual([undefined])
-  })
-
-  test('was not committed yet when its process was killed, but not if it was finished long before', () => {
-    expect(causes([], handling(A, 1, 100), { killedMs: 2_000 })).toEqual([
-      'not committed yet when its process was killed',
-    ])
-    expect(causes([], handling(A, 1, 100), { killedMs: 20_000 })).toEqual([undefined])
-    const outages = [{ fromMs: 1_000, toMs: 20_000 }]
-    expect(causes([], handling(A, 1, 100), { killedMs: 20_000, outages })).toEqual([
-      'a node was away, and then its process was killed',
-    ])
-  })
-
-  test('is not excused by a kill when its own slot had committed it', () => {
-    expect(causes([committed(1, 500, 2)], handling(A, 1, 100), { killedMs: 600 })).toEqual([undefined])
-  })
-
-  test('was in flight when its partition was given up, and not finished before', () => {
-    const lines = [revoking(1, 1_000, 0), assigned(1, 1_100, 2, [], [0])]
-    expect(causes(lines, handling(A, 1, 100, 1_050))).toEqual(['in flight when its partition was taken away'])
-    expect(causes(lines, handling(A, 1, 100, null))).toEqual(['in flight when its partition was taken away'])
-    expect(causes(lines, handling(A, 1, 100, 900))).toEqual([undefined])
-  })
-
-  test.each([
-    ['revoked', 'its partition was given up while a node was away'],
-    ['lost', 'its membership was lost while a node was away'],
-  ])('could not be committed before the partition was %s, if a node went away soon after it or before', (how, cause) => {
-    const lines = how === 'lost' ? [lost(1, 20_000, 0)] : [revoking(1, 19_999, 0), assigned(1, 20_000, 2, [], [0])]
-    expect(causes(lines, handling(A, 1, 10_000), { outages: [{ fromMs: 9_000, toMs: 25_000 }] })).toEqual([cause])
-    expect(causes(lines, handling(A, 1, 100), { outages: [{ fromMs: 9_000, toMs: 25_000 }] })).toEqual([undefined])
-    expect(causes(lines, handling(A, 1, 10_000), { outages: [{ fromMs: 9_000, toMs: 11_000 }] })).toEqual([undefined])
-  })
-
-  test('is the doing of somebody else who committed less', () => {
-    const first = handling(A, 1, 100)
-    const side = ownSide([assigned(1, 0, 1, [0]), committed(1, 500, 2)], [])
-    const less = { member: 'java 1', kind: 'java', partition: 0, offset: 1, atMs: 600 }
-    const known = { ...side, deaths: [], outages: [], commits: [...side.commits, less] }
-    const [repeat] = repeatsOf([first, handling(B, 1, 1_000)], known)
-    expect(repeat?.cause).toBe('committed by own, and java committed less after that')
-  })
-})
-
-test('a message that nobody handled to the end is lost', () => {
-  const handlings = [handling(A, 0, 0), handling(A, 1, 10, null)]
-  expect(lostOf([{ partition: 0, from: 0, to: 3 }], handlings)).toEqual(['0/1', '0/2'])
+test('the judge is blind when a kind of member says nothing, or not in which generation it held', () => {
+  const seen = { holdings: [holding('a', 0, 1, [1, 1])], handlings: [begun('a', 0)], commits: [begun('a', 0)] }
+  expect(blindnessOf(['own'], seen)).toEqual([])
+  expect(blindnessOf(['own', 'java'], seen)).toHaveLength(3)
+  const holdings = [{ ...holding('a', 0, 1, [1, 1]), fromGeneration: null }]
+  expect(blindnessOf(['own'], { ...seen, holdings })).toHaveLength(1)
 })

@@ -131,8 +131,8 @@ refused without a \`token\`.
 
 | Option | Default | Meaning |
 |---|---|---|
-| \`topics\` | required, or \`assign\` | Names of the topics, and [regular expressions](steering.md#topics-by-regular-expression): \`/^orders-/\`, in a file \`"/^orders-/"\`. |
-| \`assign\` | none | In the place of \`topics\`: [fixed partitions](assign.md), without being a member of the group. \`[{ topic: 'orders', partitions: [0, 1, 2] }]\` |
+| \`topics\` | required, unless \`assign\` is given | Names of the topics, and [regular expressions](steering.md#topics-by-regular-expression): \`/^orders-/\`, in a file \`"/^orders-/"\`. |
+| \`assign\` | | In the place of \`topics\`: [fixed partitions](assign.md), \`[{ topic: 'orders', partitions: [0, 1, 2] }]\`, which are consumed without being a member of the group. |
 | \`handler\` | required | Module of the handler, loaded by every thread: a URL, a \`file:\` URL as text, or a path from the working directory. |
 | \`workers\` | that of the pool, else a share of the cores | Number of slots of this subscription, or \`{ min, max }\`. More than its topics have partitions is a waste, which is told at start. |
 

@@ -192,7 +192,12 @@ export class Runtime {
     const common = { ledger: this.#ledger, log: this.#log, now: monotonicMs, post: this.#post }
     const onFault = this.#reportFault
     const facts: ContextFacts = { ...common, slot, incarnation, clientId, maxProcessingMs: config.maxProcessingMs }
-    const gate = new Gate({ ...common, partitions, onReopen: () => dispatcher.scheduleAll() })
+    const gate = new Gate({
+      ...common,
+      partitions,
+      isFixed: config.fixed !== null,
+      onReopen: () => dispatcher.scheduleAll(),
+    })
     const turns = new Turns({
       handler,
       facts,

@@ -12,6 +12,8 @@ export interface GateOptions {
   readonly now: () => number
   /** @default {@link wallAheadMs} */
   readonly wallAhead?: () => number
+  /** The slot is no member: its lease begins once the coordinator has stored where it begins, and does not end. @default false */
+  readonly isFixed?: boolean
   /** Messages may begin again, after the lease had run out or the gate was held. */
   readonly onReopen: () => void
 }
@@ -110,15 +112,16 @@ export class Gate {
 
   #awaitLease(): void {
     if (this.#leaseTimer !== undefined) return
-    const { log, now, onReopen } = this.#options
-    log.warn('no message begins: the membership may have expired, since the seat got no heartbeat through in time')
+    const { log, now, onReopen, isFixed = false } = this.#options
+    if (isFixed) log.debug('no message begins before the coordinator has stored where the slot begins')
+    else log.warn('no message begins: the membership may have expired, since the seat got no heartbeat through in time')
     const look = () => {
       if (!this.#holdsLease(now())) {
         this.#leaseTimer = after(look, LEASE_POLL_MS)
         return
       }
       this.#leaseTimer = undefined
-      log.info('the membership is confirmed again; going on')
+      log[isFixed ? 'debug' : 'info'](isFixed ? 'that is stored' : 'the membership is confirmed again; going on')
       onReopen()
     }
     this.#leaseTimer = after(look, LEASE_POLL_MS)

@@ -80,10 +80,11 @@ it('a thread that dies is replaced without a loss; pausing and seeking work as e
   expect(held(pool)).toEqual([[0, 2], [1]])
 
   await pool.pool.pause(topic, 0)
-  const [before] = [pool.status().totals.finished]
+  const before = pool.status().totals.finished
+  const stoodAt = pool.status().slots[0]?.assignment[0]?.finishedUpTo
   await fill(topic, [0, 1])
   await until(() => pool.status().totals.finished >= before + 5, { what: 'the partition that is not paused' })
-  expect(pool.status().slots[0]?.assignment[0]).toMatchObject({ partition: 0, lag: '5' })
+  expect(pool.status().slots[0]?.assignment[0]?.finishedUpTo).toBe(stoodAt)
   pool.pool.resume(topic, 0)
   await until(() => pool.status().totals.finished >= before + 10, { what: 'the partition that goes on' })
   expect(await pool.pool.seek(topic, 0, 'beginning')).toBe('0')
@@ -91,6 +92,19 @@ it('a thread that dies is replaced without a loss; pausing and seeking work as e
     what: 'the first message once more',
   })
   await expect(pool.pool.seek(topic, 7, 'beginning')).rejects.toMatchObject({ code: 'KCP_PARTITION_NOT_HELD' })
+
+  await expect(pool.pool.scale(3)).rejects.toMatchObject({
+    code: 'KCP_NOT_SCALED',
+    message: expect.stringContaining('subscriptions[0] has fixed partitions (assign)'),
+  })
+  for (const asked of [pool.pool.subscribe('other'), pool.pool.unsubscribe(topic)]) {
+    await expect(asked).rejects.toMatchObject({
+      code: 'KCP_CONFIG_INVALID',
+      message: expect.stringContaining(
+        'subscriptions[0] has fixed partitions (assign), and no topics come or go there',
+      ),
+    })
+  }
 })
 
 it('a group that has members is refused in words: at the start, with offsets or without; and later, until they are gone', async () => {

@@ -27,6 +27,7 @@ describe('a pool is ready', () => {
     ],
     [{ stalled: true }, 'slot 0: messages wait and nothing moves'],
     [{ waitingFor: 'two members' }, 'slot 0 is in a rebalance that waits: two members'],
+    [{ seat: { ...slotStatus().seat, state: 'refused' } }, 'slot 0 cannot store its offsets in group'],
     [{ seat: { ...slotStatus().seat, state: 'fenced' } }, 'slot 0 is no member of group now: its seat is fenced'],
     [
       {

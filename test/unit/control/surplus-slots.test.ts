@@ -80,3 +80,13 @@ test('what is said of cooperative-sticky is what it does', () => {
     }),
   )
 })
+
+test('workers that get none of the fixed partitions are told, with what to do', () => {
+  const fixed = [[0], [2], [], []].map((numbers, slot) =>
+    slotConfig({ slot, topics: ['orders'], fixed: numbers.map((partition) => ({ topic: 'orders', partition })) }),
+  )
+  expect(surplusWarning(fixed.slice(0, 2), found)).toBeNull()
+  expect(surplusWarning(fixed, found)).toBe(
+    '4 workers share 2 fixed partitions of "orders": 2 of them stay idle. Lower workers, or assign more or add partitions',
+  )
+})

@@ -73,3 +73,13 @@ test.each([
   await expect(check).rejects.toMatchObject({ code })
   expect(asked()).toBe(1)
 })
+
+test('fixed partitions that are not there are named, after the same patience', async () => {
+  const fixed = [3, 0, 1].map((partition) => ({ topic: 'orders', partition }))
+  const check = checkTopics([slotConfig({ topics: ['orders'], fixed })], async () => [there('orders')])
+  await expect(check).rejects.toMatchObject({
+    code: 'KCP_TOPIC_MISSING',
+    message:
+      'there are no partitions orders-1, orders-3 on the broker: "orders" has 1, which is 0. Remove them from assign, or add partitions to the topic',
+  })
+})

@@ -1,5 +1,5 @@
 import { STANDARD } from '../telemetry/levels.js'
-import { type Field, type Fields, number, oneOf, partition, partitions, type Target, target, text } from './fields.js'
+import { type Field, type Fields, number, oneOf, partition, partitions, type Target, target, topic } from './fields.js'
 
 /** What of a pool can be steered from outside. */
 export interface Steerable {
@@ -41,7 +41,7 @@ const action = <Needed extends Fields['needed'], Optional extends NonNullable<Fi
 const outcome = (done: boolean, yes: string, no: string): Outcome => ({ done, says: done ? yes : no })
 const done = (says: string): Outcome => ({ done: true, says })
 
-const choosing = { needed: { topic: text }, optional: { partition, partitions } }
+const choosing = { needed: { topic }, optional: { partition, partitions } }
 
 type Choice = InputOf<(typeof choosing)['needed'], (typeof choosing)['optional']>
 
@@ -80,7 +80,7 @@ export const ACTIONS: ReadonlyMap<string, Action<never>> = new Map([
   [
     '/seek',
     action(
-      { needed: { topic: text, partition, to: target } },
+      { needed: { topic, partition, to: target } },
       async (pool, { topic, partition: which, to }) => {
         const offset = await pool.seek(topic, which, to)
         return done(`${topic}-${which} goes on at offset ${offset}, which the group has stored`)

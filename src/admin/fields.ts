@@ -1,3 +1,5 @@
+import { isTopicName, TOPIC_NAME } from '../config/rules/topics.js'
+
 /** A field of an order: what it has to be, and the value if it is that. */
 export interface Field<T> {
   readonly expects: string
@@ -16,9 +18,9 @@ const MOST_PARTITION = 2 ** 31 - 1
 const isWhole = (value: unknown, most = Number.MAX_SAFE_INTEGER): value is number =>
   Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= most
 
-export const text: Field<string> = {
-  expects: 'a text',
-  read: (value) => (typeof value === 'string' && value !== '' ? value : undefined),
+export const topic: Field<string> = {
+  expects: TOPIC_NAME,
+  read: (value) => (typeof value === 'string' && isTopicName(value) ? value : undefined),
 }
 
 export const number: Field<number> = {

@@ -227,11 +227,11 @@ describe('an order that cannot be understood is not carried out, and hears what 
   test('by every field, what it has to be, and whether it may be absent', async () => {
     expect((await bench().order('/pause', { topic: 'orders', offset: 5 })).said).toEqual({
       error:
-        'expected "topic" (a text), and perhaps "partition" (its number, from 0) or "partitions" (a list of such numbers), got "offset", too',
+        'expected "topic" (the name of a topic (1 to 249 characters of A-Z a-z 0-9 . _ -, neither "." nor "..")), and perhaps "partition" (its number, from 0) or "partitions" (a list of such numbers), got "offset", too',
     })
     expect((await bench().order('/seek', {})).said).toEqual({
       error:
-        'expected "topic" (a text) and "partition" (its number, from 0) and "to" (an offset, "beginning", "end" or {"timestamp": ms since 1970})',
+        'expected "topic" (the name of a topic (1 to 249 characters of A-Z a-z 0-9 . _ -, neither "." nor "..")) and "partition" (its number, from 0) and "to" (an offset, "beginning", "end" or {"timestamp": ms since 1970})',
     })
   })
 

@@ -4,7 +4,7 @@ import type { TopicMetadata } from '../../kafka/metadata.js'
 import type { Assignors } from './assignors/assignors.js'
 import type { MemberSubscription, ReplicaRacks } from './assignors/index.js'
 import { generationIn, isDrainingIn } from './assignors/sticky-user-data.js'
-import { decodeSubscription, encodeAssignment } from './assignors/subscription.js'
+import { decodeSubscription, encodeAssignment, TopicLists } from './assignors/subscription.js'
 import { type AskTopics, steadyTopics } from './steady-topics.js'
 
 /** What an assignment was computed from: how many partitions each topic of the group had, none when it was in error. */
@@ -30,7 +30,8 @@ export const assignForGroup = async (
   log: Logger,
   sessionMs?: number,
 ): Promise<GroupAssignment> => {
-  const members = joined.members.map(subscriptionOf)
+  const lists = new TopicLists()
+  const members = joined.members.map((member) => subscriptionOf(member, lists))
   const names = [...new Set(members.flatMap((member) => member.topics))]
   const found = await steadyTopics(names, topics)
   const unknown = found.filter(({ error }) => error !== null)
@@ -53,8 +54,11 @@ const replicaRacks = (found: readonly TopicMetadata[]): ReplicaRacks => {
   return new Map(named.map(({ topic, partitions }) => [topic, partitions.map(({ racks = [] }) => racks)]))
 }
 
-const subscriptionOf = ({ memberId, instanceId, metadata }: JoinResult['members'][number]): MemberSubscription => {
-  const { userData, generation, ...subscription } = decodeSubscription(metadata)
+const subscriptionOf = (
+  { memberId, instanceId, metadata }: JoinResult['members'][number],
+  lists: TopicLists,
+): MemberSubscription => {
+  const { userData, generation, ...subscription } = decodeSubscription(metadata, lists)
   const said = { memberId, instanceId, ...subscription, isDraining: isDrainingIn(userData) }
   return { ...said, generation: generation < 0 ? generationIn(userData) : generation }
 }

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { ErrorCode, PoolError } from '../../../errors.js'
 import type { GroupAssignment, MemberSubscription, ReplicaRacks } from './assignor.js'
 import { askThread, LIMIT_MS, type OwnProtocol } from './assignor-thread.js'
@@ -86,7 +87,11 @@ export class Assignors {
       )
     }
     const partitions = [...partitionCounts.values()].reduce((sum, count) => sum + count, 0)
-    if (members.length * partitions > LARGE) return new Map(await askThread({ module: null, question }, limitMs))
+    if (members.length * partitions > LARGE) {
+      const answer = new Map(await askThread({ module: null, question }, limitMs))
+      await turn() // to take it in has taken a while already, and so does what comes next
+      return answer
+    }
     return assignor.assign(members, partitionCounts, racks)
   }
 }

@@ -15,6 +15,9 @@ import { WireReader, WireWriter } from './wire.js'
 /** What we write: the newest version of both layouts, that of Java 3.5 to 4.3. Older Java, librdkafka and KafkaJS read it. */
 const VERSION = 3
 
+/** So many lists of topics are known again; more are compared for longer than they are read. */
+const KNOWN_LISTS = 8
+
 /** What a member tells the leader when it joins. */
 export interface Subscription {
   readonly topics: readonly string[]
@@ -41,19 +44,34 @@ export const encodeSubscription = (
   return writer.int32(generation).string(rackId).finish()
 }
 
+/** Lists of topics that were read last: most members of a group have the same, and a large group has many. */
+export class TopicLists {
+  readonly #known: { readonly bytes: Buffer; readonly topics: readonly string[] }[] = []
+
+  /** @param bytes that the reader reads */
+  next(reader: WireReader, bytes: Buffer): readonly string[] {
+    const known = this.#known.find((list) => reader.passes(list.bytes))
+    if (known !== undefined) return known.topics
+    const from = reader.at
+    const topics = reader.array(() => reader.string())
+    if (this.#known.length < KNOWN_LISTS) this.#known.push({ bytes: bytes.subarray(from, reader.at), topics })
+    return topics
+  }
+}
+
 /**
  * Reads the subscription of any client: a newer version by the fields we know, and a field that the version promises
  * but the writer left out as absent.
  *
- * @param author who wrote it, for the error
+ * @param lists that other members of the group have @default none
  * @throws {@link PoolError} `KCP_PROTOCOL_REFUSED` when the bytes are no subscription
  */
-export const decodeSubscription = (bytes: Buffer, author = 'a member of the group'): Subscription =>
-  refusingGarbage(bytes, `the subscription of ${author}`, (reader) => {
+export const decodeSubscription = (bytes: Buffer, lists = new TopicLists()): Subscription =>
+  refusingGarbage(bytes, 'the subscription of a member of the group', (reader) => {
     const version = readVersion(reader)
     const has = (since: number): boolean => version >= since && reader.left > 0
     return {
-      topics: reader.array(() => reader.string()),
+      topics: lists.next(reader, bytes),
       userData: has(0) ? reader.nullableBytes() : null,
       owned: has(1) ? readPartitions(reader) : [],
       generation: has(2) ? reader.int32() : -1,

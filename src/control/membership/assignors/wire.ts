@@ -3,36 +3,38 @@
  * bytes with an int32 length, -1 for null.
  */
 
+/** Room for most members' words. */
+const FIRST_BYTES = 256
+
 /** Collects bytes; every method returns the writer. */
 export class WireWriter {
-  readonly #chunks: Buffer[] = []
+  #bytes = Buffer.allocUnsafe(FIRST_BYTES)
+  #at = 0
 
   int16(value: number): this {
-    const chunk = Buffer.allocUnsafe(2)
-    chunk.writeInt16BE(value)
-    this.#chunks.push(chunk)
+    const at = this.#room(2)
+    this.#bytes.writeInt16BE(value, at)
     return this
   }
 
   int32(value: number): this {
-    const chunk = Buffer.allocUnsafe(4)
-    chunk.writeInt32BE(value)
-    this.#chunks.push(chunk)
+    const at = this.#room(4)
+    this.#bytes.writeInt32BE(value, at)
     return this
   }
 
   string(value: string | null): this {
     if (value === null) return this.int16(-1)
-    const text = Buffer.from(value, 'utf8')
-    this.int16(text.length)
-    this.#chunks.push(text)
+    const length = Buffer.byteLength(value, 'utf8')
+    const at = this.int16(length).#room(length)
+    this.#bytes.write(value, at, 'utf8')
     return this
   }
 
   bytes(value: Buffer | null): this {
     if (value === null) return this.int32(-1)
-    this.int32(value.length)
-    this.#chunks.push(value)
+    const at = this.int32(value.length).#room(value.length)
+    value.copy(this.#bytes, at)
     return this
   }
 
@@ -43,7 +45,19 @@ export class WireWriter {
   }
 
   finish(): Buffer {
-    return Buffer.concat(this.#chunks)
+    return Buffer.from(this.#bytes.subarray(0, this.#at))
+  }
+
+  /** @returns where so many bytes may be written */
+  #room(length: number): number {
+    const at = this.#at
+    this.#at += length
+    if (this.#at > this.#bytes.length) {
+      const more = Buffer.allocUnsafe(2 * this.#at)
+      this.#bytes.copy(more, 0, 0, at)
+      this.#bytes = more
+    }
+    return at
   }
 }
 
@@ -56,22 +70,34 @@ export class WireReader {
     this.#bytes = bytes
   }
 
+  get at(): number {
+    return this.#at
+  }
+
+  /** Passes these bytes, if they are the next ones. */
+  passes(bytes: Buffer): boolean {
+    const isNext = this.#bytes.subarray(this.#at, this.#at + bytes.length).equals(bytes)
+    if (isNext) this.#at += bytes.length
+    return isNext
+  }
+
   get left(): number {
     return this.#bytes.length - this.#at
   }
 
   int16(): number {
-    return this.#take(2, 'an int16').readInt16BE()
+    return this.#bytes.readInt16BE(this.#pass(2, 'an int16'))
   }
 
   int32(): number {
-    return this.#take(4, 'an int32').readInt32BE()
+    return this.#bytes.readInt32BE(this.#pass(4, 'an int32'))
   }
 
   nullableString(): string | null {
     const length = this.int16()
     if (length === -1) return null
-    return this.#take(length, 'a string').toString('utf8')
+    const at = this.#pass(length, 'a string')
+    return this.#bytes.toString('utf8', at, at + length)
   }
 
   string(): string {
@@ -83,7 +109,8 @@ export class WireReader {
   nullableBytes(): Buffer | null {
     const length = this.int32()
     if (length === -1) return null
-    return this.#take(length, 'a byte array')
+    const at = this.#pass(length, 'a byte array')
+    return this.#bytes.subarray(at, at + length)
   }
 
   /** A null array reads as an empty one: KafkaJS does not tell them apart either. */
@@ -98,11 +125,13 @@ export class WireReader {
     return items
   }
 
-  #take(length: number, what: string): Buffer {
+  /** @returns where so many bytes begin */
+  #pass(length: number, what: string): number {
+    const at = this.#at
     if (length < 0 || length > this.left) {
-      throw new RangeError(`expected ${what} of ${length} bytes at byte ${this.#at}, ${this.left} are left`)
+      throw new RangeError(`expected ${what} of ${length} bytes at byte ${at}, ${this.left} are left`)
     }
     this.#at += length
-    return this.#bytes.subarray(this.#at - length, this.#at)
+    return at
   }
 }

@@ -297,6 +297,11 @@ export class Holdings {
     return before
   }
 
+  /** What is stored is to be stored once more. */
+  confirmAgain(): void {
+    for (const holding of this.all()) holding.noted = NOT_CONFIRMED
+  }
+
   markCommitted({ topic, partition, offset, metadata = '' }: TopicPartitionOffset): void {
     const holding = this.#byKey.get(partitionName({ topic, partition }))
     if (holding === undefined) return

@@ -20,6 +20,9 @@ import { StallWatch, stallLimitMs } from './supervision/stall-watch.js'
 import { Standstills } from './supervision/standstills.js'
 import type { Incarnations } from './threads/incarnations.js'
 
+/** Far below any time after which brokers forget offsets. */
+const CONFIRMED_EVERY_MS = 1_800_000
+
 export interface SlotWorkOptions
   extends Pick<
     SlotOptions,
@@ -49,6 +52,8 @@ export class SlotWork {
   readonly seeking: Seeking
   readonly #options: SlotWorkOptions
   readonly #stall: StallWatch
+  /** When offsets of fixed partitions are stored again (monotonic); 0 before the first look. */
+  #confirmAtMs = 0
   /** Dead letters that were stored before the present thread was there. */
   #lettersBefore = 0
 
@@ -64,7 +69,7 @@ export class SlotWork {
       isNew: (partition) => group.known.isNew(partition),
       onTaken: (added, removed) => {
         report.assigned(added, removed, holdings.all())
-        this.#commitStart()
+        if (this.#isFixed) void this.commits.now()
       },
       onHandedOut: options.onHandedOut,
     })
@@ -73,11 +78,11 @@ export class SlotWork {
       seatsCoordinator: () => seat().freeCoordinator,
       membership: () => seat().membership,
       mayCommit: () => seat().mayCommit,
+      onAccepted: () => seat().committed(),
       onRefused: (error) => seat().commitRefused(error),
       onCommitted: (offsets, generation, tookMs) => {
         for (const offset of offsets) stored.note(offset)
         report.committed(offsets, generation, tookMs)
-        seat().committed()
       },
     })
     this.deadLetters = new DeadLetters({
@@ -165,13 +170,23 @@ export class SlotWork {
     this.#stall.look(this.holdings.all(), { works: this.#isStable && !isInHook, isBusy }, nowMs)
     report.stalled(this.stalled, nowMs)
     this.deadLetters.look(nowMs)
-    this.#commitStart()
+    if (this.#isFixed) this.#keepOffsets(nowMs)
     this.#handOut(nowMs)
   }
 
-  /** A seat that begins with a commit waits for it. */
-  #commitStart(): void {
+  /**
+   * A seat that begins with a commit waits for it. And a group without members forgets an offset that nobody has stored for long
+   * (`offsets.retention.minutes`), as it would of a partition to which nothing comes.
+   */
+  #keepOffsets(nowMs: number): void {
     if (!this.#options.seat().hasBegun) void this.commits.now()
+    if (nowMs < this.#confirmAtMs) return
+    if (this.#confirmAtMs > 0) this.holdings.confirmAgain()
+    this.#confirmAtMs = nowMs + CONFIRMED_EVERY_MS
+  }
+
+  get #isFixed(): boolean {
+    return this.#options.config.fixed !== null
   }
 
   /** Hands out what waits for a thread and may have one, if the thread may be given something now. */

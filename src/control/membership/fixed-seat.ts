@@ -2,8 +2,11 @@ import type { Logger } from 'pino'
 import type { FixedPartition } from '../../config/fixed-partitions.js'
 import type { SlotConfig } from '../../config/resolved.js'
 import { ErrorCode, PoolError } from '../../errors.js'
+import { isRefusal } from '../../kafka/brokers/refusal-advice.js'
 import type { ControlClient } from '../../kafka/client.js'
+import { KafkaCode } from '../../kafka/error-codes.js'
 import type { Membership } from '../../kafka/group.js'
+import { KafkaError } from '../../kafka/kafka-error.js'
 import type { TopicMetadata } from '../../kafka/metadata.js'
 import { monotonicMs } from '../../util/clock.js'
 import { Episode } from '../../util/episode.js'
@@ -15,7 +18,7 @@ import { Coordinator } from './coordinator.js'
 import { isGone } from './gone-partitions.js'
 import type { Group } from './group.js'
 import { Patience } from './patience.js'
-import { isAboutMembership, reactionTo } from './reactions.js'
+import { isAboutMembership } from './reactions.js'
 import { refusal } from './refusal.js'
 import type { SeatHost } from './seat-host.js'
 import { SEAT_TRANSITIONS, type SeatState } from './seat-states.js'
@@ -25,6 +28,12 @@ import type { SlotSeat } from './slot-seat.js'
 
 /** What never ends is a lease that is always far away, well within the ticks that the ledger can count (24 days). */
 const LEASE_MS = 10 * 86_400_000
+
+/** What a commit is refused for that says nothing of whether others are taken: its topic is gone, or what stands beside an offset. */
+const OF_ONE_COMMIT: readonly number[] = [KafkaCode.unknownTopicOrPartition, KafkaCode.offsetMetadataTooLarge]
+
+const isForGood = (error: unknown): boolean =>
+  error instanceof KafkaError && isRefusal(error) && !OF_ONE_COMMIT.includes(error.code)
 
 export interface FixedSeatOptions {
   readonly config: SlotConfig
@@ -85,11 +94,11 @@ export class FixedSeat implements SlotSeat {
   }
 
   get isStable(): boolean {
-    return this.#state === 'assigned' && this.hasBegun
+    return this.isConfirmed
   }
 
   get hasBegun(): boolean {
-    return this.#begun || this.#partitions.length === 0
+    return this.#begun || this.#partitions.length === 0 || (this.#isAssigned && this.#present.length === 0)
   }
 
   get isConfirmed(): boolean {
@@ -132,6 +141,7 @@ export class FixedSeat implements SlotSeat {
     this.drain()
     this.#deafen()
     clearInterval(this.#renewal)
+    if (this.#begun) this.#options.host.lease(monotonicMs()) // whoever comes next begins when its own start is stored
     this.#enter('left')
     this.#options.client.close()
   }
@@ -148,8 +158,7 @@ export class FixedSeat implements SlotSeat {
   }
 
   commitRefused(error: unknown): void {
-    if (!this.mayCommit || (!isAboutMembership(error) && reactionTo(error) !== 'refused')) return
-    void this.#refusedBy(error)
+    if (this.mayCommit && (isAboutMembership(error) || isForGood(error))) void this.#refusedBy(error)
   }
 
   get #groupId(): string {

@@ -17,10 +17,11 @@ export class KnownPartitions {
     for (const topic of topics) this.#beginAt(topic, 0)
   }
 
-  /** What is there now: a topic that is gone may come back, and all of it is new then. */
+  /** What is there now: what is gone of a topic may come back, and is new then. */
   look(found: readonly TopicMetadata[]): void {
-    for (const { topic, error } of found) {
-      if (error === 'UNKNOWN_TOPIC_OR_PARTITION' && this.#counts.has(topic)) this.#counts.set(topic, 0)
+    for (const { topic, error, partitions } of found) {
+      const isSeen = error === null || error === 'UNKNOWN_TOPIC_OR_PARTITION'
+      if (isSeen && partitions.length < (this.#counts.get(topic) ?? 0)) this.#counts.set(topic, partitions.length)
     }
   }
 

@@ -92,15 +92,19 @@ export class PatternTopics {
       const changed = topics.match(there).map((consumed) => {
         return { subscription: consumed.subscription, why: changes(before.get(consumed) ?? [], consumed) }
       })
-      const found = topics.subscriptions.flatMap(({ matched }) => matched)
+      const found = topics.subscriptions
+        .flatMap(({ matched }) => matched)
+        .filter((topic) => !knownBefore.includes(topic))
       this.#noteNew(group, topics, found)
-      return { group, changed, found: found.filter((topic) => !knownBefore.includes(topic)) }
+      return { group, changed, found }
     })
   }
 
   /**
-   * What is found by an expression that has looked before has come meanwhile; what one finds that is new may have been there all
-   * the time. To be known before anything of it is assigned.
+   * What is found now by an expression that has looked before has come meanwhile; what one finds that is new may have been there
+   * all the time. To be known before anything of it is assigned.
+   *
+   * @param found what no look has found before
    */
   #noteNew(group: Group, topics: GroupTopics, found: readonly string[]): void {
     const looked = (this.#looked.get(group) ?? []).map(readPattern)

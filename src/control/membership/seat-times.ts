@@ -43,3 +43,6 @@ export const LEAVE_TIMEOUT_MS = 700
  * hears of the next rebalance only when it asks: until then nobody handles that, as nobody of another process pokes it.
  */
 export const EXPECTING_BEAT_MS = 250
+/** For so long others may be giving something up: they let come to its end what is in flight there. Who never gets anything asks in vain. */
+export const expectsMoreMs = ({ rebalanceTimeout }: Pick<ConsumerConfig, 'rebalanceTimeout'>): number =>
+  Math.min(rebalanceTimeout, 60_000)

@@ -24,6 +24,7 @@ import type { SeatHost } from './seat-host.js'
 import { isMember, SEAT_TRANSITIONS, type SeatState } from './seat-states.js'
 import {
   EXPECTING_BEAT_MS,
+  expectsMoreMs,
   FENCED_FORGOTTEN_MS,
   FENCED_TRIES,
   FENCED_WAIT_MS,
@@ -368,7 +369,7 @@ export class Seat implements SlotSeat {
     this.#generation = round.generation
     this.#mustJoin = round.serial !== this.#rounds.serial // somebody called rejoin() meanwhile
     if (round.partitions.length > 0) this.#expectsUntilMs = 0
-    else if (isNew && this.#isCooperative) this.#expectsUntilMs = round.synced.atMs + config.consumer.rebalanceTimeout
+    else if (isNew && this.#isCooperative) this.#expectsUntilMs = round.synced.atMs + expectsMoreMs(config.consumer)
     this.#nextBeatAtMs = round.synced.atMs + this.#beatEveryMs
     this.#lease.extend(round.synced)
     this.#enter('stable')

@@ -55,13 +55,16 @@ export class TopicWatch {
     this.#options = options
   }
 
-  /** What is there when the pool starts. From now on it is looked at again and again. */
+  /**
+   * What is there when the pool starts. From now on it is looked at again and again. What a broker does not know yet is asked
+   * for again, and is not new when it does.
+   */
   begin(found: readonly TopicMetadata[]): void {
     this.#lookAfter(this.#options.intervalMs)
     for (const { group, topics } of this.#options.groups) {
       this.add(
         group,
-        found.filter(({ topic }) => topics.has(topic)),
+        found.filter(({ topic, error }) => error === null && topics.has(topic)),
       )
     }
   }

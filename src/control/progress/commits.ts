@@ -42,6 +42,8 @@ export interface CommitsOptions {
   readonly membership: () => Membership
   /** Whether the coordinator may be told anything in that name. */
   readonly mayCommit: () => boolean
+  /** The coordinator has stored all of it. */
+  readonly onAccepted: () => void
   /** The coordinator will not have it, or not now. */
   readonly onRefused: (error: unknown) => void
   /** @param tookMs from the begin of the commit to its answer, with all tries */
@@ -125,7 +127,7 @@ export class Commits {
   }
 
   async #commit(): Promise<void> {
-    const { holdings, membership, log, onCommitted } = this.#options
+    const { holdings, membership, log, onCommitted, onAccepted } = this.#options
     const member = membership()
     const offsets = holdings.uncommitted()
     this.#refusals = new Map()
@@ -144,6 +146,7 @@ export class Commits {
         this.#refused(first.error, refused.length)
         return
       }
+      onAccepted()
       const afterMs = this.#trouble.ended(monotonicMs())
       if (afterMs !== null) log.info({ afterMs: Math.round(afterMs) }, 'offsets are committed again')
     } catch (error) {

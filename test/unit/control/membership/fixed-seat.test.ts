@@ -133,3 +133,50 @@ test('one that has left closes its client, commits nothing and hears nothing', a
   expect(told.assigned).toHaveLength(1)
   expect(told.refused).toEqual([])
 })
+
+test('one that is refused later goes on with what it has', async () => {
+  const { seat, told } = bench()
+  seat.start()
+  await vi.waitFor(() => expect(told.assigned).toHaveLength(1))
+  seat.committed()
+  seat.commitRefused(kafkaError(25))
+  await vi.waitFor(() => expect(seat.isRefused).toBe(true))
+  expect(seat).toMatchObject({ isStable: true, isConfirmed: true })
+})
+
+test.each([15, 69])('a refusal that no later commit will change is told, whatever it is: code %i', async (code) => {
+  const { seat, told } = bench()
+  seat.start()
+  seat.commitRefused(kafkaError(code))
+  await vi.waitFor(() => expect(told.refused).toHaveLength(1))
+})
+
+test('what is refused of one commit alone says nothing of the seat', async () => {
+  const { seat, told } = bench()
+  seat.start()
+  for (const code of [3, 12]) seat.commitRefused(kafkaError(code))
+  await vi.waitFor(() => expect(told.assigned).toHaveLength(1))
+  expect(seat.state).toBe('assigned')
+})
+
+test('one that leaves ends its lease, so that the next one waits for the commit of its start', async () => {
+  const { seat, told } = bench()
+  seat.start()
+  await vi.waitFor(() => expect(told.assigned).toHaveLength(1))
+  seat.committed()
+  expect(told.leaseMs).toBeGreaterThan(0)
+  await seat.leave()
+  expect(told.leaseMs).toBeLessThanOrEqual(0)
+})
+
+test('one whose partitions are all gone has nothing to store, until they are back', async () => {
+  const { seat, told, group } = bench()
+  seat.start()
+  await vi.waitFor(() => expect(told.assigned).toHaveLength(1))
+  group.tellTopics([topic(0, 'UNKNOWN_TOPIC_OR_PARTITION')])
+  expect(seat.hasBegun).toBe(true)
+  group.tellTopics([topic(2)])
+  expect(seat.hasBegun).toBe(false)
+  seat.committed()
+  expect(seat.hasBegun).toBe(true)
+})

@@ -84,7 +84,7 @@ const world = () => {
     onFound: note,
     log: pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) }),
   })
-  return { there, hidden, errors, appeared, found, rejoined, lines, topics, patterns }
+  return { there, hidden, errors, appeared, found, rejoined, lines, topics, patterns, group }
 }
 
 describe('a pool with regular expressions', () => {
@@ -115,6 +115,15 @@ describe('a pool with regular expressions', () => {
     there.add('old-2')
     await patterns.look()
     expect(appeared).toEqual(['orders-b', 'old-2'])
+  })
+
+  test('takes nothing for new that one of two looks side by side has found already', async () => {
+    const { there, topics, patterns, group } = world()
+    there.add('old-1')
+    await patterns.begin()
+    topics.subscriptions[1]?.add({ topics: [], patterns: ['/^old/'] })
+    await Promise.all([patterns.look(), patterns.look()])
+    expect(['orders-a', 'old-1'].filter((topic) => group.known.isNew({ topic, partition: 0 }))).toEqual([])
   })
 
   test('has members join again for a topic of which nothing else can be seen yet, and then all of it is new', async () => {

@@ -147,6 +147,21 @@ test('a partition stays new to a group when another one begins to consume its to
   expect([group, other].map(({ known }) => known.isNew({ topic: 'orders', partition: 2 }))).toEqual([true, false])
 })
 
+test('what a broker does not know at first is not new when it does', () => {
+  const { group, watch } = world(failing('orders', 'UNKNOWN_TOPIC_OR_PARTITION'))
+  watch.begin([there('orders', 2)])
+  expect([1, 2].map((partition) => group.known.isNew({ topic: 'orders', partition }))).toEqual([false, true])
+})
+
+test('a topic that was made again with fewer partitions, unseen, has new ones when it grows', async () => {
+  const { group, say } = world(there('orders', 3))
+  say(there('orders', 2))
+  await oneLook()
+  say(there('orders', 3))
+  await oneLook()
+  expect([1, 2].map((partition) => group.known.isNew({ topic: 'orders', partition }))).toEqual([false, true])
+})
+
 test('a pool notices that a topic has grown that another of its groups has found like that', async () => {
   const { group, watch, say } = world(there('orders', 2))
   const rejoin = following(group)

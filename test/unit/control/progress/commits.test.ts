@@ -39,13 +39,16 @@ const world = (generation = 3, { memberId = 'member', mayCommit = generation >= 
   const suspects = new Suspects(0)
   const holdings = new Holdings(suspects)
   const { page } = holdings.add([{ topic: 'orders', partition: 0, offset: 1n, committed: 0n }])
-  const told = { doubts: 0, committed: [] as bigint[] }
+  const told = { doubts: 0, accepted: 0, committed: [] as bigint[] }
   const commits = new Commits({
     holdings,
     coordinator: new Coordinator(client, 'group'),
     seatsCoordinator: () => free,
     membership: (): Membership => ({ groupId: 'group', generation, memberId, instanceId: null }),
     mayCommit: () => mayCommit,
+    onAccepted: () => {
+      told.accepted += 1
+    },
     onRefused: (error) => {
       if (isAboutMembership(error)) told.doubts += 1
     },
@@ -119,6 +122,20 @@ describe('commits', () => {
     expect(told.committed).toEqual([1n, 8n])
   })
 
+  test('are accepted when all of them are stored, and not when some are', async () => {
+    const { commits, answers, holdings, told } = world()
+    holdings.add([{ topic: 'bills', partition: 0, offset: 1n, committed: 0n }])
+    answers.push(async () => [{ topic: 'bills', partition: 0, error: kafkaError(29) }])
+    await commits.now()
+    expect([told.committed, told.accepted]).toEqual([[1n], 0])
+    await commits.now()
+    expect([told.committed, told.accepted]).toEqual([[1n, 1n], 1])
+    await commits.now()
+    holdings.confirmAgain()
+    await commits.now()
+    expect(told.committed.length).toBe(4)
+  })
+
   test('that fail again and again are one line, and one when they are stored', async () => {
     const { commits, answers, lines } = world()
     answers.push(...Array(3).fill(() => Promise.reject(kafkaError(SASL_AUTHENTICATION_FAILED))))
@@ -148,7 +165,7 @@ describe('commits', () => {
     const { commits, answers, holdings, told } = world()
     answers.push(() => Promise.reject(kafkaError(code)))
     await commits.now()
-    expect(told).toEqual({ doubts: 1, committed: [] })
+    expect(told).toEqual({ doubts: 1, accepted: 0, committed: [] })
     expect(holdings.uncommitted()).toHaveLength(1)
   })
 

@@ -71,18 +71,31 @@ export class Tracing {
    * it is handled without a span.
    */
   around(handler: Handler): Handler {
-    const { context: contexts, trace } = this.#options.api
+    const { context: contexts } = this.#options.api
     return (message, context) => {
       const begun = this.#begin(message, context)
       if (begun === null) return handler(message, context)
-      const { span, parent } = begun
-      let result: unknown
-      try {
-        result = contexts.with(trace.setSpan(parent, span), () => handler(message, context))
-      } catch (thrown) {
-        this.#end(span, { thrown })
-        throw thrown
+      const { span, inside } = begun
+      let called: { readonly result: unknown } | { readonly thrown: unknown } | null = null
+      const call = () => {
+        try {
+          called = { result: handler(message, context) }
+        } catch (thrown) {
+          called = { thrown }
+        }
+        return called
       }
+      try {
+        contexts.with(inside, call)
+      } catch (error) {
+        this.#failed(error)
+      }
+      const outcome = called ?? call() // the SDK may have failed before it came to the handler, or after that
+      if ('thrown' in outcome) {
+        this.#end(span, outcome)
+        throw outcome.thrown
+      }
+      const { result } = outcome
       const isThenable = typeof (result as { readonly then?: unknown } | null | undefined)?.then === 'function'
       if (isThenable) return this.#settled(result, span)
       this.#end(span, null)
@@ -94,7 +107,11 @@ export class Tracing {
   async flush(timeoutMs: number): Promise<void> {
     try {
       const flushed = this.#provider.forceFlush?.()
-      if (flushed !== undefined) await within(Promise.resolve(flushed).catch(this.#failed), timeoutMs)
+      if (flushed === undefined || (await within(Promise.resolve(flushed).catch(this.#failed), timeoutMs))) return
+      this.#options.log.warn(
+        { timeoutMs },
+        'spans were not handed over in time, and what is left is lost. Does the collector answer?',
+      )
     } catch (error) {
       this.#failed(error)
     }
@@ -106,7 +123,7 @@ export class Tracing {
     return provider.getDelegate?.() ?? provider
   }
 
-  #begin(message: Message, context: HandlerContext): { readonly span: Span; readonly parent: Context } | null {
+  #begin(message: Message, context: HandlerContext): { readonly span: Span; readonly inside: Context } | null {
     const { api, groupId } = this.#options
     try {
       const parent = api.propagation.extract(api.ROOT_CONTEXT, message.headers, HEADERS)
@@ -124,7 +141,7 @@ export class Tracing {
       }
       const name = `process ${message.topic}`
       const span = this.#tracer.startSpan(name, { kind: api.SpanKind.CONSUMER, attributes }, parent)
-      return { span, parent }
+      return { span, inside: api.trace.setSpan(parent, span) }
     } catch (error) {
       this.#failed(error)
       return null

@@ -236,7 +236,10 @@ export class Turns {
         if (failure === null) {
           this.#finish(partition, batch, offset)
           turn.done = message
-        } else this.#fail(partition, batch, offset, failure.thrown)
+        } else {
+          turn.done = null // the time of this one would be that one's
+          this.#fail(partition, batch, offset, failure.thrown)
+        }
       }
       ledger.end(row)
       if (journal !== null) journal.end(row)
@@ -256,6 +259,7 @@ export class Turns {
       failure = { thrown }
     }
     facts.ledger.tally.handlers.count(facts.now() - startedMs)
+    turn.done = null // what was finished before is older by now than it was
     context.end()
     partition.inFlight = false
     if (!gate.counts(partition)) {

@@ -168,6 +168,42 @@ test('what fails in the SDK costs the span and not the message, and is said once
   expect(said.lines.filter(({ msg }) => String(msg).startsWith('tracing fails'))).toHaveLength(1)
 })
 
+test.each([
+  'extracts nothing',
+  'fails before it calls',
+  'fails after it has called',
+])('an SDK that %s costs no message, and the handler is called once', async (fault) => {
+  const { api } = await tracing()
+  const fails = (): never => {
+    throw new Error('no context')
+  }
+  const broken = {
+    ...api,
+    propagation: {
+      ...api.propagation,
+      extract: fault === 'extracts nothing' ? () => undefined : () => api.ROOT_CONTEXT,
+    },
+    context: {
+      with: (inside: unknown, call: () => unknown) => {
+        if (fault === 'fails before it calls') fails()
+        const result = api.context.with(inside as typeof api.ROOT_CONTEXT, call)
+        return fault === 'fails after it has called' ? fails() : result
+      },
+    },
+  } as unknown as typeof api
+  let calls = 0
+  const said = collectLines()
+  const handler = new Tracing({ api: broken, groupId: 'group', log: said.logger }).around(() => {
+    calls += 1
+    return 'handled'
+  })
+  expect([handler(message(), context), calls]).toEqual(['handled', 1])
+  const thrown = new Tracing({ api: broken, groupId: 'group', log: said.logger }).around(() => {
+    throw new Error('of the handler')
+  })
+  expect(() => thrown(message(), context)).toThrow('of the handler')
+})
+
 test('each attempt has a span, which says which one it is, in the same trace', async () => {
   const { tracing: on } = await tracing()
   const bench = new DispatcherBench(

@@ -120,6 +120,17 @@ describe('for metrics', () => {
     expect(counts.at(-1)).toBe(1) // its messages are of 2023
     expect(sumMs).toBeLessThanOrEqual(Date.now() - 1_700_000_000_000)
   })
+
+  test('not that of one behind which another failed: it would have the time of that one', async () => {
+    const failing = (offset: number) => {
+      if (offset === 2) throw new Error('no')
+      return 0
+    }
+    const { bench, partition } = timed(failing)
+    bench.feed(partition, range(0, 3))
+    await soon('the last has failed', () => partition.failed !== null)
+    expect(bench.ledger.tally.ages.counts.counts.every((count) => count === 0)).toBe(true)
+  })
 })
 
 describe('messages', () => {

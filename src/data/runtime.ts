@@ -137,7 +137,10 @@ export class Runtime {
     const module = await this.#traced(await this.#ports.loadHandler(config.handler))
     if (this.#ended) return
     this.#life = this.#lifeOf(module)
-    const setUp = this.#life.setUp().then(() => this.#post({ type: 'loaded' }))
+    const setUp = this.#life.setUp().then(() => {
+      this.#tellUnheard()
+      this.#post({ type: 'loaded' })
+    })
     const [client] = await Promise.all([this.#connect(), setUp])
     if (client === null || this.#ended) return
     if (this.#view !== view) client.learn(this.#view)
@@ -146,16 +149,19 @@ export class Runtime {
     this.#post({ type: 'ready', threadId, effective: this.#ports.effectiveConfig(config, clientId) })
   }
 
+  /** A `setup` may have registered an SDK, too. */
+  #tellUnheard(): void {
+    if (this.#tracing?.isHeard !== false) return
+    const what = 'tracing is on, but nothing in this thread has registered an OpenTelemetry SDK, so spans go nowhere'
+    this.#log.warn(`${what}. Name the module that does in threadImports`)
+  }
+
   /** Without option `tracing` the handler is called as it is. */
   async #traced(module: HandlerModule): Promise<HandlerModule> {
     const { loadTracing } = this.#ports
     const { tracing, consumer } = this.#task.config
     if (!tracing || loadTracing === undefined) return module
     this.#tracing = await loadTracing({ groupId: consumer.groupId, log: this.#log })
-    if (!this.#tracing.isHeard) {
-      const what = 'tracing is on, but nothing in this thread has registered an OpenTelemetry SDK, so spans go nowhere'
-      this.#log.warn(`${what}. Name the module that does in threadImports`)
-    }
     return { ...module, handler: this.#tracing.around(module.handler) }
   }
 

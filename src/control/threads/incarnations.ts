@@ -205,10 +205,12 @@ export class Incarnations {
   }
 
   /** Handlers that died with their thread, or were left behind, have run until then. */
-  #leaveTally({ ledger }: Incarnation, { atMs }: Exit): void {
+  #leaveTally({ ledger, workedMs }: Incarnation, { atMs }: Exit): void {
     this.#pastTally.add(ledger.tally)
     for (const { runningMs } of ledger.flights(atMs)) this.#pastTally.handlers.count(runningMs)
-    this.#workedMs = { current: 0, past: this.workedMs }
+    // Of a thread that has crashed Node says no more than was asked before; one that was ended is there still.
+    const { current, past } = this.#workedMs
+    this.#workedMs = { current: 0, past: past + Math.max(current, workedMs) }
   }
 
   /** True when the current thread has its handler, set up. */

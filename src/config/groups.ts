@@ -1,7 +1,8 @@
 import { duplicates, instanceIdFault, instanceIdFor } from '../identity.js'
 import { groupBy } from '../util/group-by.js'
+import { partitionName } from '../util/partition-name.js'
 import { consumerGroups } from './consumer-groups.js'
-import { type FixedPartition, spread } from './fixed-partitions.js'
+import { spread } from './fixed-partitions.js'
 import type { Issues } from './issues.js'
 import type { Layer } from './layers/layer.js'
 import type { SlotConfig } from './resolved.js'
@@ -58,8 +59,6 @@ const checkInstanceIds = (group: readonly LayeredSlot[], issues: Issues): void =
   }
 }
 
-const partitionOf = ({ topic, partition }: FixedPartition): string => `${topic}-${partition}`
-
 /** No partition is for two subscriptions, which would store its offset in the same place; and nobody may be a member there. */
 const checkFixed = (group: readonly LayeredSlot[], issues: Issues): void => {
   const member = group.find(({ config }) => config.fixed === null)
@@ -74,7 +73,7 @@ const checkFixed = (group: readonly LayeredSlot[], issues: Issues): void => {
         `the group "${consumer.groupId}" has members, those of subscriptions[${member.config.subscription}], and the broker stores offsets of fixed partitions only in a group without members. Give this subscription a groupId of its own`,
       )
     }
-    for (const partition of fixed.map(partitionOf)) {
+    for (const partition of fixed.map(partitionName)) {
       const first = firstOf.get(partition) ?? subscription
       firstOf.set(partition, first)
       if (first === subscription) continue

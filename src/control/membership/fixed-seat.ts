@@ -53,7 +53,7 @@ export interface FixedSeatOptions {
  * and a member id, which the coordinator accepts while the group has no members. So that it is known at the start, where
  * the slot begins is stored before any message does.
  *
- *   unjoined → assigned ⇄ refused → leaving → left
+ *   unjoined → assigned ⇄ refused → left
  */
 export class FixedSeat implements SlotSeat {
   readonly protocol = ''
@@ -224,7 +224,8 @@ export class FixedSeat implements SlotSeat {
     const afterMs = this.#refusals.ended(monotonicMs())
     if (this.#state !== 'refused') return
     this.#enter('assigned')
-    this.#options.log.info({ groupId: this.#groupId, afterMs }, 'the broker does not refuse the slot any more')
+    const sinceMs = afterMs === null ? {} : { afterMs: Math.round(afterMs) }
+    this.#options.log.info({ groupId: this.#groupId, ...sinceMs }, 'the broker does not refuse the slot any more')
   }
 
   async #refusedBy(error: unknown): Promise<void> {
